@@ -1,0 +1,27 @@
+# Navarch: `make up` starts a cluster on this machine, `make test` proves it. `make help` lists the rest.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+node_modules/.package-lock.json: package-lock.json
+	@echo "installing npm packages"
+	@npm ci --no-audit --no-fund --loglevel=error
+
+.PHONY: build
+build: node_modules/.package-lock.json
+	@npm run --silent build
+
+.PHONY: proto
+proto: node_modules/.package-lock.json ## generate code from proto/
+	@npm run --silent generate
+
+.PHONY: lint
+lint: node_modules/.package-lock.json ## types, style, the import rule, protobuf rules
+	@npm run --silent build && npm run --silent lint
+
+.PHONY: test
+test: ## lint, unit, integration and end-to-end tests
+	@scripts/test.sh
+
+.PHONY: help
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16

@@ -1,0 +1,105 @@
+/**
+ * A kind is a row of facts plus, where it needs one, a small strategy. The registry and the fronts read rows and know no
+ * kind by name; CRDs make rows at run time by the same path.
+ */
+import type { UserInfo } from './object-service.js';
+import type { GroupVersionKind, KubeObject, ResourceId } from './object.js';
+import type { Schema } from './schema/schema.js';
+import type { FieldError } from './status.js';
+
+export interface PrinterColumn {
+  readonly name: string;
+  /** OpenAPI type: string, integer, number, boolean, date. */
+  readonly type: string;
+  readonly format?: string;
+  readonly description?: string;
+  /** 0: always shown; greater: only with `-o wide`. */
+  readonly priority: number;
+}
+
+export interface Printer {
+  readonly columns: readonly PrinterColumn[];
+  /** One cell per column: string, number, boolean or null. `now_ms` is for ages. */
+  row(object: KubeObject, now_ms: number): readonly unknown[];
+}
+
+/** What a strategy may know beyond the objects themselves. */
+export interface StrategyContext {
+  readonly user: UserInfo;
+  readonly now_ms: number;
+  /** A fresh version 4 UUID. */
+  uuid(): string;
+  readonly subresource?: string;
+}
+
+/**
+ * Behaviour of one kind, after k8s.io/apiserver's rest.RESTCreateStrategy and friends. Functions that prepare change the
+ * draft in place; functions that validate never do.
+ */
+export interface Strategy {
+  /** Defaults that the schema cannot express. Runs on every write, and must be idempotent. */
+  setDefaults?(draft: KubeObject): void;
+  prepareForCreate?(draft: KubeObject, context: StrategyContext): void;
+  prepareForUpdate?(draft: KubeObject, old: KubeObject, context: StrategyContext): void;
+  validate?(object: KubeObject): FieldError[];
+  validateUpdate?(object: KubeObject, old: KubeObject): FieldError[];
+  /** Seconds between the request to delete and the removal, when the client named none (pods: 30). Undefined: at once. */
+  defaultGracePeriodSeconds?(object: KubeObject): number | undefined;
+  /** An object may be created by a PUT to a name that does not exist. */
+  readonly allowCreateOnUpdate?: boolean;
+  /** A PUT without resourceVersion is taken as unconditional. Default: true. */
+  readonly allowUnconditionalUpdate?: boolean;
+}
+
+export interface ScaleFacts {
+  /** Dotted paths from the object's root, as `.spec.replicas`. */
+  readonly specReplicasPath: string;
+  readonly statusReplicasPath: string;
+  /** Path of a string, or of a LabelSelector that is rendered as one. */
+  readonly labelSelectorPath?: string;
+}
+
+export interface SubresourceFacts {
+  /** `status`, `scale`, `eviction`, `log`, ... */
+  readonly name: string;
+  /** The kind of its body, where that is not the parent's. */
+  readonly kind: GroupVersionKind;
+  readonly verbs: readonly string[];
+}
+
+export interface Kind extends GroupVersionKind, ResourceId {
+  readonly listKind: string;
+  readonly singular: string;
+  readonly shortNames: readonly string[];
+  readonly categories: readonly string[];
+  readonly namespaced: boolean;
+  /** create delete deletecollection get list patch update watch */
+  readonly verbs: readonly string[];
+  readonly subresources: readonly SubresourceFacts[];
+  readonly scale?: ScaleFacts;
+  /** The key prefix below `/registry/`, as `pods` or `services/specs`; for CRDs `<group>/<resource>`. */
+  readonly storagePrefix: string;
+  /** The version objects are stored in; equals `version` unless a conversion exists. */
+  readonly storageVersion: string;
+  /** The root of the schema; `$ref`s inside it name definitions of the scheme. */
+  readonly schema: Schema;
+  /** Selectable field label -> value in an object ('' when unset), besides metadata.name and metadata.namespace. */
+  readonly fieldSelectors: Readonly<Record<string, (object: KubeObject) => string>>;
+  readonly printer?: Printer;
+  readonly strategy: Strategy;
+  /** Between `storageVersion` and `version`; absent when the two have the same shape. */
+  readonly conversion?: {
+    fromStorage(object: KubeObject): KubeObject;
+    toStorage(object: KubeObject): KubeObject;
+  };
+}
+
+/** The kinds a server knows. Built-in rows never change; rows of CRDs come and go. */
+export interface Scheme {
+  byResource(id: ResourceId): Kind | undefined;
+  byKind(id: GroupVersionKind): Kind | undefined;
+  /** Preferred versions first, in discovery order. */
+  kinds(): readonly Kind[];
+  /** Follows one `$ref`; throws InvariantError for a name the scheme does not hold. */
+  definition(ref: string): Schema;
+}

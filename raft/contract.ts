@@ -1,0 +1,141 @@
+/**
+ * What a user of the raft library hands in (a StateMachine) and gets back (a RaftMember). The store is the user here;
+ * nothing in raft/ knows what the commands mean.
+ */
+
+/** Branded so that a term is never taken for an index. Checked integers: 0 <= value <= 2^53 - 1. */
+export type Term = number & { readonly __brand: 'Term' };
+export type LogIndex = number & { readonly __brand: 'LogIndex' };
+/** A member's identity: 53 random bits, never its address. */
+export type NodeId = number & { readonly __brand: 'NodeId' };
+
+export interface CommittedEntry {
+  readonly index: LogIndex;
+  readonly term: Term;
+  /** Empty for the no-op of a new term and for membership changes, which still advance the applied index. */
+  readonly data: Uint8Array;
+}
+
+export interface PeerInfo {
+  readonly id: NodeId;
+  readonly name: string;
+  /** host:port of the peer listener. */
+  readonly peerAddress: string;
+  /** URLs or host:port for clients; opaque to raft/. */
+  readonly clientAddresses: readonly string[];
+  readonly learner: boolean;
+}
+
+/** The configuration that `entry.index` left behind; stored in one place, with the state it belongs to. */
+export interface Membership {
+  readonly index: LogIndex;
+  readonly voters: readonly NodeId[];
+  /** Non-empty while a joint change is under way. */
+  readonly votersOutgoing: readonly NodeId[];
+  readonly learners: readonly NodeId[];
+  readonly learnersNext: readonly NodeId[];
+  readonly autoLeave: boolean;
+  readonly peers: readonly PeerInfo[];
+}
+
+/**
+ * The replicated state. `apply` is a pure function of log and state: no clock, no chance, no I/O that can differ between
+ * members. Durability is separate: `persist` writes all that was applied so far, together with the applied index and the
+ * membership, in one atomic synchronous batch.
+ */
+export interface StateMachine {
+  /** Index of the last entry that is durable here; the log is replayed from there. */
+  readonly durableIndex: LogIndex;
+  readonly durableMembership: Membership | undefined;
+  /** Applies in order; returns one result per entry, handed to the proposer on this member. Must not throw on bad commands. */
+  apply(entries: readonly CommittedEntry[]): readonly unknown[];
+  persist(applied: LogIndex, membership: Membership): Promise<void>;
+  /** Streams a consistent image of the state at or after `durableIndex`, chunk by chunk. */
+  openSnapshot(): Promise<SnapshotReader>;
+  /** Receives an image beside the present state; `commit` switches over atomically. */
+  receiveSnapshot(meta: SnapshotMeta): Promise<SnapshotWriter>;
+  close(): Promise<void>;
+}
+
+export interface SnapshotMeta {
+  readonly index: LogIndex;
+  readonly term: Term;
+  readonly membership: Membership;
+}
+
+export interface SnapshotReader {
+  readonly meta: SnapshotMeta;
+  chunks(): AsyncIterable<Uint8Array>;
+  close(): Promise<void>;
+}
+
+export interface SnapshotWriter {
+  write(chunk: Uint8Array): Promise<void>;
+  /** Verifies and switches; afterwards the state machine stands at `meta.index`. */
+  commit(): Promise<void>;
+  abort(): Promise<void>;
+}
+
+export type RaftRole = 'leader' | 'follower' | 'candidate' | 'pre-candidate' | 'learner';
+
+export interface RaftStatus {
+  readonly id: NodeId;
+  readonly clusterId: string;
+  readonly role: RaftRole;
+  readonly term: Term;
+  readonly leader: NodeId | undefined;
+  readonly commitIndex: LogIndex;
+  readonly appliedIndex: LogIndex;
+  readonly lastIndex: LogIndex;
+  readonly firstIndex: LogIndex;
+  readonly membership: Membership;
+  /** On the leader: what it knows of each peer. */
+  readonly progress: Readonly<Record<number, { readonly match: LogIndex; readonly state: 'probe' | 'replicate' | 'snapshot'; readonly active: boolean }>>;
+}
+
+export type RaftErrorCode =
+  /** No leader is known, or leadership was lost before the proposal entered the log: it did not happen; try again. */
+  | 'not-leader'
+  /** The proposal was dropped before it entered a log (uncommitted-size cap, transfer under way): did not happen; try again. */
+  | 'dropped'
+  /** Leadership was lost after the proposal entered the log: it may or may not happen. */
+  | 'unknown-outcome'
+  | 'timeout' | 'stopped' | 'invalid' | 'corrupt' | 'wrong-cluster' | 'removed';
+
+export class RaftError extends Error {
+  override readonly name = 'RaftError';
+  readonly code: RaftErrorCode;
+  readonly leader: NodeId | undefined;
+
+  constructor(code: RaftErrorCode, message: string, leader?: NodeId) {
+    super(message);
+    this.code = code;
+    this.leader = leader;
+  }
+}
+
+export interface RaftEvents {
+  /** Leader or term changed. `leading` is true only once the no-op of the term is applied here. */
+  onLeadership?(status: { readonly leader: NodeId | undefined; readonly term: Term; readonly leading: boolean }): void;
+  /** Entries were applied: after the results were handed out. */
+  onApplied?(index: LogIndex): void;
+  /** A fault that stops this member for good (disk, corruption). The process should exit. */
+  onFatal?(error: Error): void;
+}
+
+export interface RaftMember {
+  /** Replicates a command, from any member (followers forward to the leader); resolves with this member's result of `apply`. */
+  propose(data: Uint8Array, options?: { readonly signal?: AbortSignal }): Promise<unknown>;
+  /** ReadIndex (thesis 6.4): resolves once this member has applied everything committed before the call. */
+  readIndex(options?: { readonly signal?: AbortSignal }): Promise<LogIndex>;
+  status(): RaftStatus;
+  transferLeadership(to: NodeId, options?: { readonly signal?: AbortSignal }): Promise<void>;
+  changeMembership(change: MembershipChange, options?: { readonly signal?: AbortSignal }): Promise<Membership>;
+  stop(): Promise<void>;
+}
+
+export type MembershipChange =
+  | { readonly kind: 'add-learner'; readonly peer: PeerInfo }
+  | { readonly kind: 'promote'; readonly id: NodeId }
+  | { readonly kind: 'remove'; readonly id: NodeId }
+  | { readonly kind: 'update'; readonly peer: PeerInfo };
