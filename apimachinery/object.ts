@@ -75,3 +75,11 @@ export function apiVersionOf(id: { readonly group: string; readonly version: str
 export function groupResourceOf(id: { readonly group: string; readonly resource: string }): string {
   return id.group === '' ? id.resource : `${id.resource}.${id.group}`;
 }
+
+/** A resource with the type of its objects; `apimachinery/gen/resources.ts` has one constant for each built-in resource. */
+export interface Resource<T extends KubeObject = KubeObject> extends ResourceId {
+  readonly kind: string;
+  readonly namespaced: boolean;
+  /** Never set: carries the type. */
+  readonly __type?: T;
+}

@@ -5,15 +5,9 @@
 import type {
   CallOptions, DeleteOptions, DeleteResult, ObjectHandle, PatchType, WatchEventType,
 } from '../apimachinery/object-service.js';
-import type { KubeObject, ListMeta, ResourceId } from '../apimachinery/object.js';
+import type { KubeObject, ListMeta, Resource } from '../apimachinery/object.js';
 
-/** A resource with the type of its objects: `const pods: Resource<Pod> = { group: '', version: 'v1', resource: 'pods', ... }`. */
-export interface Resource<T extends KubeObject = KubeObject> extends ResourceId {
-  readonly kind: string;
-  readonly namespaced: boolean;
-  /** Never set: carries the type. */
-  readonly __type?: T;
-}
+export type { Resource };
 
 export interface NamedRef {
   readonly namespace?: string;
