@@ -176,7 +176,8 @@ const RENAMED = { aPIGroup: 'apiGroup', uID: 'uid' };
 
 const SCALARS = { string: 's', int32: 'i', int64: 'l', bool: 'b', bytes: 'y', double: 'd' };
 
-const openapiName = (message) => `io.${message.replace('apiextensions_apiserver', 'apiextensions-apiserver').replace('kube_aggregator', 'kube-aggregator')}`;
+const openapiName = (message) => message.replace(/^k8s\.io\./, 'io.k8s.')
+  .replace('apiextensions_apiserver', 'apiextensions-apiserver').replace('kube_aggregator', 'kube-aggregator');
 const simpleName = (name) => name.slice(name.lastIndexOf('.') + 1);
 const packageOf = (name) => name.slice(0, name.lastIndexOf('.'));
 
