@@ -18,6 +18,7 @@ const protobuf = JSON.parse(readFileSync(join(source, 'kubernetes-protobuf.json'
 // In v1.36 every beta version is off by default (KEP-3136), so what is served is the stable versions.
 const SERVED_VERSION = /^v\d+$/;
 const REF_PREFIX = '#/definitions/';
+const byText = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
 const lowerFirst = (text) => text[0].toLowerCase() + text.slice(1);
 
 // ---- rows -------------------------------------------------------------------------------------------------------
@@ -72,13 +73,13 @@ function compactRow(row) {
   const definition = definitionOf(row);
   const subresources = [...row.subresources].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, { gvk, verbs }]) => {
     const same = gvk.group === row.group && gvk.version === row.version && gvk.kind === row.kind;
-    const compact = { name, verbs: [...verbs].sort() };
+    const compact = { name, verbs: [...verbs].sort(byText) };
     return same ? compact : { ...compact, group: gvk.group, version: gvk.version, kind: gvk.kind };
   });
   return {
     group: row.group, version: row.version, kind: row.kind, plural: row.plural, singular: row.kind.toLowerCase(),
     ...(row.verbs.has('list') ? { listKind: `${row.kind}List` } : {}),
-    namespaced: row.namespaced, verbs: [...row.verbs].sort(), ...(subresources.length === 0 ? {} : { subresources }), definition,
+    namespaced: row.namespaced, verbs: [...row.verbs].sort(byText), ...(subresources.length === 0 ? {} : { subresources }), definition,
   };
 }
 
@@ -176,7 +177,8 @@ const RENAMED = { aPIGroup: 'apiGroup', uID: 'uid' };
 
 const SCALARS = { string: 's', int32: 'i', int64: 'l', bool: 'b', bytes: 'y', double: 'd' };
 
-const openapiName = (message) => `io.${message.replace('apiextensions_apiserver', 'apiextensions-apiserver').replace('kube_aggregator', 'kube-aggregator')}`;
+const openapiName = (message) => message.replace(/^k8s\.io\./, 'io.k8s.')
+  .replace('apiextensions_apiserver', 'apiextensions-apiserver').replace('kube_aggregator', 'kube-aggregator');
 const simpleName = (name) => name.slice(name.lastIndexOf('.') + 1);
 const packageOf = (name) => name.slice(0, name.lastIndexOf('.'));
 
@@ -211,7 +213,7 @@ function jsonNameOf(message, field) {
 
 function compileProtobuf() {
   const { inline, required } = learnSpellings();
-  const packages = [...new Set(Object.keys(protobuf).map(packageOf))].sort();
+  const packages = [...new Set(Object.keys(protobuf).map(packageOf))].sort(byText);
   const messages = Object.fromEntries(packages.map((name) => [name, {}]));
   for (const [message, fields] of Object.entries(protobuf)) {
     const own = simpleName(message);

@@ -7,7 +7,7 @@ import type { Kind, Printer, ScaleFacts, Strategy } from '../kind.js';
 export interface KindExtras {
   readonly shortNames?: readonly string[];
   readonly categories?: readonly string[];
-  /** The key prefix below `/registry/`; the plural (core and a few old groups) or `<group>/<plural>` when absent. */
+  /** The key prefix below `/registry/`, as `services/specs`; the plural when absent. */
   readonly storagePrefix?: string;
   readonly fieldSelectors?: Kind['fieldSelectors'];
   readonly printer?: Printer;
