@@ -1,52 +1,20 @@
 import { X509Certificate } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { UserInfo } from '../../../apimachinery/object-service.js';
-import type { KubeObject, ResourceId } from '../../../apimachinery/object.js';
+import type { KubeObject } from '../../../apimachinery/object.js';
 import { systemClock, VirtualClock } from '../../../platform/clock.js';
 import { silentLogger } from '../../../platform/log.js';
 import { createClusterPki, type ClusterPki } from '../../../platform/pki/cluster-pki.js';
 import { issueCertificate } from '../../../platform/pki/x509.js';
 import { systemRandom } from '../../../platform/random.js';
-import type { AuthenticationRequest, ObjectReader } from '../ports.js';
+import type { AuthenticationRequest } from '../ports.js';
+import { MapReader } from '../testing-reader.js';
 import { ClusterAuthenticator } from './authenticator.js';
 import { bootstrapClusterRoleBindings, bootstrapClusterRoles } from './bootstrap-policy.js';
 import { RbacAuthorizer } from './rbac-authorizer.js';
 import { covers, ruleAllows, type PolicyRule } from './rbac-rules.js';
 import { selfSubjectRulesReview, tokenRequest } from './reviews.js';
 import { ServiceAccountTokens } from './service-account-tokens.js';
-
-/** A reader over a plain map: resource -> objects. */
-class MapReader implements ObjectReader {
-  readonly objects = new Map<string, KubeObject[]>();
-  #changes = 0;
-
-  put(resource: string, object: KubeObject): void {
-    const list = this.objects.get(resource) ?? [];
-    this.objects.set(resource, [...list.filter((o) => o.metadata?.name !== object.metadata?.name), object]);
-    this.#changes++;
-  }
-
-  remove(resource: string): void {
-    this.objects.delete(resource);
-    this.#changes++;
-  }
-
-  get(resource: ResourceId, ref: { namespace?: string; name: string }): KubeObject | undefined {
-    return this.list(resource).find((o) => o.metadata?.name === ref.name && o.metadata.namespace === ref.namespace);
-  }
-
-  list(resource: ResourceId): readonly KubeObject[] {
-    return this.objects.get(resource.resource) ?? [];
-  }
-
-  getFresh(resource: ResourceId, ref: { namespace?: string; name: string }): Promise<KubeObject | undefined> {
-    return Promise.resolve(this.get(resource, ref));
-  }
-
-  changes(): number {
-    return this.#changes;
-  }
-}
 
 const NOBODY: UserInfo = { name: 'nobody', groups: ['system:authenticated'] };
 let pki: ClusterPki;
