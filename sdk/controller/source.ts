@@ -24,17 +24,16 @@ export function sourceOf<T extends KubeObject>(
   const wanted = (object: T, old: T | undefined) => options.filter?.(object, old) ?? true;
   return {
     attach(enqueue) {
-      const enqueueAll = (object: T) => {
-        for (const key of map(object)) enqueue(key);
+      // One change names a key once, though both states map to it.
+      const enqueueAll = (...objects: T[]) => {
+        for (const key of new Set(objects.flatMap((object) => [...map(object)]))) enqueue(key);
       };
       return informer.addHandler({
         add: (object) => {
           if (wanted(object, undefined)) enqueueAll(object);
         },
         update: (object, old) => {
-          if (!wanted(object, old)) return;
-          if (object !== old) enqueueAll(old);
-          enqueueAll(object);
+          if (wanted(object, old)) enqueueAll(old, object);
         },
         delete: (object) => {
           if (wanted(object, undefined)) enqueueAll(object);
