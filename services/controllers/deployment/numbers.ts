@@ -50,7 +50,7 @@ export function newSetReplicas(deployment: Deployment, all: readonly ReplicaSet[
 
 /** New sizes of the old sets, by name; only those that change. Unhealthy pods go first, then as availability allows. */
 export function oldSetReplicas(deployment: Deployment, all: readonly ReplicaSet[], newSet: ReplicaSet): ReadonlyMap<string, number> {
-  const old = all.filter((set) => set !== newSet && replicasOf(set) > 0).toSorted(byCreation);
+  const old = all.filter((set) => set.metadata?.name !== newSet.metadata?.name && replicasOf(set) > 0).toSorted(byCreation);
   const sizes = new Map(old.map((set) => [set.metadata?.name ?? '', replicasOf(set)]));
   const minAvailable = replicasOf(deployment) - surgeOf(deployment).unavailable;
   const newUnavailable = replicasOf(newSet) - (newSet.status?.availableReplicas ?? 0);
