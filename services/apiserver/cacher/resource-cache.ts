@@ -51,7 +51,7 @@ export class ResourceCache {
 
   /** Replaces everything; all watches end, since what they missed is not known. */
   reset(kvs: readonly KeyValue[], revision: number): void {
-    for (const watcher of [...this.#watchers]) watcher.stream.end();
+    for (const watcher of this.#watchers) watcher.stream.end();
     this.#byKey.clear();
     this.#sorted = kvs.map((kv) => this.read(kv));
     for (const object of this.#sorted) this.#byKey.set(object.location.key, object);
@@ -122,8 +122,12 @@ export class ResourceCache {
     return watcher;
   }
 
+  bookmark(revision: number): void {
+    for (const watcher of this.#watchers) watcher.bookmark(revision);
+  }
+
   endWatches(): void {
-    for (const watcher of [...this.#watchers]) watcher.stream.end();
+    for (const watcher of this.#watchers) watcher.stream.end();
   }
 
   #publish(event: CacheEvent): void {
