@@ -136,3 +136,8 @@ export function same(a: unknown, b: unknown, name = ''): boolean {
   }
   return nothing(name, a) && nothing(name, b);
 }
+
+/** A scalar as text, as a quantity or an int-or-string stands in a table; '' for everything else. */
+export function scalarText(value: unknown): string {
+  return typeof value === 'string' ? value : typeof value === 'number' || typeof value === 'boolean' ? String(value) : '';
+}
