@@ -95,7 +95,11 @@ export function decide(view: PodView): Decision {
   const plan = new Plan(view);
   const ending = view.gone || view.pod.metadata?.deletionTimestamp !== undefined;
   if (view.memory.released) {
-    if (ending && !view.gone) plan.add({ kind: 'finished' });
+    const again_ms = view.memory.retryAt_ms ?? 0;
+    if (ending && !view.gone) {
+      if (again_ms <= view.now_ms) plan.add({ kind: 'finished' });
+      else plan.wakeAt(again_ms);
+    }
   } else if (ending || isTerminal(view.pod) || view.memory.failed !== undefined || isComplete(view)) {
     windDown(plan, ending);
   } else {
