@@ -1,7 +1,9 @@
 /** What a Service means on one node: the addresses it answers on, and who answers. Pure. */
 import { isIPv4 } from 'node:net';
-import { SERVICE_PROXY_NAME_LABEL } from './objects.js';
-import type { Endpoint, EndpointSlice, Service, ServicePort } from './objects.js';
+import type { Endpoint, EndpointSlice, Service, ServicePort } from '../../apimachinery/gen/types.js';
+
+/** Services with this label belong to another proxy (KEP-2447). */
+const SERVICE_PROXY_NAME_LABEL = 'service.kubernetes.io/service-proxy-name';
 
 export type Protocol = 'tcp' | 'udp';
 
@@ -70,7 +72,7 @@ function stateOf(endpoint: Endpoint): Candidate['state'] | undefined {
 function candidatesOf(port: ServicePort, slices: readonly EndpointSlice[], context: NodeContext): Candidate[] {
   const found = new Map<string, Candidate>();
   for (const slice of slices) {
-    if (slice.addressType !== undefined && slice.addressType !== 'IPv4') continue;
+    if (slice.addressType !== 'IPv4') continue;
     for (const slicePort of slice.ports ?? []) {
       if ((slicePort.name ?? '') !== (port.name ?? '')) continue;
       if (protocolOf(slicePort.protocol) !== protocolOf(port.protocol) || !isPort(slicePort.port)) continue;

@@ -2,6 +2,7 @@
  * The table as text for `nft -f -`: one file is one transaction of the kernel. Only addresses, ports and names made here
  * come into the text, all of them checked before.
  */
+import type { Protocol } from './frontends.js';
 import { drawName, slotSet } from './table.js';
 import type { Draw, Element, SetName } from './table.js';
 
@@ -20,19 +21,20 @@ export interface TableConfig {
  */
 const MASQUERADE_MARK = '0x4000';
 
-const ADDRESS_SLOT = 'ip daddr . meta l4proto . th dport';
-const PORT_SLOT = 'meta l4proto . th dport';
-/** The type of a random slot: any modulus will do, the type is the same. */
-const NUMGEN = 'numgen random mod 65536';
-const BACKEND = 'ip daddr . th dport';
+/**
+ * Declares a map of slots. What draws the slot has the same type whatever its modulus. The types are written with the
+ * protocol's own `dport`: with `th dport`, nft 1.0.6 refuses rules that use the map in any later transaction.
+ */
+const slotMap = (name: SetName, key: string, protocol: Protocol): string =>
+  `map ${name} { typeof ${key}${protocol} dport . numgen random mod 65536 : ip daddr . ${protocol} dport; }`;
 
 const SETS: Readonly<Record<SetName, string>> = {
   services: 'map services { type ipv4_addr . inet_proto . inet_service : verdict; }',
   'node-ports': 'map node-ports { type inet_proto . inet_service : verdict; }',
-  'random-slots': `map random-slots { typeof ${ADDRESS_SLOT} . ${NUMGEN} : ${BACKEND}; }`,
-  'client-slots': `map client-slots { typeof ${ADDRESS_SLOT} . ct mark : ${BACKEND}; }`,
-  'node-random-slots': `map node-random-slots { typeof ${PORT_SLOT} . ${NUMGEN} : ${BACKEND}; }`,
-  'node-client-slots': `map node-client-slots { typeof ${PORT_SLOT} . ct mark : ${BACKEND}; }`,
+  'tcp-slots': slotMap('tcp-slots', 'ip daddr . ', 'tcp'),
+  'udp-slots': slotMap('udp-slots', 'ip daddr . ', 'udp'),
+  'node-tcp-slots': slotMap('node-tcp-slots', '', 'tcp'),
+  'node-udp-slots': slotMap('node-udp-slots', '', 'udp'),
   hairpins: 'set hairpins { type ipv4_addr . ipv4_addr; }',
 };
 
@@ -41,18 +43,17 @@ const SET_NAMES = Object.keys(SETS) as SetName[];
 /** Elements in one statement: nft's own limit on a netlink message makes a million in one statement fail. */
 const ELEMENTS_PER_STATEMENT_MAX = 1000;
 
-/** The rules of the chain that draws a slot. Client slots go by way of the connection mark: jhash fits in no longer key. */
+/** Any constant will do, as long as every node hashes clients alike. */
+const HASH_SEED = '0x6e617661';
+
+/** The rules of the chain that draws a slot. */
 function drawRules(draw: Draw): string[] {
-  const rules: string[] = [];
-  if (draw.masquerade) rules.push(`meta mark set meta mark or ${MASQUERADE_MARK}`);
-  const key = draw.at === 'nodePort' ? PORT_SLOT : ADDRESS_SLOT;
-  if (draw.balance === 'client') {
-    rules.push(`ct mark set jhash ip saddr mod ${draw.slots} seed 0x6e617661`);
-    rules.push(`dnat ip to ${key} . ct mark map @${slotSet(draw)}`);
-  } else {
-    rules.push(`dnat ip to ${key} . numgen random mod ${draw.slots} map @${slotSet(draw)}`);
-  }
-  return rules;
+  const key = `${draw.at === 'nodePort' ? '' : 'ip daddr . '}${draw.protocol} dport`;
+  const slot = draw.balance === 'client' ? `jhash ip saddr mod ${draw.slots} seed ${HASH_SEED}` : `numgen random mod ${draw.slots}`;
+  return [
+    ...(draw.masquerade ? [`meta mark set meta mark or ${MASQUERADE_MARK}`] : []),
+    `dnat ip to ${key} . ${slot} map @${slotSet(draw)}`,
+  ];
 }
 
 function* addDraws(table: string, draws: readonly Draw[]): Generator<string> {
@@ -80,11 +81,11 @@ export function fullText(config: TableConfig, contents: { readonly elements: rea
   const { table, clusterCIDR, serviceCIDR } = config;
   const frame = `table ip ${table} {
   ${Object.values(SETS).join('\n  ')}
-  chain reject {
+  chain do-reject {
     meta l4proto tcp reject with tcp reset
     reject with icmp port-unreachable
   }
-  chain drop { drop; }
+  chain do-drop { drop; }
   chain dispatch {
     ip daddr ${serviceCIDR} ip saddr != ${clusterCIDR} meta mark set meta mark or ${MASQUERADE_MARK}
     ip daddr . meta l4proto . th dport vmap @services

@@ -2,23 +2,25 @@
  * The desired contents of the nftables table, and how they change. Pure: services in, element changes out.
  *
  * Every frontend is one element in a verdict map, `address . protocol . port -> chain`, and one element for each slot in a
- * data map, `address . protocol . port . slot -> backend`. The chain only says how to draw a slot, for example at random
+ * data map of the protocol, `address . port . slot -> backend`. The chain only says how to draw a slot, for example at random
  * of three, so services with equally many backends share it. A change therefore touches the elements of one Service and
  * nothing that grows with the number of Services.
  */
 import { backendKey, clientSlots, randomSlots } from './slots.js';
 import { frontendKey } from './frontends.js';
-import type { Backend, Frontend } from './frontends.js';
+import type { Backend, Frontend, Protocol } from './frontends.js';
 
 /** How a chain draws a slot. `slots` of 'client' is always CLIENT_SLOTS. */
 export interface Draw {
   readonly at: 'address' | 'nodePort';
+  readonly protocol: Protocol;
   readonly balance: 'random' | 'client';
   readonly masquerade: boolean;
   readonly slots: number;
 }
 
-export type SetName = 'services' | 'node-ports' | 'random-slots' | 'client-slots' | 'node-random-slots' | 'node-client-slots' | 'hairpins';
+/** Slots are kept by protocol: nft ties a translation with ports to one protocol. */
+export type SetName = 'services' | 'node-ports' | `${Protocol}-slots` | `node-${Protocol}-slots` | 'hairpins';
 
 export interface Element {
   readonly set: SetName;
@@ -50,24 +52,26 @@ interface Held {
 }
 
 export function drawName(draw: Draw): string {
-  return `${draw.at === 'nodePort' ? 'node-' : ''}${draw.masquerade ? 'masq-' : ''}${draw.balance}-${draw.slots}`;
+  return `${draw.at === 'nodePort' ? 'node-' : ''}${draw.masquerade ? 'masq-' : ''}${draw.protocol}-${draw.balance}-${draw.slots}`;
 }
 
 function drawOf({ frontend, slots }: Held): Draw {
-  return { at: frontend.at.kind, balance: frontend.balance, masquerade: frontend.masquerade, slots: slots.length };
+  return { at: frontend.at.kind, protocol: frontend.at.protocol, balance: frontend.balance, masquerade: frontend.masquerade, slots: slots.length };
 }
 
 /** The map in which a draw looks up the backend of a slot. */
-export function slotSet(draw: Pick<Draw, 'at' | 'balance'>): SetName {
-  return `${draw.at === 'nodePort' ? 'node-' : ''}${draw.balance}-slots` as const;
+export function slotSet(draw: Pick<Draw, 'at' | 'protocol'>): SetName {
+  return draw.at === 'nodePort' ? `node-${draw.protocol}-slots` : `${draw.protocol}-slots`;
 }
 
 function elementsOf(held: Held): Element[] {
   const key = frontendKey(held.frontend.at);
-  const verdict = held.slots.length === 0 ? `goto ${held.frontend.empty}` : `goto ${drawName(drawOf(held))}`;
+  const verdict = held.slots.length === 0 ? `goto do-${held.frontend.empty}` : `goto ${drawName(drawOf(held))}`;
   const elements: Element[] = [{ set: held.frontend.at.kind === 'nodePort' ? 'node-ports' : 'services', key, data: verdict }];
-  const set = slotSet({ at: held.frontend.at.kind, balance: held.frontend.balance });
-  for (const [slot, backend] of held.slots.entries()) elements.push({ set, key: `${key} . ${slot}`, data: backendKey(backend) });
+  const { at } = held.frontend;
+  const set = slotSet({ at: at.kind, protocol: at.protocol });
+  const prefix = at.kind === 'nodePort' ? `${at.port}` : `${at.address} . ${at.port}`;
+  for (const [slot, backend] of held.slots.entries()) elements.push({ set, key: `${prefix} . ${slot}`, data: backendKey(backend) });
   return elements;
 }
 
@@ -129,6 +133,17 @@ export class ProxyTable {
     }
     for (const address of this.#hairpins.keys()) elements.push(hairpin(address));
     return { elements, draws: [...this.#draws.values()] };
+  }
+
+  /** Frontend key -> `address . port` of its backends, for UDP, whose flows must be looked after. */
+  udpBackends(): Map<string, Set<string>> {
+    const backends = new Map<string, Set<string>>();
+    for (const frontends of this.#services.values()) {
+      for (const { frontend } of frontends.values()) {
+        if (frontend.at.protocol === 'udp') backends.set(frontendKey(frontend.at), new Set(frontend.backends.map(backendKey)));
+      }
+    }
+    return backends;
   }
 
   #claim(id: string, service: string): boolean {
