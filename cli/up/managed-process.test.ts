@@ -36,11 +36,13 @@ describe('a managed process', () => {
     const managed = run('console.log("up"); setInterval(() => {}, 1000)');
     const first = managed.id;
     expect(first === undefined ? false : isRunning(first)).toBe(true);
+    const log = () => readFileSync(join(directory, 'logs', 'c.log'), 'utf8');
+    await until(() => log() === 'up\n');
     if (first !== undefined) signalProcess(first, 'SIGKILL');
     await until(() => managed.id !== undefined && managed.id.pid !== first?.pid);
     expect([managed.restarts, managed.lastExit, first === undefined || isRunning(first)]).toEqual([1, 'killed by SIGKILL', false]);
     const last = managed.id;
-    await until(() => readFileSync(join(directory, 'logs', 'c.log'), 'utf8') === 'up\nup\n');
+    await until(() => log() === 'up\nup\n');
     await managed.stop();
     expect(last === undefined || isRunning(last)).toBe(false);
   });
