@@ -3,7 +3,7 @@
  * that no field can be sent and not read. Bytes of objects pass through untouched. `from...` functions throw ApiError
  * BadRequest for messages that lack what every request has.
  */
-import * as wire from '../../proto/gen/navarch/objects/v1/objects.js';
+import type * as wire from '../../proto/gen/navarch/objects/v1/objects.js';
 import { handleOfJson } from '../object-handle.js';
 import type {
   CreateRequest, DeleteCollectionRequest, DeleteOptions, DeleteRequest, GetRequest, ListRequest, ObjectHandle, PatchRequest,
