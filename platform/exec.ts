@@ -84,3 +84,10 @@ export const systemExecutor: Executor = {
     child.stdin.end(options.stdin ?? '');
   }),
 };
+
+/** Runs every command inside a named network namespace. By `nsenter`: `ip netns exec` would remount /sys as well. */
+export function inNetworkNamespace(executor: Executor, name: string): Executor {
+  return {
+    run: (command, args, options) => executor.run('nsenter', [`--net=/run/netns/${name}`, '--', command, ...args], options),
+  };
+}

@@ -141,3 +141,8 @@ export function same(a: unknown, b: unknown, name = ''): boolean {
 export function scalarText(value: unknown): string {
   return typeof value === 'string' ? value : typeof value === 'number' || typeof value === 'boolean' ? String(value) : '';
 }
+
+/** Sets an own property whatever its name; plain assignment to `__proto__` would change the prototype. */
+export function setOwn(target: Rec, name: string, value: unknown): void {
+  Object.defineProperty(target, name, { value, enumerable: true, configurable: true, writable: true });
+}
