@@ -76,7 +76,6 @@ export function fromGrpcError(error: ServiceError): ApiError {
   if (isTransportFault(error)) return apiErrors.serviceUnavailable(text);
   switch (error.code) {
     case grpc.DEADLINE_EXCEEDED: return apiErrors.timeout(text);
-    case grpc.CANCELLED: return apiErrors.serviceUnavailable(`the call was cancelled: ${text}`);
     case grpc.UNAUTHENTICATED: return apiErrors.unauthorized(text);
     case grpc.PERMISSION_DENIED: return new ApiError(plain(403, 'Forbidden', text));
     case grpc.RESOURCE_EXHAUSTED: return apiErrors.requestEntityTooLarge(text);
@@ -86,12 +85,12 @@ export function fromGrpcError(error: ServiceError): ApiError {
   }
 }
 
-/** The connection failed: no answer of the server says what became of the call. */
+/** The connection failed: no answer of the server says what became of the call. Not for calls that we cancelled ourselves. */
 export function isTransportFault(error: ServiceError): boolean {
   if (carriedStatus(error) !== undefined) return false;
-  // A peer that is killed resets its streams, which grpc-js reports as INTERNAL or CANCELLED.
-  return error.code === grpc.UNAVAILABLE
-    || ((error.code === grpc.INTERNAL || error.code === grpc.CANCELLED || error.code === grpc.UNKNOWN) && /RST_STREAM|ECONNRESET|closed|GOAWAY/i.test(error.details));
+  // A peer that ends resets its streams, which grpc-js reports as CANCELLED or INTERNAL.
+  return error.code === grpc.UNAVAILABLE || error.code === grpc.CANCELLED
+    || ((error.code === grpc.INTERNAL || error.code === grpc.UNKNOWN) && /RST_STREAM|ECONNRESET|closed|GOAWAY/i.test(error.details));
 }
 
 /** The call never left this process: not even a write can have happened. */

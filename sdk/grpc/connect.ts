@@ -11,11 +11,11 @@ import { clientOf } from '../object-client.js';
 import { EndpointPool } from './endpoint-pool.js';
 import { GrpcObjectService } from './grpc-object-service.js';
 
-/** PEM. Without `cert` and `key` a token says who we are. */
+/** PEM; certificate and key as platform/pki's KeyPair has them. Without them a token says who we are. */
 export interface ClientTls {
   readonly ca: string;
-  readonly cert?: string;
-  readonly key?: string;
+  readonly certificate?: string;
+  readonly privateKey?: string;
 }
 
 /** Certificates that rotate: connections are made anew when `onChange` calls back. */
@@ -53,7 +53,7 @@ export async function connect(options: ConnectOptions): Promise<Client> {
   const { tls, token } = options;
   const clock = options.clock ?? systemClock;
   const current = () => ('current' in tls ? tls.current() : tls);
-  if (token === undefined && current().cert === undefined) throw apiErrors.unauthorized('neither a client certificate nor a token was given');
+  if (token === undefined && current().certificate === undefined) throw apiErrors.unauthorized('neither a client certificate nor a token was given');
   const pool = new EndpointPool({
     addresses: options.endpoints.map(withPort),
     credentials: () => credentialsOf(current()),
@@ -87,9 +87,10 @@ function withPort(endpoint: string): string {
   return /(^[^:]+|\]):\d+$/.test(address) ? address : `${address}:${DEFAULT_PORT}`;
 }
 
-function credentialsOf({ ca, cert, key }: ClientTls) {
+function credentialsOf({ ca, certificate, privateKey }: ClientTls) {
+  if ((certificate === undefined) !== (privateKey === undefined)) throw apiErrors.badRequest('a client certificate and its key are given together');
   const buffer = (pem: string | undefined) => (pem === undefined ? null : Buffer.from(pem));
-  return credentials.createSsl(Buffer.from(ca), buffer(key), buffer(cert));
+  return credentials.createSsl(Buffer.from(ca), buffer(privateKey), buffer(certificate));
 }
 
 function channelOptionsOf({ serverName }: ConnectOptions): ChannelOptions {
