@@ -68,6 +68,10 @@ export class SchemaWriter {
       return;
     }
     if (schema.format === undefined) return;
+    if (schema.format === 'quantity' && this.#dialect === 'v3') {
+      delete out['type'];
+      out['oneOf'] = [{ type: 'string' }, { type: 'number' }];
+    }
     const format = Object.hasOwn(FORMATS, schema.format) ? FORMATS[schema.format] : schema.format;
     if (format !== undefined) out['format'] = format;
   }
