@@ -8,6 +8,7 @@ import type { AdmissionAttributes, AdmissionOperation, WriteGuard } from '../por
 import { extensionKey, strategyContext, warn } from './context.js';
 import type { Call } from './context.js';
 import { clearForCreate, fillForCreate, keepForUpdate, metaOf, nameMissing } from './metadata.js';
+import { trackFields } from './fields.js';
 import { setDefaults, validateObject } from './model.js';
 import { bodyKind } from './target.js';
 import type { Target } from './target.js';
@@ -25,6 +26,8 @@ export interface PrepareOptions {
   readonly attempt: number;
   /** Server-side apply keeps its own books: managedFields are set already. */
   readonly fieldsTracked?: boolean;
+  /** The server's own change of the parent of a subresource: the kind's rules for clients' updates do not apply. */
+  readonly trusted?: boolean;
 }
 
 /** Type, scope and fields of the draft have been checked. */
@@ -35,12 +38,13 @@ export async function prepareCreate(call: Call, target: Target, draft: KubeObjec
   setDefaults(kind, draft);
   const attributes = admissionOf(call, target, { operation: 'CREATE', object: draft, oldObject: undefined, options: how.options });
   await call.registry.admission.mutate(attributes);
-  const object = attributes.object ?? draft;
+  let object = attributes.object ?? draft;
   setDefaults(kind, object);
   clearForCreate(object);
   fillForCreate(object, { now_ms: context.now_ms, random: call.registry.random });
   kind.strategy.prepareForCreate?.(object, context);
   if ((metaOf(object).name ?? '') === '') throw nameMissing(kind);
+  if (how.fieldsTracked !== true) object = trackFields(call, target, object, undefined);
   const guard = await runHook(call, kind, { operation: 'CREATE', draft: object, old: undefined, attempt: how.attempt });
   refuse(kind, object, validateObject(call.registry.scheme, kind, object, context));
   await call.registry.admission.validate({ ...attributes, object, name: metaOf(object).name ?? '', warn: attributes.warn });
@@ -56,17 +60,18 @@ export async function prepareUpdate(
   setDefaults(kind, draft);
   const attributes = admissionOf(call, target, { operation: 'UPDATE', object: draft, oldObject: old, options: how.options });
   await call.registry.admission.mutate(attributes);
-  const object = attributes.object ?? draft;
+  let object = attributes.object ?? draft;
   setDefaults(kind, object);
   keepForUpdate(object, old, kind);
-  kind.strategy.prepareForUpdate?.(object, old, context);
+  if (how.trusted !== true) kind.strategy.prepareForUpdate?.(object, old, context);
+  if (how.fieldsTracked !== true) object = trackFields(call, target, object, old);
   const guard = target.subresource === undefined
     ? await runHook(call, kind, { operation: 'UPDATE', draft: object, old, attempt: how.attempt })
     : NO_GUARD;
   refuse(kind, object, [
     ...validateObject(call.registry.scheme, kind, object, context),
     ...validateMetadataUpdate(object, old),
-    ...(kind.strategy.validateUpdate?.(object, old, context) ?? []),
+    ...(how.trusted === true ? [] : (kind.strategy.validateUpdate?.(object, old, context) ?? [])),
   ]);
   await call.registry.admission.validate({ ...attributes, object, warn: attributes.warn });
   return { object, guard };

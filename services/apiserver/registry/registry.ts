@@ -11,11 +11,10 @@ import { apiErrors } from '../../../apimachinery/status.js';
 import { cloneJson } from '../../../apimachinery/value.js';
 import type { CachedObject } from '../cacher/cached-object.js';
 import { list, parseResourceVersion } from '../cacher/list.js';
-import type { DeletionRule } from './context.js';
 import { watch } from '../cacher/watch.js';
 import type { ParentMutation, ResourceHandler, WriteHook } from '../ports.js';
 import { extensionKey } from './context.js';
-import type { Call, Extensions, RegistryContext } from './context.js';
+import type { Call, DeletionRule, Extensions, RegistryContext } from './context.js';
 import { createObject } from './create.js';
 import { deleteObject } from './delete.js';
 import { createByHandler, readByHandler } from './handlers.js';
@@ -181,7 +180,7 @@ class UserService implements ObjectService {
     const isScale = target.subresource?.name === 'scale';
     const mutation = this.#mutation(target);
     const written = await updateExisting(call, target, {
-      conditional: version !== '', options: optionsBody(call, 'UpdateOptions'),
+      conditional: version !== '', options: optionsBody(call, 'UpdateOptions'), trusted: mutation !== undefined,
       draft: (old, base) => {
         if (version !== '' && version !== base.resourceVersion) throw modified(kind, target.name);
         if (isScale) return withScale(kind, old, object);

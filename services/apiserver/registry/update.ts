@@ -29,6 +29,7 @@ export interface Change {
   /** The client named the version it changes: a conflict is its own to resolve. */
   readonly conditional: boolean;
   readonly fieldsTracked?: boolean;
+  readonly trusted?: boolean;
   readonly options: Readonly<Record<string, unknown>>;
 }
 
@@ -73,7 +74,7 @@ async function tryOnce(
   try {
     const draft = await change.draft(old, base);
     ({ object, guard } = await prepareUpdate(call, target, draft, old, {
-      options: change.options, attempt: from.guardAttempt, ...(change.fieldsTracked === undefined ? {} : { fieldsTracked: change.fieldsTracked }),
+      options: change.options, attempt: from.guardAttempt, fieldsTracked: change.fieldsTracked === true, trusted: change.trusted === true,
     }));
   } catch (error) {
     if (certain) throw error;
