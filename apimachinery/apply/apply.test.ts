@@ -194,6 +194,18 @@ describe('tracking of updates', () => {
     expect(trackUpdate({ before, after: { ...after, metadata: { managedFields: [{}] } }, owner: owner('x') }, deployments)).toEqual([]);
   });
 
+  it('takes stored duplicates as one item, and an apply mends them', () => {
+    const env = (...values: string[]) => deployment({ template: { spec: { containers: [{ name: 'web', env: values.map((value) => ({ name: 'X', value })) }] } } });
+    const created = withManagedFields(env('1', '2'), trackUpdate({ before: undefined, after: env('1', '2'), owner: owner('old') }, deployments));
+    expect(trackUpdate({ before: created, after: structuredClone(created), owner: owner('new') }, deployments)).toBe(created.metadata?.managedFields);
+    const changed = trackUpdate({ before: created, after: env('1', '3'), owner: owner('new') }, deployments);
+    expect(JSON.stringify(changed.find((entry) => entry.manager === 'new')?.fieldsV1)).toContain('k:{\\"name\\":\\"X\\"}');
+    const mended = applyPatch({ live: created, config: env('5'), owner: owner('me'), force: true }, deployments);
+    expect(mended.spec?.template.spec?.containers[0]?.env).toEqual([{ name: 'X', value: '5' }]);
+    const beside = deployment({ template: { spec: { containers: [{ name: 'web', env: [{ name: 'Y', value: '1' }] }] } } });
+    expect(applyPatch({ live: created, config: beside, owner: owner('me') }, deployments).spec?.template.spec?.containers[0]?.env).toHaveLength(3);
+  });
+
   it('bounds the number of updaters', () => {
     let live = configMap({ k: '0' });
     for (let i = 0; i < 30; i += 1) {

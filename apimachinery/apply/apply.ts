@@ -12,7 +12,7 @@ import type { SchemaResolver } from '../schema/resolve.js';
 import type { Schema } from '../schema/schema.js';
 import { cloneJson, isObject, jsonEqual } from '../value.js';
 import type { JsonObject } from '../value.js';
-import { compareObjects, fieldSetOf } from './compare.js';
+import { appliedFields, compareObjects, presentFields } from './compare.js';
 import { FieldSet, formatPath } from './field-set.js';
 import { identityOf, readManagers, writeManagers } from './managers.js';
 import type { FieldOwner, Manager, Managers } from './managers.js';
@@ -44,7 +44,7 @@ export function applyPatch<T extends KubeObject>(request: ApplyRequest<T>, kind:
   const { owner } = request;
   const config = cloneJson(request.config) as JsonObject;
   for (const field of request.resetFields ?? []) delete config[field];
-  const applied = fieldSetOf(config, kind.schema, kind.resolver);
+  const applied = appliedFields(config, kind.schema, kind.resolver);
   const live = (request.live ?? {}) as JsonObject;
   const managers = managersBeforeApply(request.live, kind);
   const id = identityOf(owner, 'Apply');
@@ -68,7 +68,7 @@ function managersBeforeApply(live: KubeObject | undefined, kind: KindFacts): Man
   const entries = live?.metadata?.managedFields;
   if (live === undefined || (entries !== undefined && entries.length > 0)) return readManagers(entries);
   const owner: FieldOwner = { manager: BEFORE_FIRST_APPLY, apiVersion: live.apiVersion ?? '', time: live.metadata?.creationTimestamp ?? '' };
-  const set = fieldSetOf(live as JsonObject, kind.schema, kind.resolver);
+  const set = presentFields(live as JsonObject, kind.schema, kind.resolver);
   return new Map([[identityOf(owner, 'Update'), { ...owner, operation: 'Update', set }]]);
 }
 

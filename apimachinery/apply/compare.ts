@@ -4,7 +4,7 @@ import type { Schema } from '../schema/schema.js';
 import { isObject, jsonEqual } from '../value.js';
 import type { JsonObject } from '../value.js';
 import { FieldSet } from './field-set.js';
-import { childSchema, indexItems, structureOf } from './structure.js';
+import { childSchema, Duplicates, indexDistinctItems, indexItems, structureOf } from './structure.js';
 
 export interface Comparison {
   /** Paths that were added or have another value. */
@@ -12,10 +12,17 @@ export interface Comparison {
   readonly removed: FieldSet;
 }
 
-/** All that a manager who writes `value` owns: leaves, and items of lists themselves. */
-export function fieldSetOf(value: JsonObject, schema: Schema, resolver: SchemaResolver): FieldSet {
+/** All that a manager who applies `config` owns: leaves, and items of lists themselves. Throws ApiError BadRequest for duplicates. */
+export function appliedFields(config: JsonObject, schema: Schema, resolver: SchemaResolver): FieldSet {
   const set = new FieldSet();
-  new Collector(set, resolver, false).collect(value, schema);
+  new Collector(set, resolver, { withMaps: false, index: indexDistinctItems }).collect(config, schema);
+  return withoutServerFields(set);
+}
+
+/** All that a stored object has. */
+export function presentFields(object: JsonObject, schema: Schema, resolver: SchemaResolver): FieldSet {
+  const set = new FieldSet();
+  new Collector(set, resolver, { withMaps: false, index: indexItems }).collect(object, schema);
   return withoutServerFields(set);
 }
 
@@ -25,32 +32,38 @@ export function compareObjects(before: JsonObject, after: JsonObject, schema: Sc
   return { changed: withoutServerFields(comparer.changed), removed: withoutServerFields(comparer.removed) };
 }
 
-/** Adds the paths of a whole value. `withMaps`: maps themselves are named too, as for updates that brought them into being. */
+interface CollectorOptions {
+  /** Maps themselves are named too, as for updates that brought them into being. */
+  readonly withMaps: boolean;
+  readonly index: typeof indexItems;
+}
+
+/** Adds the paths of a whole value. */
 class Collector {
   readonly #set: FieldSet;
   readonly #resolver: SchemaResolver;
-  readonly #withMaps: boolean;
+  readonly #options: CollectorOptions;
 
-  constructor(set: FieldSet, resolver: SchemaResolver, withMaps: boolean) {
+  constructor(set: FieldSet, resolver: SchemaResolver, options: CollectorOptions) {
     this.#set = set;
     this.#resolver = resolver;
-    this.#withMaps = withMaps;
+    this.#options = options;
   }
 
   collect(value: unknown, schema: Schema, path: string[] = []): void {
     const structure = structureOf(schema, this.#resolver);
     if (structure.kind === 'object' && isObject(value) && Object.keys(value).length > 0) {
-      if (this.#withMaps && structure.isMap) this.#set.insert(path);
+      if (this.#options.withMaps && structure.isMap) this.#set.insert(path);
       for (const name of Object.keys(value)) {
         path.push(`f:${name}`);
         this.collect(value[name], childSchema(structure, name, this.#resolver), path);
         path.pop();
       }
     } else if (structure.kind === 'list' && Array.isArray(value) && value.length > 0) {
-      for (const [element, item] of indexItems(value, structure.elementOf)) {
+      for (const [element, item] of this.#options.index(value, structure.elementOf)) {
         path.push(element);
         this.#set.insert(path);
-        if (isObject(item)) this.collect(item, structure.items, path);
+        if (isObject(item) && !(item instanceof Duplicates)) this.collect(item, structure.items, path);
         path.pop();
       }
     } else {
@@ -71,6 +84,10 @@ class Comparer {
 
   compare(before: unknown, after: unknown, schema: Schema): void {
     if (before === after) return;
+    if (before instanceof Duplicates || after instanceof Duplicates) {
+      if (!jsonEqual(itemsOf(before), itemsOf(after))) this.changed.insert(this.#path);
+      return;
+    }
     const structure = structureOf(schema, this.#resolver);
     if (structure.kind === 'object' && isObject(before) && isObject(after)) {
       for (const name of Object.keys(after)) {
@@ -106,11 +123,13 @@ class Comparer {
 
   #whole(set: FieldSet, value: unknown, schema: Schema, element: string): void {
     if (!element.startsWith('f:')) set.insert(this.#path);
-    if (element.startsWith('v:')) return;
+    if (element.startsWith('v:') || value instanceof Duplicates) return;
     if (set === this.removed) set.insert(this.#path);
-    else new Collector(set, this.#resolver, true).collect(value, schema, this.#path);
+    else new Collector(set, this.#resolver, { withMaps: true, index: indexItems }).collect(value, schema, this.#path);
   }
 }
+
+const itemsOf = (value: unknown): readonly unknown[] => (value instanceof Duplicates ? value.items : [value]);
 
 const ownOf = (object: JsonObject, name: string): unknown => (Object.hasOwn(object, name) ? object[name] : undefined);
 

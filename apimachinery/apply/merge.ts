@@ -4,7 +4,7 @@ import type { Schema } from '../schema/schema.js';
 import { cloneJson, isObject, setOwn } from '../value.js';
 import type { JsonObject } from '../value.js';
 import type { FieldSet } from './field-set.js';
-import { childSchema, indexItems, structureOf } from './structure.js';
+import { childSchema, Duplicates, indexDistinctItems, indexItems, structureOf } from './structure.js';
 
 /** A new value: the configuration's parts win, the live object's others stay. */
 export function mergeApplied(live: unknown, config: unknown, schema: Schema, resolver: SchemaResolver): unknown {
@@ -26,7 +26,7 @@ export function mergeApplied(live: unknown, config: unknown, schema: Schema, res
 /** The configuration's order holds; items only the live list has stay before the one they stood before. */
 function mergeLists(live: readonly unknown[], config: readonly unknown[],
   structure: { readonly items: Schema; readonly elementOf: (item: unknown) => string }, resolver: SchemaResolver): unknown[] {
-  const wanted = indexItems(config, structure.elementOf);
+  const wanted = indexDistinctItems(config, structure.elementOf);
   const there = indexItems(live, structure.elementOf);
   const elements = [...there.keys()];
   const position = new Map(elements.map((element, index) => [element, index]));
@@ -35,12 +35,14 @@ function mergeLists(live: readonly unknown[], config: readonly unknown[],
   const keepUpTo = (end: number): void => {
     for (; next < end; next += 1) {
       const element = elements[next] ?? '';
-      if (!wanted.has(element)) merged.push(cloneJson(there.get(element)));
+      const item = there.get(element);
+      if (!wanted.has(element)) merged.push(...(item instanceof Duplicates ? item.items : [item]).map(cloneJson));
     }
   };
   for (const [element, item] of wanted) {
     keepUpTo(position.get(element) ?? 0);
-    merged.push(there.has(element) ? mergeApplied(there.get(element), item, structure.items, resolver) : cloneJson(item));
+    const current = there.get(element);
+    merged.push(isObject(current) && !(current instanceof Duplicates) ? mergeApplied(current, item, structure.items, resolver) : cloneJson(item));
   }
   keepUpTo(elements.length);
   return merged;

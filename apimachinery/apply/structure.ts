@@ -59,13 +59,35 @@ export function childSchema(structure: { readonly schema: Schema }, name: string
   return resolver.property(structure.schema, name) ?? ANYTHING;
 }
 
-/** Items by element, in order. Throws ApiError BadRequest when two have the same. */
+/**
+ * Items that share their keys. Stored objects may have such (a container may name an environment variable twice): they are
+ * owned, compared and kept as one.
+ */
+export class Duplicates {
+  readonly items: readonly unknown[];
+
+  constructor(items: readonly unknown[]) {
+    this.items = items;
+  }
+}
+
+/** Items by element, in order; those with the same element stand together as Duplicates. */
 export function indexItems(list: readonly unknown[], elementOf: (item: unknown) => string): Map<string, unknown> {
   const index = new Map<string, unknown>();
   for (const item of list) {
     const element = elementOf(item);
-    if (index.has(element)) throw apiErrors.badRequest(`duplicate entries for key ${element.slice(2)}`);
-    index.set(element, item);
+    const before = index.get(element);
+    if (!index.has(element)) index.set(element, item);
+    else index.set(element, new Duplicates([...(before instanceof Duplicates ? before.items : [before]), item]));
+  }
+  return index;
+}
+
+/** The same for what a client applies, where two items with the same keys have no meaning. Throws ApiError BadRequest. */
+export function indexDistinctItems(list: readonly unknown[], elementOf: (item: unknown) => string): Map<string, unknown> {
+  const index = indexItems(list, elementOf);
+  for (const [element, item] of index) {
+    if (item instanceof Duplicates) throw apiErrors.badRequest(`duplicate entries for key ${element.slice(2)}`);
   }
   return index;
 }
