@@ -22,6 +22,10 @@ lint: node_modules/.package-lock.json ## types, style, the import rule, protobuf
 test: ## lint, unit, integration and end-to-end tests
 	@scripts/test.sh
 
+.PHONY: raft-golden
+raft-golden: build ## replay the Raft scripts below DIR=... and compare the traces
+	@node dist/raft/golden/main.js $(or $(DIR),raft/golden/scripts)
+
 .PHONY: help
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
