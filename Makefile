@@ -24,6 +24,10 @@ test: node_modules/.package-lock.json ## lint, unit, integration and end-to-end 
 	@npm run --silent build
 	@node scripts/test.mjs
 
+.PHONY: raft-golden
+raft-golden: build ## replay the Raft scripts below DIR=... and compare the traces
+	@node dist/raft/golden/main.js $(or $(DIR),raft/golden/scripts)
+
 .PHONY: help
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
