@@ -49,7 +49,7 @@ export class Downstream implements CatalogListener {
     this.#unlisten = this.#catalog.listen(this.#node, this);
     const pods = this.#catalog.podsOf(this.#node);
     const uids = new Set(pods.map((pod) => pod.metadata?.uid ?? ''));
-    for (const [uid, pod] of [...this.#pods]) {
+    for (const [uid, pod] of this.#pods) {
       if (!uids.has(uid)) this.#forgetPod(uid, pod.namespace, pod.name);
     }
     for (const pod of pods) this.pod(pod);
@@ -117,7 +117,7 @@ export class Downstream implements CatalogListener {
       for (const name of configMaps) wanted.add(configKey('ConfigMap', namespace, name));
       for (const name of secrets) wanted.add(configKey('Secret', namespace, name));
     }
-    for (const [key, { kind, namespace, name, version }] of [...this.#configs]) {
+    for (const [key, { kind, namespace, name, version }] of this.#configs) {
       if (wanted.has(key)) continue;
       this.#configs.delete(key);
       if (version !== '') this.#send({ $case: 'configGone', value: { kind: kindOf(kind), namespace, name } });

@@ -73,6 +73,8 @@ export function createNodelink(options: NodelinkOptions): Nodelink {
 }
 
 const NODE_NAME = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
+/** grpc-js sends a status for the stream's 'error' event; destroying the stream would send none. */
+const refuse = (call: { emit(event: 'error', error: Error): boolean }, error: Error) => void call.emit('error', error);
 const refusal = (code: number, details: string) => Object.assign(new Error(details), { code, details });
 
 class NodelinkService implements Nodelink {
@@ -157,7 +159,7 @@ class NodelinkService implements Nodelink {
   #session(call: SessionCall): void {
     const node = this.#identify(call);
     if (node === undefined || this.#stopped) {
-      call.destroy(node === undefined ? refusal(GrpcStatus.UNAUTHENTICATED, 'a session needs the certificate of a node') : refusal(GrpcStatus.UNAVAILABLE, 'this member is stopping'));
+      refuse(call, node === undefined ? refusal(GrpcStatus.UNAUTHENTICATED, 'a session needs the certificate of a node') : refusal(GrpcStatus.UNAVAILABLE, 'this member is stopping'));
       return;
     }
     let session: NodeSession | undefined;
@@ -171,7 +173,7 @@ class NodelinkService implements Nodelink {
         if (session === undefined) session = this.#hello(node, call, request);
         else session.receive(request.message);
       } catch (error) {
-        call.destroy(refusal(GrpcStatus.INVALID_ARGUMENT, error instanceof Error ? error.message : String(error)));
+        refuse(call, refusal(GrpcStatus.INVALID_ARGUMENT, error instanceof Error ? error.message : String(error)));
         over();
       }
     });
@@ -196,13 +198,13 @@ class NodelinkService implements Nodelink {
   #tunnel(call: ServerDuplexStream<TunnelRequest, TunnelResponse>): void {
     const node = this.#identify(call);
     if (node === undefined) {
-      call.destroy(refusal(GrpcStatus.UNAUTHENTICATED, 'a tunnel needs the certificate of a node'));
+      refuse(call, refusal(GrpcStatus.UNAUTHENTICATED, 'a tunnel needs the certificate of a node'));
       return;
     }
     call.on('error', () => undefined);
     call.once('data', (first: TunnelRequest) => {
       const id = first.frame?.$case === 'tunnelId' ? first.frame.value : '';
-      if (!this.#tunnels.accept(node, id, call)) call.destroy(refusal(GrpcStatus.NOT_FOUND, 'nobody waits for this tunnel'));
+      if (!this.#tunnels.accept(node, id, call)) refuse(call, refusal(GrpcStatus.NOT_FOUND, 'nobody waits for this tunnel'));
     });
   }
 }

@@ -95,7 +95,7 @@ export class MemberSessions {
       this.#members.set(endpoint, { session: undefined, retry: undefined, failures: 0 });
       this.#connect(endpoint);
     }
-    for (const [endpoint, member] of [...this.#members]) {
+    for (const [endpoint, member] of this.#members) {
       if (endpoints.includes(endpoint)) continue;
       this.#members.delete(endpoint);
       member.retry?.cancel();
