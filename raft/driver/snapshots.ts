@@ -130,6 +130,7 @@ export class SnapshotExchange {
     if (received === undefined || received.snapshot.index !== snapshot.index) {
       throw new RaftError('invalid', `the state of snapshot ${snapshot.index} is not here`);
     }
+    await this.#options.log.prepareSnapshot({ index: snapshot.index, term: snapshot.term });
     await this.#applier.replace(snapshot, received.membership, () => received.writer.commit());
     received.isInstalled = true;
     this.#received = undefined;

@@ -41,9 +41,9 @@ export function verbOf(method: string, route: ResourceRoute, query: URLSearchPar
     case 'HEAD':
       if (named) return 'get';
       return query.get('watch') === 'true' || query.get('watch') === '1' ? 'watch' : 'list';
-    case 'POST': return 'create';
-    case 'PUT': return 'update';
-    case 'PATCH': return 'patch';
+    case 'POST': return !named || route.subresource !== undefined ? 'create' : undefined;
+    case 'PUT': return named ? 'update' : undefined;
+    case 'PATCH': return named ? 'patch' : undefined;
     case 'DELETE': return named ? 'delete' : 'deletecollection';
     default: return undefined;
   }
