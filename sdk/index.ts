@@ -10,6 +10,8 @@ export type {
 } from './client.js';
 export { clientOf } from './object-client.js';
 export type { ClientOfOptions } from './object-client.js';
+export { connect } from './grpc/connect.js';
+export type { ClientTls, ClientTlsProvider, ConnectOptions } from './grpc/connect.js';
 export { keyOf, keyOfRef, splitKey } from './key.js';
 export { Backoff } from './backoff.js';
 export type { BackoffOptions } from './backoff.js';

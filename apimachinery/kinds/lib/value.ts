@@ -3,6 +3,8 @@
  * and wrong types, so every access goes through these and none of them throws.
  */
 
+import { cloneJson } from '../../value.js';
+
 export type Rec = Record<string, unknown>;
 
 const NOTHING: Rec = Object.freeze(Object.create(null) as Rec);
@@ -101,9 +103,7 @@ export function put(target: Rec, name: string, value: unknown): void {
   else target[name] = value;
 }
 
-export function clone<T>(value: T): T {
-  return value === undefined ? value : structuredClone(value);
-}
+export const clone = cloneJson;
 
 /** Maps whose emptiness means nothing; for other objects `{}` and absent differ (an empty selector selects all). */
 const MAPS = new Set([
@@ -140,4 +140,9 @@ export function same(a: unknown, b: unknown, name = ''): boolean {
 /** A scalar as text, as a quantity or an int-or-string stands in a table; '' for everything else. */
 export function scalarText(value: unknown): string {
   return typeof value === 'string' ? value : typeof value === 'number' || typeof value === 'boolean' ? String(value) : '';
+}
+
+/** Sets an own property whatever its name; plain assignment to `__proto__` would change the prototype. */
+export function setOwn(target: Rec, name: string, value: unknown): void {
+  Object.defineProperty(target, name, { value, enumerable: true, configurable: true, writable: true });
 }
