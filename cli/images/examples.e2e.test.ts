@@ -37,7 +37,7 @@ async function freePort(): Promise<number> {
 async function answer(url: string, init: RequestInit = {}): Promise<{ readonly code: number; readonly text: string }> {
   for (let attempt = 0; ; attempt++) {
     try {
-      const response = await fetch(url, { ...init, headers: { connection: 'close', ...init.headers }, signal: AbortSignal.timeout(5000) });
+      const response = await fetch(url, { ...init, headers: { connection: 'close', ...(init.headers as Record<string, string>) }, signal: AbortSignal.timeout(5000) });
       return { code: response.status, text: await response.text() };
     } catch (error) {
       if (attempt === 100) throw error;
