@@ -111,7 +111,7 @@ describe('membership and snapshots', () => {
     const successor = await leaderOf(rest);
     expect(successor).not.toBe(leader);
     await propose(successor, 'after');
-    expect(successor.member?.status().membership.voters).toEqual(rest.map(({ peer }) => peer.id).sort());
+    expect(successor.member?.status().membership.voters).toEqual(rest.map(({ peer }) => peer.id).sort((a, b) => a - b));
     await until(() => newcomer.machine.list.at(-1) === 'after', 'the newcomer follows');
   });
 
