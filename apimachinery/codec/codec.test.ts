@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { parseDuration, formatDuration } from '../duration.js';
 import { isApiError } from '../status.js';
+import { decodeBody } from './body.js';
 import { decodeJson, duplicateKeys } from './json.js';
 import { decodeYaml, decodeYamlDocuments } from './yaml.js';
 
@@ -74,6 +75,15 @@ describe('YAML', () => {
     expect(Object.keys(value)).toEqual(['__proto__']);
     expect(({} as Record<string, unknown>)['polluted']).toBeUndefined();
   });
+});
+
+it('bodies are read by their media type', () => {
+  expect(decodeBody(bytes('{"a":1,"a":2}'), 'application/json; charset=utf-8', { findDuplicates: true })).toEqual({ object: { a: 2 }, duplicateFields: ['a'] });
+  expect(decodeBody(bytes('a: 1'), 'application/yaml').object).toEqual({ a: 1 });
+  expect(decodeBody(bytes('{}'), undefined).object).toEqual({});
+  expect(reasonOf(() => decodeBody(bytes('{}'), 'text/html'))).toBe('UnsupportedMediaType');
+  expect(reasonOf(() => decodeBody(bytes('[]'), 'application/json'))).toBe('BadRequest');
+  expect(reasonOf(() => decodeBody(bytes('{}'), 'application/vnd.kubernetes.protobuf'))).toBe('BadRequest');
 });
 
 it('durations read and print as Go\'s do', () => {

@@ -144,6 +144,12 @@ describe('strategic merge patch (strategicpatch)', () => {
     expect(apply('Service', object, { spec: { ports: [{ $patch: 'delete', port: 53, protocol: 'TCP' }] } })).toEqual({ spec: { ports: [{ name: 'udp', port: 53, protocol: 'UDP' }] } });
   });
 
+  it('does not cost the square of its items', () => {
+    const ports = Array.from({ length: 30_000 }, (_, i) => ({ name: `c${i}` }));
+    const patch = { spec: { '$setElementOrder/containers': ports, containers: ports } };
+    expect((apply('Pod', pod(...ports), patch)['spec'] as JsonObject)['containers']).toHaveLength(30_000);
+  });
+
   it('never touches a prototype', () => {
     const result = apply('Pod', { metadata: {} }, JSON.parse('{"metadata":{"labels":{"__proto__":"x","constructor":"y"}},"__proto__":{"polluted":1}}'));
     expect(Object.keys((result['metadata'] as JsonObject)['labels'] as JsonObject)).toEqual(['__proto__', 'constructor']);

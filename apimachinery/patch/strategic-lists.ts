@@ -21,12 +21,20 @@ export interface ItemTools {
   fresh(item: JsonObject): JsonObject;
 }
 
+/** All look-ups go by these texts: a patch of a hundred thousand items must not cost their square. */
+const identity = (item: unknown, facts: ListFacts): string => {
+  if (facts.mergeKey === undefined) return JSON.stringify(item) ?? '';
+  return JSON.stringify(isObject(item) ? getOwn(item, facts.mergeKey) : undefined) ?? '';
+};
+
 export function mergePrimitives(original: readonly unknown[], patch: readonly unknown[]): unknown[] {
-  return [...original, ...patch.filter((item, index) => !original.includes(item) && patch.indexOf(item) === index)];
+  const known = new Set(original);
+  return [...original, ...[...new Set(patch)].filter((item) => !known.has(item))];
 }
 
 export function deletePrimitives(original: readonly unknown[], gone: readonly unknown[]): unknown[] {
-  return original.filter((item) => !gone.some((other) => jsonEqual(item, other)));
+  const texts = new Set(gone.map((item) => JSON.stringify(item)));
+  return original.filter((item) => !texts.has(JSON.stringify(item)));
 }
 
 export function mergeObjects(original: readonly unknown[], patch: readonly unknown[], facts: ListFacts, tools: ItemTools): unknown[] {
@@ -35,48 +43,66 @@ export function mergeObjects(original: readonly unknown[], patch: readonly unkno
     if (!isObject(item)) throw apiErrors.badRequest(`items of a list merged by ${JSON.stringify(key)} must be objects`);
     return item;
   });
-  const replaces = items.some((item) => getOwn(item, '$patch') === 'replace');
-  if (replaces) return items.filter((item) => getOwn(item, '$patch') === undefined).map((item) => tools.fresh(item));
-  let result = [...original];
-  for (const item of items) {
-    if (getOwn(item, key) === undefined) throw apiErrors.badRequest(`map: ${JSON.stringify(item).slice(0, 256)} does not contain declared merge key: ${key}`);
-    if (getOwn(item, '$patch') !== 'delete') continue;
-    result = result.filter((candidate) => !(isObject(candidate) && deletes(item, candidate, facts)));
+  const directiveOf = (item: JsonObject): unknown => getOwn(item, '$patch');
+  if (items.some((item) => directiveOf(item) === 'replace')) {
+    return items.filter((item) => directiveOf(item) === undefined).map((item) => tools.fresh(item));
   }
   for (const item of items) {
-    if (getOwn(item, '$patch') === 'delete') continue;
-    const at = counterpart(result, item, facts, tools.wanted);
-    const current = result[at];
-    if (isObject(current)) result[at] = tools.merge(current, item);
-    else result.push(tools.fresh(item));
+    if (getOwn(item, key) === undefined) throw apiErrors.badRequest(`map: ${JSON.stringify(item).slice(0, 256)} does not contain declared merge key: ${key}`);
+  }
+  const deletions = groupBy(items.filter((item) => directiveOf(item) === 'delete'), facts);
+  const result = original.filter((item) => !(isObject(item) && deletions.get(identity(item, facts))?.some((deletion) => deletes(deletion, item, facts)) === true));
+  const there = groupBy(result.map((item, index) => ({ item, index })), facts, ({ item }) => item);
+  const wanted = groupBy(tools.wanted ?? [], facts);
+  for (const item of items) {
+    if (directiveOf(item) === 'delete') continue;
+    const id = identity(item, facts);
+    const candidates = there.get(id) ?? [];
+    const found = counterpart(candidates, item, facts, wanted.get(id)?.length ?? 1);
+    if (found !== undefined && isObject(found.item)) {
+      found.item = tools.merge(found.item, item);
+      result[found.index] = found.item;
+    } else {
+      const added = { item: tools.fresh(item), index: result.length };
+      result.push(added.item);
+      there.set(id, [...candidates, added]);
+    }
   }
   return result;
 }
 
-/** A delete without the other keys takes all that share its merge key. */
-function deletes(item: JsonObject, candidate: JsonObject, facts: ListFacts): boolean {
-  return sameMergeKey(item, candidate, facts)
-    && facts.otherKeys.every((key) => !Object.hasOwn(item, key) || jsonEqual(item[key], keyOf(candidate, key, facts)));
+function groupBy<T>(items: readonly T[], facts: ListFacts, itemOf: (item: T) => unknown = (item) => item): Map<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const item of items) {
+    const id = identity(itemOf(item), facts);
+    const group = groups.get(id);
+    if (group === undefined) groups.set(id, [item]);
+    else group.push(item);
+  }
+  return groups;
 }
 
-function sameMergeKey(a: unknown, b: unknown, facts: ListFacts): boolean {
-  const key = facts.mergeKey ?? '';
-  return isObject(a) && isObject(b) && jsonEqual(getOwn(a, key), getOwn(b, key));
+/** A delete without the other keys takes all that share its merge key. */
+function deletes(deletion: JsonObject, item: JsonObject, facts: ListFacts): boolean {
+  return facts.otherKeys.every((key) => !Object.hasOwn(deletion, key) || jsonEqual(deletion[key], keyOf(item, key, facts)));
 }
 
 const keyOf = (item: JsonObject, key: string, facts: ListFacts): unknown => getOwn(item, key) ?? facts.defaultOf(key);
 
-/** Index of the item a patch's item speaks of; -1 when it is a new one. */
-function counterpart(list: readonly unknown[], item: JsonObject, facts: ListFacts, wanted: readonly unknown[] | undefined): number {
-  const first = list.findIndex((candidate) => sameMergeKey(candidate, item, facts));
-  if (first === -1 || facts.otherKeys.length === 0) return first;
-  const exact = list.findIndex((candidate) => isObject(candidate) && sameMergeKey(candidate, item, facts)
-    && facts.otherKeys.every((key) => jsonEqual(keyOf(candidate, key, facts), keyOf(item, key, facts))));
-  if (exact !== -1) return exact;
-  const here = list.filter((candidate) => sameMergeKey(candidate, item, facts)).length;
-  const asked = wanted?.filter((candidate) => sameMergeKey(candidate, item, facts)).length ?? 1;
+interface Candidate {
+  item: unknown;
+  readonly index: number;
+}
+
+/** Which of the items with the same merge key a patch's item speaks of; undefined when it is a new one. */
+function counterpart(candidates: readonly Candidate[], item: JsonObject, facts: ListFacts, wanted: number): Candidate | undefined {
+  const [first] = candidates;
+  if (first === undefined || facts.otherKeys.length === 0) return first;
+  const exact = candidates.find((candidate) => isObject(candidate.item)
+    && facts.otherKeys.every((key) => jsonEqual(keyOf(candidate.item as JsonObject, key, facts), keyOf(item, key, facts))));
+  if (exact !== undefined) return exact;
   const saysSo = facts.otherKeys.some((key) => Object.hasOwn(item, key));
-  return saysSo && (here > 1 || asked > here) ? -1 : first;
+  return saysSo && (candidates.length > 1 || wanted > candidates.length) ? undefined : first;
 }
 
 /**
@@ -84,19 +110,29 @@ function counterpart(list: readonly unknown[], item: JsonObject, facts: ListFact
  * the named ones; new items go first (strategicpatch, normalizeElementOrder and mergeSortedSlice).
  */
 export function orderLike(list: readonly unknown[], order: readonly unknown[], server: readonly unknown[], facts: ListFacts): unknown[] {
-  const same = facts.mergeKey === undefined ? jsonEqual : (a: unknown, b: unknown) => sameMergeKey(a, b, facts);
-  const rank = (item: unknown, within: readonly unknown[]): number => within.findIndex((other) => same(other, item));
-  const named = list.filter((item) => rank(item, order) !== -1).map((item) => ({ item, at: rank(item, order) }))
-    .sort((a, b) => a.at - b.at).map(({ item }) => item);
-  const others = list.filter((item) => rank(item, order) === -1);
+  const [byOrder, byServer] = [ranks(order, facts), ranks(server, facts)];
+  const ranked = list.map((item) => {
+    const id = identity(item, facts);
+    return { item, at: byOrder.get(id), server: byServer.get(id) };
+  });
+  const named = ranked.filter(({ at }) => at !== undefined).sort((a, b) => (a.at ?? 0) - (b.at ?? 0));
+  const others = ranked.filter(({ at }) => at === undefined);
   const result: unknown[] = [];
-  let i = 0;
-  let j = 0;
-  while (i < others.length || j < named.length) {
-    const takesOther = i < others.length && (j >= named.length || precedes(rank(others[i], server), rank(named[j], server)));
-    result.push(takesOther ? others[i++] : named[j++]);
+  let next = 0;
+  for (const { item, server: place } of named) {
+    while (next < others.length && precedes(others[next]?.server, place)) result.push(others[next++]?.item);
+    result.push(item);
   }
-  return result;
+  return [...result, ...others.slice(next).map(({ item }) => item)];
 }
 
-const precedes = (a: number, b: number): boolean => a !== -1 && b !== -1 && a < b;
+function ranks(list: readonly unknown[], facts: ListFacts): ReadonlyMap<string, number> {
+  const found = new Map<string, number>();
+  for (const [index, item] of list.entries()) {
+    const id = identity(item, facts);
+    if (!found.has(id)) found.set(id, index);
+  }
+  return found;
+}
+
+const precedes = (a: number | undefined, b: number | undefined): boolean => a !== undefined && b !== undefined && a < b;

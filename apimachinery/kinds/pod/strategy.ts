@@ -1,5 +1,6 @@
 /** The pod's strategy (k8s.io/kubernetes/pkg/registry/core/pod/strategy.go). */
 import type { StrategyContext } from '../../kind.js';
+import { fieldErrors, type FieldError } from '../../status.js';
 import { strategyOf } from '../lib/strategy.js';
 import { at, child, clone, field, isRec, list, num, optionalNum, put, unset, type Rec } from '../lib/value.js';
 import { defaultPod } from './defaults.js';
@@ -51,17 +52,20 @@ function gracePeriodOf(pod: unknown): number {
   return Math.max(num(optionalNum(at(pod, 'spec', 'terminationGracePeriodSeconds')), 30), 0);
 }
 
+/** Generation 1 is a pod at its creation: adding an ephemeral container later makes it 2. */
+function ephemeralOnCreate(pod: Rec, context: StrategyContext | undefined): FieldError[] {
+  const given = list(at(pod, 'spec', 'ephemeralContainers')).length > 0;
+  const creating = context?.subresource === undefined && at(pod, 'metadata', 'generation') === 1;
+  return given && creating ? [fieldErrors.forbidden('spec.ephemeralContainers', 'cannot be set on create')] : [];
+}
+
 export const podStrategy = strategyOf({
   status: true,
   generation: true,
   defaults: defaultPod,
   create: prepareForCreate,
   update: prepareForUpdate,
-  validate: (pod, context) => [
-    ...validatePod(pod),
-    ...(context?.subresource === undefined && list(at(pod, 'spec', 'ephemeralContainers')).length > 0 && unset(at(pod, 'metadata', 'uid'))
-      ? [{ type: 'FieldValueForbidden' as const, field: 'spec.ephemeralContainers', detail: 'Forbidden: cannot be set on create' }] : []),
-  ],
+  validate: (pod, context) => [...validatePod(pod), ...ephemeralOnCreate(pod, context)],
   validateUpdate: (pod, old, context) => validatePodUpdate(pod, old, context?.subresource),
   defaultGracePeriodSeconds: gracePeriodOf,
 });

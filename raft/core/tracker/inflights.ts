@@ -55,8 +55,8 @@ export class Inflights {
 
   #grow(): void {
     const capacity = Math.min(Math.max(this.#indexes.length * 2, INITIAL_SLOTS), this.#count_max);
-    const indexes = new Array<LogIndex>(capacity).fill(0);
-    const sizes = new Array<number>(capacity).fill(0);
+    const indexes = Array.from<LogIndex>({ length: capacity }).fill(0);
+    const sizes = Array.from<number>({ length: capacity }).fill(0);
     for (let i = 0; i < this.#count; i++) {
       const slot = (this.#start + i) % this.#indexes.length;
       indexes[i] = this.#indexes[slot] ?? 0;

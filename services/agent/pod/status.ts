@@ -177,7 +177,6 @@ function conditionsOf(view: PodView, phase: string, statuses: readonly Stated[],
       type, status,
       ...(reason === '' || holds ? {} : { reason }), ...(message === '' || holds ? {} : { message }),
       ...(generation === undefined ? {} : { observedGeneration: generation }),
-      lastProbeTime: null,
       lastTransitionTime: before?.status === status && before.lastTransitionTime !== undefined ? before.lastTransitionTime : toTime(view.now_ms),
     };
   };

@@ -49,7 +49,7 @@ export class PodTable {
 
   removeSandbox(id: string): void {
     const { sandboxes, containers } = this.#podOf(id);
-    for (const container of [...containers.values()]) {
+    for (const container of containers.values()) {
       if (container.sandboxId !== id) continue;
       containers.delete(container.id);
       this.#uidOf.delete(container.id);

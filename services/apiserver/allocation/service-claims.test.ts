@@ -4,6 +4,7 @@ import type { KubeObject } from '../../../apimachinery/object.js';
 import { seededRandom } from '../../../platform/random.js';
 import type { WriteChange, WriteGuard } from '../ports.js';
 import { MapReader } from '../testing-reader.js';
+import { NodeClaims } from './node-claims.js';
 import { ServiceClaims } from './service-claims.js';
 
 function setUp(serviceCidr = '10.96.0.0/24') {
@@ -70,5 +71,16 @@ describe('claims of Services', () => {
     const { write } = setUp();
     expect(await write('CREATE', service('h', { clusterIP: 'None' }))).toEqual({ compare: [], ops: [] });
     expect(await write('CREATE', service('e', { type: 'ExternalName', externalName: 'example.org' }))).toEqual({ compare: [], ops: [] });
+  });
+});
+
+describe('claims of Nodes', () => {
+  it('hold a subnet for one node, and let it go with the node', async () => {
+    const claims = new NodeClaims();
+    const node = { metadata: { name: 'w1' }, spec: { podCIDR: '10.244.1.0/24' } } as KubeObject;
+    const change = { operation: 'UPDATE', draft: node, old: { metadata: { name: 'w1' } }, user: { name: '', groups: [] }, dryRun: false, attempt: 0 } as const;
+    expect(keys(await claims.before(change))).toEqual(['put /registry/ranges/podcidrs/10.244.1.0/24']);
+    await expect(claims.before({ ...change, attempt: 1 })).rejects.toThrow('is the subnet of another node');
+    expect(keys(await claims.before({ ...change, operation: 'DELETE', old: node }))).toEqual(['delete /registry/ranges/podcidrs/10.244.1.0/24']);
   });
 });

@@ -1,7 +1,5 @@
 /**
- * Cluster IPs and node ports of Services. A value is claimed by a key of its own, written in the very transaction that
- * writes the Service, on the condition that the key is not there: members need no coordination and nothing to repair.
- * Values chosen by the server come from the upper part of the range, so that the lower stays free for explicit ones
+ * Cluster IPs and node ports of Services, claimed by keys of their own (see claims.ts). Values chosen by the server come from the upper part of the range, so that the lower stays free for explicit ones
  * (KEP-3070).
  */
 import ipaddr from 'ipaddr.js';
@@ -9,8 +7,8 @@ import { services } from '../../../apimachinery/gen/resources.js';
 import type { Service, ServicePort } from '../../../apimachinery/gen/types.js';
 import { apiErrors, fieldErrors } from '../../../apimachinery/status.js';
 import type { Random } from '../../../platform/random.js';
-import type { Compare, Op } from '../../store/store.js';
 import type { ObjectReader, WriteChange, WriteGuard, WriteHook } from '../ports.js';
+import { changeClaims } from './claims.js';
 
 export interface ServiceClaimsOptions {
   readonly reader: ObjectReader;
@@ -40,22 +38,15 @@ export class ServiceClaims implements WriteHook {
   }
 
   async before(change: WriteChange): Promise<WriteGuard> {
-    const old = change.old === undefined ? undefined : claimsOf(change.old as Service);
-    if (change.operation === 'DELETE') {
-      return { compare: [], ops: [...claimsOf(change.draft as Service)].map(release) };
-    }
+    const old = change.old === undefined ? new Set<string>() : claimsOf(change.old as Service);
     const service = change.draft as Service;
+    const owner = `${service.metadata?.namespace ?? ''}/${service.metadata?.name ?? ''}`;
+    if (change.operation === 'DELETE') return changeClaims(claimsOf(service), new Set(), owner).guard;
     this.#chooseAddress(service, change);
     this.#choosePorts(service, change);
-    const wanted = claimsOf(service);
-    const taken = [...wanted].filter((key) => old?.has(key) !== true);
-    const released = [...(old ?? [])].filter((key) => !wanted.has(key));
+    const { taken, guard } = changeClaims(old, claimsOf(service), owner);
     if (change.attempt >= ATTEMPTS_MAX) throw this.#alreadyAllocated(service, taken);
-    const owner = `${service.metadata?.namespace ?? ''}/${service.metadata?.name ?? ''}`;
-    return {
-      compare: taken.map(isFree),
-      ops: [...taken.map((key): Op => ({ kind: 'put', key: Buffer.from(key), value: Buffer.from(owner) })), ...released.map(release)],
-    };
+    return guard;
   }
 
   #chooseAddress(service: Service, change: WriteChange): void {
@@ -189,9 +180,6 @@ function claimsOf(service: Service): Set<string> {
   for (const port of ports ?? []) if ((port.nodePort ?? 0) !== 0) keys.add(PORT_CLAIMS + String(port.nodePort));
   return keys;
 }
-
-const isFree = (key: string): Compare => ({ target: 'createRevision', key: Buffer.from(key), op: '=', value: 0 });
-const release = (key: string): Op => ({ kind: 'delete', key: Buffer.from(key) });
 
 function toNumber(address: string): number {
   return ipaddr.IPv4.parse(address).octets.reduce((sum, octet) => sum * 256 + octet, 0);

@@ -24,6 +24,7 @@ export interface KvStateMachineOptions extends WatchHubOptions {
 
 /** Records looked at in one go while compacted history is removed: a millisecond's work. */
 const SCRUB_RECORDS = 1000;
+const FOUNDING_TERM = 1 as Term;
 
 export class KvStateMachine implements StateMachine {
   readonly hub: WatchHub;
@@ -96,6 +97,8 @@ export class KvStateMachine implements StateMachine {
   }
 
   persist(applied: LogIndex, membership: Membership): Promise<void> {
+    // A cluster is founded as if by a snapshot of nothing, in the first term (raft/driver/recovery.ts).
+    if (this.#applied.index === 0) this.#applied = { index: applied, term: FOUNDING_TERM };
     assert(applied === this.#applied.index, `index ${applied} is to be made durable, ${this.#applied.index} is applied`);
     // Taken now, so that it holds what `applied` says and nothing newer, however long the disk is busy.
     const { state } = this;
