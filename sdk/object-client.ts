@@ -60,7 +60,7 @@ class ObjectClient implements Client {
     const items: T[] = [];
     let page = await this.#page<T>({ ...request, limit: PAGE_SIZE }, options);
     if (page.metadata.continue === undefined || page.metadata.continue === '') return page;
-    const { resourceVersion: _, ...rest } = request;
+    const { resourceVersion: _, resourceVersionMatch: __, ...rest } = request;
     for (;;) {
       items.push(...page.items);
       const next = page.metadata.continue;
