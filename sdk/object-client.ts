@@ -82,6 +82,8 @@ class ObjectClient implements Client {
         const handle = event.handle as ObjectHandle<T>;
         yield { type: event.type, handle, get object() { return handle.object; } };
       }
+      // Some services end in silence when they are aborted; that must not pass for the server's own end.
+      signal?.throwIfAborted();
     } catch (error) {
       throw asApiError(error, signal);
     }
