@@ -97,25 +97,32 @@ export async function removeContainers(host: Host, deps: HostsDeps): Promise<voi
   const processes = await withDescendants(shims);
   const groups = new Set<string>();
   for (const id of processes) if (!shims.some((shim) => shim.pid === id.pid)) for (const group of await controlGroupsOf(id.pid)) groups.add(group);
-  const sockets = await shimSockets(plan);
+  const stray = await strayFiles(plan);
   await endProcesses(processes, deps.clock, 0);
   await unmountBelow([plan.state, plan.root, host.dataDir, host.runDir], deps);
   // Deepest first, then the groups above them; one that others use too is not empty: it does not go, and need not.
   const above = new Set([...groups].map((group) => dirname(group)));
   for (const group of [...groups, ...above].sort((a, b) => b.length - a.length)) await rmdir(group).catch(() => undefined);
-  for (const path of sockets) await rm(path, { force: true });
+  for (const path of stray) await rm(path, { recursive: true, force: true });
   await rm(plan.state, { recursive: true, force: true });
 }
 
-/** Sockets of shims lie outside our folders; each bundle's file `address` tells where. */
-async function shimSockets(plan: ContainerdPlan): Promise<string[]> {
+/**
+ * What shims and runc leave outside our folders when they are killed: a shim's socket, whose path is in its bundle's file
+ * `address`, and runc's record of a container that was made without the CRI's options (`ctr run`).
+ */
+async function strayFiles(plan: ContainerdPlan): Promise<string[]> {
   const tasks = join(plan.state, 'io.containerd.runtime.v2.task');
   const found: string[] = [];
   for (const namespace of await readdir(tasks).catch(() => [])) {
     for (const id of await readdir(join(tasks, namespace)).catch(() => [])) {
       const address = await readFile(join(tasks, namespace, id, 'address'), 'utf8').catch(() => '');
-      const path = /^unix:\/\/(\/run\/containerd\/s\/[0-9a-f]+)$/.exec(address.trim())?.[1];
-      if (path !== undefined) found.push(path);
+      const socket = /^unix:\/\/(\/run\/containerd\/s\/[0-9a-f]+)$/.exec(address.trim())?.[1];
+      if (socket !== undefined) found.push(socket);
+      // Another containerd may have a container of the same name: the record names the bundle.
+      const record = join('/run/containerd/runc', namespace, id);
+      const text = await readFile(join(record, 'state.json'), 'utf8').catch(() => '');
+      if (text.includes(join(tasks, namespace, id))) found.push(record);
     }
   }
   return found;

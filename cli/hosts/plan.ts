@@ -134,6 +134,13 @@ disabled_plugins = ["io.containerd.snapshotter.v1.aufs", "io.containerd.snapshot
 [${cri}.containerd]
   snapshotter = ${text(options.snapshotter ?? 'overlayfs')}
 
+[${cri}.containerd.runtimes.runc]
+  runtime_type = "io.containerd.runc.v2"
+
+[${cri}.containerd.runtimes.runc.options]
+  # runc's records go with the rest of the state, instead of lying about for the whole machine.
+  Root = ${text(join(plan.state, 'runc'))}
+
 [${cri}.cni]
   bin_dir = "/usr/lib/cni"
   conf_dir = ${text(plan.cniConfDir)}
