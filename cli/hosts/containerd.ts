@@ -105,6 +105,8 @@ export async function removeContainers(host: Host, deps: HostsDeps): Promise<voi
   for (const group of [...groups, ...above].sort((a, b) => b.length - a.length)) await rmdir(group).catch(() => undefined);
   for (const path of stray) await rm(path, { recursive: true, force: true });
   await rm(plan.state, { recursive: true, force: true });
+  // Nobody told the CNI plugins that these pods ended: their addresses are free again.
+  await rm(plan.cniDataDir, { recursive: true, force: true });
 }
 
 /**

@@ -1,7 +1,6 @@
 /** Two workers and a member as hosts, with real containerd. Skipped, and said so, where the machine cannot. */
 import { execFileSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { tmpdir } from 'node:os';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -12,25 +11,11 @@ import { importImages } from './containerd.js';
 import { createHosts, hostStatus, missingForHosts, removeHosts, startInHost } from './hosts.js';
 import { planHosts } from './plan.js';
 import { shimsOf } from './proc.js';
+import { IMAGE, buildImage } from './test-image.js';
 
 const missing = await missingForHosts(systemExecutor);
 if (!existsSync('/bin/busybox')) missing.push('/bin/busybox is missing (Debian package busybox-static)');
 if (missing.length > 0) process.stderr.write(`skipped: hosts with containerd (${missing.join('; ')})\n`);
-
-const IMAGE = 'navarch.test/busybox:1';
-
-/** An image of busybox alone, in the layout of `docker save`. */
-function buildImage(folder: string): string {
-  const work = join(folder, 'image');
-  mkdirSync(join(work, 'rootfs/bin'), { recursive: true });
-  copyFileSync('/bin/busybox', join(work, 'rootfs/bin/busybox'));
-  execFileSync('tar', ['-C', join(work, 'rootfs'), '-cf', join(work, 'layer.tar'), '.']);
-  const diff = createHash('sha256').update(readFileSync(join(work, 'layer.tar'))).digest('hex');
-  writeFileSync(join(work, 'config.json'), JSON.stringify({ architecture: 'amd64', os: 'linux', config: { Cmd: ['/bin/busybox', 'sleep', '600'] }, rootfs: { type: 'layers', diff_ids: [`sha256:${diff}`] } }));
-  writeFileSync(join(work, 'manifest.json'), JSON.stringify([{ Config: 'config.json', RepoTags: [IMAGE], Layers: ['layer.tar'] }]));
-  execFileSync('tar', ['-C', work, '-cf', join(folder, 'image.tar'), 'manifest.json', 'config.json', 'layer.tar']);
-  return join(folder, 'image.tar');
-}
 
 describe.skipIf(missing.length > 0)('hosts on one machine', () => {
   const folder = mkdtempSync(join(tmpdir(), 'nvh-'));
