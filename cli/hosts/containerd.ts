@@ -110,7 +110,7 @@ export async function removeContainers(host: Host, deps: HostsDeps): Promise<voi
 }
 
 /**
- * What shims and runc leave outside our folders when they are killed: a shim's socket, whose path is in its bundle's file
+ * What is left outside our folders when containers are killed: a shim's socket, whose path is in its bundle's file
  * `address`, and runc's record of a container that was made without the CRI's options (`ctr run`).
  */
 async function strayFiles(plan: ContainerdPlan): Promise<string[]> {
@@ -125,6 +125,8 @@ async function strayFiles(plan: ContainerdPlan): Promise<string[]> {
       const record = join('/run/containerd/runc', namespace, id);
       const text = await readFile(join(record, 'state.json'), 'utf8').catch(() => '');
       if (text.includes(join(tasks, namespace, id))) found.push(record);
+      // What libcni remembers for the plugins' DEL, which nobody will call.
+      for (const attachment of [`navarch-${id}-eth0`, `cni-loopback-${id}-lo`]) found.push(join('/var/lib/cni/results', attachment));
     }
   }
   return found;
