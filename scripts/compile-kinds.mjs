@@ -203,6 +203,7 @@ function learnSpellings() {
 }
 
 function jsonNameOf(message, field) {
+  if (openapi.definitions[openapiName(message)]?.properties?.[field] !== undefined) return field;
   if (RENAMED[field] !== undefined) return RENAMED[field];
   if (simpleName(message) === 'JSONSchemaProps') {
     if (field === 'ref' || field === 'schema') return `$${field}`;

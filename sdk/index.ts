@@ -10,6 +10,8 @@ export type {
 } from './client.js';
 export { clientOf } from './object-client.js';
 export type { ClientOfOptions } from './object-client.js';
+export { connect } from './grpc/connect.js';
+export type { ClientTls, ClientTlsProvider, ConnectOptions } from './grpc/connect.js';
 export { keyOf, keyOfRef, splitKey } from './key.js';
 export { Backoff } from './backoff.js';
 export type { BackoffOptions } from './backoff.js';
@@ -27,6 +29,10 @@ export { Controller, TerminalError, done, requeueAfter } from './controller/cont
 export type { ControllerOptions, Reconcile, ReconcileContext, ReconcileResult } from './controller/controller.js';
 export { byController, bySelf, sourceOf } from './controller/source.js';
 export type { KeyMapper, Source, SourceOptions } from './controller/source.js';
+export { LeaderElector } from './leaderelection/leader-elector.js';
+export type { LeaderElectorOptions } from './leaderelection/leader-elector.js';
+export { EventRecorder } from './events/event-recorder.js';
+export type { EventRecorderOptions, EventSubject, EventType } from './events/event-recorder.js';
 export type {
   CallOptions, DeleteOptions, DeleteResult, ObjectHandle, ObjectService, PatchType, UserInfo, WatchEventType,
 } from '../apimachinery/object-service.js';
@@ -39,3 +45,7 @@ export { systemRandom } from '../platform/random.js';
 export type { Random } from '../platform/random.js';
 export { createLogger, silentLogger } from '../platform/log.js';
 export type { Logger } from '../platform/log.js';
+// One constant for each built-in resource (pods, deployments, ...) and the types of their objects (Pod, Deployment, ...):
+// generated lists, each name explicit there.
+export * from '../apimachinery/gen/resources.js';
+export type * from '../apimachinery/gen/types.js';

@@ -37,7 +37,6 @@ function extrasOf(row: KindRow, extras: ExtrasTable): KindExtras {
 const GROUPS_WITH_FOLDER = new Set(['apiextensions.k8s.io', 'apiregistration.k8s.io']);
 
 function kindOf(row: KindRow, extras: KindExtras): Kind {
-  const definitions = builtInDefinitions();
   return {
     group: row.group, version: row.version, kind: row.kind, resource: row.plural,
     listKind: row.listKind ?? `${row.kind}List`, singular: row.singular, namespaced: row.namespaced, verbs: row.verbs,
@@ -48,7 +47,7 @@ function kindOf(row: KindRow, extras: KindExtras): Kind {
     })),
     storagePrefix: extras.storagePrefix ?? (GROUPS_WITH_FOLDER.has(row.group) ? `${row.group}/${row.plural}` : row.plural),
     storageVersion: extras.storageVersion ?? row.version,
-    schema: definitions[row.definition] ?? {},
+    schema: { ref: row.definition },
     fieldSelectors: extras.fieldSelectors ?? {},
     strategy: extras.strategy ?? {},
     ...(extras.scale === undefined ? {} : { scale: extras.scale }),

@@ -18,6 +18,8 @@ export interface MutableScheme extends Scheme {
   ofGroupVersion(group: string, version: string): readonly Kind[];
   /** `apps/v1`, `v1`, ...: preferred versions first, in discovery order. */
   groupVersions(): readonly string[];
+  /** Whether the row came with the program, and not from a CRD. Strategic merge patches are for these only. */
+  isBuiltIn(id: ResourceId): boolean;
   /** Adds a row, or replaces the one with the same group, version and resource. Built-in rows cannot be replaced. */
   add(kind: Kind, definitions?: Readonly<Record<string, Schema>>): void;
   /** Removes a row that `add` brought; false when there is none. Built-in rows stay. */
@@ -30,6 +32,7 @@ const kindKey = (id: GroupVersionKind): string => `${id.group}/${id.version}/${i
 export class KindTable implements MutableScheme {
   readonly #builtIn: readonly Kind[];
   readonly #definitions: (ref: string) => Schema | undefined;
+  readonly #builtInKeys: ReadonlySet<string>;
   readonly #byResource = new Map<string, Kind>();
   readonly #byKind = new Map<string, Kind>();
   readonly #added = new Map<string, { readonly kind: Kind; readonly definitions: Readonly<Record<string, Schema>> }>();
@@ -41,6 +44,7 @@ export class KindTable implements MutableScheme {
     this.#builtIn = builtIn;
     this.#definitions = definitions;
     this.#kinds = builtIn;
+    this.#builtInKeys = new Set(builtIn.map(resourceKey));
     for (const kind of builtIn) this.#index(kind);
   }
 
@@ -72,9 +76,13 @@ export class KindTable implements MutableScheme {
     return present(this.#definitions(ref) ?? this.#addedDefinitions.get(ref), `the scheme holds no definition ${ref}`);
   }
 
+  isBuiltIn(id: ResourceId): boolean {
+    return this.#builtInKeys.has(resourceKey(id));
+  }
+
   add(kind: Kind, definitions: Readonly<Record<string, Schema>> = {}): void {
     const key = resourceKey(kind);
-    if (this.#builtIn.some((row) => resourceKey(row) === key || kindKey(row) === kindKey(kind))) {
+    if (this.isBuiltIn(kind) || this.#builtIn.some((row) => kindKey(row) === kindKey(kind))) {
       throw new InvariantError(`${key} is built in and cannot be replaced`);
     }
     this.#added.set(key, { kind, definitions });

@@ -257,13 +257,14 @@ export class FakeObjectService implements ObjectService {
       throw apiErrors.conflict(resource, name, 'Precondition failed: resourceVersion');
     }
     const grace_s = graceOf(resource, old, options.gracePeriodSeconds);
-    const held = (old.metadata?.finalizers ?? []).length > 0;
+    const finalizers = finalizersFor(old, options.propagationPolicy);
+    const held = finalizers.length > 0;
     if (grace_s === 0 && !held) return { handle: this.#erase(resource, key, old), gone: true };
     const pending = old.metadata?.deletionTimestamp !== undefined;
     if (pending && (old.metadata?.deletionGracePeriodSeconds ?? 0) <= grace_s) return { handle: this.#existing(request), gone: false };
     const marked = withMetadata(structuredClone(old), {
       deletionTimestamp: toTime(this.#options.clock.now() + grace_s * 1000), deletionGracePeriodSeconds: grace_s,
-      generation: (old.metadata?.generation ?? 1) + (pending ? 0 : 1),
+      ...(held ? { finalizers } : {}), generation: (old.metadata?.generation ?? 1) + (pending ? 0 : 1),
     });
     return { handle: this.#store(resource, key, marked), gone: false };
   }
@@ -416,4 +417,11 @@ function graceOf(resource: ResourceId, object: KubeObject, asked_s: number | und
 function deepFreeze<T extends object>(value: T): T {
   for (const child of Object.values(value)) if (typeof child === 'object' && child !== null && !Object.isFrozen(child)) deepFreeze(child as object);
   return Object.freeze(value);
+}
+
+/** The finalizers that leave the rest of the deletion to the garbage collector. */
+function finalizersFor(object: KubeObject, policy: 'Orphan' | 'Background' | 'Foreground' | undefined): string[] {
+  const finalizers = object.metadata?.finalizers ?? [];
+  const asked = policy === 'Orphan' ? 'orphan' : policy === 'Foreground' ? 'foregroundDeletion' : undefined;
+  return asked === undefined || finalizers.includes(asked) ? finalizers : [...finalizers, asked];
 }

@@ -1,0 +1,48 @@
+/** What the etcd front needs beyond the Store interface. The in-memory store and the member give it; every request is etcd's. */
+import type { HashResult, KvPut, KvRange, KvTxn, KvTxnResult, LeaseInfo } from './mvcc/operations.js';
+import type { KeyValue, RangeResult, Revision, Store, StoreCallOptions, StoreError, StoreWatchRequest, WatchBatch } from './store.js';
+
+export interface KvWatch extends StoreWatchRequest {
+  readonly noPut?: boolean;
+  readonly noDelete?: boolean;
+}
+
+/** Receives a watch's batches, in order and on the spot. After `onEnd` nothing more comes. */
+export interface WatchSink {
+  onBatch(batch: WatchBatch): void;
+  onEnd(error: StoreError): void;
+}
+
+export interface WatchHandle {
+  /** Allows that many further batches. A watch starts with none: without them it waits, and is served from history. */
+  grant(batches: number): void;
+  /** Asks for an empty batch once the watch has everything there is. */
+  requestProgress(): void;
+  cancel(): void;
+}
+
+/** What every answer of the etcd API carries beside the revision. Ids are etcd's 64-bit ones. */
+export interface StoreHead {
+  readonly clusterId: bigint;
+  readonly memberId: bigint;
+  readonly term: number;
+}
+
+export interface PutResult {
+  readonly revision: Revision;
+  readonly prevKv: KeyValue | undefined;
+}
+
+export interface KvBackend extends Store {
+  range(request: KvRange, options?: StoreCallOptions): Promise<RangeResult>;
+  put(request: KvPut, options?: StoreCallOptions): Promise<PutResult>;
+  kvTxn(request: KvTxn, options?: StoreCallOptions): Promise<KvTxnResult>;
+  openWatch(request: KvWatch, sink: WatchSink): WatchHandle;
+  leaseInfo(id: bigint, options?: StoreCallOptions): Promise<LeaseInfo>;
+  leases(options?: StoreCallOptions): Promise<readonly bigint[]>;
+  /** `revision` 0: the newest. Of this replica. */
+  hash(revision: number, options?: StoreCallOptions): Promise<HashResult>;
+  /** The newest revision that this replica is known to have; costs nothing. */
+  readonly revision: Revision;
+  readonly head: StoreHead;
+}

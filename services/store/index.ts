@@ -1,0 +1,15 @@
+/** Public entry point: navarch/store. */
+export { StoreError } from './store.js';
+export type {
+  Compare, KeyValue, Op, OpResult, RangeRequest, RangeResult, Revision, Store, StoreCallOptions, StoreErrorCode, StoreEvent,
+  StoreStatus, StoreWatchRequest, TxnRequest, TxnResult, WatchBatch,
+} from './store.js';
+export { MemoryStore } from './memory-store.js';
+export type { MemoryStoreOptions } from './memory-store.js';
+export type { KvBackend } from './backend.js';
+export { startInlineMember, startStoreMember } from './member/start.js';
+export type { StoreMember } from './member/start.js';
+export type { InlineMemberOptions, StoreMemberData, StoreMemberOptions } from './member/options.js';
+export type { AutoCompactionOptions } from './member/auto-compaction.js';
+export { etcdServices } from './etcd/index.js';
+export type { EtcdAuthorizer, EtcdIdentity, EtcdMember, EtcdOperation, EtcdServicesOptions, GrpcService } from './etcd/index.js';

@@ -1,0 +1,109 @@
+/**
+ * When leases end. Every replica keeps the time of every lease by its own monotonic clock, from the commands it applies;
+ * only the leader acts on it, and what it proposes carries its term. A new leader gives each lease its full time again:
+ * the TTL is a minimum.
+ */
+import type { Clock, Timer } from '../../platform/clock.js';
+import type { Lease, LeaseListener, Leases } from './mvcc/leases.js';
+
+export interface LeaseExpiryOptions {
+  readonly clock: Clock;
+  readonly leases: Leases;
+  /** Proposes the end of a lease. A rejection means: try again at the next look. */
+  readonly expire: (id: bigint) => Promise<unknown>;
+  /** Proposes what is left of long leases, so that a change of leader does not renew them for ever. */
+  readonly checkpoint?: (remaining: readonly { id: bigint; ttl_s: number }[]) => Promise<unknown>;
+}
+
+const LOOK_INTERVAL_MS = 250;
+const CHECKPOINT_INTERVAL_MS = 5 * 60_000;
+const CHECKPOINT_LEASES_MAX = 1000;
+
+export class LeaseExpiry implements LeaseListener {
+  readonly #options: LeaseExpiryOptions;
+  #leases: Leases;
+  readonly #deadlines = new Map<bigint, number>();
+  readonly #ending = new Set<bigint>();
+  #timer: Timer | undefined;
+  #looked_ms = 0;
+  #checkpointed_ms = 0;
+
+  constructor(options: LeaseExpiryOptions) {
+    this.#options = options;
+    this.#leases = options.leases;
+    this.follow(options.leases);
+  }
+
+  /** Takes over the leases of a state: each gets the time that its last checkpoint left it. */
+  follow(leases: Leases): void {
+    this.#leases.listener = undefined;
+    this.#leases = leases;
+    leases.listener = this;
+    this.#resetAll();
+  }
+
+  /** Starts to act on deadlines. The time before is forgotten: nobody could have renewed then. */
+  lead(): void {
+    this.stop();
+    this.#resetAll();
+    const { clock } = this.#options;
+    this.#looked_ms = clock.monotonic();
+    this.#checkpointed_ms = this.#looked_ms;
+    this.#timer = clock.every(LOOK_INTERVAL_MS, () => this.#look());
+  }
+
+  stop(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#ending.clear();
+  }
+
+  /** Seconds left by this replica's clock, rounded up; 0 when it should have ended. */
+  remaining_s(id: bigint): number {
+    const deadline = this.#deadlines.get(id);
+    return deadline === undefined ? 0 : Math.max(0, Math.ceil((deadline - this.#options.clock.monotonic()) / 1000));
+  }
+
+  onLease(lease: Lease): void {
+    this.#deadlines.set(lease.id, this.#options.clock.monotonic() + lease.remaining_s * 1000);
+  }
+
+  onLeaseEnd(id: bigint): void {
+    this.#deadlines.delete(id);
+    this.#ending.delete(id);
+  }
+
+  #resetAll(): void {
+    this.#deadlines.clear();
+    for (const lease of this.#leases.all()) this.onLease(lease);
+  }
+
+  #look(): void {
+    const now_ms = this.#options.clock.monotonic();
+    const late = now_ms - this.#looked_ms > 4 * LOOK_INTERVAL_MS;
+    this.#looked_ms = now_ms;
+    // After a pause, what clients have sent in the meantime is heard first.
+    if (late) return;
+    for (const [id, deadline] of this.#deadlines) if (deadline <= now_ms && !this.#ending.has(id)) this.#end(id);
+    if (now_ms - this.#checkpointed_ms >= CHECKPOINT_INTERVAL_MS) {
+      this.#checkpointed_ms = now_ms;
+      this.#checkpoint(now_ms);
+    }
+  }
+
+  #end(id: bigint): void {
+    this.#ending.add(id);
+    this.#options.expire(id).catch(() => this.#ending.delete(id));
+  }
+
+  #checkpoint(now_ms: number): void {
+    const remaining: { id: bigint; ttl_s: number }[] = [];
+    for (const lease of this.#leases.all()) {
+      if (lease.ttl_s * 1000 <= CHECKPOINT_INTERVAL_MS || remaining.length >= CHECKPOINT_LEASES_MAX) continue;
+      const deadline = this.#deadlines.get(lease.id) ?? now_ms;
+      remaining.push({ id: lease.id, ttl_s: Math.max(1, Math.ceil((deadline - now_ms) / 1000)) });
+    }
+    // Not proposed: the lease merely lasts longer after the next change of leader.
+    if (remaining.length > 0) this.#options.checkpoint?.(remaining).catch(() => undefined);
+  }
+}

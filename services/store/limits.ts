@@ -1,0 +1,25 @@
+/** Limits of the store, in one place. */
+
+export const LIMITS = {
+  /** Operations of one transaction, nested ones and compares included; etcd's default is 128 a level. */
+  txnOps: 2048,
+  /** Levels of nested transactions. */
+  txnDepth: 16,
+  /** One command in the log: etcd's default of 1.5 MiB, and room for framing. */
+  command_bytes: 2 * 1024 * 1024,
+  /** Longest lease, as in etcd. */
+  leaseTtl_s: 9_000_000_000,
+  /** Shortest lease: a shorter one could not be renewed across a change of leader. */
+  leaseTtlMin_s: 1,
+  /** Batches that a watcher may hold unread before it is served from history. */
+  watchWindow_batches: 16,
+  /** Events of one batch, unless a single revision has more. */
+  watchBatch_events: 1000,
+  watchBatch_bytes: 1024 * 1024,
+  /** Records that are looked at for one batch, matching or not. */
+  watchScan_records: 20_000,
+  /** Events that an unread watcher may lag behind before it is closed with 'overflow'. */
+  watchLag_events: 100_000,
+  /** Values that stay in memory beside those that are not on disk yet. */
+  hotValues_bytes: 64 * 1024 * 1024,
+} as const;

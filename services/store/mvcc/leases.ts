@@ -1,0 +1,103 @@
+/**
+ * The replicated part of leases: which exist, how long they last, which keys hang on them. When one ends is the leader's
+ * business (`member/expiry.ts`): no clock here.
+ */
+import { assert } from '../../../platform/assert.js';
+
+export interface Lease {
+  readonly id: bigint;
+  readonly ttl_s: number;
+  /** What was left at the last checkpoint; a new leader starts from it. */
+  remaining_s: number;
+  readonly keys: Set<string>;
+}
+
+/** Told of each lease that starts, is renewed or ends, after the fact. */
+export interface LeaseListener {
+  onLease(lease: Lease): void;
+  onLeaseEnd(id: bigint): void;
+}
+
+export class Leases {
+  readonly #leases = new Map<bigint, Lease>();
+  readonly #dirty = new Set<bigint>();
+  readonly #durable: boolean;
+  listener: LeaseListener | undefined;
+
+  /** `durable`: whether changes are collected for `takeDirty`. */
+  constructor(durable: boolean) {
+    this.#durable = durable;
+  }
+
+  get(id: bigint): Lease | undefined {
+    return this.#leases.get(id);
+  }
+
+  has(id: bigint): boolean {
+    return this.#leases.has(id);
+  }
+
+  get size(): number {
+    return this.#leases.size;
+  }
+
+  /** In the order they were granted. */
+  all(): IterableIterator<Lease> {
+    return this.#leases.values();
+  }
+
+  grant(id: bigint, ttl_s: number): Lease {
+    assert(!this.#leases.has(id), 'a lease is granted once');
+    const lease = { id, ttl_s, remaining_s: ttl_s, keys: new Set<string>() };
+    this.#leases.set(id, lease);
+    this.#changed(lease);
+    return lease;
+  }
+
+  renew(lease: Lease): void {
+    lease.remaining_s = lease.ttl_s;
+    this.#changed(lease);
+  }
+
+  /** Sets what is left, without telling the listener: the clocks of those who count are already there. */
+  checkpoint(id: bigint, remaining_s: number): void {
+    const lease = this.#leases.get(id);
+    if (lease === undefined) return;
+    lease.remaining_s = Math.min(remaining_s, lease.ttl_s);
+    this.#touch(id);
+  }
+
+  remove(id: bigint): void {
+    if (!this.#leases.delete(id)) return;
+    this.#touch(id);
+    this.listener?.onLeaseEnd(id);
+  }
+
+  /** The key leaves `from` and hangs on `to`; 0n is no lease. */
+  move(key: string, from: bigint, to: bigint): void {
+    if (from === to) return;
+    if (from !== 0n) this.#leases.get(from)?.keys.delete(key);
+    if (to !== 0n) this.#leases.get(to)?.keys.add(key);
+  }
+
+  /** Ids that were granted, changed or removed since this was last asked. */
+  takeDirty(): readonly bigint[] {
+    if (this.#dirty.size === 0) return [];
+    const dirty = [...this.#dirty];
+    this.#dirty.clear();
+    return dirty;
+  }
+
+  restore(id: bigint, ttl_s: number, remaining_s: number): void {
+    this.#leases.set(id, { id, ttl_s, remaining_s, keys: new Set() });
+  }
+
+  #changed(lease: Lease): void {
+    this.#touch(lease.id);
+    this.listener?.onLease(lease);
+  }
+
+  #touch(id: bigint): void {
+    if (this.#durable) this.#dirty.add(id);
+  }
+}

@@ -1,0 +1,87 @@
+/**
+ * What the replicated key-value store can be asked: the Store interface's requests with the rest of etcd's options.
+ * Every request of `store.ts` is one of these as it stands.
+ */
+import type { Compare, KeyValue, OpResult, RangeRequest, Revision } from '../store.js';
+
+export type SortTarget = 'key' | 'version' | 'createRevision' | 'modRevision' | 'value';
+
+export interface KvRange extends RangeRequest {
+  readonly sortOrder?: 'ascend' | 'descend';
+  /** Absent: by key. A target without an order ascends. */
+  readonly sortTarget?: SortTarget;
+  /** 0 or absent: no bound. They filter what is returned, not what is counted. */
+  readonly minModRevision?: number;
+  readonly maxModRevision?: number;
+  readonly minCreateRevision?: number;
+  readonly maxCreateRevision?: number;
+}
+
+/** With `rangeEnd`: true when it holds for each key of the range; a value compare of an empty range fails. */
+export type KvCompare = Compare & { readonly rangeEnd?: Uint8Array };
+
+export interface KvPut {
+  readonly kind: 'put';
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+  readonly lease?: bigint;
+  readonly prevKv?: boolean;
+  /** Keep the present value (lease); fails when there is no such key. */
+  readonly ignoreValue?: boolean;
+  readonly ignoreLease?: boolean;
+}
+
+export interface KvDelete {
+  readonly kind: 'delete';
+  readonly key: Uint8Array;
+  readonly rangeEnd?: Uint8Array;
+  readonly prevKv?: boolean;
+}
+
+export type KvOp = KvPut | KvDelete | { readonly kind: 'range'; readonly request: KvRange } | { readonly kind: 'txn'; readonly txn: KvTxn };
+
+export interface KvTxn {
+  readonly compare: readonly KvCompare[];
+  readonly success: readonly KvOp[];
+  readonly failure: readonly KvOp[];
+}
+
+export type KvOpResult = OpResult | { readonly kind: 'txn'; readonly txn: KvTxnResult };
+
+export interface KvTxnResult {
+  readonly succeeded: boolean;
+  readonly results: readonly KvOpResult[];
+  readonly revision: Revision;
+}
+
+export interface LeaseInfo {
+  readonly id: bigint;
+  readonly grantedTtl_s: number;
+  /** What is left by this member's clock; the leader's is the one that counts. -1: there is no such lease. */
+  readonly ttl_s: number;
+  readonly keys: readonly Uint8Array[];
+}
+
+export interface HashResult {
+  readonly hash: number;
+  readonly revision: Revision;
+  readonly compactRevision: Revision;
+}
+
+/** A command as it stands in the log. `term` in a command is the term its proposer led in: another term's is void. */
+export type Command =
+  | { readonly kind: 'txn'; readonly txn: KvTxn }
+  | { readonly kind: 'put'; readonly put: KvPut }
+  | { readonly kind: 'compact'; readonly revision: number }
+  | { readonly kind: 'lease-grant'; readonly id: bigint; readonly ttl_s: number }
+  | { readonly kind: 'lease-revoke'; readonly id: bigint }
+  | { readonly kind: 'lease-keep-alive'; readonly id: bigint }
+  | { readonly kind: 'lease-checkpoint'; readonly term: number; readonly remaining: readonly { readonly id: bigint; readonly ttl_s: number }[] }
+  | { readonly kind: 'lease-expire'; readonly term: number; readonly id: bigint };
+
+/** What applying a command gave. `txn` for put and txn; the others answer with what they changed. */
+export type CommandResult =
+  | { readonly kind: 'txn'; readonly txn: KvTxnResult }
+  | { readonly kind: 'put'; readonly revision: Revision; readonly prevKv: KeyValue | undefined }
+  | { readonly kind: 'lease'; readonly id: bigint; readonly ttl_s: number; readonly revision: Revision }
+  | { readonly kind: 'done'; readonly revision: Revision };

@@ -1,0 +1,105 @@
+/**
+ * An ordered map from byte strings (latin1: one character a byte) to values: sorted blocks of up to 512 keys, under one
+ * sorted array of the blocks. A tree of two levels whose nodes are flat arrays: a lookup is two binary searches, an insert
+ * moves a few hundred pointers, a scan walks arrays, and a key costs two pointers beside itself.
+ */
+
+const BLOCK_KEYS_MAX = 512;
+
+interface Block<T> {
+  readonly keys: string[];
+  readonly values: T[];
+}
+
+export class SortedMap<T> {
+  /** Never empty; only the first block may hold no key. */
+  #blocks: Block<T>[] = [{ keys: [], values: [] }];
+  #size = 0;
+
+  get size(): number {
+    return this.#size;
+  }
+
+  get(key: string): T | undefined {
+    const block = this.#blocks[this.#blockOf(key)] as Block<T>;
+    const index = lowerBound(block.keys, key);
+    return block.keys[index] === key ? block.values[index] : undefined;
+  }
+
+  set(key: string, value: T): void {
+    const at = this.#blockOf(key);
+    const block = this.#blocks[at] as Block<T>;
+    const index = lowerBound(block.keys, key);
+    if (block.keys[index] === key) {
+      block.values[index] = value;
+      return;
+    }
+    this.#size++;
+    if (index === block.keys.length) {
+      block.keys.push(key);
+      block.values.push(value);
+    } else {
+      block.keys.splice(index, 0, key);
+      block.values.splice(index, 0, value);
+    }
+    if (block.keys.length > BLOCK_KEYS_MAX) this.#split(at, block);
+  }
+
+  delete(key: string): boolean {
+    const at = this.#blockOf(key);
+    const block = this.#blocks[at] as Block<T>;
+    const index = lowerBound(block.keys, key);
+    if (block.keys[index] !== key) return false;
+    this.#size--;
+    block.keys.splice(index, 1);
+    block.values.splice(index, 1);
+    if (block.keys.length === 0 && this.#blocks.length > 1) this.#blocks.splice(at, 1);
+    return true;
+  }
+
+  /** Calls `visit` for each key in [start, end), in order, until it returns false. `end` undefined: to the last key. */
+  scan(start: string, end: string | undefined, visit: (value: T, key: string) => boolean | undefined): void {
+    let at = this.#blockOf(start);
+    let index = lowerBound((this.#blocks[at] as Block<T>).keys, start);
+    for (; at < this.#blocks.length; at++, index = 0) {
+      const { keys, values } = this.#blocks[at] as Block<T>;
+      for (; index < keys.length; index++) {
+        const key = keys[index] as string;
+        if (end !== undefined && key >= end) return;
+        if (visit(values[index] as T, key) === false) return;
+      }
+    }
+  }
+
+  #split(at: number, block: Block<T>): void {
+    // Keys that arrive in order fill a block to the brim; others halve it.
+    const cut = at === this.#blocks.length - 1 ? Math.floor(BLOCK_KEYS_MAX * 0.9) : BLOCK_KEYS_MAX >> 1;
+    const right = { keys: block.keys.splice(cut), values: block.values.splice(cut) };
+    this.#blocks.splice(at + 1, 0, right);
+  }
+
+  /** The last block whose first key is at or below `key`, else the first. */
+  #blockOf(key: string): number {
+    let low = 0;
+    let high = this.#blocks.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      const first = (this.#blocks[middle] as Block<T>).keys[0] as string;
+      if (first <= key) low = middle;
+      else high = middle - 1;
+    }
+    return low;
+  }
+}
+
+/** Index of the first key at or above `key`. */
+function lowerBound(keys: readonly string[], key: string): number {
+  let low = 0;
+  let high = keys.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((keys[middle] as string) < key) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
