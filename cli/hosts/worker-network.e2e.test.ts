@@ -26,7 +26,7 @@ import { nodePeerSource } from '../../services/overlay/node-source.js';
 import { createOverlay } from '../../services/overlay/overlay.js';
 import { createProxy } from '../../services/proxy/proxy.js';
 import { importImages } from './containerd.js';
-import { createHosts, missingForHosts, removeHosts } from './hosts.js';
+import { createHosts, missingForHosts, removeHosts, startInHost } from './hosts.js';
 import { planHosts } from './plan.js';
 import type { Host } from './plan.js';
 import { IMAGE, buildImage } from './test-image.js';
@@ -146,6 +146,20 @@ describe.skipIf(missing.length > 0)('pods of two workers', () => {
     expect(await connect(inPod(b, asking('10.96.1.2', 80)), '')).toBe(`${c.address} ${b.address}`);
     expect(await connect(inPod(c, asking('10.96.1.1', 80)), '')).toBe(`${a.address} ${c.address}`);
     expect((await connect(inPod(a, asking('10.96.1.1', 80)), '')).split(' ')[0]).toBe(a.address);
+  });
+
+  it('reach what listens on the address that their own node answers itself', async () => {
+    for (const [host, pod] of [[first, pods[0]], [second, pods[2]]] as const) {
+      if (pod === undefined) throw new Error('three pods');
+      await startInHost(host, {
+        name: 'own', command: process.execPath,
+        args: ['-e', `const u = require('dgram').createSocket('udp4'); u.on('message', (m, from) => u.send('${host.name}', from.port, from.address)); u.bind(53, '10.96.0.10')`],
+      });
+      // Connected: the kernel takes an answer only from the address that was asked.
+      const script = `const u = require('dgram').createSocket('udp4'); u.on('error', () => {}); u.on('message', (m) => { process.stdout.write(m); process.exit(); });
+        u.connect(53, '10.96.0.10', () => setInterval(() => u.send('?', () => {}), 50)); setTimeout(() => process.exit(1), 5000);`;
+      expect(await connect(inPod(pod, script), '')).toBe(host.name);
+    }
   });
 
   it('are reached by a Service from both nodes, and by node ports of both from the machine', async () => {
