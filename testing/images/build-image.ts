@@ -7,7 +7,7 @@ import { createReadStream } from 'node:fs';
 import { lstat, mkdir, open, readFile, readdir, readlink, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pack } from 'tar-stream';
-import type { Headers, Pack } from 'tar-stream';
+import type { Header, Pack } from 'tar-stream';
 
 export type ImageFile =
   | { readonly kind: 'file'; readonly data: Uint8Array | string; readonly mode?: number }
@@ -112,7 +112,7 @@ async function writeTar(path: string, fill: (tar: Pack) => Promise<void>): Promi
 
 async function addFiles(tar: Pack, files: ImageSpec['files']): Promise<void> {
   const all = new Map(Object.entries(files).map(([path, file]): [string, ImageFile] => [path.replace(/^\/+/, ''), file]));
-  for (const path of [...all.keys()]) {
+  for (const path of all.keys()) {
     const parts = path.split('/');
     for (let i = 1; i < parts.length; i++) {
       const parent = parts.slice(0, i).join('/');
@@ -138,7 +138,7 @@ async function addFiles(tar: Pack, files: ImageSpec['files']): Promise<void> {
   }
 }
 
-function entry(tar: Pack, header: Headers, data?: Uint8Array): Promise<void> {
+function entry(tar: Pack, header: Partial<Header> & Pick<Header, 'name'>, data?: Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => {
     const done = (error?: Error | null) => (error == null ? resolve() : reject(error));
     const full = { ...header, mtime: MTIME, uid: 0, gid: 0 };
@@ -147,7 +147,7 @@ function entry(tar: Pack, header: Headers, data?: Uint8Array): Promise<void> {
   });
 }
 
-function entryFromFile(tar: Pack, header: Headers, path: string): Promise<void> {
+function entryFromFile(tar: Pack, header: Partial<Header> & Pick<Header, 'name'>, path: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const sink = tar.entry({ ...header, mtime: MTIME, uid: 0, gid: 0 }, (error) => (error == null ? resolve() : reject(error)));
     createReadStream(path).on('error', reject).pipe(sink);
