@@ -11,7 +11,8 @@ import type { CallName } from './calls.js';
 import { storeErrorOf } from './core.js';
 import type { MemberCore } from './core.js';
 import { readWatch, REQUEST, RESPONSE, writeBatch, writeError, writeRangeResult, writeResult } from './frames.js';
-import { Outbox } from './outbox.js';
+import { messageBytes, Outbox } from './outbox.js';
+import type { PortMessage } from './outbox.js';
 
 export class MemberHost {
   readonly #port: MessagePort;
@@ -27,7 +28,7 @@ export class MemberHost {
   }
 
   serve(core: MemberCore): void {
-    this.#port.on('message', (message: ArrayBuffer) => this.#onMessage(core, message));
+    this.#port.on('message', (message: PortMessage) => this.#onMessage(core, message));
     this.sendHead(core.head);
   }
 
@@ -40,8 +41,8 @@ export class MemberHost {
     this.#outbox.flush();
   }
 
-  #onMessage(core: MemberCore, message: ArrayBuffer): void {
-    const reader = new ByteReader(new Uint8Array(message));
+  #onMessage(core: MemberCore, message: PortMessage): void {
+    const reader = new ByteReader(messageBytes(message));
     while (reader.remaining > 0) {
       const frame = reader.raw(reader.u32());
       const id = frame.readUInt32LE(0);
