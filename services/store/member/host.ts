@@ -29,11 +29,12 @@ export class MemberHost {
 
   serve(core: MemberCore): void {
     this.#port.on('message', (message: PortMessage) => this.#onMessage(core, message));
-    this.sendHead(core.head);
+    this.sendHead(core.head, core.revision);
   }
 
-  sendHead(head: StoreHead): void {
-    this.#outbox.send(0, RESPONSE.head, (writer) => writer.text(packCall(head)));
+  /** `revision`: the newest known, 0 when it does not matter. */
+  sendHead(head: StoreHead, revision = 0): void {
+    this.#outbox.send(0, RESPONSE.head, (writer) => writer.varint(revision).text(packCall(head)));
   }
 
   sendFatal(error: Error): void {

@@ -278,7 +278,10 @@ export class RemoteStore implements KvBackend {
         sink?.onEnd(readError(reader));
         break;
       }
-      case RESPONSE.head: this.#head = unpackCall(reader.text()) as StoreHead; break;
+      case RESPONSE.head:
+        this.#saw(revisionOf(reader.varint()));
+        this.#head = unpackCall(reader.text()) as StoreHead;
+        break;
       case RESPONSE.fatal: this.#onFatal(new Error(reader.text())); break;
       default: throw new StoreError('corrupt', `unknown frame ${type} between threads`);
     }
