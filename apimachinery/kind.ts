@@ -41,8 +41,9 @@ export interface Strategy {
   setDefaults?(draft: KubeObject): void;
   prepareForCreate?(draft: KubeObject, context: StrategyContext): void;
   prepareForUpdate?(draft: KubeObject, old: KubeObject, context: StrategyContext): void;
-  validate?(object: KubeObject): FieldError[];
-  validateUpdate?(object: KubeObject, old: KubeObject): FieldError[];
+  validate?(object: KubeObject, context?: StrategyContext): FieldError[];
+  /** The context tells the subresource: a pod's `resize` and `ephemeralcontainers` allow what a plain update must refuse. */
+  validateUpdate?(object: KubeObject, old: KubeObject, context?: StrategyContext): FieldError[];
   /** Seconds between the request to delete and the removal, when the client named none (pods: 30). Undefined: at once. */
   defaultGracePeriodSeconds?(object: KubeObject): number | undefined;
   /** An object may be created by a PUT to a name that does not exist. */

@@ -20,6 +20,16 @@ export interface ObjectHandle<T extends KubeObject = KubeObject> {
 
 export interface CallOptions {
   readonly signal?: AbortSignal;
+  /** Hears what a call has to say besides its result. */
+  readonly report?: CallReport;
+}
+
+/** What the fronts turn into headers and status codes. */
+export interface CallReport {
+  /** Shown to the user, as HTTP's `Warning: 299`. */
+  warn(message: string): void;
+  /** The object did not exist before (create, apply, a PUT that creates): HTTP's 201. */
+  created(): void;
 }
 
 interface Target {

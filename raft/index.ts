@@ -29,8 +29,10 @@ interface CommonOptions {
   readonly clusterId: string;
   readonly id: NodeId;
   readonly name: string;
-  /** The cluster's first members, the same list on each of them. Empty: this member joins and waits for a snapshot. */
+  /** The cluster's first members, the same list on each of them. Ignored once there is state. */
   readonly peers: readonly PeerInfo[];
+  /** The cluster exists: `peers` only tells where; this member waits until it is added (as a learner) and sent a snapshot. */
+  readonly join?: boolean;
   readonly stateMachine: StateMachine;
   readonly clock: Clock;
   readonly random: Random;
@@ -78,5 +80,8 @@ export function startMemoryMember(options: MemoryMemberOptions): Promise<RaftMem
 
 function common(options: CommonOptions, logger: Logger) {
   const { clusterId, id, peers, stateMachine, clock, random } = options;
-  return { clusterId, id, peers, stateMachine, clock, random, logger, events: options.events ?? {}, settings: { ...DEFAULT_SETTINGS, ...options.settings } };
+  return {
+    clusterId, id, peers, join: options.join ?? false, stateMachine, clock, random, logger, events: options.events ?? {},
+    settings: { ...DEFAULT_SETTINGS, ...options.settings },
+  };
 }

@@ -23,6 +23,8 @@ import { statusOf } from './status.js';
 
 /** Payload handed to the core in one proposal. */
 const BATCH_BYTES_MAX = 1 << 20;
+/** How often a follower asks for votes after its leader's stream broke, before it leaves it to the election timeout. */
+const TAKEOVER_ATTEMPTS = 5;
 
 export class Member implements RaftMember {
   readonly #options: MemberOptions;
@@ -71,7 +73,10 @@ export class Member implements RaftMember {
       onDurable: (index) => this.#writer.compact(this.#snapshots.compactionLimit(index)),
       onFailure: (error) => this.#fail(error),
     });
-    this.#snapshots = new SnapshotExchange(options, this.#node, this.#applier, () => this.#pump());
+    this.#snapshots = new SnapshotExchange(options, this.#node, this.#applier, (work) => this.#guard(() => {
+      work();
+      this.#pump();
+    }));
     this.#writer = new LogWriter(log, clock, {
       onDurable: (responses) => this.#durable(responses),
       onFailure: (error) => this.#fail(error),
@@ -90,8 +95,7 @@ export class Member implements RaftMember {
     options.transport.setPeers(membership.peers);
     member.#applier.start();
     member.#ticks = options.clock.every(options.settings.heartbeat_ms, () => member.#tick());
-    // Alone, there is nobody to wait for.
-    if (membership.voters.length === 1 && membership.voters[0] === options.id) member.#node.campaign();
+    member.#campaignEarly(membership);
     member.#pump();
     return member;
   }
@@ -258,15 +262,34 @@ export class Member implements RaftMember {
     const { lead, role } = this.#node.status();
     if (role === 'leader') this.#node.reportUnreachable(id);
     if (lead === id) {
-      const { clock, random, settings } = this.#options;
+      const { random, settings } = this.#options;
       this.#node.forgetLeader();
-      this.#takeover?.cancel();
-      this.#takeover = clock.after(random.next() * settings.takeover_ms, () => this.#guard(() => {
-        if (this.#node.status().lead === 0) this.#node.campaign();
-        this.#pump();
-      }));
+      // One after the other, or they would split the vote.
+      const rank = this.#applier.membership.voters.filter((voter) => voter !== id && voter < this.#options.id).length;
+      this.#takeOverAfter((rank + random.next() / 4) * settings.takeover_ms, TAKEOVER_ATTEMPTS);
     }
     this.#pump();
+  }
+
+  /** Somebody may have noticed later than we asked, or the vote was split: asks again until there is a leader. */
+  #takeOverAfter(delay_ms: number, attempts: number): void {
+    const { clock, random, settings } = this.#options;
+    this.#takeover?.cancel();
+    this.#takeover = clock.after(delay_ms, () => this.#guard(() => {
+      if (this.#node.status().lead !== 0 || attempts === 0) return;
+      this.#node.campaign();
+      this.#pump();
+      this.#takeOverAfter((2 + 2 * random.next()) * settings.takeover_ms, attempts - 1);
+    }));
+  }
+
+  /** A cluster that starts need not wait for an election timeout. If there is a leader, it is heard before, or voters ignore us. */
+  #campaignEarly(membership: Membership): void {
+    const { id, random, settings } = this.#options;
+    if (!membership.voters.includes(id)) return;
+    if (membership.voters.length === 1) this.#node.campaign();
+    const rank = membership.voters.filter((voter) => voter < id).length;
+    this.#takeOverAfter((1 + rank + random.next() / 4) * settings.heartbeat_ms, TAKEOVER_ATTEMPTS);
   }
 
   #undelivered(messages: readonly PeerMessage[]): void {

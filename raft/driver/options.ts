@@ -23,7 +23,7 @@ export interface MemberSettings {
   readonly inflight_bytes_max: number;
   /** Proposals beyond this many bytes that are not applied yet are refused with `dropped`. */
   readonly uncommitted_bytes_max: number;
-  /** Up to this long, by chance, a follower waits after its leader's stream broke before it asks for votes. */
+  /** Followers whose leader's stream broke ask for votes this far apart. More than a round trip and a write. */
   readonly takeover_ms: number;
   /** How long a stopping leader waits for another to take over; 0: it does not hand over. */
   readonly handover_ms: number;
@@ -40,15 +40,17 @@ export const DEFAULT_SETTINGS: MemberSettings = {
   inflight_max: 256,
   inflight_bytes_max: 16 << 20,
   uncommitted_bytes_max: 64 << 20,
-  takeover_ms: 40,
+  takeover_ms: 30,
   handover_ms: 1000,
 };
 
 export interface MemberOptions {
   readonly clusterId: string;
   readonly id: NodeId;
-  /** The cluster's first members, the same list for each; ignored once there is state. Empty: this member joins. */
+  /** The cluster's first members, the same list for each; ignored once there is state. */
   readonly peers: readonly PeerInfo[];
+  /** The cluster exists: `peers` only tells where; this member waits until it is added and sent a snapshot. */
+  readonly join: boolean;
   readonly stateMachine: StateMachine;
   readonly log: MemberLog;
   readonly transport: Transport;

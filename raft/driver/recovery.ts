@@ -17,9 +17,10 @@ export async function recover(options: MemberOptions): Promise<Membership> {
     if (stateMachine.durableIndex > BEGINNING.index) {
       throw corrupt(`the state is at index ${stateMachine.durableIndex} but the log is empty`);
     }
-    if (options.peers.length > 0) await begin(options);
+    if (!options.join) await begin(options);
   }
-  const membership = stateMachine.durableMembership ?? initialMembership(0, []);
+  await finishSnapshot(options);
+  const membership = stateMachine.durableMembership ?? { ...initialMembership(0, []), peers: options.peers };
   const { view } = log;
   const durable = stateMachine.durableIndex;
   if (durable > view.lastIndex) throw corrupt(`the state is at index ${durable} but the log ends at ${view.lastIndex}`);
@@ -30,6 +31,16 @@ export async function recover(options: MemberOptions): Promise<Membership> {
   const term = view.term(durable);
   if (durable > 0 && term !== undefined) view.setSnapshot({ index: durable, term, confState: view.confState });
   return membership;
+}
+
+/** The state was switched to a snapshot, but this member stopped before the log was: the log follows now. */
+async function finishSnapshot({ log, stateMachine }: MemberOptions): Promise<void> {
+  const prepared = log.preparedSnapshot;
+  const membership = stateMachine.durableMembership;
+  if (prepared === undefined || membership === undefined || prepared.index !== stateMachine.durableIndex) return;
+  const { hardState } = log.view;
+  const snapshot = { ...prepared, confState: confStateOf(membership) };
+  await log.write([{ entries: [], snapshot, hardState: { ...hardState, commit: Math.max(hardState.commit, prepared.index) } }]);
 }
 
 async function begin(options: MemberOptions): Promise<void> {

@@ -80,6 +80,8 @@ export class Environment {
   }
 
   status(id: NodeId): void {
+    // Only a leader knows how far the others are.
+    if (this.node(id).status().role !== 'leader') return;
     this.print(...[...this.node(id).progress].map(([peer, progress]) => describeProgress(peer, progress)));
   }
 

@@ -12,8 +12,9 @@ import { applyToView } from './log.js';
 import type { LogWrite, MemberLog } from './log.js';
 import {
   BASE_KEY, corrupt, decodeBase, decodeEntry, decodeHardState, encodeBase, encodeEntry, encodeHardState, ENTRIES_END, entryKey,
-  HARD_STATE_KEY, indexOfKey,
+  HARD_STATE_KEY, indexOfKey, PREPARED_KEY,
 } from './records.js';
+import type { Base } from './records.js';
 
 type Database = ClassicLevel<Buffer, Buffer>;
 type Operation = BatchOperation<Database, Buffer, Buffer>;
@@ -68,19 +69,32 @@ async function load(db: Database): Promise<DurableLog> {
   if (view.hardState.commit > view.lastIndex) {
     throw corrupt(`the log ends at ${view.lastIndex} but was committed up to ${view.hardState.commit}`);
   }
-  return new DurableLog(db, view, hardState === undefined && base === undefined && view.lastIndex === 0);
+  const prepared = await db.get(PREPARED_KEY);
+  const isFresh = hardState === undefined && base === undefined && view.lastIndex === 0;
+  return new DurableLog(db, view, { isFresh, prepared: prepared === undefined ? undefined : decodeBase(prepared) });
 }
 
 class DurableLog implements MemberLog {
   readonly view: MemoryStorage;
   readonly #db: Database;
   #isFresh: boolean;
+  #prepared: Base | undefined;
   #isWriting = false;
 
-  constructor(db: Database, view: MemoryStorage, isFresh: boolean) {
+  constructor(db: Database, view: MemoryStorage, found: { readonly isFresh: boolean; readonly prepared: Base | undefined }) {
     this.#db = db;
     this.view = view;
-    this.#isFresh = isFresh;
+    this.#isFresh = found.isFresh;
+    this.#prepared = found.prepared;
+  }
+
+  get preparedSnapshot(): Base | undefined {
+    return this.#prepared;
+  }
+
+  async prepareSnapshot(id: Base): Promise<void> {
+    await this.#exclusively(() => this.#db.put(PREPARED_KEY, encodeBase(id), { sync: true }));
+    this.#prepared = id;
   }
 
   get isFresh(): boolean {
@@ -97,6 +111,7 @@ class DurableLog implements MemberLog {
       if (operations.length > 0) await this.#db.batch(operations, { sync: true });
     });
     this.#isFresh = false;
+    if (writes.some(({ snapshot }) => snapshot !== undefined)) this.#prepared = undefined;
     for (const write of writes) applyToView(this.view, write);
   }
 
@@ -133,7 +148,7 @@ function collect(operations: Operation[], write: LogWrite, range: { first: LogIn
   if (write.snapshot !== undefined) {
     const { index, term } = write.snapshot;
     for (let at = range.first; at <= last; at++) operations.push({ type: 'del', key: entryKey(at) });
-    operations.push({ type: 'put', key: BASE_KEY, value: encodeBase({ index, term }) });
+    operations.push({ type: 'del', key: PREPARED_KEY }, { type: 'put', key: BASE_KEY, value: encodeBase({ index, term }) });
     last = index;
   }
   const first = write.entries[0];

@@ -11,6 +11,7 @@ const KINDS: readonly EntryKind[] = ['normal', 'conf-change', 'conf-change-v2'];
 const ENTRY_PREFIX = 0x65;
 export const HARD_STATE_KEY = Buffer.from('mh');
 export const BASE_KEY = Buffer.from('mb');
+export const PREPARED_KEY = Buffer.from('mp');
 /** All entry keys lie in [entryKey(0), ENTRIES_END). */
 export const ENTRIES_END = Buffer.from([ENTRY_PREFIX + 1]);
 

@@ -1,0 +1,93 @@
+/** How a value is made up, for all of apply: which parts are owned one by one, and how items of a list are named. */
+import { apiErrors } from '../status.js';
+import type { SchemaResolver } from '../schema/resolve.js';
+import type { Schema } from '../schema/schema.js';
+import { isObject } from '../value.js';
+import type { JsonObject } from '../value.js';
+
+export type Structure =
+  /** Owned as one. */
+  | { readonly kind: 'atomic' }
+  | { readonly kind: 'object'; readonly schema: Schema; readonly isMap: boolean }
+  | { readonly kind: 'list'; readonly items: Schema; readonly elementOf: (item: unknown) => string };
+
+const ATOMIC: Structure = { kind: 'atomic' };
+const ANYTHING: Schema = { preserveUnknown: true };
+
+const structures = new WeakMap<Schema, Structure>();
+
+/** What the schema says of values below it; values that do not fit it are atomic wherever they stand. */
+export function structureOf(declared: Schema, resolver: SchemaResolver): Structure {
+  const schema = resolver.resolve(declared);
+  let structure = structures.get(schema);
+  if (structure === undefined) {
+    structure = makeStructure(schema, resolver);
+    structures.set(schema, structure);
+  }
+  return structure;
+}
+
+function makeStructure(schema: Schema, resolver: SchemaResolver): Structure {
+  if (schema.mapType === 'atomic' || schema.intOrString === true) return ATOMIC;
+  if (schema.type === 'array' || schema.items !== undefined) {
+    const items = schema.items ?? ANYTHING;
+    if (schema.listType === 'set') return { kind: 'list', items, elementOf: (item) => `v:${JSON.stringify(item)}` };
+    if (schema.listType !== 'map' || schema.listMapKeys === undefined) return ATOMIC;
+    return { kind: 'list', items, elementOf: keyedElement(schema.listMapKeys, resolver.resolve(items)) };
+  }
+  if (schema.properties !== undefined || schema.additionalProperties !== undefined || schema.preserveUnknown === true) {
+    return { kind: 'object', schema, isMap: schema.properties === undefined };
+  }
+  return ATOMIC;
+}
+
+/** `k:{...}` with the keys in order; a key that is absent has its default, or is left out (KEP-555, "optional keys"). */
+function keyedElement(names: readonly string[], items: Schema): (item: unknown) => string {
+  const keys = [...names].sort((a, b) => (a < b ? -1 : 1));
+  return (item) => {
+    if (!isObject(item)) throw apiErrors.badRequest(`items of a list with keys ${keys.join(', ')} must be objects`);
+    const found: JsonObject = {};
+    for (const key of keys) {
+      const value = Object.hasOwn(item, key) ? item[key] : items.properties?.[key]?.default;
+      if (value !== undefined) found[key] = value;
+    }
+    return `k:${JSON.stringify(found)}`;
+  };
+}
+
+export function childSchema(structure: { readonly schema: Schema }, name: string, resolver: SchemaResolver): Schema {
+  return resolver.property(structure.schema, name) ?? ANYTHING;
+}
+
+/**
+ * Items that share their keys. Stored objects may have such (a container may name an environment variable twice): they are
+ * owned, compared and kept as one.
+ */
+export class Duplicates {
+  readonly items: readonly unknown[];
+
+  constructor(items: readonly unknown[]) {
+    this.items = items;
+  }
+}
+
+/** Items by element, in order; those with the same element stand together as Duplicates. */
+export function indexItems(list: readonly unknown[], elementOf: (item: unknown) => string): Map<string, unknown> {
+  const index = new Map<string, unknown>();
+  for (const item of list) {
+    const element = elementOf(item);
+    const before = index.get(element);
+    if (!index.has(element)) index.set(element, item);
+    else index.set(element, new Duplicates([...(before instanceof Duplicates ? before.items : [before]), item]));
+  }
+  return index;
+}
+
+/** The same for what a client applies, where two items with the same keys have no meaning. Throws ApiError BadRequest. */
+export function indexDistinctItems(list: readonly unknown[], elementOf: (item: unknown) => string): Map<string, unknown> {
+  const index = indexItems(list, elementOf);
+  for (const [element, item] of index) {
+    if (item instanceof Duplicates) throw apiErrors.badRequest(`duplicate entries for key ${element.slice(2)}`);
+  }
+  return index;
+}

@@ -1,0 +1,69 @@
+/** The apps group, and the ReplicationController, which is its ancestor. */
+import type { Strategy } from '../../kind.js';
+import type { ExtrasTable, KindExtras } from '../extras.js';
+import { at, num, type Rec } from '../lib/value.js';
+import { strategyOf } from '../lib/strategy.js';
+import { complaintsOf } from '../lib/complaints.js';
+import * as print from '../printers/workloads.js';
+import {
+  defaultDaemonSet, defaultDeployment, defaultReplicaSet, defaultReplicationController, defaultStatefulSet,
+} from './defaults.js';
+import { validateWorkload, validateWorkloadUpdate, type WorkloadRules } from './validate.js';
+
+function workload(defaults: (draft: Rec) => void, rules: WorkloadRules): Strategy {
+  return strategyOf({
+    status: true, generation: true, defaults,
+    validate: (object) => validateWorkload(object, rules),
+    validateUpdate: (object, old) => validateWorkloadUpdate(object, old, rules),
+  });
+}
+
+const scale = {
+  specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.replicas', labelSelectorPath: '.spec.selector',
+} as const;
+const all = ['all'] as const;
+const replicas = { 'status.replicas': (object: unknown) => String(num(at(object, 'status', 'replicas'))) } as const;
+
+const STATEFUL_MUTABLE = [
+  'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy', 'minReadySeconds',
+];
+
+export const appsExtras: ExtrasTable = {
+  'apps/deployments': {
+    shortNames: ['deploy'], categories: all, scale, printer: print.deploymentPrinter,
+    strategy: workload(defaultDeployment, { rollout: { field: 'strategy', types: ['Recreate', 'RollingUpdate'] } }),
+  },
+  'apps/replicasets': {
+    shortNames: ['rs'], categories: all, scale, printer: print.replicaSetPrinter, fieldSelectors: replicas,
+    strategy: workload(defaultReplicaSet, {}),
+  },
+  'apps/statefulsets': {
+    shortNames: ['sts'], categories: all, scale, printer: print.statefulSetPrinter,
+    strategy: workload(defaultStatefulSet, {
+      noun: 'statefulset',
+      rollout: { field: 'updateStrategy', types: ['OnDelete', 'RollingUpdate'] },
+      mutable: STATEFUL_MUTABLE,
+      mutableMessage: "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', "
+        + "'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden",
+    }),
+  },
+  'apps/daemonsets': {
+    shortNames: ['ds'], categories: all, printer: print.daemonSetPrinter,
+    strategy: workload(defaultDaemonSet, { noun: 'daemonset', rollout: { field: 'updateStrategy', types: ['OnDelete', 'RollingUpdate'] } }),
+  },
+  'apps/controllerrevisions': {
+    printer: print.controllerRevisionPrinter,
+    strategy: strategyOf({
+      validate: (object) => complaintsOf((complaints) => complaints.atLeast('revision', object['revision'])),
+      validateUpdate: (object, old) => complaintsOf((complaints) => {
+        if (JSON.stringify(object['data'] ?? null) !== JSON.stringify(old['data'] ?? null)) complaints.invalid('data', object['data'], 'field is immutable');
+      }),
+    }),
+  },
+};
+
+export const replicationControllerExtras: KindExtras = {
+  shortNames: ['rc'], categories: all, storagePrefix: 'controllers', printer: print.replicationControllerPrinter, fieldSelectors: replicas,
+  scale: { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.replicas', labelSelectorPath: '.spec.selector' },
+  strategy: workload(defaultReplicationController, { plainSelector: true }),
+};

@@ -1,0 +1,177 @@
+/** Jobs and CronJobs (k8s.io/kubernetes/pkg/apis/batch). */
+import type { StrategyContext } from '../../kind.js';
+import type { FieldError } from '../../status.js';
+import type { ExtrasTable } from '../extras.js';
+import { complaintsOf, type Complaints } from '../lib/complaints.js';
+import { selectorMatches, validateLabelSelector } from '../lib/label-validation.js';
+import { strategyOf } from '../lib/strategy.js';
+import { absent, at, child, children, clone, field, fill, fillZero, isRec, keysOf, num, optionalNum, same, setOwn, str, unset, type Rec } from '../lib/value.js';
+import { defaultPodTemplate } from '../pod/defaults.js';
+import { validatePodTemplate } from '../pod/validate.js';
+import { cronJobPrinter, jobPrinter } from '../printers/workloads.js';
+import { scheduleComplaint } from './schedule.js';
+
+const RETRIES_DEFAULT = 6;
+const INT32_MAX = 2_147_483_647;
+const CRON_NAME_MAX = 52;
+
+function defaultJob(job: Rec): void {
+  const spec = child(job, 'spec');
+  if (spec === undefined) return;
+  defaultPodTemplate(field(spec, 'template'));
+  if (absent(spec['completions']) && absent(spec['parallelism'])) spec['completions'] = 1;
+  fill(spec, 'parallelism', 1);
+  fill(spec, 'backoffLimit', absent(spec['backoffLimitPerIndex']) ? RETRIES_DEFAULT : INT32_MAX);
+  fill(spec, 'completionMode', 'NonIndexed');
+  fill(spec, 'suspend', false);
+  fill(spec, 'manualSelector', false);
+  fill(spec, 'podReplacementPolicy', absent(spec['podFailurePolicy']) ? 'TerminatingOrFailed' : 'Failed');
+  for (const rule of children(field(spec, 'podFailurePolicy'), 'rules')) {
+    for (const pattern of children(rule, 'onPodConditions')) fillZero(pattern, 'status', 'True');
+  }
+  const labels = at(spec, 'template', 'metadata', 'labels');
+  const metadata = child(job, 'metadata');
+  if (metadata !== undefined && isRec(labels) && keysOf(field(metadata, 'labels')).length === 0) metadata['labels'] = { ...labels };
+}
+
+/** Pods of a job are told from those of another by the job's uid. */
+function generateSelector(job: Rec, context: StrategyContext): void {
+  const spec = field(job, 'spec');
+  if (!isRec(spec) || spec['manualSelector'] === true) return;
+  const metadata = child(job, 'metadata');
+  const template = child(spec, 'template');
+  const labels = template === undefined ? undefined : child(child(template, 'metadata') ?? {}, 'labels');
+  if (metadata === undefined || labels === undefined) return;
+  fillZero(metadata, 'uid', context.uuid());
+  const uid = str(metadata['uid']);
+  const own: Readonly<Record<string, string>> = {
+    'batch.kubernetes.io/controller-uid': uid, 'controller-uid': uid,
+    'batch.kubernetes.io/job-name': str(metadata['name']), 'job-name': str(metadata['name']),
+  };
+  for (const [key, value] of Object.entries(own)) setOwn(labels, key, value);
+  const selector = child(spec, 'selector');
+  const match = selector === undefined ? undefined : child(selector, 'matchLabels');
+  if (match !== undefined) match['batch.kubernetes.io/controller-uid'] = uid;
+}
+
+const JOB_NUMBERS = ['parallelism', 'completions', 'activeDeadlineSeconds', 'backoffLimit', 'ttlSecondsAfterFinished', 'backoffLimitPerIndex', 'maxFailedIndexes'];
+
+function validateJobSpec(complaints: Complaints, spec: Rec, path: string): void {
+  for (const name of JOB_NUMBERS) complaints.atLeast(`${path}.${name}`, spec[name]);
+  if (unset(spec['completionMode'])) {
+    // A CronJob's template has no defaults of its own.
+  } else {
+    complaints.oneOf(`${path}.completionMode`, spec['completionMode'], ['Indexed', 'NonIndexed']);
+    if (spec['completionMode'] === 'Indexed' && absent(spec['completions'])) complaints.required(`${path}.completions`, 'when completion mode is Indexed');
+  }
+  validatePodTemplate(complaints, spec['template'], `${path}.template`);
+  const restart = at(spec, 'template', 'spec', 'restartPolicy');
+  if (restart === 'Always') {
+    complaints.required(`${path}.template.spec.restartPolicy`, 'valid values: "OnFailure", "Never"');
+  } else if (restart !== 'OnFailure' && restart !== 'Never') {
+    complaints.unsupported(`${path}.template.spec.restartPolicy`, restart ?? '', ['OnFailure', 'Never']);
+  } else if (!absent(spec['podFailurePolicy']) && restart !== 'Never') {
+    complaints.invalid(`${path}.template.spec.restartPolicy`, restart, 'only "Never" is supported when podFailurePolicy is specified');
+  }
+}
+
+function validateJob(job: Rec): FieldError[] {
+  return complaintsOf((complaints) => {
+    const spec = field(job, 'spec');
+    if (!isRec(spec)) {
+      complaints.required('spec');
+      return;
+    }
+    if (absent(spec['selector'])) complaints.required('spec.selector');
+    else validateLabelSelector(complaints, spec['selector'], 'spec.selector');
+    validateJobSpec(complaints, spec, 'spec');
+    const labels = at(spec, 'template', 'metadata', 'labels');
+    if (!absent(spec['selector']) && !selectorMatches(spec['selector'], labels)) {
+      complaints.invalid('spec.template.metadata.labels', labels ?? null, '`selector` does not match template `labels`');
+    }
+  });
+}
+
+const JOB_FIXED = ['selector', 'template', 'completionMode', 'podFailurePolicy', 'backoffLimitPerIndex', 'managedBy', 'successPolicy'];
+const STEERABLE = ['nodeSelector', 'affinity', 'tolerations', 'schedulingGates'];
+
+/** The template of a suspended job that never started may still be steered to other nodes (KEP-2926). */
+function templateUnchanged(spec: Rec, before: Rec, old: Rec): boolean {
+  if (same(spec['template'], before['template'])) return true;
+  if (before['suspend'] !== true || !absent(at(old, 'status', 'startTime'))) return false;
+  const munged = clone(spec['template']);
+  const podSpec = field(munged, 'spec');
+  if (!isRec(podSpec)) return false;
+  for (const name of STEERABLE) podSpec[name] = at(before, 'template', 'spec', name);
+  return same(munged, before['template']);
+}
+
+function validateJobUpdate(job: Rec, old: Rec): FieldError[] {
+  return complaintsOf((complaints) => {
+    const spec = field(job, 'spec');
+    const before = field(old, 'spec');
+    if (!isRec(spec) || !isRec(before)) return;
+    const elastic = spec['completionMode'] === 'Indexed' && spec['completions'] === spec['parallelism'];
+    if (!elastic) complaints.immutable('spec.completions', spec['completions'], same(spec['completions'], before['completions'], 'completions'));
+    for (const name of JOB_FIXED) {
+      const unchanged = name === 'template' ? templateUnchanged(spec, before, old) : same(spec[name], before[name], name);
+      complaints.immutable(`spec.${name}`, spec[name], unchanged);
+    }
+  });
+}
+
+function defaultCronJob(cronJob: Rec): void {
+  const spec = child(cronJob, 'spec');
+  if (spec === undefined) return;
+  fillZero(spec, 'concurrencyPolicy', 'Allow');
+  fill(spec, 'suspend', false);
+  fill(spec, 'successfulJobsHistoryLimit', 3);
+  fill(spec, 'failedJobsHistoryLimit', 1);
+  defaultPodTemplate(at(spec, 'jobTemplate', 'spec', 'template'));
+}
+
+function timeZoneComplaint(zone: string): string | undefined {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: zone });
+    return zone.toLowerCase() === 'local' ? 'timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones' : undefined;
+  } catch {
+    return `unknown time zone ${zone}`;
+  }
+}
+
+function validateCronJob(cronJob: Rec): FieldError[] {
+  return complaintsOf((complaints) => {
+    const name = str(at(cronJob, 'metadata', 'name'));
+    if (name.length > CRON_NAME_MAX) complaints.invalid('metadata.name', name, `must be no more than ${CRON_NAME_MAX} characters`);
+    const spec = field(cronJob, 'spec');
+    const schedule = str(field(spec, 'schedule'));
+    const wrong = schedule === '' ? undefined : scheduleComplaint(schedule);
+    if (schedule === '') complaints.required('spec.schedule');
+    else if (wrong !== undefined) complaints.invalid('spec.schedule', schedule, wrong);
+    const zone = field(spec, 'timeZone');
+    if (typeof zone === 'string') {
+      const complaint = zone === '' ? 'timeZone must be nil or non-empty string' : timeZoneComplaint(zone);
+      if (complaint !== undefined) complaints.invalid('spec.timeZone', zone, complaint);
+    }
+    complaints.atLeast('spec.startingDeadlineSeconds', field(spec, 'startingDeadlineSeconds'));
+    complaints.oneOf('spec.concurrencyPolicy', field(spec, 'concurrencyPolicy'), ['Allow', 'Forbid', 'Replace'], true);
+    for (const limit of ['successfulJobsHistoryLimit', 'failedJobsHistoryLimit']) complaints.atLeast(`spec.${limit}`, field(spec, limit));
+    const jobSpec = at(spec, 'jobTemplate', 'spec');
+    if (isRec(jobSpec)) validateJobSpec(complaints, jobSpec, 'spec.jobTemplate.spec');
+    else complaints.required('spec.jobTemplate.spec');
+  });
+}
+
+export const batchExtras: ExtrasTable = {
+  'batch/jobs': {
+    categories: ['all'], printer: jobPrinter,
+    fieldSelectors: { 'status.successful': (job) => String(num(optionalNum(at(job, 'status', 'succeeded')))) },
+    strategy: strategyOf({
+      status: true, generation: true, defaults: defaultJob, create: generateSelector, validate: validateJob, validateUpdate: validateJobUpdate,
+    }),
+  },
+  'batch/cronjobs': {
+    shortNames: ['cj'], categories: ['all'], printer: cronJobPrinter,
+    strategy: strategyOf({ status: true, generation: true, defaults: defaultCronJob, validate: validateCronJob }),
+  },
+};

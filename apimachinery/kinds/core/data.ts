@@ -1,0 +1,103 @@
+/** ConfigMaps, Secrets and ServiceAccounts. */
+import { configMapKey } from '../../names.js';
+import type { FieldError } from '../../status.js';
+import { complaintsOf, type Complaints } from '../lib/complaints.js';
+import { strategyOf } from '../lib/strategy.js';
+import { absent, child, entries, field, fillZero, same, setOwn, str, unset, type Rec } from '../lib/value.js';
+
+const BYTES_MAX = 1024 * 1024;
+const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
+
+function validateImmutable(complaints: Complaints, object: Rec, old: Rec, fields: readonly string[]): void {
+  if (old['immutable'] !== true) return;
+  if (object['immutable'] !== true) complaints.forbidden('immutable', 'field is immutable when `immutable` is set');
+  for (const name of fields) {
+    if (!same(object[name], old[name], name)) complaints.forbidden(name, 'field is immutable when `immutable` is set');
+  }
+}
+
+function validateConfigMap(object: Rec): FieldError[] {
+  return complaintsOf((complaints) => {
+    let size = 0;
+    for (const [key, value] of entries(object['data'])) {
+      for (const why of configMapKey(key)) complaints.invalid(`data[${key}]`, key, why);
+      if (!absent(field(object['binaryData'], key))) complaints.invalid(`data[${key}]`, key, 'duplicate of key present in binaryData');
+      size += Buffer.byteLength(str(value));
+    }
+    for (const [key, value] of entries(object['binaryData'])) {
+      for (const why of configMapKey(key)) complaints.invalid(`binaryData[${key}]`, key, why);
+      size += Math.floor((str(value).length * 3) / 4);
+    }
+    if (size > BYTES_MAX) complaints.tooLong('', BYTES_MAX);
+  });
+}
+
+export const configMapStrategy = strategyOf({
+  validate: validateConfigMap,
+  validateUpdate: (object, old) => complaintsOf((complaints) => validateImmutable(complaints, object, old, ['data', 'binaryData'])),
+});
+
+/** `stringData` is for writing only: it goes into data and is never stored. */
+function defaultSecret(secret: Rec): void {
+  fillZero(secret, 'type', 'Opaque');
+  const plain = entries(secret['stringData']);
+  const data = plain.length > 0 ? child(secret, 'data') : undefined;
+  if (data !== undefined) for (const [key, value] of plain) setOwn(data, key, Buffer.from(str(value)).toString('base64'));
+  delete secret['stringData'];
+}
+
+/** Keys that a type promises to its readers. */
+const REQUIRED_KEYS: Readonly<Record<string, readonly string[]>> = {
+  'kubernetes.io/dockercfg': ['.dockercfg'],
+  'kubernetes.io/dockerconfigjson': ['.dockerconfigjson'],
+  'kubernetes.io/ssh-auth': ['ssh-privatekey'],
+  'kubernetes.io/tls': ['tls.crt', 'tls.key'],
+};
+
+function validateDocker(complaints: Complaints, data: unknown, key: string): void {
+  const text = Buffer.from(str(field(data, key)), 'base64').toString();
+  try {
+    JSON.parse(text);
+  } catch {
+    complaints.invalid(`data[${key}]`, '<secret contents redacted>', 'invalid character in the value');
+  }
+}
+
+function validateSecret(secret: Rec): FieldError[] {
+  return complaintsOf((complaints) => {
+    const data = secret['data'];
+    const type = str(secret['type']);
+    let size = 0;
+    for (const [key, value] of entries(data)) {
+      for (const why of configMapKey(key)) complaints.invalid(`data[${key}]`, key, why);
+      if (!BASE64.test(str(value))) complaints.invalid(`data[${key}]`, '<secret contents redacted>', 'must be base64 encoded');
+      size += Math.floor((str(value).length * 3) / 4);
+    }
+    if (size > BYTES_MAX) complaints.tooLong('data', BYTES_MAX);
+    if (type === 'kubernetes.io/service-account-token' && unset(field(field(secret['metadata'], 'annotations'), 'kubernetes.io/service-account.name'))) {
+      complaints.required('metadata.annotations[kubernetes.io/service-account.name]');
+    }
+    if (type === 'kubernetes.io/basic-auth' && absent(field(data, 'username')) && absent(field(data, 'password'))) {
+      complaints.required('data[username]');
+      complaints.required('data[password]');
+    }
+    for (const key of (Object.hasOwn(REQUIRED_KEYS, type) ? REQUIRED_KEYS[type] : undefined) ?? []) {
+      if (absent(field(data, key))) complaints.required(`data[${key}]`);
+      else if (key.startsWith('.docker')) validateDocker(complaints, data, key);
+    }
+  });
+}
+
+export const secretStrategy = strategyOf({
+  defaults: defaultSecret,
+  update: (secret, old) => {
+    if (unset(secret['type'])) secret['type'] = old['type'];
+  },
+  validate: validateSecret,
+  validateUpdate: (secret, old) => complaintsOf((complaints) => {
+    complaints.immutable('type', secret['type'], secret['type'] === old['type']);
+    validateImmutable(complaints, secret, old, ['data']);
+  }),
+});
+
+export const serviceAccountStrategy = strategyOf({});

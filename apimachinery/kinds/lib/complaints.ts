@@ -1,0 +1,100 @@
+/** Collects field errors in the order they are found; the words are those of `fieldErrors`. */
+import { parseQuantity } from '../../quantity.js';
+import { fieldErrors, type FieldError } from '../../status.js';
+import { absent, optionalNum, str, unset } from './value.js';
+
+export const NOT_NEGATIVE = 'must be greater than or equal to 0';
+export const IMMUTABLE = 'field is immutable';
+
+export class Complaints {
+  readonly all: FieldError[] = [];
+
+  required(path: string, why?: string): void {
+    this.all.push(fieldErrors.required(path, why));
+  }
+
+  invalid(path: string, value: unknown, why: string): void {
+    this.all.push(fieldErrors.invalid(path, value ?? null, why));
+  }
+
+  unsupported(path: string, value: unknown, supported: readonly string[]): void {
+    this.all.push(fieldErrors.notSupported(path, value, supported));
+  }
+
+  duplicate(path: string, value: unknown): void {
+    this.all.push(fieldErrors.duplicate(path, value));
+  }
+
+  forbidden(path: string, why: string): void {
+    this.all.push(fieldErrors.forbidden(path, why));
+  }
+
+  notFound(path: string, value: unknown): void {
+    this.all.push(fieldErrors.notFound(path, value));
+  }
+
+  tooLong(path: string, limit: number): void {
+    this.all.push(fieldErrors.tooLong(path, limit));
+  }
+
+  tooMany(path: string, count: number, limit: number): void {
+    this.all.push(fieldErrors.tooMany(path, count, limit));
+  }
+
+  add(errors: readonly FieldError[]): void {
+    this.all.push(...errors);
+  }
+
+  /** Each complaint of a form check becomes an error on the value. */
+  form(path: string, value: unknown, check: (value: string) => readonly string[]): void {
+    for (const why of check(str(value))) this.invalid(path, value, why);
+  }
+
+  /** A value that must be there and keep a form. */
+  requiredForm(path: string, value: unknown, check: (value: string) => readonly string[]): void {
+    if (unset(value)) this.required(path);
+    else this.form(path, value, check);
+  }
+
+  /** A number, when it is there, is not below `min`. */
+  atLeast(path: string, value: unknown, min = 0): void {
+    const known = optionalNum(value);
+    if (known !== undefined && known < min) this.invalid(path, known, `must be greater than or equal to ${min}`);
+  }
+
+  /** One of a closed set; an unset value is an error only where it is required. */
+  oneOf(path: string, value: unknown, supported: readonly string[], required = false): void {
+    if (unset(value)) {
+      if (required) this.required(path);
+    } else if (!supported.includes(str(value))) {
+      this.unsupported(path, value, [...supported].sort());
+    }
+  }
+
+  port(path: string, value: unknown): void {
+    const port = optionalNum(value);
+    if (port === undefined || !Number.isInteger(port) || port < 1 || port > 65_535) this.invalid(path, value, 'must be between 1 and 65535, inclusive');
+  }
+
+  /** A quantity that is not negative. */
+  quantity(path: string, value: unknown): void {
+    if (absent(value)) return;
+    const parsed = parseQuantity(value);
+    if (parsed === undefined) {
+      this.invalid(path, value, "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'");
+    } else if (parsed.nano < 0n) {
+      this.invalid(path, value, NOT_NEGATIVE);
+    }
+  }
+
+  immutable(path: string, value: unknown, unchanged: boolean): void {
+    if (!unchanged) this.invalid(path, value, IMMUTABLE);
+  }
+}
+
+/** Runs a check and gives what it found. */
+export function complaintsOf(check: (complaints: Complaints) => void): FieldError[] {
+  const complaints = new Complaints();
+  check(complaints);
+  return complaints.all;
+}

@@ -1,0 +1,72 @@
+/** The pod's strategy (k8s.io/kubernetes/pkg/registry/core/pod/strategy.go). */
+import type { StrategyContext } from '../../kind.js';
+import { fieldErrors, type FieldError } from '../../status.js';
+import { strategyOf } from '../lib/strategy.js';
+import { at, child, clone, field, isRec, list, num, optionalNum, put, unset, type Rec } from '../lib/value.js';
+import { defaultPod } from './defaults.js';
+import { podQosClass } from './qos.js';
+import { podFinished } from './readiness.js';
+import { validatePod } from './validate.js';
+import { validatePodUpdate } from './validate-update.js';
+
+function prepareForCreate(pod: Rec, context: StrategyContext): void {
+  const spec = field(pod, 'spec');
+  pod['status'] = { phase: 'Pending', qosClass: podQosClass(pod) };
+  if (list(field(spec, 'schedulingGates')).length === 0 || !isRec(pod['status'])) return;
+  pod['status']['conditions'] = [{
+    type: 'PodScheduled', status: 'False', reason: 'SchedulingGated',
+    message: 'Scheduling is blocked due to non-empty scheduling gates',
+    lastTransitionTime: new Date(context.now_ms).toISOString().replace(/\.\d+Z$/, 'Z'),
+  }];
+}
+
+/** Each subresource writes its own part; what else the client sent is taken from the stored pod. */
+function prepareForUpdate(pod: Rec, old: Rec, context: StrategyContext): void {
+  const before = field(old, 'spec');
+  const status = child(pod, 'status');
+  switch (context.subresource) {
+    case 'ephemeralcontainers': {
+      const added = clone(at(pod, 'spec', 'ephemeralContainers'));
+      pod['spec'] = isRec(before) ? clone(before) : {};
+      put(pod['spec'] as Rec, 'ephemeralContainers', added);
+      break;
+    }
+    case 'status': {
+      const metadata = field(pod, 'metadata');
+      // A node writes status; it must not tie a pod to an owner (CVE-2025-4563 and its relatives).
+      if (isRec(metadata)) put(metadata, 'ownerReferences', clone(at(old, 'metadata', 'ownerReferences')));
+      break;
+    }
+    default:
+      if (context.subresource === undefined && isRec(field(pod, 'spec'))) {
+        const kept = at(old, 'spec', 'ephemeralContainers');
+        put(field(pod, 'spec') as Rec, 'ephemeralContainers', clone(kept));
+      }
+  }
+  if (status !== undefined) put(status, 'qosClass', field(field(old, 'status'), 'qosClass') ?? podQosClass(pod));
+}
+
+/** 30 seconds or what the pod says; a pod that no node runs, or that is done, goes at once. */
+function gracePeriodOf(pod: unknown): number {
+  if (unset(at(pod, 'spec', 'nodeName')) || podFinished(pod)) return 0;
+  return Math.max(num(optionalNum(at(pod, 'spec', 'terminationGracePeriodSeconds')), 30), 0);
+}
+
+/** Generation 1 is a pod at its creation: adding an ephemeral container later makes it 2. */
+function ephemeralOnCreate(pod: Rec, context: StrategyContext | undefined): FieldError[] {
+  const given = list(at(pod, 'spec', 'ephemeralContainers')).length > 0;
+  const creating = context?.subresource === undefined && at(pod, 'metadata', 'generation') === 1;
+  return given && creating ? [fieldErrors.forbidden('spec.ephemeralContainers', 'cannot be set on create')] : [];
+}
+
+export const podStrategy = strategyOf({
+  status: true,
+  generation: true,
+  defaults: defaultPod,
+  create: prepareForCreate,
+  update: prepareForUpdate,
+  validate: (pod, context) => [...validatePod(pod), ...ephemeralOnCreate(pod, context)],
+  validateUpdate: (pod, old, context) => validatePodUpdate(pod, old, context?.subresource),
+  defaultGracePeriodSeconds: gracePeriodOf,
+});
+

@@ -1,0 +1,32 @@
+/** storage.k8s.io and resource.k8s.io. */
+import type { ExtrasTable } from '../extras.js';
+import { strategyOf } from '../lib/strategy.js';
+import { child, fill, list } from '../lib/value.js';
+import { defaultPrinter } from '../printers/columns.js';
+import { resourceClaimPrinter, resourceSlicePrinter } from '../printers/policy.js';
+import * as print from '../printers/storage.js';
+import { storageClassStrategy } from './claims.js';
+
+const csiDriver = strategyOf({
+  generation: true,
+  defaults: (object) => {
+    const spec = child(object, 'spec');
+    if (spec === undefined) return;
+    fill(spec, 'attachRequired', true);
+    for (const name of ['podInfoOnMount', 'storageCapacity', 'requiresRepublish', 'seLinuxMount']) fill(spec, name, false);
+    fill(spec, 'fsGroupPolicy', 'ReadWriteOnceWithFSType');
+    if (list(spec['volumeLifecycleModes']).length === 0) spec['volumeLifecycleModes'] = ['Persistent'];
+  },
+});
+
+export const storageExtras: ExtrasTable = {
+  'storage.k8s.io/storageclasses': { shortNames: ['sc'], printer: print.storageClassPrinter, strategy: storageClassStrategy },
+  'storage.k8s.io/csidrivers': { printer: print.csiDriverPrinter, strategy: csiDriver },
+  'storage.k8s.io/csinodes': { printer: print.csiNodePrinter },
+  'storage.k8s.io/csistoragecapacities': { printer: defaultPrinter },
+  'storage.k8s.io/volumeattachments': { printer: print.volumeAttachmentPrinter, strategy: strategyOf({ status: true }) },
+  'storage.k8s.io/volumeattributesclasses': { shortNames: ['vac'], printer: print.volumeAttributesClassPrinter },
+  'resource.k8s.io/resourceclaims': { printer: resourceClaimPrinter, strategy: strategyOf({ status: true }) },
+  'resource.k8s.io/resourceslices': { printer: resourceSlicePrinter, strategy: strategyOf({ generation: true }) },
+  'resource.k8s.io/deviceclasses': { strategy: strategyOf({ generation: true }) },
+};

@@ -1,0 +1,107 @@
+/**
+ * Forms of names (k8s.io/apimachinery/pkg/util/validation). Each function gives the complaints, in Kubernetes' words; an
+ * empty list means the name is good.
+ */
+
+const DNS1123_LABEL_MAX = 63;
+const DNS1123_SUBDOMAIN_MAX = 253;
+const LABEL_VALUE_MAX = 63;
+
+const LABEL = '[a-z0-9]([-a-z0-9]*[a-z0-9])?';
+const QUALIFIED = '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]';
+const DNS1123_LABEL = new RegExp(`^${LABEL}$`);
+const DNS1123_SUBDOMAIN = new RegExp(`^${LABEL}(\\.${LABEL})*$`);
+const DNS1035_LABEL = /^[a-z]([-a-z0-9]*[a-z0-9])?$/;
+const QUALIFIED_NAME = new RegExp(`^${QUALIFIED}$`);
+const LABEL_VALUE = new RegExp(`^(${QUALIFIED})?$`);
+const PORT_NAME = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/;
+const ENV_NAME = /^[-._a-zA-Z][-._a-zA-Z0-9]*$/;
+const CONFIG_KEY = /^[-._a-zA-Z0-9]+$/;
+
+const tooLong = (max: number): string => `must be no more than ${max} characters`;
+
+const DNS1123_LABEL_RULE = 'a lowercase RFC 1123 label must consist of lower case alphanumeric characters or \'-\', and must start and end with an '
+  + 'alphanumeric character (e.g. \'my-name\',  or \'123-abc\', regex used for validation is \'[a-z0-9]([-a-z0-9]*[a-z0-9])?\')';
+const DNS1123_SUBDOMAIN_RULE = 'a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, \'-\' or \'.\', and must start and '
+  + 'end with an alphanumeric character (e.g. \'example.com\', regex used for validation is '
+  + '\'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\')';
+const DNS1035_LABEL_RULE = 'a DNS-1035 label must consist of lower case alphanumeric characters or \'-\', start with an alphabetic character, and end '
+  + 'with an alphanumeric character (e.g. \'my-name\',  or \'abc-123\', regex used for validation is \'[a-z]([-a-z0-9]*[a-z0-9])?\')';
+const QUALIFIED_RULE = 'must consist of alphanumeric characters, \'-\', \'_\' or \'.\', and must start and end with an alphanumeric character (e.g. '
+  + '\'MyName\',  or \'my.name\',  or \'123-abc\', regex used for validation is \'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]\')';
+const LABEL_VALUE_RULE = 'a valid label must be an empty string or consist of alphanumeric characters, \'-\', \'_\' or \'.\', and must start and end '
+  + 'with an alphanumeric character (e.g. \'MyValue\',  or \'my_value\',  or \'12345\', regex used for validation is '
+  + '\'(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?\')';
+
+/** The length is checked first and alone decides: patterns never see more than a few hundred characters. */
+function check(name: string, max: number, pattern: RegExp, rule: string): string[] {
+  if (name.length > max) return [tooLong(max)];
+  return pattern.test(name) ? [] : [rule];
+}
+
+export const dns1123Label = (name: string): string[] => check(name, DNS1123_LABEL_MAX, DNS1123_LABEL, DNS1123_LABEL_RULE);
+export const dns1123Subdomain = (name: string): string[] => check(name, DNS1123_SUBDOMAIN_MAX, DNS1123_SUBDOMAIN, DNS1123_SUBDOMAIN_RULE);
+export const dns1035Label = (name: string): string[] => check(name, DNS1123_LABEL_MAX, DNS1035_LABEL, DNS1035_LABEL_RULE);
+export const labelValue = (value: string): string[] => check(value, LABEL_VALUE_MAX, LABEL_VALUE, LABEL_VALUE_RULE);
+
+/** Keys of labels, annotations, taints; names of extended resources: `[prefix/]name`. */
+export function qualifiedName(text: string): string[] {
+  const parts = text.split('/');
+  const [first = '', second] = parts;
+  if (parts.length > 2) {
+    return [`a qualified name ${QUALIFIED_RULE} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')`];
+  }
+  const name = second ?? first;
+  const complaints: string[] = [];
+  if (second !== undefined) {
+    if (first === '') complaints.push('prefix part must be non-empty');
+    else complaints.push(...dns1123Subdomain(first).map((complaint) => `prefix part ${complaint}`));
+  }
+  if (name === '') complaints.push('name part must be non-empty');
+  else complaints.push(...check(name, LABEL_VALUE_MAX, QUALIFIED_NAME, QUALIFIED_RULE).map((complaint) => `name part ${complaint}`));
+  return complaints;
+}
+
+const PORT_NAME_MAX = 15;
+
+/** Names of ports (IANA_SVC_NAME, RFC 6335). */
+export function portName(name: string): string[] {
+  const complaints: string[] = [];
+  if (name.length > PORT_NAME_MAX) complaints.push(`must be no more than ${PORT_NAME_MAX} characters`);
+  if (!PORT_NAME.test(name)) complaints.push('must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)');
+  if (!/[a-z]/.test(name)) complaints.push('must contain at least one letter (a-z)');
+  if (name.includes('--')) complaints.push('must not contain consecutive hyphens');
+  return complaints;
+}
+
+export function portNumber(port: number): string[] {
+  return Number.isInteger(port) && port >= 1 && port <= 65_535 ? [] : ['must be between 1 and 65535, inclusive'];
+}
+
+export function envVarName(name: string): string[] {
+  const complaints = ENV_NAME.test(name) ? [] : [
+    'a valid environment variable name must consist of alphabetic characters, digits, \'_\', \'-\', or \'.\', and must not start with a digit '
+    + '(e.g. \'my.env-name\',  or \'MY_ENV.NAME\',  or \'MyEnvName1\', regex used for validation is \'[-._a-zA-Z][-._a-zA-Z0-9]*\')'];
+  return [...complaints, ...dots(name)];
+}
+
+export function configMapKey(key: string): string[] {
+  if (key.length > DNS1123_SUBDOMAIN_MAX) return [tooLong(DNS1123_SUBDOMAIN_MAX)];
+  const complaints = CONFIG_KEY.test(key) ? [] : [
+    'a valid config key must consist of alphanumeric characters, \'-\', \'_\' or \'.\' (e.g. \'key.name\',  or \'KEY_NAME\',  or \'key-name\', '
+    + 'regex used for validation is \'[-._a-zA-Z0-9]+\')'];
+  return [...complaints, ...dots(key)];
+}
+
+/** Names that become file names must not lead out of their folder. */
+function dots(name: string): string[] {
+  if (name === '.') return ['must not be \'.\''];
+  if (name === '..') return ['must not be \'..\''];
+  return name.startsWith('..') ? ['must not start with \'..\''] : [];
+}
+
+/** Names of RBAC objects and other kinds whose names only have to fit into a URL's path. */
+export function pathSegment(name: string): string[] {
+  if (name === '.' || name === '..') return [`may not be '${name}'`];
+  return ['/', '%'].filter((illegal) => name.includes(illegal)).map((illegal) => `may not contain '${illegal}'`);
+}

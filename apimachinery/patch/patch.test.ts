@@ -1,0 +1,158 @@
+import { describe, expect, it } from 'vitest';
+import { present } from '../../platform/assert.js';
+import { builtInScheme } from '../scheme/builtin.js';
+import { resolverOf } from '../schema/resolve.js';
+import { isApiError } from '../status.js';
+import type { JsonObject } from '../value.js';
+import { applyJsonPatch } from './json-patch.js';
+import { applyMergePatch } from './merge-patch.js';
+import { applyStrategicMergePatch } from './strategic.js';
+
+const codeOf = (run: () => unknown): number => {
+  try {
+    run();
+  } catch (error) {
+    if (isApiError(error)) return error.code;
+    throw error;
+  }
+  return 200;
+};
+
+describe('JSON patch (RFC 6902)', () => {
+  it.each<[unknown, unknown, unknown]>([
+    [{ foo: 'bar' }, [{ op: 'add', path: '/baz', value: 'qux' }], { foo: 'bar', baz: 'qux' }],
+    [{ foo: ['a', 'c'] }, [{ op: 'add', path: '/foo/1', value: 'b' }], { foo: ['a', 'b', 'c'] }],
+    [{ foo: ['a'] }, [{ op: 'add', path: '/foo/-', value: ['b'] }], { foo: ['a', ['b']] }],
+    [{ a: 1, b: 2 }, [{ op: 'remove', path: '/b' }], { a: 1 }],
+    [{ a: 1 }, [{ op: 'replace', path: '/a', value: 2 }], { a: 2 }],
+    [{ a: { x: 1 }, b: {} }, [{ op: 'move', from: '/a/x', path: '/b/y' }], { a: {}, b: { y: 1 } }],
+    [{ l: [1, 2, 3] }, [{ op: 'move', from: '/l/0', path: '/l/2' }], { l: [2, 3, 1] }],
+    [{ a: { x: 1 } }, [{ op: 'copy', from: '/a', path: '/b' }, { op: 'add', path: '/b/y', value: 2 }], { a: { x: 1 }, b: { x: 1, y: 2 } }],
+    [{ 'a/b': 1, 'm~n': 2 }, [{ op: 'test', path: '/a~1b', value: 1 }, { op: 'test', path: '/m~0n', value: 2 }], { 'a/b': 1, 'm~n': 2 }],
+    [{ a: null }, [{ op: 'test', path: '/a', value: null }], { a: null }],
+  ])('%j %j', (document, patch, expected) => {
+    const before = structuredClone(document);
+    expect(applyJsonPatch(document, patch)).toEqual(expected);
+    expect(document).toEqual(before);
+  });
+
+  it.each<[unknown, number]>([
+    [[{ op: 'remove', path: '/nope' }], 422], [[{ op: 'replace', path: '/l/5', value: 1 }], 422], [[{ op: 'add', path: '/l/5', value: 1 }], 422],
+    [[{ op: 'add', path: '/l/01', value: 1 }], 422], [[{ op: 'test', path: '/a', value: 2 }], 422], [[{ op: 'add', path: '/x/y', value: 1 }], 422],
+    [[{ op: 'move', from: '/o', path: '/o/p' }], 422], [[{ op: 'add', path: '/__proto__/polluted', value: 1 }], 422],
+    [[{ op: 'add', path: '/constructor/prototype/polluted', value: 1 }], 422],
+    [[{ op: 'jump', path: '/a' }], 400], [[{ op: 'add', path: 'a', value: 1 }], 400], [[{ op: 'add', path: '/a' }], 400], [{}, 400], [[1], 400],
+    [Array.from({ length: 10_001 }, () => ({ op: 'test', path: '/a', value: 1 })), 413],
+  ])('%j is refused with %i', (patch, code) => {
+    expect(codeOf(() => applyJsonPatch({ a: 1, l: [1], o: { p: 1 } }, patch))).toBe(code);
+    expect(({} as JsonObject)['polluted']).toBeUndefined();
+  });
+
+  it('caps what copies add up to (CVE-2019-1002100)', () => {
+    const doubling = Array.from({ length: 40 }, (_, i) => ({ op: 'copy', from: '/a', path: `/a/x${i}` }));
+    expect(codeOf(() => applyJsonPatch({ a: { text: 'x'.repeat(1000) } }, doubling))).toBe(413);
+  });
+});
+
+describe('merge patch (RFC 7386, appendix A)', () => {
+  it.each<[JsonObject, unknown, unknown]>([
+    [{ a: 'b' }, { a: 'c' }, { a: 'c' }], [{ a: 'b' }, { b: 'c' }, { a: 'b', b: 'c' }], [{ a: 'b' }, { a: null }, {}], [{ a: ['b'] }, { a: 'c' }, { a: 'c' }],
+    [{ a: { b: 'c' } }, { a: { b: 'd', c: null } }, { a: { b: 'd' } }], [{ a: [{ b: 'c' }] }, { a: [1] }, { a: [1] }],
+    [{ e: null }, { a: 1 }, { e: null, a: 1 }], [{}, { a: { bb: { ccc: null } } }, { a: { bb: {} } }],
+  ])('%j + %j', (object, patch, expected) => expect(applyMergePatch(object, patch)).toEqual(expected));
+
+  it('never touches a prototype', () => {
+    const result = applyMergePatch({}, JSON.parse('{"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}}}'));
+    expect(Object.keys(result)).toEqual(['__proto__', 'constructor']);
+    expect(({} as JsonObject)['polluted']).toBeUndefined();
+    expect(codeOf(() => applyMergePatch({}, []))).toBe(400);
+  });
+});
+
+describe('strategic merge patch (strategicpatch)', () => {
+  const scheme = builtInScheme();
+  const resolver = resolverOf(scheme);
+  const apply = (kind: string, object: JsonObject, patch: unknown): JsonObject => {
+    const group = kind === 'Deployment' ? 'apps' : '';
+    return applyStrategicMergePatch(object, patch, present(scheme.byKind({ group, version: 'v1', kind }), kind).schema, resolver);
+  };
+  const pod = (...containers: JsonObject[]): JsonObject => ({ spec: { containers } });
+
+  it('merges containers by name; a new one goes first, as the documentation of kubectl patch shows', () => {
+    const object = pod({ name: 'a', image: '1', env: [{ name: 'X', value: '1' }] });
+    const before = structuredClone(object);
+    expect(apply('Pod', object, pod({ name: 'a', image: '2', env: [{ name: 'Y', value: '2' }] })))
+      .toEqual(pod({ name: 'a', image: '2', env: [{ name: 'Y', value: '2' }, { name: 'X', value: '1' }] }));
+    expect(apply('Pod', object, pod({ name: 'b' }))).toEqual(pod({ name: 'b' }, { name: 'a', image: '1', env: [{ name: 'X', value: '1' }] }));
+    expect(object).toEqual(before);
+  });
+
+  it('$setElementOrder orders, and leaves what it does not name in place', () => {
+    const object = pod({ name: 'a' }, { name: 'x' }, { name: 'b' });
+    const patch = { spec: { '$setElementOrder/containers': [{ name: 'b' }, { name: 'c' }, { name: 'a' }], containers: [{ name: 'c', image: '1' }] } };
+    expect(apply('Pod', object, patch)).toEqual(pod({ name: 'x' }, { name: 'b' }, { name: 'c', image: '1' }, { name: 'a' }));
+    expect(apply('Pod', object, { spec: { '$setElementOrder/containers': [{ name: 'b' }, { name: 'x' }, { name: 'a' }] } }))
+      .toEqual(pod({ name: 'b' }, { name: 'x' }, { name: 'a' }));
+  });
+
+  it('$patch deletes and replaces', () => {
+    const object = pod({ name: 'a' }, { name: 'b' });
+    expect(apply('Pod', object, { spec: { containers: [{ name: 'a', $patch: 'delete' }] } })).toEqual(pod({ name: 'b' }));
+    expect(apply('Pod', object, { spec: { containers: [{ $patch: 'delete', name: 'zz' }] } })).toEqual(object);
+    expect(codeOf(() => apply('Pod', object, { spec: { $patch: 'explode' } }))).toBe(400);
+    expect(codeOf(() => apply('Pod', object, { spec: { containers: [{ image: 'x' }] } }))).toBe(400);
+    expect(apply('Pod', object, { spec: { $patch: 'replace', nodeName: 'n' } })).toEqual({ spec: { nodeName: 'n' } });
+    expect(apply('Pod', object, { spec: { $patch: 'delete' } })).toEqual({ spec: {} });
+  });
+
+  it('$patch: replace as an item replaces the list', () => {
+    const object = pod({ name: 'a' }, { name: 'b' });
+    expect(apply('Pod', object, { spec: { containers: [{ name: 'c' }, { name: '', $patch: 'replace' }] } })).toEqual(pod({ name: 'c' }));
+  });
+
+  it('$retainKeys clears the other members of a union', () => {
+    const object = { spec: { strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1 } } } };
+    expect(apply('Deployment', object, { spec: { strategy: { $retainKeys: ['type'], type: 'Recreate' } } })).toEqual({ spec: { strategy: { type: 'Recreate' } } });
+    expect(codeOf(() => apply('Deployment', object, { spec: { strategy: { $retainKeys: ['type'], rollingUpdate: {} } } }))).toBe(400);
+    const volumes = { spec: { volumes: [{ name: 'v', emptyDir: {} }] } };
+    expect(apply('Pod', volumes, { spec: { volumes: [{ name: 'v', $retainKeys: ['name', 'hostPath'], hostPath: { path: '/x' } }] } }))
+      .toEqual({ spec: { volumes: [{ name: 'v', hostPath: { path: '/x' } }] } });
+  });
+
+  it('merges and deletes in lists of plain values', () => {
+    const object = { metadata: { finalizers: ['a', 'b'] } };
+    expect(apply('Pod', object, { metadata: { finalizers: ['c'] } })).toEqual({ metadata: { finalizers: ['c', 'a', 'b'] } });
+    expect(apply('Pod', object, { metadata: { '$deleteFromPrimitiveList/finalizers': ['a'] } })).toEqual({ metadata: { finalizers: ['b'] } });
+    expect(apply('Pod', object, { metadata: { '$setElementOrder/finalizers': ['c', 'b'], '$deleteFromPrimitiveList/finalizers': ['a'], finalizers: ['c'] } }))
+      .toEqual({ metadata: { finalizers: ['c', 'b'] } });
+  });
+
+  it('replaces atomic lists and deletes by null', () => {
+    const object = pod({ name: 'a', command: ['x', 'y'], image: '1' });
+    expect(apply('Pod', object, pod({ name: 'a', command: ['z'], image: null as unknown as string }))).toEqual(pod({ name: 'a', command: ['z'] }));
+    expect(apply('Pod', {}, { metadata: { labels: { a: null, b: '1' } } })).toEqual({ metadata: { labels: { b: '1' } } });
+  });
+
+  it('keeps one port number for two protocols apart (kubernetes/kubernetes#39188)', () => {
+    const object = { spec: { ports: [{ name: 'tcp', port: 53, protocol: 'TCP' }, { name: 'udp', port: 53, protocol: 'UDP' }] } };
+    expect(apply('Service', object, { spec: { ports: [{ port: 53, protocol: 'UDP', targetPort: 5353 }] } })['spec']).toEqual({
+      ports: [{ name: 'tcp', port: 53, protocol: 'TCP' }, { name: 'udp', port: 53, protocol: 'UDP', targetPort: 5353 }],
+    });
+    const one = { spec: { ports: [{ name: 'tcp', port: 53, protocol: 'TCP' }] } };
+    const patch = { spec: { '$setElementOrder/ports': [{ port: 53 }, { port: 53 }], ports: [{ name: 'udp', port: 53, protocol: 'UDP' }] } };
+    expect(apply('Service', one, patch)).toEqual(object);
+    expect(apply('Service', object, { spec: { ports: [{ $patch: 'delete', port: 53, protocol: 'TCP' }] } })).toEqual({ spec: { ports: [{ name: 'udp', port: 53, protocol: 'UDP' }] } });
+  });
+
+  it('does not cost the square of its items', () => {
+    const ports = Array.from({ length: 30_000 }, (_, i) => ({ name: `c${i}` }));
+    const patch = { spec: { '$setElementOrder/containers': ports, containers: ports } };
+    expect((apply('Pod', pod(...ports), patch)['spec'] as JsonObject)['containers']).toHaveLength(30_000);
+  });
+
+  it('never touches a prototype', () => {
+    const result = apply('Pod', { metadata: {} }, JSON.parse('{"metadata":{"labels":{"__proto__":"x","constructor":"y"}},"__proto__":{"polluted":1}}'));
+    expect(Object.keys((result['metadata'] as JsonObject)['labels'] as JsonObject)).toEqual(['__proto__', 'constructor']);
+    expect(({} as JsonObject)['polluted']).toBeUndefined();
+  });
+});

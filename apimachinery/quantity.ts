@@ -1,0 +1,123 @@
+/**
+ * Resource quantities, exact: `100m`, `1.5Gi`, `12e6` (k8s.io/apimachinery/pkg/api/resource). A value is an integer number
+ * of nano units, which is the finest Kubernetes keeps; finer ones are rounded up, as there.
+ */
+
+export type QuantityFormat = 'DecimalSI' | 'BinarySI' | 'DecimalExponent';
+
+export interface ParsedQuantity {
+  readonly nano: bigint;
+  readonly format: QuantityFormat;
+}
+
+const NANO = 1_000_000_000n;
+const DECIMAL_EXPONENT: Readonly<Record<string, number>> = { n: -9, u: -6, m: -3, '': 0, k: 3, M: 6, G: 9, T: 12, P: 15, E: 18 };
+const BINARY_SHIFT: Readonly<Record<string, bigint>> = { Ki: 10n, Mi: 20n, Gi: 30n, Ti: 40n, Pi: 50n, Ei: 60n };
+const DECIMAL_SUFFIXES = ['n', 'u', 'm', '', 'k', 'M', 'G', 'T', 'P', 'E'];
+const BINARY_SUFFIXES = ['', 'Ki', 'Mi', 'Gi', 'Ti', 'Pi', 'Ei'];
+/** Values are capped at int64's range of whole units, as Kubernetes caps them. */
+const UNITS_MAX = (1n << 63n) - 1n;
+const LENGTH_MAX = 64;
+const EXPONENT_MAX = 64;
+
+const FORM = /^([+-]?)(\d*)(?:\.(\d*))?(?:([eE])([+-]?\d+)|([KMGTPE]i|[numkMGTPE])?)$/;
+
+/** Undefined for text that is no quantity. A number (JSON allows one) is read as its digits. */
+export function parseQuantity(value: unknown): ParsedQuantity | undefined {
+  const text = typeof value === 'number' ? String(value) : value;
+  if (typeof text !== 'string' || text.length > LENGTH_MAX) return undefined;
+  const match = FORM.exec(text);
+  if (match === null) return undefined;
+  const [, sign, whole = '', fraction = '', e, exponentText, suffix = ''] = match;
+  if (whole === '' && fraction === '') return undefined;
+  const digits = BigInt(`${whole}${fraction}`);
+  const shift = BINARY_SHIFT[suffix];
+  const exponent = e === undefined ? (DECIMAL_EXPONENT[suffix] ?? 0) : Number(exponentText);
+  if (Math.abs(exponent) > EXPONENT_MAX) return undefined;
+  const scaled = shift === undefined ? digits : digits << shift;
+  const nano = capped(scaleTen(scaled, 9 + (shift === undefined ? exponent : 0) - fraction.length));
+  return { nano: sign === '-' ? -nano : nano, format: shift !== undefined ? 'BinarySI' : e !== undefined ? 'DecimalExponent' : 'DecimalSI' };
+}
+
+/** Rounds away from zero, which for these magnitudes is up. */
+function scaleTen(value: bigint, exponent: number): bigint {
+  if (exponent >= 0) return value * 10n ** BigInt(exponent);
+  const divisor = 10n ** BigInt(-exponent);
+  return (value + divisor - 1n) / divisor;
+}
+
+const capped = (nano: bigint): bigint => (nano > UNITS_MAX * NANO ? UNITS_MAX * NANO : nano);
+
+/** The canonical form: the largest suffix without a fraction (`1500m`, `2Gi`, `12e6`). */
+export function formatQuantity({ nano, format }: ParsedQuantity): string {
+  if (nano === 0n) return '0';
+  const sign = nano < 0n ? '-' : '';
+  const size = nano < 0n ? -nano : nano;
+  if (format === 'BinarySI' && size >= 1024n * NANO && size % NANO === 0n) return sign + formatBinary(size / NANO);
+  let digits = size;
+  let step = 0;
+  while (step < DECIMAL_SUFFIXES.length - 1 && digits % 1000n === 0n) {
+    digits /= 1000n;
+    step += 1;
+  }
+  if (format !== 'DecimalExponent') return `${sign}${digits}${DECIMAL_SUFFIXES[step]}`;
+  const exponent = step * 3 - 9;
+  return exponent === 0 ? `${sign}${digits}` : `${sign}${digits}e${exponent}`;
+}
+
+function formatBinary(units: bigint): string {
+  let digits = units;
+  let step = 0;
+  while (step < BINARY_SUFFIXES.length - 1 && digits % 1024n === 0n) {
+    digits /= 1024n;
+    step += 1;
+  }
+  return `${digits}${BINARY_SUFFIXES[step]}`;
+}
+
+/** Canonical text of canonical or other text; what is no quantity comes back as it was. */
+export function canonicalQuantity(value: unknown): unknown {
+  const parsed = parseQuantity(value);
+  return parsed === undefined ? value : formatQuantity(parsed);
+}
+
+/** Nano units; 0 for what is absent or no quantity. */
+export function quantityNano(value: unknown): bigint {
+  return parseQuantity(value)?.nano ?? 0n;
+}
+
+/** Whole units, rounded up: bytes of memory, counts of pods. Exact up to 2^53. */
+export function quantityUnits(value: unknown): number {
+  return ceil(quantityNano(value), NANO);
+}
+
+/** Thousandths, rounded up: milli-CPUs. */
+export function quantityMilli(value: unknown): number {
+  return ceil(quantityNano(value), NANO / 1000n);
+}
+
+function ceil(nano: bigint, unit: bigint): number {
+  const whole = nano / unit;
+  return Number(nano > 0n && nano % unit !== 0n ? whole + 1n : whole);
+}
+
+/** Negative, zero or positive as `a` is less than, equal to or greater than `b`. */
+export function compareQuantities(a: unknown, b: unknown): number {
+  const [x, y] = [quantityNano(a), quantityNano(b)];
+  return x < y ? -1 : x > y ? 1 : 0;
+}
+
+/** The sum in the format of the first that is not zero. */
+export function addQuantities(a: unknown, b: unknown): string {
+  return combine(a, b, (x, y) => x + y);
+}
+
+export function subtractQuantities(a: unknown, b: unknown): string {
+  return combine(a, b, (x, y) => x - y);
+}
+
+function combine(a: unknown, b: unknown, operation: (x: bigint, y: bigint) => bigint): string {
+  const zero: ParsedQuantity = { nano: 0n, format: 'DecimalSI' };
+  const [x, y] = [parseQuantity(a) ?? zero, parseQuantity(b) ?? zero];
+  return formatQuantity({ nano: operation(x.nano, y.nano), format: x.nano === 0n ? y.format : x.format });
+}

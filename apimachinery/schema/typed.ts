@@ -1,0 +1,206 @@
+/**
+ * What decoding into Go's types does to a body, done to a parsed one: values of wrong types are refused in the words
+ * kubectl's users know, unknown fields are dropped and reported, nulls mean absent, quantities become canonical text.
+ *
+ * In: a fresh object of a built-in kind, changed in place. Out: the paths that were dropped. One walk for each write.
+ */
+import { apiErrors } from '../status.js';
+import type { GroupVersionKind } from '../object.js';
+import { canonicalQuantity, parseQuantity } from '../quantity.js';
+import { isObject } from '../value.js';
+import type { JsonObject } from '../value.js';
+import { FieldPath } from './path.js';
+import type { SchemaResolver } from './resolve.js';
+import { simpleNameOf } from './resolve.js';
+import type { Schema } from './schema.js';
+
+export interface TypedKind extends GroupVersionKind {
+  readonly schema: Schema;
+}
+
+/** Unknown fields named at most; the rest is dropped all the same. */
+const UNKNOWN_MAX = 32;
+
+/** Throws ApiError BadRequest at the first value of a wrong type. Returns paths of unknown fields. */
+export function conform(kind: TypedKind, object: JsonObject, resolver: SchemaResolver): string[] {
+  return new Conformer(kind, resolver).run(object);
+}
+
+/** `Deployment in version "v1" cannot be handled as a Deployment: <why>`: the frame of all errors of decoding. */
+export function decodingError(kind: GroupVersionKind, why: string): Error {
+  return apiErrors.badRequest(`${kind.kind} in version "${kind.version}" cannot be handled as a ${kind.kind}: ${why}`);
+}
+
+class Conformer {
+  readonly #kind: TypedKind;
+  readonly #resolver: SchemaResolver;
+  readonly #path = new FieldPath();
+  readonly #unknown: string[] = [];
+
+  constructor(kind: TypedKind, resolver: SchemaResolver) {
+    this.#kind = kind;
+    this.#resolver = resolver;
+  }
+
+  run(object: JsonObject): string[] {
+    this.#object(object, this.#resolver.resolve(this.#kind.schema), this.#kind.kind);
+    return this.#unknown;
+  }
+
+  /** The value to keep. `owner` is the struct that holds the field. */
+  #value(value: unknown, declared: Schema, owner: string): unknown {
+    const schema = this.#resolver.resolve(declared);
+    if (schema.intOrString === true) return this.#intOrString(value);
+    if (schema.preserveUnknown === true && schema.properties === undefined) {
+      return schema.type === 'object' && !isObject(value) ? this.#mismatch(value, declared, owner) : value;
+    }
+    switch (schema.type) {
+      case 'string': return this.#string(value, schema, declared, owner);
+      case 'integer': return this.#integer(value, schema, declared, owner);
+      case 'number': return typeof value === 'number' ? value : this.#mismatch(value, declared, owner);
+      case 'boolean': return typeof value === 'boolean' ? value : this.#mismatch(value, declared, owner);
+      case 'array': return this.#array(value, schema, declared, owner);
+      case 'object': {
+        if (!isObject(value)) return this.#mismatch(value, declared, owner);
+        if (schema.additionalProperties !== undefined) this.#map(value, schema.additionalProperties, owner);
+        else this.#object(value, schema, declared.ref === undefined ? owner : simpleNameOf(declared.ref));
+        return value;
+      }
+      default: return value;
+    }
+  }
+
+  #object(object: JsonObject, schema: Schema, owner: string): void {
+    const { properties } = schema;
+    for (const name of Object.keys(object)) {
+      const property = properties !== undefined && Object.hasOwn(properties, name) ? properties[name] : undefined;
+      if (property === undefined) {
+        if (schema.preserveUnknown !== true) this.#drop(object, name);
+        continue;
+      }
+      const value = object[name];
+      if (value === null) {
+        delete object[name];
+        continue;
+      }
+      this.#path.push(name);
+      const kept = this.#value(value, property, owner);
+      if (kept !== value) object[name] = kept;
+      this.#path.pop();
+    }
+  }
+
+  #drop(object: JsonObject, name: string): void {
+    delete object[name];
+    if (this.#unknown.length >= UNKNOWN_MAX) return;
+    this.#path.push(name);
+    this.#unknown.push(this.#path.dotted());
+    this.#path.pop();
+  }
+
+  #map(map: JsonObject, values: Schema, owner: string): void {
+    for (const key of Object.keys(map)) {
+      const value = map[key];
+      this.#path.push({ key });
+      // A null in a map is the zero of its type; only strings occur so in practice.
+      const kept = value === null ? zeroOf(this.#resolver.resolve(values)) : this.#value(value, values, owner);
+      if (kept !== value) Object.defineProperty(map, key, { value: kept, enumerable: true, configurable: true, writable: true });
+      this.#path.pop();
+    }
+  }
+
+  #array(value: unknown, schema: Schema, declared: Schema, owner: string): unknown {
+    if (!Array.isArray(value)) return this.#mismatch(value, declared, owner);
+    const items = schema.items ?? {};
+    for (let index = 0; index < value.length; index += 1) {
+      this.#path.push(index);
+      const item: unknown = value[index];
+      value[index] = item === null ? zeroOf(this.#resolver.resolve(items)) : this.#value(item, items, owner);
+      this.#path.pop();
+    }
+    return value;
+  }
+
+  #string(value: unknown, schema: Schema, declared: Schema, owner: string): unknown {
+    if (schema.format === 'quantity') {
+      if (parseQuantity(value) !== undefined) return canonicalQuantity(value);
+      throw decodingError(this.#kind, 'quantities must match the regular expression \'^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$\'');
+    }
+    if (typeof value !== 'string') return this.#mismatch(value, declared, owner);
+    if ((schema.format === 'date-time' || schema.format === 'micro-time') && !isTime(value)) {
+      throw decodingError(this.#kind, `parsing time ${JSON.stringify(value)} as "2006-01-02T15:04:05Z07:00": cannot parse ${JSON.stringify(value)} as "2006"`);
+    }
+    if (schema.format === 'byte') {
+      const at = illegalBase64(value);
+      if (at !== undefined) throw decodingError(this.#kind, `illegal base64 data at input byte ${at}`);
+    }
+    return value;
+  }
+
+  #integer(value: unknown, schema: Schema, declared: Schema, owner: string): unknown {
+    if (typeof value !== 'number') return this.#mismatch(value, declared, owner);
+    const fits = schema.format === 'int32' ? value === (value | 0) : Number.isSafeInteger(value);
+    return fits ? value : this.#mismatch(value, declared, owner);
+  }
+
+  #intOrString(value: unknown): unknown {
+    if (typeof value === 'string' || (typeof value === 'number' && value === (value | 0))) return value;
+    throw decodingError(this.#kind, `json: cannot unmarshal ${jsonTypeOf(value)} into Go value of type int32`);
+  }
+
+  #mismatch(value: unknown, declared: Schema, owner: string): never {
+    const field = this.#path.fieldNames();
+    throw decodingError(this.#kind,
+      `json: cannot unmarshal ${jsonTypeOf(value)} into Go struct field ${owner}.${field} of type ${goTypeOf(declared, this.#resolver)}`);
+  }
+}
+
+const TIME = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/;
+
+export function isTime(text: string): boolean {
+  return TIME.test(text) && !Number.isNaN(Date.parse(text));
+}
+
+/** Position of the first byte that is not standard base64 with padding; line breaks are allowed, as Go allows them. */
+function illegalBase64(text: string): number | undefined {
+  const at = text.search(/[^A-Za-z0-9+/=\r\n]|=[^=\r\n]/);
+  if (at !== -1) return at;
+  const length = text.replaceAll(/[\r\n]/g, '').length;
+  return length % 4 === 0 && !/={3,}$/.test(text) ? undefined : Math.floor(length / 4) * 4;
+}
+
+function zeroOf(schema: Schema): unknown {
+  switch (schema.type) {
+    case 'string': return '';
+    case 'integer': case 'number': return 0;
+    case 'boolean': return false;
+    case 'array': return [];
+    case 'object': return {};
+    default: return null;
+  }
+}
+
+/** What Go's decoder calls a value it cannot take: numbers with their digits. */
+function jsonTypeOf(value: unknown): string {
+  if (Array.isArray(value)) return 'array';
+  if (typeof value === 'number') return Number.isSafeInteger(value) && value === (value | 0) ? 'number' : `number ${value}`;
+  if (typeof value === 'boolean') return 'bool';
+  return typeof value === 'string' ? 'string' : 'object';
+}
+
+function goTypeOf(declared: Schema, resolver: SchemaResolver): string {
+  const schema = resolver.resolve(declared);
+  if (schema.type === 'object' && declared.ref !== undefined) {
+    const parts = declared.ref.split('.');
+    return `${parts.at(-2)}.${parts.at(-1)}`;
+  }
+  switch (schema.type) {
+    case 'integer': return schema.format ?? 'int64';
+    case 'number': return 'float64';
+    case 'boolean': return 'bool';
+    case 'string': return schema.format === 'byte' ? '[]uint8' : 'string';
+    case 'array': return `[]${goTypeOf(schema.items ?? {}, resolver)}`;
+    case 'object': return `map[string]${goTypeOf(schema.additionalProperties ?? { type: 'string' }, resolver)}`;
+    default: return 'interface {}';
+  }
+}

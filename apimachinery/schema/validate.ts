@@ -1,0 +1,223 @@
+/**
+ * Validation of values by schema, with the wording of kube-apiserver for custom resources (kube-openapi's validator).
+ * Patterns come from users and run in linear time (re2js). CEL rules (`validations`) are the registry's, not checked here.
+ */
+import { RE2JS } from 're2js';
+import { fieldErrors } from '../status.js';
+import type { FieldError } from '../status.js';
+import { isObject, jsonEqual } from '../value.js';
+import type { JsonObject } from '../value.js';
+import { hasFormat } from './formats.js';
+import { FieldPath } from './path.js';
+import type { SchemaResolver } from './resolve.js';
+import type { Schema } from './schema.js';
+
+export interface ValidateOptions {
+  /**
+   * Which absent properties count as missing. `lenient` is for built-in kinds, whose facts call required what Go always
+   * writes: only strings and objects are asked for, since Go's zero of anything else is as good as absence.
+   */
+  readonly required?: 'all' | 'lenient';
+}
+
+const ERRORS_MAX = 100;
+
+export function validateSchema(schema: Schema, value: unknown, resolver: SchemaResolver, options: ValidateOptions = {}): FieldError[] {
+  const validator = new Validator(resolver, options.required ?? 'all');
+  validator.visit(value, schema);
+  return validator.errors;
+}
+
+class Validator {
+  readonly errors: FieldError[] = [];
+  readonly #resolver: SchemaResolver;
+  readonly #required: 'all' | 'lenient';
+  readonly #path = new FieldPath();
+
+  constructor(resolver: SchemaResolver, required: 'all' | 'lenient') {
+    this.#resolver = resolver;
+    this.#required = required;
+  }
+
+  visit(value: unknown, declared: Schema): void {
+    if (this.errors.length >= ERRORS_MAX) return;
+    const schema = this.#resolver.resolve(declared);
+    if (value === null && schema.nullable === true) return;
+    if (!this.#typeFits(value, schema)) return;
+    if (schema.enum !== undefined && !schema.enum.some((allowed) => jsonEqual(allowed, value))) {
+      this.errors.push(fieldErrors.notSupported(this.#path.toString(), value, schema.enum.map(String)));
+    }
+    if (typeof value === 'string') this.#string(value, schema);
+    else if (typeof value === 'number') this.#number(value, schema);
+    else if (Array.isArray(value)) this.#list(value, schema);
+    else if (isObject(value)) this.#object(value, schema);
+    this.#combined(value, schema);
+  }
+
+  #complain(value: unknown, why: string): void {
+    const field = this.#path.toString();
+    this.errors.push(fieldErrors.invalid(field, value, `${field} in body ${why}`));
+  }
+
+  #typeFits(value: unknown, schema: Schema): boolean {
+    if (schema.intOrString === true) {
+      if (typeof value === 'string' || Number.isSafeInteger(value)) return true;
+      return this.#wrongType(value, 'integer,string');
+    }
+    if (schema.type === undefined) return true;
+    const actual = openapiTypeOf(value);
+    const fits = actual === schema.type || (schema.type === 'number' && actual === 'integer');
+    return fits || this.#wrongType(value, schema.type);
+  }
+
+  #wrongType(value: unknown, expected: string): false {
+    const field = this.#path.toString();
+    const actual = openapiTypeOf(value);
+    this.errors.push(fieldErrors.typeInvalid(field, actual, `${field} in body must be of type ${expected}: ${JSON.stringify(actual)}`));
+    return false;
+  }
+
+  #string(value: string, schema: Schema): void {
+    if (schema.minLength !== undefined || schema.maxLength !== undefined) {
+      const length = Array.from(value).length;
+      if (schema.minLength !== undefined && length < schema.minLength) this.#complain(value, `should be at least ${schema.minLength} chars long`);
+      if (schema.maxLength !== undefined && length > schema.maxLength) this.errors.push(fieldErrors.tooLong(this.#path.toString(), schema.maxLength));
+    }
+    if (schema.pattern !== undefined && !patternOf(schema.pattern).test(value)) this.#complain(value, `should match '${schema.pattern}'`);
+    if (schema.format !== undefined && schema.type === 'string' && !hasFormat(value, schema.format)) {
+      this.#complain(value, `must be of type ${schema.format}: ${JSON.stringify(value)}`);
+    }
+  }
+
+  #number(value: number, schema: Schema): void {
+    const { minimum, maximum, multipleOf, format } = schema;
+    if (minimum !== undefined && (value < minimum || (schema.exclusiveMinimum === true && value === minimum))) {
+      this.#complain(value, `should be greater than ${schema.exclusiveMinimum === true ? '' : 'or equal to '}${minimum}`);
+    }
+    if (maximum !== undefined && (value > maximum || (schema.exclusiveMaximum === true && value === maximum))) {
+      this.#complain(value, `should be less than ${schema.exclusiveMaximum === true ? '' : 'or equal to '}${maximum}`);
+    }
+    if (multipleOf !== undefined && Math.abs(value / multipleOf - Math.round(value / multipleOf)) > 1e-9) {
+      this.#complain(value, `should be a multiple of ${multipleOf}`);
+    }
+    if (format === 'int32' && value !== (value | 0)) this.#complain(value, 'must be of type int32');
+    if (format === 'int64' && !Number.isSafeInteger(value)) this.#complain(value, 'must be an integer a double can hold');
+  }
+
+  #list(value: readonly unknown[], schema: Schema): void {
+    const field = this.#path.toString();
+    if (schema.maxItems !== undefined && value.length > schema.maxItems) {
+      this.errors.push(fieldErrors.tooMany(field, value.length, schema.maxItems));
+      return;
+    }
+    if (schema.minItems !== undefined && value.length < schema.minItems) this.#complain(value.length, `should have at least ${schema.minItems} items`);
+    this.#duplicates(value, schema);
+    if (schema.items === undefined) return;
+    for (const [index, item] of value.entries()) {
+      this.#path.push(index);
+      this.visit(item, schema.items);
+      this.#path.pop();
+    }
+  }
+
+  #duplicates(value: readonly unknown[], schema: Schema): void {
+    const keysOf = listIdentity(schema);
+    if (keysOf === undefined) return;
+    const seen = new Set<string>();
+    for (const [index, item] of value.entries()) {
+      const { id, shown } = keysOf(item);
+      if (seen.has(id)) this.errors.push(fieldErrors.duplicate(`${this.#path.toString()}[${index}]`, shown));
+      seen.add(id);
+    }
+  }
+
+  #object(value: JsonObject, schema: Schema): void {
+    const count = Object.keys(value).length;
+    if (schema.maxProperties !== undefined && count > schema.maxProperties) {
+      this.errors.push(fieldErrors.tooMany(this.#path.toString(), count, schema.maxProperties));
+      return;
+    }
+    if (schema.minProperties !== undefined && count < schema.minProperties) this.#complain(count, `should have at least ${schema.minProperties} properties`);
+    for (const name of schema.required ?? []) {
+      if (!Object.hasOwn(value, name) && this.#asksFor(schema, name)) this.#missing(name);
+    }
+    const { properties } = schema;
+    for (const name of Object.keys(value)) {
+      const isField = properties !== undefined && Object.hasOwn(properties, name);
+      const property = this.#resolver.property(schema, name);
+      if (property === undefined) continue;
+      this.#path.push(isField ? name : { key: name });
+      this.visit(value[name], property);
+      this.#path.pop();
+    }
+  }
+
+  #asksFor(schema: Schema, name: string): boolean {
+    if (this.#required === 'all') return true;
+    const property = this.#resolver.property(schema, name);
+    if (property === undefined) return true;
+    const { type, format } = this.#resolver.resolve(property);
+    return (type === 'string' && format === undefined) || type === 'object';
+  }
+
+  #missing(name: string): void {
+    this.#path.push(name);
+    this.errors.push(fieldErrors.required(this.#path.toString()));
+    this.#path.pop();
+  }
+
+  #combined(value: unknown, schema: Schema): void {
+    const passes = (branch: Schema): boolean => validateSchema(branch, value, this.#resolver, { required: this.#required }).length === 0;
+    for (const branch of schema.allOf ?? []) this.visit(value, branch);
+    if (schema.anyOf !== undefined && !schema.anyOf.some(passes)) this.#complain(value, 'must validate at least one schema (anyOf)');
+    if (schema.oneOf !== undefined && schema.oneOf.filter(passes).length !== 1) this.#complain(value, 'must validate one and only one schema (oneOf)');
+    if (schema.not !== undefined && passes(schema.not)) this.#complain(value, 'must not validate the schema (not)');
+  }
+}
+
+function openapiTypeOf(value: unknown): string {
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return 'array';
+  if (typeof value === 'number') return Number.isInteger(value) ? 'integer' : 'number';
+  return typeof value;
+}
+
+/** How items of a list tell each other apart; undefined where they need not. */
+function listIdentity(schema: Schema): ((item: unknown) => { id: string; shown: unknown }) | undefined {
+  if (schema.listType === 'map' && schema.listMapKeys !== undefined) {
+    const names = schema.listMapKeys;
+    const defaults = schema.items?.properties ?? {};
+    return (item) => {
+      const shown: JsonObject = {};
+      for (const name of names) {
+        const value = isObject(item) && Object.hasOwn(item, name) ? item[name] : defaults[name]?.default;
+        if (value !== undefined) shown[name] = value;
+      }
+      return { id: JSON.stringify(shown), shown };
+    };
+  }
+  return schema.listType === 'set' || schema.uniqueItems === true ? (item) => ({ id: JSON.stringify(item), shown: item }) : undefined;
+}
+
+const PATTERNS_MAX = 1000;
+const patterns = new Map<string, { test(text: string): boolean }>();
+
+/** Compiled once; patterns of CRDs were checked when the CRD was made, so a broken one matches nothing. */
+function patternOf(source: string): { test(text: string): boolean } {
+  let pattern = patterns.get(source);
+  if (pattern === undefined) {
+    pattern = compilePattern(source);
+    if (patterns.size >= PATTERNS_MAX) patterns.clear();
+    patterns.set(source, pattern);
+  }
+  return pattern;
+}
+
+function compilePattern(source: string): { test(text: string): boolean } {
+  try {
+    const compiled = RE2JS.compile(source);
+    return { test: (text) => compiled.matcher(text).find() };
+  } catch {
+    return { test: () => false };
+  }
+}

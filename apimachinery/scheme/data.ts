@@ -1,0 +1,45 @@
+/** Reads the compiled facts (apimachinery/data): each file once, when first asked for. */
+import { readFileSync } from 'node:fs';
+import type { Schema } from '../schema/schema.js';
+
+export interface SubresourceRow {
+  readonly name: string;
+  readonly verbs: readonly string[];
+  /** The kind of its body where it is not the parent's. */
+  readonly group?: string;
+  readonly version?: string;
+  readonly kind?: string;
+}
+
+export interface KindRow {
+  readonly group: string;
+  readonly version: string;
+  readonly kind: string;
+  /** Absent where there is nothing to list (reviews, bindings). */
+  readonly listKind?: string;
+  readonly plural: string;
+  readonly singular: string;
+  readonly namespaced: boolean;
+  readonly verbs: readonly string[];
+  readonly subresources?: readonly SubresourceRow[];
+  /** Name of the kind's definition. */
+  readonly definition: string;
+}
+
+export interface ProtobufData {
+  readonly packages: readonly string[];
+  /** Package -> message -> its fields, as `name=number[shape][!]:type` with a space between (codec/protobuf/messages.ts). */
+  readonly messages: Readonly<Record<string, Readonly<Record<string, string>>>>;
+}
+
+function once<T>(file: string): () => T {
+  let value: T | undefined;
+  return () => {
+    value ??= JSON.parse(readFileSync(new URL(`../data/${file}`, import.meta.url), 'utf8')) as T;
+    return value;
+  };
+}
+
+export const kindRows = once<readonly KindRow[]>('kinds.json');
+export const builtInDefinitions = once<Readonly<Record<string, Schema>>>('definitions.json');
+export const protobufData = once<ProtobufData>('protobuf.json');

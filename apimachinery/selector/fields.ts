@@ -1,0 +1,64 @@
+/** Field selectors: `metadata.name=a,status.phase!=Running` (k8s.io/apimachinery/pkg/fields). `\` escapes `,`, `=` and itself. */
+import { apiErrors } from '../status.js';
+
+export interface FieldRequirement {
+  readonly field: string;
+  readonly operator: '=' | '!=';
+  readonly value: string;
+}
+
+/** Throws ApiError BadRequest. Absent and empty text gives no requirements. */
+export function parseFieldSelector(text: string | undefined): readonly FieldRequirement[] {
+  if (text === undefined || text === '') return [];
+  return splitTerms(text).filter((term) => term !== '').map((term) => parseTerm(term, text));
+}
+
+function splitTerms(text: string): string[] {
+  const terms: string[] = [];
+  let start = 0;
+  for (let at = 0; at < text.length; at += 1) {
+    if (text[at] === '\\') at += 1;
+    else if (text[at] === ',') {
+      terms.push(text.slice(start, at));
+      start = at + 1;
+    }
+  }
+  terms.push(text.slice(start));
+  return terms;
+}
+
+function parseTerm(term: string, text: string): FieldRequirement {
+  const match = /^([^=!\\]+)(!=|==|=)(.*)$/s.exec(term);
+  if (match === null) throw apiErrors.badRequest(`invalid selector: '${text.slice(0, 256)}'; can't understand '${term.slice(0, 256)}'`);
+  const [, field = '', operator, value = ''] = match;
+  return { field: field.trim(), operator: operator === '!=' ? '!=' : '=', value: unescape(value, text) };
+}
+
+function unescape(value: string, text: string): string {
+  const plain = value.replace(/\\(.?)/gs, (escape, next: string) => {
+    if (next !== ',' && next !== '=' && next !== '\\') throw apiErrors.badRequest(`invalid field selector: '${escape}' in '${text.slice(0, 256)}' escapes nothing`);
+    return next;
+  });
+  if (/(^|[^\\])=/.test(value)) throw apiErrors.badRequest(`invalid field selector: unescaped '=' in '${text.slice(0, 256)}'`);
+  return plain;
+}
+
+/** True when all requirements hold; `valueOf` gives a field's value, '' when it is unset. */
+export function matchesFields(requirements: readonly FieldRequirement[], valueOf: (field: string) => string): boolean {
+  return requirements.every(({ field, operator, value }) => (valueOf(field) === value) === (operator === '='));
+}
+
+/** The value a field must have, when the selector says so: lets `metadata.name=x` become a read of one key. */
+export function requiredValue(requirements: readonly FieldRequirement[], field: string): string | undefined {
+  return requirements.find((requirement) => requirement.field === field && requirement.operator === '=')?.value;
+}
+
+/** Throws ApiError BadRequest for a field that cannot be selected. */
+export function checkFields(requirements: readonly FieldRequirement[], supported: (field: string) => boolean): void {
+  const unknown = requirements.find(({ field }) => !supported(field));
+  if (unknown !== undefined) throw apiErrors.badRequest(`field label not supported: ${unknown.field}`);
+}
+
+export function formatFieldSelector(requirements: readonly FieldRequirement[]): string {
+  return requirements.map(({ field, operator, value }) => `${field}${operator}${value.replace(/[\\,=]/g, '\\$&')}`).join(',');
+}

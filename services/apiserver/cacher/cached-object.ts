@@ -1,0 +1,121 @@
+/**
+ * One version of one stored object: its bytes as clients get them, and, made at most once and on demand, the parsed form and
+ * what selectors look at. Shared by every list, watch and in-process client.
+ *
+ * Stored bytes carry no resourceVersion (it is the store's to give). They are written as
+ * `{"apiVersion":...,"kind":...,"metadata":{...},...}`, so that the version is spliced in by copying, without parsing.
+ */
+import type { Kind } from '../../../apimachinery/kind.js';
+import type { ObjectHandle } from '../../../apimachinery/object-service.js';
+import { apiVersionOf } from '../../../apimachinery/object.js';
+import type { KubeObject, UnknownObject } from '../../../apimachinery/object.js';
+
+const METADATA = Buffer.from('"metadata":{');
+/** No apiVersion and kind together are longer: a group is a DNS subdomain, a kind a label. */
+const HEAD_LENGTH_MAX = 512;
+const CLOSING_BRACE = 0x7d;
+
+export interface Location {
+  /** The whole storage key. */
+  readonly key: string;
+  /** '' for cluster-scoped objects. */
+  readonly namespace: string;
+  readonly name: string;
+}
+
+export class CachedObject implements ObjectHandle {
+  readonly location: Location;
+  /** The store's revision of the last write; in a DELETED event, of the deletion. */
+  readonly revision: number;
+  readonly json: Uint8Array;
+  #object: KubeObject | undefined;
+  #facts: { readonly kind: Kind; readonly fields: Readonly<Record<string, string>> } | undefined;
+  #versions: Map<string, CachedObject> | undefined;
+
+  constructor(location: Location, revision: number, content: { readonly json: Uint8Array; readonly object?: KubeObject }) {
+    this.location = location;
+    this.revision = revision;
+    this.json = content.json;
+    this.#object = content.object;
+  }
+
+  get resourceVersion(): string {
+    return String(this.revision);
+  }
+
+  get object(): KubeObject {
+    this.#object ??= JSON.parse(asBuffer(this.json).toString('utf8')) as KubeObject;
+    return this.#object;
+  }
+
+  get labels(): Readonly<Record<string, string>> {
+    return this.object.metadata?.labels ?? NO_LABELS;
+  }
+
+  /** The selectable fields of the kind, by label; metadata.name and metadata.namespace are the location's. */
+  fields(kind: Kind): Readonly<Record<string, string>> {
+    if (this.#facts?.kind !== kind) {
+      const fields: Record<string, string> = Object.create(null) as Record<string, string>;
+      for (const [label, valueOf] of Object.entries(kind.fieldSelectors)) fields[label] = valueOf(this.object);
+      this.#facts = { kind, fields };
+    }
+    return this.#facts.fields;
+  }
+
+  /** The same state as of another revision: the body of a DELETED event. */
+  at(revision: number): CachedObject {
+    const object: UnknownObject = { ...this.object, metadata: { ...this.object.metadata, resourceVersion: String(revision) } };
+    return new CachedObject(this.location, revision, { json: encodeWithVersion(object, revision), object });
+  }
+
+  /** As the given kind's version of the API shows it: itself, unless it is stored in another one. */
+  as(kind: Kind): CachedObject {
+    const { conversion } = kind;
+    if (kind.storageVersion === kind.version && conversion === undefined) return this;
+    const apiVersion = apiVersionOf(kind);
+    let converted = this.#versions?.get(apiVersion);
+    if (converted === undefined) {
+      const copy = structuredClone(this.object);
+      const object: UnknownObject = { ...(conversion === undefined ? copy : conversion.fromStorage(copy)), apiVersion, kind: kind.kind };
+      converted = new CachedObject(this.location, this.revision, { json: encodeWithVersion(object, this.revision), object });
+      this.#versions ??= new Map();
+      this.#versions.set(apiVersion, converted);
+    }
+    return converted;
+  }
+}
+
+const NO_LABELS: Readonly<Record<string, string>> = Object.freeze(Object.create(null) as Record<string, string>);
+
+const asBuffer = (bytes: Uint8Array): Buffer =>
+  Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
+/** The bytes that are stored: apiVersion, kind and metadata first, no resourceVersion. */
+export function encodeForStore(object: KubeObject): Buffer {
+  const { apiVersion, kind, metadata, ...rest } = object as UnknownObject;
+  const { resourceVersion: _, ...meta } = metadata ?? {};
+  return Buffer.from(JSON.stringify({ apiVersion, kind, metadata: meta, ...rest }), 'utf8');
+}
+
+export function encodeWithVersion(object: KubeObject, revision: number): Buffer {
+  return spliceVersion(encodeForStore(object), revision);
+}
+
+/** Copies stored bytes with `resourceVersion` as the first field of metadata. Bytes that others wrote are parsed instead. */
+export function spliceVersion(stored: Uint8Array, revision: number): Buffer {
+  const bytes = asBuffer(stored);
+  const at = bytes.subarray(0, HEAD_LENGTH_MAX).indexOf(METADATA);
+  if (at < 0 || !isCanonicalHead(bytes, at)) return encodeWithVersion(JSON.parse(bytes.toString('utf8')) as KubeObject, revision);
+  const start = at + METADATA.length;
+  const version = `"resourceVersion":"${revision}"${bytes[start] === CLOSING_BRACE ? '' : ','}`;
+  const result = Buffer.allocUnsafeSlow(bytes.length + version.length);
+  bytes.copy(result, 0, 0, start);
+  result.write(version, start, 'latin1');
+  bytes.copy(result, start + version.length, start);
+  return result;
+}
+
+/** The metadata found is the object's own, not one inside another field: only apiVersion and kind stand before it. */
+function isCanonicalHead(bytes: Buffer, metadataAt: number): boolean {
+  return /^\{"apiVersion":"[^"\\]*","kind":"[^"\\]*",$/.test(bytes.toString('latin1', 0, metadataAt));
+}

@@ -1,0 +1,150 @@
+/** Lists: from the cache as of now, or from the store as of a revision that the cache has left behind. */
+import type { Kind } from '../../../apimachinery/kind.js';
+import type { ObjectList } from '../../../apimachinery/object-service.js';
+import type { ListMeta } from '../../../apimachinery/object.js';
+import { ApiError, apiErrors } from '../../../apimachinery/status.js';
+import { StoreError } from '../../store/store.js';
+import type { Revision } from '../../store/store.js';
+import type { CachedObject } from './cached-object.js';
+import type { Cacher } from './cacher.js';
+import { decodeContinue, encodeContinue } from './continue-token.js';
+import { prefixEnd } from './feed.js';
+import type { ResourceCache } from './resource-cache.js';
+import { selects } from './selection.js';
+import type { Selection } from './selection.js';
+
+export interface ListQuery {
+  readonly selection: Selection;
+  /** 0: everything. */
+  readonly limit: number;
+  readonly continue?: string | undefined;
+  readonly resourceVersion?: string | undefined;
+  readonly resourceVersionMatch?: 'Exact' | 'NotOlderThan' | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+interface Page {
+  readonly items: readonly CachedObject[];
+  readonly revision: number;
+  /** Key (without prefix) of the last object looked at, when there is more behind it. */
+  readonly next: string | undefined;
+  readonly remaining: number | undefined;
+}
+
+/** The rules of "Resource versions" and "Retrieving large results sets in chunks" in the Kubernetes API concepts. */
+export async function list(cacher: Cacher, kind: Kind, query: ListQuery): Promise<ObjectList> {
+  const cache = cacher.of(kind);
+  if (query.continue !== undefined && query.continue !== '') {
+    return answer(kind, await nextPage(cacher, cache, query, query.continue));
+  }
+  const asked = parseResourceVersion(query.resourceVersion, query.resourceVersionMatch);
+  if (query.resourceVersionMatch === 'Exact' && asked !== undefined) {
+    return answer(kind, await pageAt(cacher, cache, query, asked, undefined));
+  }
+  if (asked === undefined) await cacher.fresh(query.signal);
+  else if (asked > 0) await cacher.reached(asked, query.signal);
+  return answer(kind, pageNow(cacher, cache, query, undefined));
+}
+
+/** Undefined: none was given. Throws BadRequest for what is no version, and for a match that makes no sense with it. */
+export function parseResourceVersion(text: string | undefined, match?: string): number | undefined {
+  if (text === undefined || text === '') {
+    if (match !== undefined) throw apiErrors.badRequest('resourceVersionMatch is forbidden unless resourceVersion is provided');
+    return undefined;
+  }
+  const version = Number(text);
+  if (!/^\d{1,16}$/.test(text) || !Number.isSafeInteger(version)) {
+    throw apiErrors.badRequest(`resourceVersion: Invalid value: ${JSON.stringify(text.slice(0, 64))}: it is not a version of this server`);
+  }
+  if (match === 'Exact' && version === 0) throw apiErrors.badRequest('resourceVersionMatch "Exact" is forbidden for resourceVersion "0"');
+  return version;
+}
+
+async function nextPage(cacher: Cacher, cache: ResourceCache, query: ListQuery, text: string): Promise<Page> {
+  if (query.resourceVersionMatch !== undefined) throw apiErrors.badRequest('resourceVersionMatch is forbidden when continue is provided');
+  if (query.resourceVersion !== undefined && query.resourceVersion !== '' && query.resourceVersion !== '0') {
+    throw apiErrors.badRequest('specifying resource version is not allowed when using continue');
+  }
+  const token = decodeContinue(text);
+  if (token.revision === 'latest') {
+    await cacher.fresh(query.signal);
+    return pageNow(cacher, cache, query, token.after);
+  }
+  return pageAt(cacher, cache, query, token.revision, token.after);
+}
+
+function pageNow(cacher: Cacher, cache: ResourceCache, query: ListQuery, after: string | undefined): Page {
+  const { selection, limit } = query;
+  const { revision } = cacher;
+  const items: CachedObject[] = [];
+  for (const object of cache.select(selection, after)) {
+    if (limit > 0 && items.length === limit) {
+      const last = relativeKey(cache, items.at(-1));
+      const filtered = selection.matches !== undefined || selection.name !== undefined;
+      return { items, revision, next: last, remaining: filtered ? undefined : cache.count(selection.namespace, last) };
+    }
+    items.push(object);
+  }
+  return { items, revision, next: undefined, remaining: undefined };
+}
+
+async function pageAt(cacher: Cacher, cache: ResourceCache, query: ListQuery, revision: number, after: string | undefined): Promise<Page> {
+  if (revision > cacher.revision) await cacher.reached(revision, query.signal);
+  if (cache.lastChange <= revision) return { ...pageNow(cacher, cache, query, after), revision };
+  try {
+    return await pageFromStore(cacher, cache, query, { revision, after });
+  } catch (error) {
+    if (!(error instanceof StoreError && error.code === 'compacted')) throw error;
+    throw after === undefined
+      ? apiErrors.expired(`The resourceVersion for the provided list is too old.`)
+      : expiredContinue(after);
+  }
+}
+
+async function pageFromStore(
+  cacher: Cacher, cache: ResourceCache, query: ListQuery, from: { readonly revision: number; readonly after: string | undefined },
+): Promise<Page> {
+  const { selection, limit } = query;
+  const scope = selection.namespace === undefined ? cache.prefix : `${cache.prefix}${selection.namespace}/`;
+  const rangeEnd = prefixEnd(scope);
+  const revision = from.revision as Revision;
+  const items: CachedObject[] = [];
+  let key = Buffer.from(from.after === undefined ? scope : `${cache.prefix}${from.after}\0`);
+  for (;;) {
+    const range = await cacher.store.range(
+      { key, rangeEnd, revision, limit: limit === 0 ? STORE_PAGE : Math.min(limit + 1, STORE_PAGE) },
+      query.signal === undefined ? {} : { signal: query.signal });
+    for (const kv of range.kvs) {
+      if (limit > 0 && items.length === limit) return { items, revision, next: relativeKey(cache, items.at(-1)), remaining: undefined };
+      const object = cache.read(kv);
+      if (selects(selection, object)) items.push(object);
+    }
+    const last = range.kvs.at(-1);
+    if (!range.more || last === undefined) return { items, revision, next: undefined, remaining: undefined };
+    key = Buffer.concat([last.key, Buffer.of(0)]);
+  }
+}
+
+const STORE_PAGE = 1000;
+
+const relativeKey = (cache: ResourceCache, object: CachedObject | undefined): string | undefined =>
+  object?.location.key.slice(cache.prefix.length);
+
+function answer(kind: Kind, page: Page): ObjectList {
+  const metadata: ListMeta = {
+    resourceVersion: String(page.revision),
+    ...(page.next === undefined ? {} : { continue: encodeContinue({ revision: page.revision, after: page.next }) }),
+    ...(page.remaining === undefined ? {} : { remainingItemCount: page.remaining }),
+  };
+  return { metadata, items: page.items.map((object) => object.as(kind)) };
+}
+
+/** 410 with a token by which the client may go on all the same, in the newest state. */
+function expiredContinue(after: string): ApiError {
+  const { status } = apiErrors.expired(
+    'The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue '
+    + 'parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided '
+    + 'token results in an inconsistent list - objects that were created, modified, or deleted between the time the first chunk was '
+    + 'returned and now may show up in the list.');
+  return new ApiError({ ...status, metadata: { continue: encodeContinue({ revision: 'latest', after }) } });
+}

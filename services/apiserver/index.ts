@@ -1,0 +1,129 @@
+/**
+ * The API server: Kubernetes' API over our store.
+ *
+ * In: requests by REST (here) and by gRPC (`grpc/`), calls of components in this process. Out: transactions on the store;
+ * lists and watches off the watch cache; streams to nodes. `registry/` is the one way to read and write objects, `cacher/` what
+ * it reads from, `rest/` HTTP, `subresources/` what some built-in resources do that no row can say; `ports.ts` names what others
+ * provide: identity, rights, admission, streams to pods. It must never hold state of its own that is not in the store, know the
+ * scheduler or a controller, or answer a linearizable read before the cache has caught up.
+ */
+import type { PodStreamer } from '../../apimachinery/pod-streams.js';
+import type { UserInfo } from '../../apimachinery/object-service.js';
+import { builtInScheme } from '../../apimachinery/scheme/builtin.js';
+import type { MutableScheme } from '../../apimachinery/scheme/scheme.js';
+import { isApiError } from '../../apimachinery/status.js';
+import type { Clock } from '../../platform/clock.js';
+import type { Logger } from '../../platform/log.js';
+import type { Random } from '../../platform/random.js';
+import type { Service } from '../../platform/service.js';
+import type { Store } from '../store/store.js';
+import { Cacher } from './cacher/cacher.js';
+import type { Admission, ApiServerContext, Authenticator, Authorizer, ObjectReader, StreamingFront, TlsProvider } from './ports.js';
+import { connectAdmission } from './registry/connect.js';
+import { objectReader } from './registry/reader.js';
+import { Registry } from './registry/registry.js';
+import { documents } from './rest/documents.js';
+import { FlowControl } from './rest/flow.js';
+import type { FlowClass } from './rest/flow.js';
+import { RestFront } from './rest/front.js';
+import type { HealthCheck } from './rest/health.js';
+import { RestMetrics } from './rest/metrics.js';
+import { HttpsServer } from './rest/server.js';
+import { serveUpgrade } from './rest/upgrade.js';
+import { registerSubresources } from './subresources/register.js';
+
+export * from './ports.js';
+export { KUBERNETES_VERSION } from './rest/documents.js';
+export type { RestRequest, RestResponse } from './rest/message.js';
+export { Registry } from './registry/registry.js';
+
+export interface ApiServerOptions {
+  readonly store: Store;
+  /** The built-in kinds when absent. */
+  readonly scheme?: MutableScheme;
+  readonly authenticator: (context: ApiServerContext) => Authenticator;
+  readonly authorizer: (context: ApiServerContext) => Authorizer;
+  readonly admission: (context: ApiServerContext) => Admission;
+  readonly streamer: PodStreamer;
+  readonly streaming: StreamingFront;
+  /** Absent: no socket; `handle` of the front is the only way in. */
+  readonly listen?: { readonly host: string; readonly port: number; readonly tls: TlsProvider };
+  readonly flow?: Partial<Record<FlowClass, number>>;
+  /** Besides `ping` and `store`. */
+  readonly health?: readonly HealthCheck[];
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+export interface ApiServer extends Service {
+  readonly registry: Registry;
+  readonly scheme: MutableScheme;
+  readonly reader: ObjectReader;
+  readonly front: RestFront;
+  /** What the ports were made with, for whoever composes more on top (gRPC front, token handlers). */
+  readonly context: ApiServerContext;
+  readonly authenticator: Authenticator;
+  readonly authorizer: Authorizer;
+  /** Once started; undefined without `listen`. */
+  readonly address: { readonly host: string; readonly port: number } | undefined;
+}
+
+/** Wires the parts; nothing runs before `start`, which waits until the store can be read. */
+export function createApiServer(options: ApiServerOptions): ApiServer {
+  const { store, clock, random, logger } = options;
+  const scheme = options.scheme ?? builtInScheme();
+  const cacher = new Cacher({ store, clock, logger, kinds: scheme.kinds() });
+  const reader = objectReader(scheme, cacher);
+  // The registry needs admission, which needs a context that needs the registry: the last step is taken on first use.
+  const context: ApiServerContext = { reader, scheme, clock, random, logger, as: (user: UserInfo) => registry.as(user) };
+  const admission = options.admission(context);
+  const registry: Registry = new Registry({ scheme, store, cacher, clock, random, admission });
+  registerSubresources(registry, { reader, clock });
+  const [authenticator, authorizer] = [options.authenticator(context), options.authorizer(context)];
+  const flow = new FlowControl(options.flow);
+  const connect = connectAdmission(admission);
+  const front = new RestFront({
+    scheme, reader, authenticator, authorizer, streamer: options.streamer, flow, connect, clock, random, logger,
+    as: (user) => registry.as(user),
+    metrics: new RestMetrics({ flow, cacher }),
+    health: [{ name: 'ping', check: () => undefined }, { name: 'store', check: () => cacher.fresh() }, ...(options.health ?? [])],
+    documents: documents(scheme),
+  });
+  const upgrade = { front, scheme, connect, reader, streamer: options.streamer, streaming: options.streaming, flow, logger };
+  const server = options.listen === undefined ? undefined : new HttpsServer({
+    ...options.listen, front, clock, logger, upgrade: (rest, connection) => serveUpgrade(rest, connection, upgrade),
+  });
+  return {
+    name: 'apiserver', registry, scheme, reader, front, context, authenticator, authorizer,
+    get address() {
+      return server?.address;
+    },
+    async start() {
+      await cacher.start();
+      await ensureNamespaces(registry, logger);
+      await server?.start();
+    },
+    async stop() {
+      await server?.stop();
+      front.close();
+      await cacher.stop();
+    },
+  };
+}
+
+const SYSTEM_NAMESPACES = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
+const APISERVER: UserInfo = { name: 'system:apiserver', groups: ['system:masters', 'system:authenticated'] };
+
+/** The namespaces every cluster has; whoever comes second finds them there. */
+async function ensureNamespaces(registry: Registry, logger: Logger): Promise<void> {
+  const service = registry.as(APISERVER);
+  const resource = { group: '', version: 'v1', resource: 'namespaces' };
+  for (const name of SYSTEM_NAMESPACES) {
+    try {
+      await service.create({ resource, object: { apiVersion: 'v1', kind: 'Namespace', metadata: { name } } });
+    } catch (error) {
+      if (!isApiError(error, 'AlreadyExists')) logger.warn({ namespace: name, error: String(error) }, 'a system namespace could not be created');
+    }
+  }
+}

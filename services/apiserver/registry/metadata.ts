@@ -1,0 +1,110 @@
+/** What the server itself decides about an object's metadata (API conventions, "Metadata"). */
+import type { KubeObject, ObjectMeta } from '../../../apimachinery/object.js';
+import { apiVersionOf } from '../../../apimachinery/object.js';
+import { apiErrors } from '../../../apimachinery/status.js';
+import { toTime } from '../../../platform/clock.js';
+import type { Random } from '../../../platform/random.js';
+import type { Kind } from '../../../apimachinery/kind.js';
+import type { GroupVersionKind } from '../../../apimachinery/object.js';
+
+/** No vowels, and nothing that looks like another: names that spell nothing (k8s.io/apimachinery/pkg/util/rand). */
+const NAME_ALPHABET = 'bcdfghjklmnpqrstvwxz2456789';
+const SUFFIX_LENGTH = 5;
+const NAME_LENGTH_MAX = 63;
+
+export function generateName(base: string, random: Random): string {
+  let suffix = '';
+  for (let i = 0; i < SUFFIX_LENGTH; i++) suffix += NAME_ALPHABET[random.int(NAME_ALPHABET.length)] ?? '';
+  return `${base.slice(0, NAME_LENGTH_MAX - SUFFIX_LENGTH)}${suffix}`;
+}
+
+/** The draft's metadata, made if there is none. */
+export function metaOf(draft: KubeObject): ObjectMeta {
+  draft.metadata ??= {};
+  return draft.metadata;
+}
+
+/** Checks that a body is of the type its URL says, and gives it that type when it names none. */
+export function checkType(draft: KubeObject, expected: GroupVersionKind): void {
+  const apiVersion = apiVersionOf(expected);
+  draft.apiVersion ??= apiVersion;
+  draft.kind ??= expected.kind;
+  if (draft.apiVersion !== apiVersion) {
+    throw apiErrors.badRequest(
+      `the API version in the data (${String(draft.apiVersion)}) does not match the expected API version (${apiVersion})`);
+  }
+  if (draft.kind !== expected.kind) {
+    throw apiErrors.badRequest(`the kind in the data (${String(draft.kind)}) does not match the expected kind (${expected.kind})`);
+  }
+}
+
+/** Namespace and name of body and URL must agree; what the body leaves out, the URL fills in. */
+export function checkScope(draft: KubeObject, scope: { readonly namespace: string | undefined; readonly name?: string }): void {
+  const meta = metaOf(draft);
+  if (scope.namespace === undefined) {
+    if (meta.namespace !== undefined && meta.namespace !== '') {
+      throw apiErrors.badRequest('the namespace of the provided object does not match the namespace sent on the request');
+    }
+    delete meta.namespace;
+  } else {
+    if (meta.namespace === undefined || meta.namespace === '') meta.namespace = scope.namespace;
+    if (meta.namespace !== scope.namespace) {
+      throw apiErrors.badRequest(
+        `the namespace of the provided object does not match the namespace sent on the request`);
+    }
+  }
+  if (scope.name === undefined) return;
+  if (meta.name === undefined || meta.name === '') meta.name = scope.name;
+  if (meta.name !== scope.name) {
+    throw apiErrors.badRequest(`the name of the object (${String(meta.name)}) does not match the name on the URL (${scope.name})`);
+  }
+}
+
+/** Before anything looks at a new object: what clients may not choose is cleared. */
+export function clearForCreate(draft: KubeObject): void {
+  const meta = metaOf(draft);
+  if (meta.resourceVersion !== undefined && meta.resourceVersion !== '') {
+    throw apiErrors.badRequest('resourceVersion should not be set on objects to be created');
+  }
+  delete meta.resourceVersion;
+  delete meta.uid;
+  delete meta.creationTimestamp;
+  delete meta.deletionTimestamp;
+  delete meta.deletionGracePeriodSeconds;
+  delete (meta as Record<string, unknown>)['selfLink'];
+}
+
+export function fillForCreate(draft: KubeObject, context: { readonly now_ms: number; readonly random: Random }): void {
+  const meta = metaOf(draft);
+  meta.uid = context.random.uuid();
+  meta.creationTimestamp = toTime(context.now_ms);
+  if ((meta.name === undefined || meta.name === '') && meta.generateName !== undefined && meta.generateName !== '') {
+    meta.name = generateName(meta.generateName, context.random);
+  }
+}
+
+const KEPT_ON_UPDATE = ['creationTimestamp', 'deletionTimestamp', 'deletionGracePeriodSeconds', 'generation', 'generateName'] as const;
+
+/** What only the server changes stays as it is stored, whatever the client sent. */
+export function keepForUpdate(draft: KubeObject, old: KubeObject, kind: Kind): void {
+  const meta = metaOf(draft);
+  const stored = old.metadata ?? {};
+  const fields = meta as Record<string, unknown>;
+  if (meta.uid !== undefined && meta.uid !== '' && meta.uid !== stored.uid) {
+    throw apiErrors.conflict(kind, meta.name ?? '',
+      `Precondition failed: UID in precondition: ${meta.uid}, UID in object meta: ${stored.uid ?? ''}`);
+  }
+  if (stored.uid !== undefined) meta.uid = stored.uid;
+  for (const field of KEPT_ON_UPDATE) {
+    if (stored[field] === undefined) delete fields[field];
+    else fields[field] = stored[field];
+  }
+  delete fields['selfLink'];
+}
+
+export const nameMissing = (kind: Kind) =>
+  apiErrors.invalid(kind, '', [{ type: 'FieldValueRequired', field: 'metadata.name', detail: 'Required value: name or generateName is required' }]);
+
+export const modified = (kind: Kind, name: string) =>
+  apiErrors.conflict(kind, name, 'the object has been modified; please apply your changes to the latest version and try again');
+

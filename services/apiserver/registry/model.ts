@@ -1,0 +1,85 @@
+/** The object model as the registry uses it: decoding into a kind's shape, defaults, validation, patches. */
+import type { Kind, Scheme, StrategyContext } from '../../../apimachinery/kind.js';
+import { validateMetadata } from '../../../apimachinery/kinds/metadata.js';
+import type { PatchRequest } from '../../../apimachinery/object-service.js';
+import type { GroupVersionKind, KubeObject } from '../../../apimachinery/object.js';
+import { applyJsonPatch } from '../../../apimachinery/patch/json-patch.js';
+import { applyMergePatch } from '../../../apimachinery/patch/merge-patch.js';
+import { applyStrategicMergePatch } from '../../../apimachinery/patch/strategic.js';
+import { resolverOf } from '../../../apimachinery/schema/resolve.js';
+import type { Schema } from '../../../apimachinery/schema/schema.js';
+import { reportFieldIssues } from '../../../apimachinery/schema/strict.js';
+import { conform } from '../../../apimachinery/schema/typed.js';
+import { validateSchema } from '../../../apimachinery/schema/validate.js';
+import { apiErrors } from '../../../apimachinery/status.js';
+import type { FieldError } from '../../../apimachinery/status.js';
+import { isObject } from '../../../apimachinery/value.js';
+import type { JsonObject } from '../../../apimachinery/value.js';
+import { InvariantError } from '../../../platform/assert.js';
+import { warn } from './context.js';
+import type { Call } from './context.js';
+
+/** A resource, and the type of the body at hand: its own, or that of a subresource. */
+export interface Shape {
+  readonly kind: Kind;
+  readonly shape: GroupVersionKind;
+}
+
+const asJson = (object: KubeObject): JsonObject => object as JsonObject;
+
+export function schemaOf(scheme: Scheme, { kind, shape }: Shape): Schema {
+  if (shape.kind === kind.kind && shape.group === kind.group && shape.version === kind.version) return kind.schema;
+  const known = scheme.byKind(shape);
+  if (known !== undefined) return known.schema;
+  // Bodies of subresources have no row: `policy/v1 Eviction` is io.k8s.api.policy.v1.Eviction.
+  const folder = shape.group === '' ? 'core' : (shape.group.split('.')[0] ?? '');
+  try {
+    return scheme.definition(`io.k8s.api.${folder}.${shape.version}.${shape.kind}`);
+  } catch (error) {
+    if (error instanceof InvariantError) return ANYTHING;
+    throw error;
+  }
+}
+
+const ANYTHING: Schema = { type: 'object', preserveUnknown: true };
+
+/** Brings the draft into the shape of its type, in place: wrong types are refused, unknown fields dropped and reported. */
+export function checkFields(call: Call, shape: Shape, draft: KubeObject): void {
+  const { scheme } = call.registry;
+  const unknown = conform({ ...shape.shape, schema: schemaOf(scheme, shape) }, asJson(draft), resolverOf(scheme));
+  for (const message of reportFieldIssues(shape.shape, { unknown, duplicate: [] }, call.fieldValidation)) warn(call, message);
+}
+
+export function setDefaults(kind: Kind, draft: KubeObject): void {
+  kind.strategy.setDefaults?.(draft);
+}
+
+/** Everything that is wrong with an object as it would be stored. What a strategy says about a field goes before the schema's word. */
+export function validateObject(scheme: Scheme, kind: Kind, object: KubeObject, context: StrategyContext): FieldError[] {
+  const semantic = [...validateMetadata(object, kind), ...(kind.strategy.validate?.(object, context) ?? [])];
+  const said = new Set(semantic.map((error) => error.field));
+  const structural = validateSchema(kind.schema, object, resolverOf(scheme), { required: 'lenient' });
+  return [...semantic, ...structural.filter((error) => !said.has(error.field))];
+}
+
+/** The body of a subresource or of a resource that is not stored. */
+export function validateBody(scheme: Scheme, shape: Shape, object: KubeObject): FieldError[] {
+  return validateSchema(schemaOf(scheme, shape), object, resolverOf(scheme), { required: 'lenient' });
+}
+
+/** A patched copy of `object`. Server-side apply is not a function of patch and object alone, and stands elsewhere. */
+export function patchObject(scheme: Scheme, shape: Shape, request: Pick<PatchRequest, 'type' | 'patch'>, object: KubeObject): KubeObject {
+  switch (request.type) {
+    case 'json': {
+      const patched = applyJsonPatch(object, request.patch);
+      if (!isObject(patched)) throw apiErrors.badRequest('the patch leaves no object');
+      return patched;
+    }
+    case 'merge':
+      return applyMergePatch(asJson(object), request.patch);
+    case 'strategic':
+      return applyStrategicMergePatch(asJson(object), request.patch, schemaOf(scheme, shape), resolverOf(scheme));
+    case 'apply':
+      throw new InvariantError('an apply patch needs the managers of fields');
+  }
+}

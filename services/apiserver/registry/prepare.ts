@@ -1,0 +1,121 @@
+/** From a client's object to one that may be stored: the same steps for every kind and every way in. */
+import { validateMetadataUpdate } from '../../../apimachinery/kinds/metadata.js';
+import type { Kind } from '../../../apimachinery/kind.js';
+import type { KubeObject } from '../../../apimachinery/object.js';
+import { apiErrors } from '../../../apimachinery/status.js';
+import type { FieldError } from '../../../apimachinery/status.js';
+import type { AdmissionAttributes, AdmissionOperation, WriteGuard } from '../ports.js';
+import { extensionKey, strategyContext, warn } from './context.js';
+import type { Call } from './context.js';
+import { clearForCreate, fillForCreate, keepForUpdate, metaOf, nameMissing } from './metadata.js';
+import { trackFields } from './fields.js';
+import { setDefaults, validateObject } from './model.js';
+import { bodyKind } from './target.js';
+import type { Target } from './target.js';
+import { NO_GUARD } from './transaction.js';
+
+export interface Prepared {
+  readonly object: KubeObject;
+  readonly guard: WriteGuard;
+}
+
+export interface PrepareOptions {
+  /** What the request asked for, as webhooks see it. */
+  readonly options: Readonly<Record<string, unknown>>;
+  /** How often a guard failed before. */
+  readonly attempt: number;
+  /** Server-side apply keeps its own books: managedFields are set already. */
+  readonly fieldsTracked?: boolean;
+  /** The server's own change of the parent of a subresource: the kind's rules for clients' updates do not apply. */
+  readonly trusted?: boolean;
+}
+
+/** Type, scope and fields of the draft have been checked. */
+export async function prepareCreate(call: Call, target: Target, draft: KubeObject, how: PrepareOptions): Promise<Prepared> {
+  const { kind } = target;
+  const context = strategyContext(call, target);
+  clearForCreate(draft);
+  setDefaults(kind, draft);
+  const attributes = admissionOf(call, target, { operation: 'CREATE', object: draft, oldObject: undefined, options: how.options });
+  await call.registry.admission.mutate(attributes);
+  let object = attributes.object ?? draft;
+  setDefaults(kind, object);
+  clearForCreate(object);
+  fillForCreate(object, { now_ms: context.now_ms, random: call.registry.random });
+  kind.strategy.prepareForCreate?.(object, context);
+  if ((metaOf(object).name ?? '') === '') throw nameMissing(kind);
+  if (how.fieldsTracked !== true) object = trackFields(call, target, object, undefined);
+  const guard = await runHook(call, kind, { operation: 'CREATE', draft: object, old: undefined, attempt: how.attempt });
+  refuse(kind, object, validateObject(call.registry.scheme, kind, object, context));
+  await call.registry.admission.validate({ ...attributes, object, name: metaOf(object).name ?? '', warn: attributes.warn });
+  return { object, guard };
+}
+
+export async function prepareUpdate(
+  call: Call, target: Target, draft: KubeObject, old: KubeObject, how: PrepareOptions,
+): Promise<Prepared> {
+  const { kind } = target;
+  const context = strategyContext(call, target);
+  keepForUpdate(draft, old, kind);
+  setDefaults(kind, draft);
+  const attributes = admissionOf(call, target, { operation: 'UPDATE', object: draft, oldObject: old, options: how.options });
+  await call.registry.admission.mutate(attributes);
+  let object = attributes.object ?? draft;
+  setDefaults(kind, object);
+  keepForUpdate(object, old, kind);
+  if (how.trusted !== true) kind.strategy.prepareForUpdate?.(object, old, context);
+  if (how.fieldsTracked !== true) object = trackFields(call, target, object, old);
+  const guard = target.subresource === undefined
+    ? await runHook(call, kind, { operation: 'UPDATE', draft: object, old, attempt: how.attempt })
+    : NO_GUARD;
+  refuse(kind, object, [
+    ...validateObject(call.registry.scheme, kind, object, context),
+    ...validateMetadataUpdate(object, old),
+    ...(how.trusted === true ? [] : (kind.strategy.validateUpdate?.(object, old, context) ?? [])),
+  ]);
+  await call.registry.admission.validate({ ...attributes, object, warn: attributes.warn });
+  return { object, guard };
+}
+
+export async function admitDelete(call: Call, target: Target, old: KubeObject, options: Readonly<Record<string, unknown>>): Promise<void> {
+  const attributes = admissionOf(call, target, { operation: 'DELETE', object: undefined, oldObject: old, options });
+  await call.registry.admission.mutate(attributes);
+  await call.registry.admission.validate(attributes);
+}
+
+interface Admitted {
+  readonly operation: AdmissionOperation;
+  readonly object: KubeObject | undefined;
+  readonly oldObject: KubeObject | undefined;
+  readonly options: Readonly<Record<string, unknown>>;
+}
+
+export function admissionOf(call: Call, target: Target & { readonly name?: string }, what: Admitted): AdmissionAttributes {
+  const meta = what.object?.metadata ?? what.oldObject?.metadata;
+  return {
+    kind: target.kind,
+    objectKind: bodyKind(target),
+    ...(target.subresource === undefined ? {} : { subresource: target.subresource.name }),
+    operation: what.operation,
+    ...(target.namespace === undefined ? {} : { namespace: target.namespace }),
+    name: target.name ?? meta?.name ?? '',
+    object: what.object,
+    oldObject: what.oldObject,
+    user: call.user,
+    dryRun: call.dryRun,
+    options: what.options,
+    warn: (message) => warn(call, message),
+  };
+}
+
+export async function runHook(
+  call: Call, kind: Kind,
+  change: { readonly operation: 'CREATE' | 'UPDATE' | 'DELETE'; readonly draft: KubeObject; readonly old: KubeObject | undefined; readonly attempt: number },
+): Promise<WriteGuard> {
+  const hook = call.registry.extensions.hooks.get(extensionKey(kind));
+  return hook === undefined ? NO_GUARD : hook.before({ ...change, user: call.user, dryRun: call.dryRun });
+}
+
+export function refuse(kind: Kind, object: KubeObject, errors: readonly FieldError[]): void {
+  if (errors.length > 0) throw apiErrors.invalid(kind, object.metadata?.name ?? '', errors);
+}

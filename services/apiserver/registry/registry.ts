@@ -1,0 +1,267 @@
+/**
+ * The registry: every verb on every kind, driven by the rows of the scheme. In: one identity's requests, from the fronts and
+ * from clients in this process. Out: objects of the watch cache, writes to the store. It knows no kind by name and no
+ * transport. It admits (admission) but does not authorize: the fronts do, and in-process identities are trusted.
+ */
+import type {
+  CallOptions, CreateRequest, DeleteCollectionRequest, DeleteRequest, DeleteResult, GetRequest, ListRequest, ObjectHandle, ObjectList,
+  ObjectService, PatchRequest, UpdateRequest, UserInfo, WatchEvent, WatchRequest,
+} from '../../../apimachinery/object-service.js';
+import { apiErrors } from '../../../apimachinery/status.js';
+import { cloneJson } from '../../../apimachinery/value.js';
+import type { CachedObject } from '../cacher/cached-object.js';
+import { list, parseResourceVersion } from '../cacher/list.js';
+import { watch } from '../cacher/watch.js';
+import type { ParentMutation, ResourceHandler, WriteHook } from '../ports.js';
+import { extensionKey } from './context.js';
+import type { Call, DeletionRule, Extensions, RegistryContext } from './context.js';
+import { createObject } from './create.js';
+import { deleteObject } from './delete.js';
+import { createByHandler, readByHandler } from './handlers.js';
+import { checkScope, checkType, metaOf, modified } from './metadata.js';
+import { checkFields } from './model.js';
+import { patch } from './patch.js';
+import { scaleOf, withScale } from './scale.js';
+import { selectionOf } from './selection.js';
+import { storeCall, toApiError } from './store-errors.js';
+import { bodyKind, namespaceMissing, resolveNamed, resolveTarget, storageKey } from './target.js';
+import type { NamedTarget } from './target.js';
+import { unwritten, updateExisting } from './update.js';
+
+/** Deletions of one deleteCollection that run at a time. */
+const DELETE_CONCURRENCY = 16;
+
+export type RegistryOptions = Omit<RegistryContext, 'extensions'>;
+
+interface Id {
+  readonly group: string;
+  readonly resource: string;
+}
+
+export class Registry {
+  readonly #context: RegistryContext;
+  readonly #extensions: Extensions = { handlers: new Map(), mutations: new Map(), hooks: new Map(), deletions: new Map() };
+
+  constructor(options: RegistryOptions) {
+    this.#context = { ...options, extensions: this.#extensions };
+  }
+
+  /** The service as one identity sees it. Costs nothing: make one per request. */
+  as(user: UserInfo): ObjectService {
+    return new UserService(this.#context, user);
+  }
+
+  /** Serves a resource, or a subresource, that is not stored. */
+  handle(id: Id, handler: ResourceHandler, subresource?: string): void {
+    this.#extensions.handlers.set(extensionKey(id, subresource), handler);
+  }
+
+  /** Serves a subresource whose create or update changes the parent. */
+  mutation(id: Id, subresource: string, mutation: ParentMutation): void {
+    this.#extensions.mutations.set(extensionKey(id, subresource), mutation);
+  }
+
+  /** Takes part in the transactions of a resource. */
+  hook(id: Id, hook: WriteHook): void {
+    this.#extensions.hooks.set(extensionKey(id), hook);
+  }
+
+  deletion(id: Id, rule: DeletionRule): void {
+    this.#extensions.deletions.set(extensionKey(id), rule);
+  }
+}
+
+class UserService implements ObjectService {
+  readonly #registry: RegistryContext;
+  readonly #user: UserInfo;
+
+  constructor(registry: RegistryContext, user: UserInfo) {
+    this.#registry = registry;
+    this.#user = user;
+  }
+
+  async get(request: GetRequest, options: CallOptions = {}): Promise<ObjectHandle> {
+    const target = resolveNamed(this.#registry.scheme, request, 'get');
+    const { kind, key } = target;
+    const handled = readByHandler(this.#call({}, options), target);
+    if (handled !== undefined) return handled;
+    const cache = this.#registry.cacher.of(kind);
+    const version = parseResourceVersion(request.resourceVersion);
+    if (version === undefined) await storeCall(this.#registry.cacher.fresh(options.signal));
+    else if (version > 0) await this.#registry.cacher.reached(version, options.signal);
+    const object = cache.get(key);
+    if (object === undefined) throw apiErrors.notFound(kind, target.name);
+    return this.#view(target, object);
+  }
+
+  async list(request: ListRequest, options: CallOptions = {}): Promise<ObjectList> {
+    const target = resolveTarget(this.#registry.scheme, request, 'list');
+    const handled = readByHandler(this.#call({}, options), target);
+    if (handled !== undefined) {
+      const items = await handled;
+      return { metadata: {}, items };
+    }
+    return storeCall(list(this.#registry.cacher, target.kind, {
+      selection: selectionOf(target.kind, { ...request, namespace: target.namespace }),
+      limit: request.limit ?? 0, continue: request.continue, resourceVersion: request.resourceVersion,
+      resourceVersionMatch: request.resourceVersionMatch, signal: options.signal,
+    }));
+  }
+
+  /** Throws at once what can be known at once; everything else while iterating. */
+  watch(request: WatchRequest, options: CallOptions = {}): AsyncIterable<WatchEvent> {
+    const target = resolveTarget(this.#registry.scheme, request, 'watch');
+    const selection = selectionOf(target.kind, { ...request, namespace: target.namespace });
+    const resourceVersion = parseResourceVersion(request.resourceVersion);
+    if (request.sendInitialEvents !== undefined && request.resourceVersionMatch !== 'NotOlderThan') {
+      throw apiErrors.badRequest('resourceVersionMatch must be "NotOlderThan" when sendInitialEvents is given');
+    }
+    if (request.sendInitialEvents === undefined && request.resourceVersionMatch !== undefined) {
+      throw apiErrors.badRequest('resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided');
+    }
+    return this.#watch(target.kind, { ...request, selection, resourceVersion }, options);
+  }
+
+  async *#watch(
+    kind: NamedTarget['kind'], query: Omit<WatchRequest, 'resourceVersion'> & { selection: ReturnType<typeof selectionOf>; resourceVersion: number | undefined },
+    options: CallOptions,
+  ): AsyncGenerator<WatchEvent> {
+    const end = new AbortController();
+    const signal = options.signal === undefined ? end.signal : AbortSignal.any([options.signal, end.signal]);
+    const timer = query.timeoutSeconds === undefined || query.timeoutSeconds <= 0
+      ? undefined
+      : this.#registry.clock.after(query.timeoutSeconds * 1000, () => end.abort());
+    try {
+      yield* watch(this.#registry.cacher, kind, {
+        selection: query.selection, resourceVersion: query.resourceVersion, bookmarks: query.allowWatchBookmarks === true,
+        sendInitialEvents: query.sendInitialEvents, signal,
+      });
+    } catch (error) {
+      if (!signal.aborted) throw toApiError(error);
+    } finally {
+      timer?.cancel();
+    }
+  }
+
+  async create(request: CreateRequest, options: CallOptions = {}): Promise<ObjectHandle> {
+    const call = this.#call(request, options);
+    if (request.subresource !== undefined && request.subresource !== '') {
+      return createByHandler(call, resolveNamed(this.#registry.scheme, request, 'create'), request.object);
+    }
+    const target = resolveTarget(this.#registry.scheme, request, 'create');
+    const { kind } = target;
+    const object = cloneJson(request.object);
+    checkType(object, kind);
+    const namespace = target.namespace ?? (kind.namespaced ? metaOf(object).namespace : undefined);
+    if (kind.namespaced && (namespace === undefined || namespace === '')) throw namespaceMissing(kind);
+    checkScope(object, { namespace, ...(request.name === undefined ? {} : { name: request.name }) });
+    checkFields(call, { kind, shape: kind }, object);
+    const scoped = { ...target, namespace };
+    if (this.#registry.extensions.handlers.has(extensionKey(kind))) return createByHandler(call, scoped, object);
+    if (!kind.verbs.includes('get')) throw apiErrors.methodNotAllowed(kind, 'create');
+    return createObject(call, scoped, object, { options: optionsBody(call, 'CreateOptions') });
+  }
+
+  async update(request: UpdateRequest, options: CallOptions = {}): Promise<ObjectHandle> {
+    const call = this.#call(request, options);
+    const target = resolveNamed(this.#registry.scheme, request, 'update');
+    const { kind } = target;
+    const shape = bodyKind(target);
+    const object = cloneJson(request.object);
+    checkType(object, shape);
+    checkScope(object, target);
+    checkFields(call, { kind, shape }, object);
+    const version = object.metadata?.resourceVersion ?? '';
+    if (version === '' && kind.strategy.allowUnconditionalUpdate === false) {
+      throw apiErrors.invalid(kind, target.name, [{
+        type: 'FieldValueInvalid', field: 'metadata.resourceVersion', detail: 'Invalid value: "": must be specified for an update',
+      }]);
+    }
+    const isScale = target.subresource?.name === 'scale';
+    const mutation = this.#mutation(target);
+    const written = await updateExisting(call, target, {
+      conditional: version !== '', options: optionsBody(call, 'UpdateOptions'), trusted: mutation !== undefined,
+      draft: (old, base) => {
+        if (version !== '' && version !== base.resourceVersion) throw modified(kind, target.name);
+        if (isScale) return withScale(kind, old, object);
+        if (mutation === undefined) return cloneJson(object);
+        const draft = cloneJson(old);
+        mutation.apply(draft, object, this.#resourceCall(call, target));
+        return draft;
+      },
+      ...(kind.strategy.allowCreateOnUpdate === true && target.subresource === undefined && version === ''
+        ? { whenMissing: () => createObject(call, target, object, { options: optionsBody(call, 'CreateOptions') }) }
+        : {}),
+    });
+    return this.#view(target, written);
+  }
+
+  async patch(request: PatchRequest, options: CallOptions = {}): Promise<ObjectHandle> {
+    const target = resolveNamed(this.#registry.scheme, request, 'patch');
+    return this.#view(target, await patch(this.#call(request, options), target, request));
+  }
+
+  async delete(request: DeleteRequest, options: CallOptions = {}): Promise<DeleteResult> {
+    const target = resolveNamed(this.#registry.scheme, request, 'delete');
+    return deleteObject(this.#call({ dryRun: request.options?.dryRun }, options), target, request.options ?? {});
+  }
+
+  async deleteCollection(request: DeleteCollectionRequest, options: CallOptions = {}): Promise<ObjectList> {
+    const target = resolveTarget(this.#registry.scheme, request, 'deletecollection');
+    if (target.kind.namespaced && target.namespace === undefined) throw namespaceMissing(target.kind);
+    const call = this.#call({ dryRun: request.options?.dryRun }, options);
+    const { options: deleteOptions = {}, ...query } = request;
+    const found = await storeCall(list(this.#registry.cacher, target.kind, {
+      selection: selectionOf(target.kind, { ...query, namespace: target.namespace }), limit: query.limit ?? 0, continue: query.continue,
+      resourceVersion: query.resourceVersion, resourceVersionMatch: query.resourceVersionMatch, signal: options.signal,
+    }));
+    const names = found.items.map((item) => item.object.metadata ?? {});
+    for (let at = 0; at < names.length; at += DELETE_CONCURRENCY) {
+      await Promise.all(names.slice(at, at + DELETE_CONCURRENCY).map(async ({ namespace, name = '' }) => {
+        const key = storageKey(target.kind, namespace, name);
+        await deleteObject(call, { ...target, namespace, name, key }, deleteOptions).catch(ignoreNotFound);
+      }));
+    }
+    return found;
+  }
+
+  #view(target: NamedTarget, object: CachedObject): ObjectHandle {
+    const shown = object.as(target.kind);
+    if (target.subresource?.name !== 'scale') return shown;
+    return unwritten(object.location, object.revision, scaleOf(target.kind, shown.object));
+  }
+
+  #mutation(target: NamedTarget): ParentMutation | undefined {
+    return target.subresource === undefined
+      ? undefined
+      : this.#registry.extensions.mutations.get(extensionKey(target.kind, target.subresource.name));
+  }
+
+  #resourceCall(call: Call, target: NamedTarget): Parameters<ParentMutation['apply']>[2] {
+    return {
+      user: call.user, kind: target.kind, name: target.name, dryRun: call.dryRun,
+      ...(target.namespace === undefined ? {} : { namespace: target.namespace }),
+      ...(target.subresource === undefined ? {} : { subresource: target.subresource.name }),
+      warn: (message) => call.options.report?.warn(message),
+    };
+  }
+
+  #call(request: { readonly dryRun?: boolean | undefined; readonly fieldManager?: string; readonly fieldValidation?: Call['fieldValidation'] }, options: CallOptions): Call {
+    return {
+      registry: this.#registry, user: this.#user, options, dryRun: request.dryRun === true,
+      fieldManager: request.fieldManager ?? this.#user.name, fieldValidation: request.fieldValidation ?? 'Warn',
+    };
+  }
+}
+
+function optionsBody(call: Call, kind: 'CreateOptions' | 'UpdateOptions'): Record<string, unknown> {
+  return {
+    apiVersion: 'meta.k8s.io/v1', kind, fieldManager: call.fieldManager, fieldValidation: call.fieldValidation,
+    ...(call.dryRun ? { dryRun: ['All'] } : {}),
+  };
+}
+
+function ignoreNotFound(error: unknown): void {
+  if (!(error instanceof Error && 'reason' in error && error.reason === 'NotFound')) throw error;
+}
+

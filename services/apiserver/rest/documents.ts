@@ -1,0 +1,25 @@
+/** Documents that are no objects: `/version` and the OpenAPI descriptions, built when first asked for. */
+import { OpenApi } from '../../../apimachinery/openapi/openapi.js';
+import type { OpenApiDocument } from '../../../apimachinery/openapi/openapi.js';
+import type { MutableScheme } from '../../../apimachinery/scheme/scheme.js';
+import { cacheable } from './front.js';
+import type { RestRequest, RestResponse } from './message.js';
+
+export const KUBERNETES_VERSION = 'v1.36.0';
+
+const VERSION = Buffer.from(JSON.stringify({
+  major: '1', minor: '36', gitVersion: KUBERNETES_VERSION, gitCommit: '', gitTreeState: 'clean', buildDate: '1970-01-01T00:00:00Z',
+  goVersion: `node ${process.version}`, compiler: 'node', platform: `${process.platform}/${process.arch === 'x64' ? 'amd64' : process.arch}`,
+}));
+
+export function documents(scheme: MutableScheme): (path: string, request: RestRequest) => RestResponse | undefined {
+  const openApi = new OpenApi(scheme, { version: KUBERNETES_VERSION });
+  const answer = (request: RestRequest, document: OpenApiDocument | undefined) =>
+    (document === undefined ? undefined : cacheable(request, document.bytes, 'application/json', `"${document.hash}"`));
+  return (path, request) => {
+    if (path === '/version' || path === '/version/') return { status: 200, headers: { 'content-type': 'application/json' }, body: VERSION };
+    if (path === '/openapi/v2') return answer(request, openApi.v2());
+    if (path === '/openapi/v3' || path === '/openapi/v3/') return answer(request, openApi.index());
+    return path.startsWith('/openapi/v3/') ? answer(request, openApi.document(path.slice('/openapi/v3/'.length))) : undefined;
+  };
+}

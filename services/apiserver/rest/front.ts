@@ -1,0 +1,236 @@
+/**
+ * The REST front: takes a request without a socket and gives the answer, and never throws. In this order: who asks, flow
+ * control, what is asked, whether it is allowed, then one call of the registry. It knows HTTP, URLs and media types; about
+ * kinds it knows what their rows say.
+ */
+import type { PodStreamer } from '../../../apimachinery/pod-streams.js';
+import type { ObjectService, UserInfo } from '../../../apimachinery/object-service.js';
+import type { MutableScheme } from '../../../apimachinery/scheme/scheme.js';
+import { ApiError, apiErrors } from '../../../apimachinery/status.js';
+import type { Clock } from '../../../platform/clock.js';
+import type { Logger } from '../../../platform/log.js';
+import type { Random } from '../../../platform/random.js';
+import type { Authenticator, Authorizer, ObjectReader } from '../ports.js';
+import { noSuchResource } from '../registry/target.js';
+import { toApiError } from '../registry/store-errors.js';
+import type { RegistryAdmission } from '../registry/connect.js';
+import { Discovery } from './discovery.js';
+import type { FlowClass, FlowControl } from './flow.js';
+import { isHealthPath, serveHealth } from './health.js';
+import type { HealthCheck } from './health.js';
+import { headerOf } from './message.js';
+import type { RestRequest, RestResponse } from './message.js';
+import type { RestMetrics } from './metrics.js';
+import { serveObjects, verbOf } from './objects.js';
+import type { ResourceRoute, Verb } from './objects.js';
+import { serveLog } from './pod-log.js';
+import { renderStatus } from './render.js';
+import { parseUrl } from './url.js';
+import type { ParsedUrl } from './url.js';
+
+export interface RestOptions {
+  readonly scheme: MutableScheme;
+  readonly as: (user: UserInfo) => ObjectService;
+  readonly connect: RegistryAdmission;
+  readonly reader: ObjectReader;
+  readonly authenticator: Authenticator;
+  readonly authorizer: Authorizer;
+  readonly streamer: PodStreamer;
+  readonly flow: FlowControl;
+  readonly metrics: RestMetrics;
+  readonly health: readonly HealthCheck[];
+  /** Documents by path, as `/version` or `/openapi/v3`; undefined when there is none. */
+  readonly documents: (path: string, request: RestRequest) => RestResponse | undefined;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+/** kube-apiserver's --request-timeout. */
+const REQUEST_TIMEOUT_MS = 60_000;
+/** Subresources that hand a connection through: asking for them is always `create`, whatever the method. */
+const CONNECT_SUBRESOURCES = new Set(['exec', 'attach', 'portforward', 'proxy']);
+
+interface Asked {
+  readonly url: ParsedUrl;
+  readonly user: UserInfo;
+}
+
+export class RestFront {
+  readonly #options: RestOptions;
+  readonly #discovery: Discovery;
+  readonly #closing = new AbortController();
+
+  constructor(options: RestOptions) {
+    this.#options = options;
+    this.#discovery = new Discovery(options.scheme);
+  }
+
+  /** Ends watches and logs that are open. */
+  close(): void {
+    this.#closing.abort();
+  }
+
+  async handle(request: RestRequest): Promise<RestResponse> {
+    const started_ms = this.#options.clock.monotonic();
+    const seen = { verb: 'other', group: '', resource: '' };
+    let response: RestResponse;
+    try {
+      response = await this.#answer(request, seen);
+    } catch (error) {
+      response = this.#failure(error, request);
+    }
+    response.headers['audit-id'] = this.#options.random.uuid();
+    response.headers['cache-control'] ??= 'no-cache, private';
+    const streams = !(response.body instanceof Uint8Array);
+    this.#options.metrics.observe({
+      ...seen, code: response.status, duration_s: streams ? undefined : (this.#options.clock.monotonic() - started_ms) / 1000,
+    });
+    return response;
+  }
+
+  /** Who asks, on the path of an upgrade or of any other request. Throws Unauthorized. */
+  async authenticate(request: RestRequest, path: string): Promise<UserInfo> {
+    const user = await this.#options.authenticator.authenticate({
+      headers: request.headers, path,
+      ...(request.peerCertificate === undefined ? {} : { peerCertificate: request.peerCertificate }),
+      ...(request.remoteAddress === undefined ? {} : { remoteAddress: request.remoteAddress }),
+    });
+    if (user === undefined) throw apiErrors.unauthorized();
+    return user;
+  }
+
+  /** Throws Forbidden. */
+  async authorize(user: UserInfo, route: ResourceRoute, verb: string, query: URLSearchParams): Promise<void> {
+    const { id, namespace, name, subresource } = route;
+    const [fieldSelector, labelSelector] = [query.get('fieldSelector'), query.get('labelSelector')];
+    const decision = await this.#options.authorizer.authorize({
+      kind: 'resource', user, verb, ...id,
+      ...(namespace === undefined ? {} : { namespace }),
+      ...(name === undefined ? {} : { name }),
+      ...(subresource === undefined ? {} : { subresource }),
+      ...(fieldSelector === null ? {} : { fieldSelector }),
+      ...(labelSelector === null ? {} : { labelSelector }),
+    });
+    if (decision.allowed) return;
+    const what = subresource === undefined ? id.resource : `${id.resource}/${subresource}`;
+    const where = namespace === undefined ? 'at the cluster scope' : `in the namespace "${namespace}"`;
+    throw apiErrors.forbidden(id, name ?? '',
+      `User "${user.name}" cannot ${verb} resource "${what}" in API group "${id.group}" ${where}${decision.reason === '' ? '' : `: ${decision.reason}`}`);
+  }
+
+  async #answer(request: RestRequest, seen: { verb: string; group: string; resource: string }): Promise<RestResponse> {
+    const url = parseUrl(request.url);
+    const user = await this.authenticate(request, url.path);
+    if (url.route.kind === 'other') return this.#other(request, { url, user });
+    const verb = verbOf(request.method, url.route, url.query);
+    const { route } = url;
+    if (verb === undefined) throw apiErrors.methodNotAllowed(route.id, request.method.toLowerCase());
+    const kind = this.#options.scheme.byResource(route.id);
+    if (kind !== undefined) Object.assign(seen, { verb, group: kind.group, resource: kind.resource });
+    const leave = this.#options.flow.enter(flowClass(verb, route, url.query));
+    let entered = true;
+    try {
+      await this.authorize(user, route, isConnect(route) ? 'create' : verb, url.query);
+      const response = await this.#resource(request, { url, user }, { route, verb });
+      if (response.body instanceof Uint8Array) return response;
+      entered = false;
+      return { ...response, body: leavingAfter(response.body, leave) };
+    } finally {
+      if (entered) leave();
+    }
+  }
+
+  async #resource(request: RestRequest, asked: Asked, target: { readonly route: ResourceRoute; readonly verb: Verb }): Promise<RestResponse> {
+    const { route, verb } = target;
+    const kind = this.#options.scheme.byResource(route.id);
+    if (kind === undefined || route.rest.length > 0) throw noSuchResource();
+    if (isConnect(route)) throw apiErrors.badRequest('Upgrade request required');
+    if (isPodLog(route) && verb === 'get') {
+      const signal = AbortSignal.any([request.signal, this.#closing.signal]);
+      return serveLog({ namespace: route.namespace ?? '', name: route.name ?? '', query: asked.url.query, signal }, this.#options);
+    }
+    const deadline = new AbortController();
+    const timer = this.#options.clock.after(REQUEST_TIMEOUT_MS,
+      () => deadline.abort(apiErrors.timeout('request did not complete within the allotted timeout')));
+    try {
+      return await serveObjects({
+        request, url: asked.url, route, verb, kind, user: asked.user, service: this.#options.as(asked.user), clock: this.#options.clock,
+        signal: AbortSignal.any([request.signal, deadline.signal]), closing: this.#closing.signal,
+      });
+    } finally {
+      timer.cancel();
+    }
+  }
+
+  async #other(request: RestRequest, { url, user }: Asked): Promise<RestResponse> {
+    const { path, query } = url;
+    const verb = request.method.toLowerCase();
+    const decision = await this.#options.authorizer.authorize({ kind: 'nonResource', user, verb, path });
+    if (!decision.allowed) {
+      const why = `User "${user.name}" cannot ${verb} path "${path}"${decision.reason === '' ? '' : `: ${decision.reason}`}`;
+      throw new ApiError({ ...apiErrors.forbidden({ group: '', resource: '' }, '', '').status, message: `forbidden: ${why}`, details: {} });
+    }
+    if (request.method !== 'GET' && request.method !== 'HEAD') throw apiErrors.methodNotAllowed({ group: '', resource: path }, verb);
+    if (isHealthPath(path)) return serveHealth(path, query, this.#options.health);
+    if (path === '/metrics') return text(await this.#options.metrics.text(), 'text/plain; version=0.0.4; charset=utf-8');
+    const discovered = this.#discovery.find(path, headerOf(request, 'accept'));
+    if (discovered !== undefined) return cacheable(request, discovered.json, discovered.contentType, discovered.etag);
+    const document = this.#options.documents(path, request);
+    if (document !== undefined) return document;
+    if (path === '/' || path === '') return text(JSON.stringify({ paths: ROOT_PATHS }), 'application/json');
+    throw noSuchResource();
+  }
+
+  #failure(error: unknown, request: RestRequest): RestResponse {
+    const translated = toApiError(error);
+    let failure: ApiError;
+    if (translated instanceof ApiError) {
+      failure = translated;
+    } else {
+      // The cause is for the log alone: it may name what the client must not learn.
+      this.#options.logger.error({ error: error instanceof Error ? (error.stack ?? error.message) : String(error), method: request.method }, 'a request failed unexpectedly');
+      failure = apiErrors.internal('an unexpected failure; the server\'s log has more');
+    }
+    return statusResponse(failure);
+  }
+}
+
+export function statusResponse(error: ApiError): RestResponse {
+  const { status } = error;
+  const retryAfter = status.details?.retryAfterSeconds;
+  return {
+    status: status.code, body: renderStatus(status),
+    headers: { 'content-type': 'application/json', ...(retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) }) },
+  };
+}
+
+const ROOT_PATHS = ['/api', '/api/v1', '/apis', '/healthz', '/livez', '/metrics', '/openapi/v2', '/openapi/v3', '/readyz', '/version'];
+
+export const isConnect = (route: ResourceRoute): boolean => route.subresource !== undefined && CONNECT_SUBRESOURCES.has(route.subresource);
+
+const isPodLog = ({ id, subresource }: ResourceRoute): boolean => id.group === '' && id.resource === 'pods' && subresource === 'log';
+
+function flowClass(verb: Verb, route: ResourceRoute, query: URLSearchParams): FlowClass {
+  if (verb === 'watch' || (isPodLog(route) && query.has('follow'))) return 'long-running';
+  return verb === 'get' || verb === 'list' ? 'read' : 'write';
+}
+
+async function* leavingAfter(body: AsyncIterable<Uint8Array>, leave: () => void): AsyncGenerator<Uint8Array> {
+  try {
+    yield* body;
+  } finally {
+    leave();
+  }
+}
+
+/** With the ETag that the client has already: 304 and no body. */
+export function cacheable(request: RestRequest, body: Uint8Array, contentType: string, etag: string | undefined): RestResponse {
+  const headers = { 'content-type': contentType, vary: 'Accept', ...(etag === undefined ? {} : { etag, 'cache-control': 'public' }) };
+  const known = etag !== undefined && headerOf(request, 'if-none-match').split(',').some((one) => one.trim() === etag);
+  return known ? { status: 304, headers, body: new Uint8Array() } : { status: 200, headers, body };
+}
+
+function text(body: string, contentType: string): RestResponse {
+  return { status: 200, headers: { 'content-type': contentType }, body: Buffer.from(body) };
+}

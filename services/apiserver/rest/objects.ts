@@ -1,0 +1,209 @@
+/** Resource requests: one ObjectService call each, translated from HTTP and back. Nothing per kind. */
+import type { Kind } from '../../../apimachinery/kind.js';
+import type { CallReport, DeleteResult, ObjectHandle, ObjectService, UserInfo, WatchEvent } from '../../../apimachinery/object-service.js';
+import { apiErrors } from '../../../apimachinery/status.js';
+import type { Status } from '../../../apimachinery/status.js';
+import { reportFieldIssues } from '../../../apimachinery/schema/strict.js';
+import type { Clock } from '../../../platform/clock.js';
+import { readObject, readOptions, readPatch } from './body.js';
+import { headerOf } from './message.js';
+import type { RestRequest, RestResponse } from './message.js';
+import { negotiate } from './negotiate.js';
+import { deleteOptions, integerOption, listOptions, writeOptions } from './query.js';
+import type { ListOptions } from './query.js';
+import { renderList, renderObject, renderStatus } from './render.js';
+import type { IncludeObject, Rendering } from './render.js';
+import type { ParsedUrl, Route } from './url.js';
+import { watchStream } from './watch-stream.js';
+
+export type Verb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete' | 'deletecollection';
+export type ResourceRoute = Extract<Route, { kind: 'resource' }>;
+
+export interface ObjectRequest {
+  readonly request: RestRequest;
+  readonly url: ParsedUrl;
+  readonly route: ResourceRoute;
+  readonly verb: Verb;
+  readonly kind: Kind;
+  readonly user: UserInfo;
+  readonly service: ObjectService;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  /** Aborts a stream when the server stops. */
+  readonly closing: AbortSignal;
+}
+
+/** The verb of the API that an HTTP method on a path means; undefined for a method that means none. */
+export function verbOf(method: string, route: ResourceRoute, query: URLSearchParams): Verb | undefined {
+  const named = route.name !== undefined;
+  switch (method) {
+    case 'GET':
+    case 'HEAD':
+      if (named) return 'get';
+      return query.get('watch') === 'true' || query.get('watch') === '1' ? 'watch' : 'list';
+    case 'POST': return !named || route.subresource !== undefined ? 'create' : undefined;
+    case 'PUT': return named ? 'update' : undefined;
+    case 'PATCH': return named ? 'patch' : undefined;
+    case 'DELETE': return named ? 'delete' : 'deletecollection';
+    default: return undefined;
+  }
+}
+
+export async function serveObjects(call: ObjectRequest): Promise<RestResponse> {
+  const accepted = negotiate(headerOf(call.request, 'accept'));
+  const rendering: Rendering = { kind: call.kind, accepted, includeObject: includeObject(call.url.query), now_ms: call.clock.now() };
+  switch (call.verb) {
+    case 'get': return get(call, rendering);
+    case 'list': return listObjects(call, listOptions(call.url.query), rendering);
+    case 'watch': return watchObjects(call, listOptions(call.url.query), rendering);
+    case 'create':
+    case 'update': return write(call, rendering, call.verb);
+    case 'patch': return patchObject(call, rendering);
+    case 'delete': return deleteOne(call, rendering);
+    case 'deletecollection': return deleteMany(call, rendering);
+  }
+}
+
+function targetOf({ route }: ObjectRequest) {
+  return {
+    resource: route.id,
+    ...(route.namespace === undefined ? {} : { namespace: route.namespace }),
+    ...(route.subresource === undefined ? {} : { subresource: route.subresource }),
+  };
+}
+
+const nameOf = ({ route }: ObjectRequest): string => route.name ?? '';
+
+/** Collects what a call reports, for the headers and the code of the answer. */
+class Report implements CallReport {
+  readonly warnings = new Set<string>();
+  isCreated = false;
+
+  warn(message: string): void {
+    this.warnings.add(message);
+  }
+
+  created(): void {
+    this.isCreated = true;
+  }
+
+  headers(): Record<string, string | readonly string[]> {
+    return this.warnings.size === 0 ? {} : { warning: [...this.warnings].map(warningHeader) };
+  }
+}
+
+const WARNING_LENGTH_MAX = 4096;
+
+/** RFC 7234, section 5.5: `299 - "text"`. */
+function warningHeader(message: string): string {
+  const text = message.slice(0, WARNING_LENGTH_MAX).replaceAll(/[^\x20-\x7e]/g, '?').replaceAll(/[\\"]/g, '\\$&');
+  return `299 - "${text}"`;
+}
+
+async function get(call: ObjectRequest, rendering: Rendering): Promise<RestResponse> {
+  const version = call.url.query.get('resourceVersion');
+  const handle = await call.service.get(
+    { ...targetOf(call), name: nameOf(call), ...(version === null || version === '' ? {} : { resourceVersion: version }) }, { signal: call.signal });
+  return json(200, renderObject(handle, shownAs(call, rendering)));
+}
+
+async function listObjects(call: ObjectRequest, options: ListOptions, rendering: Rendering): Promise<RestResponse> {
+  const list = await call.service.list({ ...targetOf(call), ...options }, { signal: call.signal });
+  return json(200, renderList(list, rendering));
+}
+
+function watchObjects(call: ObjectRequest, options: ListOptions, rendering: Rendering): Promise<RestResponse> {
+  const timeoutSeconds = integerOption(call.url.query, 'timeoutSeconds') ?? WATCH_TIMEOUT_S;
+  const signal = AbortSignal.any([call.request.signal, call.closing]);
+  const { resourceVersionMatch, limit: _limit, continue: _continue, ...selection } = options;
+  if (resourceVersionMatch === 'Exact') throw apiErrors.badRequest('resourceVersionMatch "Exact" is forbidden for watch');
+  const events: AsyncIterable<WatchEvent> = call.service.watch({
+    ...targetOf(call), ...selection, timeoutSeconds, ...(resourceVersionMatch === undefined ? {} : { resourceVersionMatch }),
+  }, { signal });
+  return Promise.resolve({
+    status: 200, headers: { 'content-type': 'application/json', 'transfer-encoding': 'chunked' },
+    body: watchStream(events, rendering),
+  });
+}
+
+/** Half an hour: kube-apiserver's --min-request-timeout. */
+const WATCH_TIMEOUT_S = 1800;
+
+async function write(call: ObjectRequest, rendering: Rendering, verb: 'create' | 'update'): Promise<RestResponse> {
+  const shape = subresourceKind(call) ?? call.kind;
+  const options = writeOptions(call.url.query, headerOf(call.request, 'user-agent'));
+  const { object, duplicates } = await readObject(call.request, shape);
+  const report = new Report();
+  const issues = reportFieldIssues(shape, { unknown: [], duplicate: duplicates }, options.fieldValidation ?? 'Warn');
+  for (const issue of issues) report.warn(issue);
+  const target = { ...targetOf(call), ...options, object };
+  const handle = verb === 'create'
+    ? await call.service.create({ ...target, ...(call.route.name === undefined ? {} : { name: call.route.name }) }, { signal: call.signal, report })
+    : await call.service.update({ ...target, name: nameOf(call) }, { signal: call.signal, report });
+  return written(call, rendering, { handle, report });
+}
+
+async function patchObject(call: ObjectRequest, rendering: Rendering): Promise<RestResponse> {
+  const { query } = call.url;
+  const { type, patch } = await readPatch(call.request);
+  const named = query.get('fieldManager');
+  const { fieldManager, ...options } = writeOptions(query, headerOf(call.request, 'user-agent'));
+  const manager = type === 'apply' ? (named ?? undefined) : fieldManager;
+  if (type !== 'apply' && query.has('force')) {
+    throw apiErrors.badRequest('PatchOptions.meta.k8s.io "" is invalid: force: Forbidden: may not be specified for non-apply patch');
+  }
+  const report = new Report();
+  const handle = await call.service.patch({
+    ...targetOf(call), ...options, name: nameOf(call), type, patch, force: query.get('force') === 'true' || query.get('force') === '1',
+    ...(manager === undefined ? {} : { fieldManager: manager }),
+  }, { signal: call.signal, report });
+  return written(call, rendering, { handle, report });
+}
+
+function written(call: ObjectRequest, rendering: Rendering, result: { readonly handle: ObjectHandle; readonly report: Report }): RestResponse {
+  const body = renderObject(result.handle, shownAs(call, rendering));
+  return json(result.report.isCreated ? 201 : 200, body, result.report.headers());
+}
+
+async function deleteOne(call: ObjectRequest, rendering: Rendering): Promise<RestResponse> {
+  const options = deleteOptions(call.url.query, await readOptions(call.request));
+  const report = new Report();
+  const result = await call.service.delete({ ...targetOf(call), name: nameOf(call), options }, { signal: call.signal, report });
+  if (!result.gone) return json(200, renderObject(result.handle, rendering), report.headers());
+  return json(200, renderStatus(deletedStatus(call, result)), report.headers());
+}
+
+function deletedStatus({ kind }: ObjectRequest, { handle }: DeleteResult): Status {
+  const { name = '', uid } = handle.object.metadata ?? {};
+  return {
+    kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 200,
+    details: { name, ...(kind.group === '' ? {} : { group: kind.group }), kind: kind.resource, ...(uid === undefined ? {} : { uid }) },
+  };
+}
+
+async function deleteMany(call: ObjectRequest, rendering: Rendering): Promise<RestResponse> {
+  const { watch: _watch, allowWatchBookmarks: _bookmarks, sendInitialEvents: _initial, timeoutSeconds: _timeout, ...selection } = listOptions(call.url.query);
+  const options = deleteOptions(call.url.query, await readOptions(call.request));
+  const list = await call.service.deleteCollection({ ...targetOf(call), ...selection, options }, { signal: call.signal });
+  return json(200, renderList(list, rendering));
+}
+
+const subresourceKind = ({ kind, route }: ObjectRequest) => kind.subresources.find((sub) => sub.name === route.subresource)?.kind;
+
+/** Bodies of subresources with a type of their own have no table. */
+function shownAs(call: ObjectRequest, rendering: Rendering): Rendering {
+  const shape = subresourceKind(call);
+  const own = shape === undefined || (shape.kind === call.kind.kind && shape.group === call.kind.group);
+  return own ? rendering : { ...rendering, accepted: { view: 'object', apiVersion: '' } };
+}
+
+function includeObject(query: URLSearchParams): IncludeObject {
+  const text = query.get('includeObject');
+  if (text === null || text === '') return 'Metadata';
+  if (text === 'None' || text === 'Metadata' || text === 'Object') return text;
+  throw apiErrors.badRequest(`includeObject: Unsupported value: ${JSON.stringify(text.slice(0, 64))}: supported values: "None", "Metadata", "Object"`);
+}
+
+function json(status: number, body: Uint8Array, headers: Record<string, string | readonly string[]> = {}): RestResponse {
+  return { status, headers: { 'content-type': 'application/json', ...headers }, body };
+}

@@ -1,0 +1,120 @@
+/** Answers as bytes: objects, lists and watch events, whole, as tables or as metadata alone. Bytes are copied, not reparsed. */
+import type { Kind } from '../../../apimachinery/kind.js';
+import type { ObjectHandle, ObjectList, WatchEvent } from '../../../apimachinery/object-service.js';
+import { apiVersionOf } from '../../../apimachinery/object.js';
+import type { KubeObject, ListMeta } from '../../../apimachinery/object.js';
+import type { ApiError, Status } from '../../../apimachinery/status.js';
+import type { Accepted } from './negotiate.js';
+
+/** What of an object goes into the rows of a table: `includeObject`. */
+export type IncludeObject = 'None' | 'Metadata' | 'Object';
+
+export interface Rendering {
+  readonly kind: Kind;
+  readonly accepted: Accepted;
+  readonly includeObject: IncludeObject;
+  readonly now_ms: number;
+}
+
+const COMMA = Buffer.from(',');
+
+export function renderObject(handle: ObjectHandle, rendering: Rendering): Uint8Array {
+  switch (rendering.accepted.view) {
+    case 'object':
+      return handle.json;
+    case 'metadata':
+      return encode(partial(handle.object, rendering.accepted.apiVersion));
+    case 'table':
+      return encode(table([handle], { resourceVersion: handle.resourceVersion }, rendering, true));
+  }
+}
+
+export function renderList(list: ObjectList, rendering: Rendering): Uint8Array {
+  const { kind, accepted } = rendering;
+  switch (accepted.view) {
+    case 'object': {
+      const head = { kind: kind.listKind, apiVersion: apiVersionOf(kind), metadata: list.metadata };
+      const chunks: Uint8Array[] = [Buffer.from(`${JSON.stringify(head).slice(0, -1)},"items":[`)];
+      for (const [index, item] of list.items.entries()) {
+        if (index > 0) chunks.push(COMMA);
+        chunks.push(item.json);
+      }
+      chunks.push(Buffer.from(']}'));
+      return Buffer.concat(chunks);
+    }
+    case 'metadata':
+      return encode({
+        kind: 'PartialObjectMetadataList', apiVersion: accepted.apiVersion, metadata: list.metadata,
+        items: list.items.map((item) => partial(item.object, accepted.apiVersion)),
+      });
+    case 'table':
+      return encode(table(list.items, list.metadata, rendering, true));
+  }
+}
+
+const frames = new WeakMap<ObjectHandle, Map<string, Uint8Array>>();
+
+/**
+ * One line of a watch. Made once for each object, event type and form, however many watch; ages in tables are therefore those
+ * of the first watcher's time. Only the first event of a stream carries the columns of a table.
+ */
+export function renderEvent(event: WatchEvent, rendering: Rendering, first: boolean): Uint8Array {
+  const { accepted, includeObject, kind } = rendering;
+  if (first && accepted.view === 'table') return frame(event, rendering, true);
+  const key = `${event.type} ${accepted.view} ${accepted.apiVersion} ${includeObject} ${kind.version}`;
+  let cached = frames.get(event.handle);
+  if (cached === undefined) {
+    cached = new Map();
+    frames.set(event.handle, cached);
+  }
+  let bytes = cached.get(key);
+  if (bytes === undefined) {
+    bytes = frame(event, rendering, false);
+    cached.set(key, bytes);
+  }
+  return bytes;
+}
+
+function frame(event: WatchEvent, rendering: Rendering, columns: boolean): Uint8Array {
+  const { handle } = event;
+  const { accepted } = rendering;
+  const isTable = accepted.view === 'table' && event.type !== 'BOOKMARK';
+  const object = isTable
+    ? encode(table([handle], { resourceVersion: handle.resourceVersion }, rendering, columns))
+    : renderObject(handle, accepted.view === 'table' ? { ...rendering, accepted: { ...accepted, view: 'metadata' } } : rendering);
+  return Buffer.concat([Buffer.from(`{"type":"${event.type}","object":`), object, Buffer.from('}\n')]);
+}
+
+export function renderErrorEvent(error: ApiError): Uint8Array {
+  return encode({ type: 'ERROR', object: error.status }, '\n');
+}
+
+export function renderStatus(status: Status): Uint8Array {
+  return encode(status);
+}
+
+function table(items: readonly ObjectHandle[], metadata: ListMeta, rendering: Rendering, columns: boolean): object {
+  const { kind, accepted, includeObject, now_ms } = rendering;
+  const printer = kind.printer ?? NAME_AND_CREATION;
+  return {
+    kind: 'Table', apiVersion: accepted.apiVersion, metadata,
+    columnDefinitions: columns
+      ? printer.columns.map((column) => ({ ...column, format: column.format ?? '', description: column.description ?? '' }))
+      : [],
+    rows: items.map(({ object }) => ({
+      cells: printer.row(object, now_ms),
+      ...(includeObject === 'None' ? {} : { object: includeObject === 'Object' ? object : partial(object, accepted.apiVersion) }),
+    })),
+  };
+}
+
+const NAME_AND_CREATION: NonNullable<Kind['printer']> = {
+  columns: [{ name: 'Name', type: 'string', format: 'name', priority: 0 }, { name: 'Created At', type: 'date', priority: 0 }],
+  row: (object) => [object.metadata?.name ?? '', object.metadata?.creationTimestamp ?? null],
+};
+
+function partial(object: KubeObject, apiVersion: string): KubeObject {
+  return { kind: 'PartialObjectMetadata', apiVersion, metadata: object.metadata ?? {} };
+}
+
+const encode = (value: object, end = ''): Buffer => Buffer.from(`${JSON.stringify(value)}${end}`);

@@ -1,0 +1,223 @@
+/**
+ * The socket side of the REST front: TLS, HTTP/1.1, limits, and bytes in and out.
+ *
+ * HTTP/1.1 and not HTTP/2: Go's and Node's clients take either, watches are as cheap, and a whole class of attacks (rapid
+ * resets, CONTINUATION floods, header tables) has nothing to aim at.
+ */
+import { createServer } from 'node:https';
+import type { Server } from 'node:https';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { once } from 'node:events';
+import type { TLSSocket } from 'node:tls';
+import { promisify } from 'node:util';
+import { constants, gzip } from 'node:zlib';
+import { ApiError, apiErrors } from '../../../apimachinery/status.js';
+import type { Clock } from '../../../platform/clock.js';
+import type { Logger } from '../../../platform/log.js';
+import type { Service } from '../../../platform/service.js';
+import type { PeerCertificate, TlsMaterial, TlsProvider } from '../ports.js';
+import type { RestFront } from './front.js';
+import { headerOf } from './message.js';
+import type { RestRequest, RestResponse } from './message.js';
+
+const HEADER_BYTES_MAX = 64 * 1024;
+const HEADERS_COUNT_MAX = 200;
+const HEADERS_TIMEOUT_MS = 20_000;
+const REQUEST_RECEIVE_TIMEOUT_MS = 60_000;
+const KEEP_ALIVE_TIMEOUT_MS = 120_000;
+const CONNECTIONS_MAX = 20_000;
+const SHUTDOWN_GRACE_MS = 2000;
+/** kube-apiserver compresses answers from this size on. */
+const GZIP_BYTES_MIN = 128 * 1024;
+
+const compress = promisify(gzip);
+
+export interface HttpsServerOptions {
+  readonly front: RestFront;
+  readonly tls: TlsProvider;
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly upgrade: (rest: RestRequest, connection: { request: IncomingMessage; socket: Duplex; head: Buffer }) => Promise<void>;
+}
+
+export class HttpsServer implements Service {
+  readonly name = 'rest';
+  readonly #options: HttpsServerOptions;
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+  #stopListening: (() => void) | undefined;
+
+  constructor(options: HttpsServerOptions) {
+    this.#options = options;
+    this.#server = createServer({
+      ...contextOf(options.tls.current()), requestCert: true, rejectUnauthorized: false, minVersion: 'TLSv1.2',
+      maxHeaderSize: HEADER_BYTES_MAX, headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_RECEIVE_TIMEOUT_MS,
+      keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS, noDelay: true,
+    });
+    this.#server.maxHeadersCount = HEADERS_COUNT_MAX;
+    this.#server.maxConnections = CONNECTIONS_MAX;
+    this.#server.on('connection', (socket: Socket) => this.#track(socket));
+    this.#server.on('tlsClientError', (_error, socket) => socket.destroy());
+    this.#server.on('clientError', (_error, socket) => {
+      if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n');
+      else socket.destroy();
+    });
+    this.#server.on('request', (request, response) => void this.#serve(request, response));
+    this.#server.on('upgrade', (request, socket, head) => void this.#upgrade(request, socket, head));
+  }
+
+  /** Where it listens; the port is the real one when 0 was asked for. */
+  get address(): { readonly host: string; readonly port: number } {
+    const address = this.#server.address();
+    return typeof address === 'object' && address !== null
+      ? { host: address.address, port: address.port }
+      : { host: this.#options.host, port: this.#options.port };
+  }
+
+  /** Rejects when the address cannot be had (EADDRINUSE, EACCES). */
+  async start(): Promise<void> {
+    this.#stopListening = this.#options.tls.onChange(() => this.#server.setSecureContext(contextOf(this.#options.tls.current())));
+    this.#server.listen(this.#options.port, this.#options.host);
+    await once(this.#server, 'listening');
+    this.#server.on('error', (error) => this.#options.logger.error({ error: String(error) }, 'the REST listener failed'));
+  }
+
+  async stop(): Promise<void> {
+    this.#stopListening?.();
+    this.#options.front.close();
+    if (!this.#server.listening) return;
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    this.#server.closeIdleConnections();
+    const timer = this.#options.clock.after(SHUTDOWN_GRACE_MS, () => {
+      for (const socket of this.#sockets) socket.destroy();
+    });
+    await closed;
+    timer.cancel();
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  /** Sockets that were upgraded are no longer the server's to close: they are kept here. */
+  #track(socket: Socket): void {
+    this.#sockets.add(socket);
+    socket.on('error', () => socket.destroy());
+    socket.once('close', () => this.#sockets.delete(socket));
+  }
+
+  async #serve(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+    outgoing.on('error', () => outgoing.destroy());
+    const gone = new AbortController();
+    outgoing.once('close', () => gone.abort(new Error('the client has gone')));
+    try {
+      const request = toRequest(incoming, gone.signal);
+      const response = await this.#options.front.handle(request);
+      if (!incoming.complete) {
+        // The rest of a refused body is not worth reading.
+        response.headers['connection'] = 'close';
+      }
+      await send(incoming, outgoing, response);
+    } catch (error) {
+      this.#options.logger.warn({ error: String(error) }, 'an answer could not be sent');
+      outgoing.destroy();
+    }
+  }
+
+  async #upgrade(incoming: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    const gone = new AbortController();
+    socket.on('error', () => socket.destroy());
+    socket.once('close', () => gone.abort(new Error('the client has gone')));
+    await this.#options.upgrade(toRequest(incoming, gone.signal), { request: incoming, socket, head });
+  }
+}
+
+function contextOf(material: TlsMaterial) {
+  return { cert: material.certificate, key: material.key, ca: material.clientCa };
+}
+
+const certificates = new WeakMap<object, PeerCertificate | null>();
+
+/** Looked up once for each connection. */
+function certificateOf(socket: TLSSocket): PeerCertificate | undefined {
+  let known = certificates.get(socket);
+  if (known === undefined) {
+    const certificate = socket.getPeerX509Certificate?.();
+    known = certificate === undefined ? null : { der: certificate.raw, verified: socket.authorized };
+    certificates.set(socket, known);
+  }
+  return known ?? undefined;
+}
+
+function toRequest(incoming: IncomingMessage, signal: AbortSignal): RestRequest {
+  return {
+    method: incoming.method ?? 'GET', url: incoming.url ?? '/', headers: incoming.headers, signal,
+    peerCertificate: certificateOf(incoming.socket as TLSSocket), remoteAddress: incoming.socket.remoteAddress,
+    body: (limit_bytes) => readBody(incoming, limit_bytes),
+  };
+}
+
+async function readBody(incoming: IncomingMessage, limit_bytes: number): Promise<Uint8Array> {
+  const tooLarge = () => apiErrors.requestEntityTooLarge(`limit is ${limit_bytes}`);
+  const encoding = headerOf({ headers: incoming.headers }, 'content-encoding');
+  if (encoding !== '' && encoding !== 'identity') throw apiErrors.unsupportedMediaType(`content-encoding ${JSON.stringify(encoding.slice(0, 32))} is not accepted`);
+  if (Number(incoming.headers['content-length'] ?? 0) > limit_bytes) throw tooLarge();
+  const chunks: Buffer[] = [];
+  let length = 0;
+  try {
+    for await (const chunk of incoming.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+      length += chunk.length;
+      if (length > limit_bytes) throw tooLarge();
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    throw error instanceof ApiError ? error : apiErrors.badRequest('the body could not be read to its end');
+  }
+  return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks);
+}
+
+async function send(incoming: IncomingMessage, outgoing: ServerResponse, response: RestResponse): Promise<void> {
+  const { body } = response;
+  const headers = response.headers as Record<string, string | string[]>;
+  if (!(body instanceof Uint8Array)) {
+    outgoing.writeHead(response.status, headers);
+    outgoing.flushHeaders();
+    await sendStream(outgoing, body);
+    return;
+  }
+  let bytes = body;
+  if (bytes.length >= GZIP_BYTES_MIN && /\bgzip\b/.test(headerOf({ headers: incoming.headers }, 'accept-encoding'))) {
+    bytes = await compress(bytes, { level: constants.Z_BEST_SPEED });
+    headers['content-encoding'] = 'gzip';
+    headers['vary'] = 'Accept-Encoding, Accept';
+  }
+  if (response.status !== 304) headers['content-length'] = String(bytes.length);
+  outgoing.writeHead(response.status, headers);
+  outgoing.end(incoming.method === 'HEAD' || response.status === 304 ? undefined : bytes);
+}
+
+/** Iterates to the end even when the client has gone: the stream learns that by its own signal, and cleans up. */
+async function sendStream(outgoing: ServerResponse, body: AsyncIterable<Uint8Array>): Promise<void> {
+  for await (const chunk of body) {
+    if (outgoing.destroyed) break;
+    if (!outgoing.write(chunk) && !outgoing.destroyed) {
+      await drained(outgoing);
+    }
+  }
+  outgoing.end();
+}
+
+/** Resolves when more may be written, or nothing any more. */
+async function drained(outgoing: ServerResponse): Promise<void> {
+  const settled = new AbortController();
+  const { signal } = settled;
+  try {
+    await Promise.race([once(outgoing, 'drain', { signal }), once(outgoing, 'close', { signal })]);
+  } catch {
+    outgoing.destroy();
+  } finally {
+    settled.abort();
+  }
+}
