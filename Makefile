@@ -19,8 +19,14 @@ lint: node_modules/.package-lock.json ## types, style, the import rule, protobuf
 	@npm run --silent build && npm run --silent lint
 
 .PHONY: test
-test: ## lint, unit, integration and end-to-end tests
-	@scripts/test.sh
+test: node_modules/.package-lock.json ## lint, unit, integration and end-to-end tests
+	@scripts/packages.sh --test
+	@npm run --silent build
+	@node scripts/test.mjs
+
+.PHONY: raft-golden
+raft-golden: build ## replay the Raft scripts below DIR=... and compare the traces
+	@node dist/raft/golden/main.js $(or $(DIR),raft/golden/scripts)
 
 .PHONY: help
 help: ## this list

@@ -43,7 +43,7 @@ for (const file of files) {
   let text;
   try { text = readFileSync(file, 'utf8'); } catch { continue; }
   const isTest = file.endsWith('.test.ts');
-  for (const match of text.matchAll(/(?:^|\n)\s*(?:import|export)\b[^'"\n;]*?(?:\{[^}]*\}[^'"\n;]*?)?(?:from\s*)?['"]([^'"]+)['"]/g)) {
+  for (const match of text.matchAll(/(?:^|\n)\s*(?:(?:import|export)\s+(?:type\s+)?[\w$*\s{},]+?\s+from|import)\s*\(?\s*['"]([^'"]+)['"]/g)) {
     const specifier = match[1];
     if (!specifier.startsWith('.')) {
       if (room === 'raft/core' && !isTest) breaches.push(`${file}: raft/core imports ${specifier}; it may import itself and platform/assert`);

@@ -31,6 +31,9 @@ export interface WatchOptions extends CallOptions {
   readonly resourceVersion?: string;
   readonly allowWatchBookmarks?: boolean;
   readonly sendInitialEvents?: boolean;
+  readonly resourceVersionMatch?: 'NotOlderThan';
+  /** The server ends the stream after this time. */
+  readonly timeoutSeconds?: number;
 }
 
 export interface WriteCallOptions extends CallOptions {
@@ -52,7 +55,8 @@ export interface TypedWatchEvent<T extends KubeObject> {
 
 /**
  * Objects that come out are shared and must not be changed: copy first (`structuredClone`). Every method fails with an
- * ApiError; transport faults appear as reason ServiceUnavailable or Timeout.
+ * ApiError; transport faults appear as reason ServiceUnavailable or Timeout. A call whose signal aborts fails with the
+ * signal's reason instead.
  */
 export interface Client {
   get<T extends KubeObject>(resource: Resource<T>, ref: NamedRef, options?: CallOptions & { readonly resourceVersion?: string; readonly subresource?: string }): Promise<T>;

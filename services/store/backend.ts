@@ -21,6 +21,13 @@ export interface WatchHandle {
   cancel(): void;
 }
 
+/** What every answer of the etcd API carries beside the revision. Ids are etcd's 64-bit ones. */
+export interface StoreHead {
+  readonly clusterId: bigint;
+  readonly memberId: bigint;
+  readonly term: number;
+}
+
 export interface PutResult {
   readonly revision: Revision;
   readonly prevKv: KeyValue | undefined;
@@ -37,4 +44,5 @@ export interface KvBackend extends Store {
   hash(revision: number, options?: StoreCallOptions): Promise<HashResult>;
   /** The newest revision that this replica is known to have; costs nothing. */
   readonly revision: Revision;
+  readonly head: StoreHead;
 }

@@ -75,6 +75,11 @@ export class ByteWriter {
     this.#buffer.writeUInt32LE(value >>> 0, offset);
   }
 
+  /** Forgets what was written after the first `length` bytes. */
+  truncate(length: number): void {
+    this.#length = length;
+  }
+
   /** The bytes so far, in memory of their own; the writer is empty afterwards. */
   take(): Buffer {
     const copy = Buffer.allocUnsafe(this.#length);

@@ -7,3 +7,9 @@ export type {
 export { MemoryStore } from './memory-store.js';
 export type { MemoryStoreOptions } from './memory-store.js';
 export type { KvBackend } from './backend.js';
+export { startInlineMember, startStoreMember } from './member/start.js';
+export type { StoreMember } from './member/start.js';
+export type { InlineMemberOptions, StoreMemberData, StoreMemberOptions } from './member/options.js';
+export type { AutoCompactionOptions } from './member/auto-compaction.js';
+export { etcdServices } from './etcd/index.js';
+export type { EtcdAuthorizer, EtcdIdentity, EtcdMember, EtcdOperation, EtcdServicesOptions, GrpcService } from './etcd/index.js';

@@ -25,6 +25,7 @@ const TERM = 1;
 const SCRUB_RECORDS = 10_000;
 
 export class MemoryStore implements KvBackend {
+  readonly head = { clusterId: 1n, memberId: 1n, term: TERM };
   readonly #state = new KvState();
   readonly #hub: WatchHub;
   readonly #expiry: LeaseExpiry;

@@ -40,6 +40,7 @@ export const appsExtras: ExtrasTable = {
   'apps/statefulsets': {
     shortNames: ['sts'], categories: all, scale, printer: print.statefulSetPrinter,
     strategy: workload(defaultStatefulSet, {
+      noun: 'statefulset',
       rollout: { field: 'updateStrategy', types: ['OnDelete', 'RollingUpdate'] },
       mutable: STATEFUL_MUTABLE,
       mutableMessage: "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', "
@@ -48,7 +49,7 @@ export const appsExtras: ExtrasTable = {
   },
   'apps/daemonsets': {
     shortNames: ['ds'], categories: all, printer: print.daemonSetPrinter,
-    strategy: workload(defaultDaemonSet, { rollout: { field: 'updateStrategy', types: ['OnDelete', 'RollingUpdate'] } }),
+    strategy: workload(defaultDaemonSet, { noun: 'daemonset', rollout: { field: 'updateStrategy', types: ['OnDelete', 'RollingUpdate'] } }),
   },
   'apps/controllerrevisions': {
     printer: print.controllerRevisionPrinter,

@@ -7,14 +7,14 @@ import { validatePodTemplate } from '../pod/validate.js';
 
 const NUMBERS = ['replicas', 'minReadySeconds', 'revisionHistoryLimit', 'progressDeadlineSeconds'];
 
-function validateSelector(complaints: Complaints, spec: Rec): void {
+function validateSelector(complaints: Complaints, spec: Rec, noun: string): void {
   const selector = spec['selector'];
   if (absent(selector)) {
     complaints.required('spec.selector');
     return;
   }
   validateLabelSelector(complaints, selector, 'spec.selector');
-  if (selectsEverything(selector)) complaints.invalid('spec.selector', selector, 'empty selector is invalid for deployment');
+  if (selectsEverything(selector)) complaints.invalid('spec.selector', selector, `empty selector is invalid for ${noun}`);
 }
 
 function validateTemplate(complaints: Complaints, spec: Rec, selector: unknown): void {
@@ -60,6 +60,8 @@ function validateRollout(complaints: Complaints, spec: Rec, name: string, types:
 }
 
 export interface WorkloadRules {
+  /** What messages call the kind; 'deployment' when absent, as Kubernetes says it of replica sets too. */
+  readonly noun?: string;
   /** The field of the update strategy, with the types it may have. */
   readonly rollout?: { readonly field: string; readonly types: readonly string[] };
   /** Spec fields that an update may change; absent: all but the selector. */
@@ -80,7 +82,7 @@ export function validateWorkload(object: Rec, rules: WorkloadRules): FieldError[
     if (rules.plainSelector === true) {
       if (keysOf(spec['selector']).length === 0) complaints.required('spec.selector');
     } else {
-      validateSelector(complaints, spec);
+      validateSelector(complaints, spec, rules.noun ?? 'deployment');
     }
     if (rules.rollout !== undefined) validateRollout(complaints, spec, rules.rollout.field, rules.rollout.types);
     const deadline = optionalNum(spec['progressDeadlineSeconds']);

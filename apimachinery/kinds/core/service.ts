@@ -45,7 +45,7 @@ function normalizeClusterIPs(spec: Rec, before: unknown): void {
   const unchangedList = same(ips, strs(field(before, 'clusterIPs')));
   if (ip === oldIP) return;
   if (oldIP !== '' && ip === '' && unchangedList) delete spec['clusterIPs'];
-  else if (ip !== '' && unchangedList) spec['clusterIPs'] = [ip];
+  else if (ip !== '' && (unchangedList || ips.length === 0)) spec['clusterIPs'] = [ip];
 }
 
 function create(service: Rec): void {

@@ -3,6 +3,8 @@
  * and wrong types, so every access goes through these and none of them throws.
  */
 
+import { cloneJson } from '../../value.js';
+
 export type Rec = Record<string, unknown>;
 
 const NOTHING: Rec = Object.freeze(Object.create(null) as Rec);
@@ -101,9 +103,7 @@ export function put(target: Rec, name: string, value: unknown): void {
   else target[name] = value;
 }
 
-export function clone<T>(value: T): T {
-  return value === undefined ? value : structuredClone(value);
-}
+export const clone = cloneJson;
 
 /** Maps whose emptiness means nothing; for other objects `{}` and absent differ (an empty selector selects all). */
 const MAPS = new Set([

@@ -118,14 +118,21 @@ function readinessGates(pod: KubeObject): string {
   return `${gates.filter((gate) => conditionTrue(pod, str(gate['conditionType']))).length}/${gates.length}`;
 }
 
-export const podPrinter: Printer = printerOf(
-  NAME,
-  text('Ready', (pod, now_ms) => summarizePod(pod, now_ms).ready),
-  text('Status', (pod, now_ms) => summarizePod(pod, now_ms).status),
-  text('Restarts', (pod, now_ms) => summarizePod(pod, now_ms).restarts),
-  AGE,
+const table: Printer = printerOf(
+  NAME, AGE,
   wide(text('IP', (pod) => orNone(field(recs(at(pod, 'status', 'podIPs'))[0], 'ip') ?? at(pod, 'status', 'podIP')))),
   wide(text('Node', (pod) => orNone(at(pod, 'spec', 'nodeName')))),
   wide(text('Nominated Node', (pod) => orNone(at(pod, 'status', 'nominatedNodeName')))),
   wide(text('Readiness Gates', readinessGates)),
 );
+
+const SUMMARY = ['Ready', 'Status', 'Restarts'].map((name) => ({ name, type: 'string', priority: 0 }));
+
+/** The summary's cells come from one walk over the pod and stand after its name. */
+export const podPrinter: Printer = {
+  columns: table.columns.toSpliced(1, 0, ...SUMMARY),
+  row: (pod, now_ms) => {
+    const { ready, status, restarts } = summarizePod(pod, now_ms);
+    return table.row(pod, now_ms).toSpliced(1, 0, ready, status, restarts);
+  },
+};

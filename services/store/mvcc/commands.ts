@@ -144,11 +144,11 @@ export function writeRange(writer: ByteWriter, range: KvRange): void {
     | (range.sortOrder === 'ascend' ? RANGE_ASCEND : 0) | (range.sortOrder === 'descend' ? RANGE_DESCEND : 0)
     | (range.sortTarget === undefined ? 0 : RANGE_TARGET),
   );
-  writer.bytes(range.key).varint(range.limit ?? 0).varint(range.revision ?? 0);
+  writer.bytes(range.key).varint(Math.max(0, range.limit ?? 0)).varint(Math.max(0, range.revision ?? 0));
   writeEnd(writer, range.rangeEnd);
   if (bounded) {
-    writer.varint(range.minModRevision ?? 0).varint(range.maxModRevision ?? 0);
-    writer.varint(range.minCreateRevision ?? 0).varint(range.maxCreateRevision ?? 0);
+    writer.varint(Math.max(0, range.minModRevision ?? 0)).varint(Math.max(0, range.maxModRevision ?? 0));
+    writer.varint(Math.max(0, range.minCreateRevision ?? 0)).varint(Math.max(0, range.maxCreateRevision ?? 0));
   }
   if (range.sortTarget !== undefined) writer.u8(SORT_TARGETS.indexOf(range.sortTarget));
 }

@@ -1,0 +1,46 @@
+/** How a command fails: one message that says what was wrong, where, and what to do; a stack only for our own mistakes. */
+
+/** A fault of use or surroundings. `exitCode` 2: the command line; 1: everything else. */
+export class CliError extends Error {
+  override readonly name = 'CliError';
+  readonly exitCode: number;
+
+  constructor(message: string, exitCode = 1) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}
+
+/** System errors in words; undefined for an error that has none. */
+function explainSystemError(error: NodeJS.ErrnoException): string | undefined {
+  switch (error.code) {
+    case 'EADDRINUSE':
+      return `port ${(error as { port?: number }).port ?? ''} on ${(error as { address?: string }).address ?? 'this host'} is in use; stop what listens there (ss -ltnp shows it), or choose another port`;
+    case 'EADDRNOTAVAIL':
+      return `${(error as { address?: string }).address ?? 'the address'} is no address of this host; check --advertise-address and --listen-address`;
+    case 'EACCES':
+    case 'EPERM':
+      return `no permission for ${error.path ?? 'the operation'} (${error.syscall ?? ''}); run as the user that owns it, or as root`;
+    case 'ENOSPC':
+      return `the disk of ${error.path ?? 'the data directory'} is full; free space and start again: nothing acknowledged is lost`;
+    case 'EROFS':
+      return `${error.path ?? 'the data directory'} is on a read-only file system`;
+    default:
+      return undefined;
+  }
+}
+
+/** The text for standard error, and the exit code. */
+export function describeFailure(error: unknown): { readonly text: string; readonly exitCode: number } {
+  if (error instanceof CliError) return { text: error.message, exitCode: error.exitCode };
+  if (error instanceof Error) {
+    const plain = explainSystemError(error) ?? (isOperating(error) ? error.message : undefined);
+    return { text: plain ?? error.stack ?? error.message, exitCode: 1 };
+  }
+  return { text: String(error), exitCode: 1 };
+}
+
+/** Errors of our own rooms that are made to be read by people. */
+function isOperating(error: Error): boolean {
+  return ['ApiError', 'RaftError', 'StoreError', 'SigningRequestError', 'CommandError'].includes(error.name);
+}

@@ -1,0 +1,78 @@
+/** The tail of a log in memory. Tests use it alone; the durable log uses it as the view that the core reads. */
+import { assert } from '../../../platform/assert.js';
+import { limitSize } from '../types.js';
+import type { ConfState, Entry, HardState, LogIndex, Snapshot, Term } from '../types.js';
+import type { LogStorage } from './storage.js';
+
+const EMPTY_CONF_STATE: ConfState = { voters: [], votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false };
+
+export class MemoryStorage implements LogStorage {
+  hardState: HardState = { term: 0, vote: 0, commit: 0 };
+  confState: ConfState = EMPTY_CONF_STATE;
+  /** The entry before the first: compacted away, its term is still needed for matching. */
+  #base: { index: LogIndex; term: Term } = { index: 0, term: 0 };
+  #entries: Entry[] = [];
+  #snapshot: Snapshot | undefined;
+
+  get firstIndex(): LogIndex {
+    return this.#base.index + 1;
+  }
+
+  get lastIndex(): LogIndex {
+    return this.#base.index + this.#entries.length;
+  }
+
+  term(index: LogIndex): Term | undefined {
+    if (index === this.#base.index) return this.#base.term;
+    return this.#entries[index - this.firstIndex]?.term;
+  }
+
+  entries(low: LogIndex, high: LogIndex, bytes_max: number): readonly Entry[] {
+    assert(low >= this.firstIndex && high <= this.lastIndex + 1, `log entries [${low}, ${high}) are not here`);
+    return limitSize(this.#entries.slice(low - this.firstIndex, high - this.firstIndex), bytes_max);
+  }
+
+  snapshot(): Snapshot | undefined {
+    return this.#snapshot;
+  }
+
+  /** Overwrites from the first entry's index on. Entries that are compacted already are passed over. */
+  append(entries: readonly Entry[]): void {
+    const first = entries[0];
+    if (first === undefined) return;
+    assert(first.index <= this.lastIndex + 1, `log entry ${first.index} would leave a hole behind ${this.lastIndex}`);
+    const fresh = first.index < this.firstIndex ? entries.slice(this.firstIndex - first.index) : entries;
+    const start = fresh[0];
+    if (start === undefined) return;
+    this.#entries.length = start.index - this.firstIndex;
+    for (const entry of fresh) this.#entries.push(entry);
+  }
+
+  setSnapshot(snapshot: Snapshot): void {
+    this.#snapshot = snapshot;
+  }
+
+  /** Replaces everything by a snapshot. False when it is older than what is here. */
+  applySnapshot(snapshot: Snapshot): boolean {
+    if (this.#snapshot !== undefined && snapshot.index <= this.#snapshot.index) return false;
+    this.#snapshot = snapshot;
+    this.confState = snapshot.confState;
+    this.reset(snapshot.index, snapshot.term);
+    return true;
+  }
+
+  /** An empty log behind `index`. */
+  reset(index: LogIndex, term: Term): void {
+    this.#base = { index, term };
+    this.#entries = [];
+  }
+
+  /** Drops everything up to and including `index`. */
+  compact(index: LogIndex): void {
+    if (index < this.firstIndex) return;
+    assert(index <= this.lastIndex, `cannot compact up to ${index}, the log ends at ${this.lastIndex}`);
+    const term = this.term(index) ?? 0;
+    this.#entries = this.#entries.slice(index - this.#base.index);
+    this.#base = { index, term };
+  }
+}

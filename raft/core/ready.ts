@@ -1,0 +1,134 @@
+/**
+ * What a node wants done. Two ways:
+ *
+ * Synchronous: write `hardState`, `entries` and `snapshot`; then send `messages`; apply `committedEntries`; then call
+ * advance(). One Ready at a time.
+ *
+ * Asynchronous: `messages` may be sent at once. Among them are up to two for local threads: `storage-append` (write its
+ * entries, hard state and snapshot, in order; once they are durable deliver its `responses`) and `storage-apply` (apply its
+ * entries; then deliver its `responses`). Further Readys may be taken meanwhile. So the leader's own write runs beside the
+ * sends, and only what is durable here is handed out to be applied.
+ */
+import { APPEND_THREAD, APPLY_THREAD, message } from './types.js';
+import type { Raft } from './raft.js';
+import type { Entry, HardState, Message, ReadState, Snapshot, SoftState } from './types.js';
+
+export interface Ready {
+  /** Undefined: as before. The same for hardState. */
+  readonly softState: SoftState | undefined;
+  readonly hardState: HardState | undefined;
+  readonly readStates: readonly ReadState[];
+  readonly entries: readonly Entry[];
+  readonly snapshot: Snapshot | undefined;
+  readonly committedEntries: readonly Entry[];
+  readonly messages: readonly Message[];
+  /** The write must be durable before its messages leave. */
+  readonly mustSync: boolean;
+}
+
+/** What the last Ready told, so that only news is told. */
+export interface Told {
+  readonly softState: SoftState;
+  readonly hardState: HardState;
+}
+
+export function isEmptyHardState(state: HardState): boolean {
+  return state.term === 0 && state.vote === 0 && state.commit === 0;
+}
+
+const sameHard = (a: HardState, b: HardState) => a.term === b.term && a.vote === b.vote && a.commit === b.commit;
+const sameSoft = (a: SoftState, b: SoftState) => a.lead === b.lead && a.role === b.role;
+
+export function hasReady(raft: Raft, told: Told, isAsync: boolean): boolean {
+  const hard = raft.hardState();
+  return !sameSoft(raft.softState(), told.softState)
+    || (!isEmptyHardState(hard) && !sameHard(hard, told.hardState))
+    || raft.log.unstable.nextSnapshot() !== undefined
+    || raft.messages.length > 0
+    || raft.messagesAfterAppend.length > 0
+    || raft.log.unstable.hasNextEntries()
+    || raft.log.hasNextCommitted(!isAsync)
+    || raft.readStates.length > 0;
+}
+
+export function buildReady(raft: Raft, told: Told, isAsync: boolean): Ready {
+  const hard = raft.hardState();
+  const soft = raft.softState();
+  const entries = raft.log.unstable.nextEntries();
+  const hardState = sameHard(hard, told.hardState) ? undefined : hard;
+  const snapshot = raft.log.unstable.nextSnapshot();
+  const committedEntries = raft.log.nextCommitted(!isAsync);
+  const messages = raft.messages.slice();
+  const parts = { entries, hardState, snapshot, committedEntries };
+  if (isAsync) {
+    const append = appendMessage(raft, parts);
+    if (append !== undefined) messages.push(append);
+    if (committedEntries.length > 0) messages.push(applyMessage(raft, committedEntries));
+  } else {
+    for (const m of raft.messagesAfterAppend) if (m.to !== raft.id) messages.push(m);
+  }
+  return {
+    ...parts,
+    softState: sameSoft(soft, told.softState) ? undefined : soft,
+    readStates: raft.readStates,
+    messages,
+    mustSync: entries.length > 0 || hard.vote !== told.hardState.vote || hard.term !== told.hardState.term,
+  };
+}
+
+/** Synchronous way: what the node tells itself once the Ready is done. */
+export function stepsOnAdvance(raft: Raft, ready: Ready): Message[] {
+  const steps = raft.messagesAfterAppend.filter((m) => m.to === raft.id);
+  const stable = appendAcknowledgement(raft, ready.snapshot);
+  if (stable !== undefined) steps.push(stable);
+  if (ready.committedEntries.length > 0) steps.push(applyAcknowledgement(raft, ready.committedEntries));
+  return steps;
+}
+
+/** The Ready is under way: what it told is not told again. */
+export function acceptReady(raft: Raft, ready: Ready, isAsync: boolean): void {
+  raft.readStates = [];
+  raft.messages = [];
+  raft.messagesAfterAppend = [];
+  raft.log.unstable.acceptInProgress();
+  raft.log.acceptApplying(ready.committedEntries, !isAsync);
+}
+
+type WriteParts = Pick<Ready, 'entries' | 'hardState' | 'snapshot'>;
+
+function appendMessage(raft: Raft, parts: WriteParts): Message | undefined {
+  const { entries, hardState, snapshot } = parts;
+  const isNeeded = entries.length > 0 || hardState !== undefined || snapshot !== undefined || raft.messagesAfterAppend.length > 0;
+  if (!isNeeded) return undefined;
+  // The own acknowledgement first: handling it is cheaper while the entries are still unstable.
+  const responses = raft.messagesAfterAppend.slice();
+  const stable = appendAcknowledgement(raft, snapshot);
+  if (stable !== undefined) responses.push(stable);
+  return message({
+    type: 'storage-append', to: APPEND_THREAD, from: raft.id, entries, snapshot, responses,
+    ...(hardState === undefined ? {} : hardState),
+  });
+}
+
+/**
+ * Names the last entry of the log, not of this write, and carries the term: when a leader of another term has replaced
+ * entries and put them back meanwhile (ABA), an answer of the old term is ignored, and the answer of the last write,
+ * which covers all before it, is what counts.
+ */
+function appendAcknowledgement(raft: Raft, snapshot: Snapshot | undefined): Message | undefined {
+  const { log } = raft;
+  if (log.unstable.isEmpty && snapshot === undefined) return undefined;
+  const last = log.unstable.isEmpty ? { term: 0, index: 0 } : log.lastId();
+  return message({
+    type: 'storage-append-resp', to: raft.id, from: APPEND_THREAD, term: raft.term, index: last.index, logTerm: last.term, snapshot,
+  });
+}
+
+function applyMessage(raft: Raft, entries: readonly Entry[]): Message {
+  const responses = [applyAcknowledgement(raft, entries)];
+  return message({ type: 'storage-apply', to: APPLY_THREAD, from: raft.id, entries, responses });
+}
+
+function applyAcknowledgement(raft: Raft, entries: readonly Entry[]): Message {
+  return message({ type: 'storage-apply-resp', to: raft.id, from: APPLY_THREAD, entries });
+}

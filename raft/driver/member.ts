@@ -1,0 +1,407 @@
+/**
+ * raft/driver: a member. Feeds the core with ticks, messages and proposals, and carries out what it asks for: writes,
+ * sends, applies. In: commands. Out: their results, in the order of the log. The core is stepped in this thread alone and
+ * never waits; the disk and the network do their work beside it. On a failed write the member stops for good.
+ */
+import type { Timer } from '../../platform/clock.js';
+import { RaftError } from '../contract.js';
+import type { LogIndex, Membership, MembershipChange, NodeId, RaftMember, RaftStatus, Term } from '../contract.js';
+import { encodeConfChange } from '../core/confchange/change.js';
+import { RaftNode } from '../core/node.js';
+import { NO_DATA } from '../core/types.js';
+import type { Entry, Message } from '../core/types.js';
+import type { IncomingSnapshot, PeerMessage, TransportHandler } from '../transport/transport.js';
+import { Applier } from './applier.js';
+import { LogWriter } from './log-writer.js';
+import { toConfChange } from './membership.js';
+import type { MemberOptions } from './options.js';
+import { Proposals } from './proposals.js';
+import { Reads } from './reads.js';
+import { recover } from './recovery.js';
+import { SnapshotExchange } from './snapshots.js';
+import { statusOf } from './status.js';
+
+/** Payload handed to the core in one proposal. */
+const BATCH_BYTES_MAX = 1 << 20;
+/** How often a follower asks for votes after its leader's stream broke, before it leaves it to the election timeout. */
+const TAKEOVER_ATTEMPTS = 5;
+
+export class Member implements RaftMember {
+  readonly #options: MemberOptions;
+  readonly #node: RaftNode;
+  readonly #writer: LogWriter;
+  readonly #applier: Applier;
+  readonly #snapshots: SnapshotExchange;
+  readonly #proposals: Proposals;
+  readonly #reads: Reads;
+  #ticks: Timer | undefined;
+  #takeover: Timer | undefined;
+  #isFlushDue = false;
+  #isPumping = false;
+  #isOver = false;
+  #stopping: Promise<void> | undefined;
+  /** What the last leadership event told. */
+  #announced = '';
+
+  private constructor(options: MemberOptions, membership: Membership) {
+    const { settings, random, log, clock } = options;
+    this.#options = options;
+    this.#proposals = new Proposals(random);
+    this.#reads = new Reads(random);
+    this.#node = new RaftNode({
+      id: options.id,
+      storage: log.view,
+      randomInt: (bound) => random.int(bound),
+      electionTicks: Math.max(Math.round(settings.election_ms / settings.heartbeat_ms), 2),
+      heartbeatTicks: 1,
+      applied: options.stateMachine.durableIndex,
+      messageBytesMax: settings.message_bytes_max,
+      committedBytesPerReadyMax: settings.uncommitted_bytes_max,
+      uncommittedBytesMax: settings.uncommitted_bytes_max,
+      inflightMax: settings.inflight_max,
+      inflightBytesMax: settings.inflight_bytes_max,
+      asyncStorageWrites: true,
+      checkQuorum: true,
+      preVote: true,
+      stepDownOnRemoval: true,
+    });
+    this.#applier = new Applier(options, this.#node, membership, {
+      onResult: (mark, result) => this.#proposals.resolve(mark, result),
+      onTerm: (term) => this.#proposals.termReached(term),
+      onApplied: (index) => this.#applied(index),
+      onMembership: (current) => options.transport.setPeers(current.peers),
+      onDurable: (index) => this.#writer.compact(this.#snapshots.compactionLimit(index)),
+      onFailure: (error) => this.#fail(error),
+    });
+    this.#snapshots = new SnapshotExchange(options, this.#node, this.#applier, () => this.#pump());
+    this.#writer = new LogWriter(log, clock, {
+      onDurable: (responses) => this.#durable(responses),
+      onFailure: (error) => this.#fail(error),
+      beforeSnapshot: async ({ snapshot }) => {
+        if (snapshot === undefined) return;
+        await this.#snapshots.install(snapshot);
+        this.#proposals.skippedBySnapshot(snapshot.term);
+      },
+    });
+  }
+
+  static async start(options: MemberOptions): Promise<Member> {
+    const membership = await recover(options);
+    const member = new Member(options, membership);
+    await options.transport.start(member.#handler());
+    options.transport.setPeers(membership.peers);
+    member.#applier.start();
+    member.#ticks = options.clock.every(options.settings.heartbeat_ms, () => member.#tick());
+    member.#campaignEarly(membership);
+    member.#pump();
+    return member;
+  }
+
+  propose(data: Uint8Array, options: { readonly signal?: AbortSignal } = {}): Promise<unknown> {
+    if (this.#isOver) return Promise.reject(new RaftError('stopped', 'this member was stopped; the proposal did not happen'));
+    // Empty commands are the core's own (no-op of a term): a user's must not be taken for one.
+    if (data.length === 0) return Promise.reject(new RaftError('invalid', 'a command has at least one byte'));
+    const result = this.#proposals.add(data, { kind: 'normal', deadline_ms: this.#deadline(), signal: options.signal });
+    this.#flushSoon();
+    return result;
+  }
+
+  readIndex(options: { readonly signal?: AbortSignal } = {}): Promise<LogIndex> {
+    if (this.#isOver) return Promise.reject(new RaftError('stopped', 'this member was stopped'));
+    const result = this.#reads.add(this.#deadline(), options.signal);
+    this.#flushSoon();
+    return result;
+  }
+
+  status(): RaftStatus {
+    return statusOf(this.#node, this.#applier.membership, this.#options.clusterId);
+  }
+
+  async transferLeadership(to: NodeId, options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    const { voters } = this.#applier.membership;
+    if (!voters.includes(to)) throw new RaftError('invalid', `member ${to} has no vote and cannot lead`);
+    const { clock, settings } = this.#options;
+    const end_ms = this.#deadline();
+    while (this.#node.status().lead !== to) {
+      if (this.#isOver) throw new RaftError('stopped', 'this member was stopped');
+      if (clock.monotonic() > end_ms) throw new RaftError('timeout', `member ${to} did not take over in time`);
+      if (this.#node.status().transferee !== to) this.#node.transferLeadership(to);
+      this.#pump();
+      await clock.sleep(settings.heartbeat_ms / 2, options.signal);
+    }
+  }
+
+  async changeMembership(change: MembershipChange, options: { readonly signal?: AbortSignal } = {}): Promise<Membership> {
+    if (this.#isOver) throw new RaftError('stopped', 'this member was stopped');
+    const data = encodeConfChange(toConfChange(change, this.#applier.membership));
+    const result = this.#proposals.add(data, { kind: 'conf-change-v2', deadline_ms: this.#deadline(), signal: options.signal });
+    this.#flushSoon();
+    const membership = await result;
+    if (membership === undefined) throw new RaftError('dropped', 'another membership change is under way; try again');
+    return membership as Membership;
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  /** Ends at once and without goodbye, as a kill would; for tests. The state machine is left as it is. */
+  async crash(): Promise<void> {
+    this.#end();
+    await this.#options.transport.stop();
+    await this.#writer.stop();
+    await this.#applier.stop({ persist: false });
+    await this.#options.log.close();
+  }
+
+  async #stop(): Promise<void> {
+    if (!this.#isOver) await this.#handOver();
+    this.#end();
+    const { transport, log, stateMachine } = this.#options;
+    await transport.stop();
+    await this.#writer.stop();
+    await this.#applier.stop({ persist: true });
+    await log.close();
+    await stateMachine.close();
+  }
+
+  /** A leader that leaves in order lets the most advanced voter take over first. */
+  async #handOver(): Promise<void> {
+    const { settings, clock, id } = this.#options;
+    const heirs = [...this.#node.progress].filter(([peer, progress]) => peer !== id && !progress.isLearner && progress.recentActive);
+    const heir = heirs.sort(([, a], [, b]) => b.match - a.match)[0];
+    if (this.#node.status().role !== 'leader' || heir === undefined || settings.handover_ms === 0) return;
+    this.#node.transferLeadership(heir[0]);
+    this.#pump();
+    const end_ms = clock.monotonic() + settings.handover_ms;
+    while (this.#node.status().role === 'leader' && clock.monotonic() < end_ms) await clock.sleep(5);
+  }
+
+  #end(): void {
+    this.#isOver = true;
+    this.#ticks?.cancel();
+    this.#takeover?.cancel();
+    this.#proposals.stop();
+    this.#reads.stop();
+  }
+
+  /** Fail-stop: after a failed write nobody knows what the disk holds; only a restart may find out. */
+  #fail(error: Error): void {
+    if (this.#isOver) return;
+    this.#options.logger.error({ error: error.message }, 'this member stops: it cannot keep its promises any more');
+    this.#end();
+    void this.#options.transport.stop();
+    this.#options.events.onFatal?.(error);
+  }
+
+  #deadline(): number {
+    return this.#options.clock.monotonic() + this.#options.settings.request_ms;
+  }
+
+  #handler(): TransportHandler {
+    return {
+      onMessages: (messages) => this.#guard(() => this.#receive(messages)),
+      onSnapshot: (snapshot) => this.#receiveSnapshot(snapshot),
+      onPeerLost: (id) => this.#guard(() => this.#peerLost(id)),
+      onUndelivered: (messages) => this.#guard(() => this.#undelivered(messages)),
+    };
+  }
+
+  /** A broken invariant in the core must not be survived. */
+  #guard(work: () => void): void {
+    if (this.#isOver) return;
+    try {
+      work();
+    } catch (error) {
+      this.#fail(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  #tick(): void {
+    this.#guard(() => {
+      const { clock, settings } = this.#options;
+      const now_ms = clock.monotonic();
+      this.#proposals.expire(now_ms);
+      this.#reads.expire(now_ms);
+      // With a disk that hangs, a leader can promise nothing: it lets another lead, and does not stand itself.
+      if (this.#writer.busyFor_ms > settings.election_ms) this.#node.stepDown();
+      else this.#node.tick();
+      this.#flush();
+    });
+  }
+
+  #receive(messages: readonly PeerMessage[]): void {
+    for (const message of messages) {
+      if (message.type === 'prop') this.#receiveProposals(message);
+      else if (message.type === 'prop-refused') this.#proposals.requeue(message.entries);
+      else this.#node.step(message as Message);
+    }
+    this.#pump();
+  }
+
+  /** `logTerm` is the term that the sender believes in: only its leader may append, or a proposal could happen twice. */
+  #receiveProposals(message: PeerMessage): void {
+    const { role, term } = this.#node.status();
+    const isForUs = role === 'leader' && message.logTerm === term && (this.#applier.isLeading || message.entries.every(({ kind }) => kind === 'normal'));
+    if (isForUs && this.#node.step({ ...message, logTerm: 0 } as Message) === 'ok') return;
+    const entries = message.entries.map(({ kind, proposal }) => ({ kind, proposal, data: NO_DATA }));
+    this.#options.transport.send([{ ...message, type: 'prop-refused', to: message.from, from: this.#options.id, logTerm: 0, entries }]);
+  }
+
+  async #receiveSnapshot(snapshot: IncomingSnapshot): Promise<void> {
+    if (this.#isOver) throw new RaftError('stopped', 'this member was stopped');
+    await this.#snapshots.receive(snapshot);
+  }
+
+  /** A broken stream from the leader: if the others noticed too, they grant a pre-vote; if not, nothing is disturbed. */
+  #peerLost(id: NodeId): void {
+    const { lead, role } = this.#node.status();
+    if (role === 'leader') this.#node.reportUnreachable(id);
+    if (lead === id) {
+      const { random, settings } = this.#options;
+      this.#node.forgetLeader();
+      // One after the other, or they would split the vote.
+      const rank = this.#applier.membership.voters.filter((voter) => voter !== id && voter < this.#options.id).length;
+      this.#takeOverAfter((rank + random.next() / 4) * settings.takeover_ms, TAKEOVER_ATTEMPTS);
+    }
+    this.#pump();
+  }
+
+  /** Somebody may have noticed later than we asked, or the vote was split: asks again until there is a leader. */
+  #takeOverAfter(delay_ms: number, attempts: number): void {
+    const { clock, random, settings } = this.#options;
+    this.#takeover?.cancel();
+    this.#takeover = clock.after(delay_ms, () => this.#guard(() => {
+      if (this.#node.status().lead !== 0 || attempts === 0) return;
+      this.#node.campaign();
+      this.#pump();
+      this.#takeOverAfter((2 + 2 * random.next()) * settings.takeover_ms, attempts - 1);
+    }));
+  }
+
+  /** A cluster that starts need not wait for an election timeout. If there is a leader, it is heard before, or voters ignore us. */
+  #campaignEarly(membership: Membership): void {
+    const { id, random, settings } = this.#options;
+    if (!membership.voters.includes(id)) return;
+    if (membership.voters.length === 1) this.#node.campaign();
+    const rank = membership.voters.filter((voter) => voter < id).length;
+    this.#takeOverAfter((1 + rank + random.next() / 4) * settings.heartbeat_ms, TAKEOVER_ATTEMPTS);
+  }
+
+  #undelivered(messages: readonly PeerMessage[]): void {
+    const lost = new Set<number>();
+    for (const message of messages) {
+      if (message.type === 'prop') this.#proposals.requeue(message.entries);
+      else if (message.type === 'app') lost.add(message.to);
+    }
+    if (this.#node.status().role === 'leader') for (const id of lost) this.#node.reportUnreachable(id);
+    this.#pump();
+  }
+
+  /** One batch per turn; while the disk is busy, what arrives waits for it and becomes one batch. */
+  #flushSoon(): void {
+    if (this.#isFlushDue) return;
+    this.#isFlushDue = true;
+    this.#options.clock.immediate(() => {
+      this.#isFlushDue = false;
+      this.#guard(() => this.#flush());
+    });
+  }
+
+  #flush(): void {
+    const context = this.#node.status().lead === 0 ? undefined : this.#reads.nextAttempt(this.#options.clock.monotonic());
+    if (context !== undefined) this.#node.readIndex(context);
+    if (!this.#writer.isBusy) this.#proposeQueued();
+    this.#pump();
+  }
+
+  #proposeQueued(): void {
+    while (this.#proposals.hasQueued) {
+      const { lead, role, term, transferee } = this.#node.status();
+      if (lead === 0) return;
+      const entries = this.#proposals.take(BATCH_BYTES_MAX);
+      if (entries.length === 0) return;
+      if (this.#node.propose(entries) === 'ok') {
+        this.#proposals.markSent(entries, term);
+      } else if (role === 'leader' && transferee === 0) {
+        this.#proposals.reject(entries, new RaftError('dropped', 'too many proposals are under way; try again later'));
+      } else {
+        this.#proposals.requeue(entries);
+        return;
+      }
+    }
+  }
+
+  #pump(): void {
+    // Called from within itself (an apply that proposes, a send that fails at once): the loop below goes on anyway.
+    if (this.#isPumping || this.#isOver) return;
+    this.#isPumping = true;
+    try {
+      while (this.#node.hasReady() && !this.#isOver) this.#handleReady();
+    } finally {
+      this.#isPumping = false;
+    }
+    this.#announce();
+  }
+
+  #handleReady(): void {
+    const ready = this.#node.ready();
+    const outgoing: PeerMessage[] = [];
+    const local: Message[] = [];
+    for (const message of ready.messages) {
+      if (message.to < 0) local.push(message);
+      else if (message.type === 'snap') this.#snapshots.send(message);
+      else outgoing.push(message.type === 'prop' ? { ...message, logTerm: this.#node.status().term } : message);
+    }
+    // The network first: the peers' disks work while ours does.
+    if (outgoing.length > 0) this.#options.transport.send(outgoing);
+    for (const message of local) {
+      if (message.type === 'storage-append') this.#writer.enqueue(message);
+      else this.#apply(message);
+    }
+    for (const { context, index } of ready.readStates) this.#reads.confirmed(context, index, this.#applier.applied);
+  }
+
+  #apply(message: Message): void {
+    this.#applier.apply(message.entries as readonly Entry[]);
+    this.#deliver(message.responses);
+  }
+
+  #durable(responses: readonly Message[]): void {
+    this.#guard(() => {
+      this.#deliver(responses);
+      this.#pump();
+      this.#proposeQueued();
+      this.#pump();
+    });
+  }
+
+  #deliver(responses: readonly Message[]): void {
+    const outgoing: Message[] = [];
+    for (const message of responses) {
+      if (message.to === this.#options.id) this.#node.step(message);
+      else outgoing.push(message);
+    }
+    if (outgoing.length > 0) this.#options.transport.send(outgoing);
+  }
+
+  #applied(index: number): void {
+    this.#reads.applied(index);
+    this.#options.events.onApplied?.(index as LogIndex);
+  }
+
+  #announce(): void {
+    const { lead, term } = this.#node.status();
+    const leading = this.#applier.isLeading;
+    const state = `${lead}/${term}/${String(leading)}`;
+    if (state === this.#announced) return;
+    this.#announced = state;
+    this.#options.logger.info({ leader: lead, term, leading }, 'leadership');
+    const leader = lead === 0 ? undefined : lead as NodeId;
+    this.#options.events.onLeadership?.({ leader, term: term as Term, leading });
+    // Somebody can take now what waited for a leader.
+    if (lead !== 0) this.#flushSoon();
+  }
+}
+

@@ -1,0 +1,142 @@
+/**
+ * Snapshots out and in. Out: the core asks for one (`snap`); an image of the state is streamed beside the core, which hears
+ * how it went. In: chunks are written next to the present state; once all are there the core decides whether it takes the
+ * snapshot, and only then is the state switched.
+ */
+import type { Membership, SnapshotWriter } from '../contract.js';
+import { RaftError } from '../contract.js';
+import type { RaftNode } from '../core/node.js';
+import type { Message, Snapshot } from '../core/types.js';
+import type { IncomingSnapshot } from '../transport/transport.js';
+import type { Applier } from './applier.js';
+import { confStateOf } from './membership.js';
+import type { MemberOptions } from './options.js';
+
+interface Received {
+  readonly snapshot: Snapshot;
+  readonly membership: Membership;
+  readonly writer: SnapshotWriter;
+  isInstalled: boolean;
+}
+
+export class SnapshotExchange {
+  readonly #options: MemberOptions;
+  readonly #node: RaftNode;
+  readonly #applier: Applier;
+  readonly #pump: () => void;
+  /** Indexes that snapshots under way stand at: the log is kept behind them, or they would be too old on arrival. */
+  readonly #outgoing = new Map<number, number>();
+  #received: Received | undefined;
+  #isReceiving = false;
+
+  constructor(options: MemberOptions, node: RaftNode, applier: Applier, pump: () => void) {
+    this.#options = options;
+    this.#node = node;
+    this.#applier = applier;
+    this.#pump = pump;
+  }
+
+  /** Up to where the log may be dropped when the state is durable up to `durable`. 0: not at all. */
+  compactionLimit(durable: number): number {
+    const { settings, log } = this.#options;
+    const { view } = log;
+    const tail = Math.min(settings.logTail_entries, durable);
+    let limit = durable - tail;
+    // By bytes too, counted from the end; only now and then, since counting costs.
+    if (view.lastIndex - view.firstIndex > tail / 2) limit = Math.max(limit, this.#limitByBytes(durable));
+    for (const index of this.#outgoing.values()) limit = Math.min(limit, index);
+    // In steps, so that not every few entries cost a write.
+    return limit - view.firstIndex >= Math.max(tail / 4, 1) ? limit : 0;
+  }
+
+  #limitByBytes(durable: number): number {
+    const { settings, log } = this.#options;
+    let bytes = 0;
+    for (let high = durable + 1; high > log.view.firstIndex;) {
+      const low = Math.max(high - 256, log.view.firstIndex);
+      for (const { data } of log.view.entries(low, high, Infinity)) bytes += data.length;
+      if (bytes > settings.logTail_bytes) return low - 1;
+      high = low;
+    }
+    return 0;
+  }
+
+  /** Never waits; the core is told by reportSnapshot. */
+  send(message: Message): void {
+    if (this.#outgoing.has(message.to)) return;
+    this.#outgoing.set(message.to, message.snapshot?.index ?? 0);
+    this.#stream(message).then(
+      () => this.#sent(message.to, false),
+      (error: unknown) => {
+        this.#options.logger.warn({ peer: message.to, error: String(error) }, 'sending a snapshot failed; it will be tried again');
+        this.#sent(message.to, true);
+      },
+    );
+  }
+
+  #sent(to: number, isFailed: boolean): void {
+    this.#outgoing.delete(to);
+    this.#node.reportSnapshot(to, isFailed);
+    this.#pump();
+  }
+
+  async #stream(message: Message): Promise<void> {
+    const { stateMachine, transport } = this.#options;
+    const reader = await stateMachine.openSnapshot();
+    try {
+      const { index, term, membership } = reader.meta;
+      this.#outgoing.set(message.to, index);
+      const snapshot = { index, term, confState: confStateOf(membership) };
+      await transport.sendSnapshot({ ...message, snapshot }, membership.peers, reader);
+    } finally {
+      await reader.close();
+    }
+  }
+
+  async receive({ message, peers, chunks }: IncomingSnapshot): Promise<void> {
+    const { snapshot } = message;
+    if (snapshot === undefined) throw new RaftError('invalid', 'a snapshot without a description');
+    if (this.#isReceiving) throw new RaftError('dropped', 'another snapshot is being received');
+    this.#isReceiving = true;
+    try {
+      const membership = membershipOf(snapshot, peers);
+      const meta = { index: membership.index, term: snapshot.term, membership } as Parameters<MemberOptions['stateMachine']['receiveSnapshot']>[0];
+      const writer = await this.#options.stateMachine.receiveSnapshot(meta);
+      const received: Received = { snapshot, membership, writer, isInstalled: false };
+      try {
+        for await (const chunk of chunks) await writer.write(chunk);
+        await this.#offer(received, message as Message);
+      } finally {
+        if (!received.isInstalled && this.#received !== received) await writer.abort();
+      }
+    } finally {
+      this.#isReceiving = false;
+    }
+  }
+
+  /** Lets the core decide. When it takes the snapshot, the log writer calls install(). */
+  async #offer(received: Received, message: Message): Promise<void> {
+    this.#received = received;
+    this.#node.step(message);
+    this.#pump();
+    const isTaken = this.#node.status().firstIndex === received.snapshot.index + 1;
+    if (!isTaken) this.#received = undefined;
+    await Promise.resolve();
+  }
+
+  /** Called by the log writer, before the log starts anew behind the snapshot. */
+  async install(snapshot: Snapshot): Promise<void> {
+    const received = this.#received;
+    if (received === undefined || received.snapshot.index !== snapshot.index) {
+      throw new RaftError('invalid', `the state of snapshot ${snapshot.index} is not here`);
+    }
+    await this.#options.log.prepareSnapshot({ index: snapshot.index, term: snapshot.term });
+    await this.#applier.replace(snapshot, received.membership, () => received.writer.commit());
+    received.isInstalled = true;
+    this.#received = undefined;
+  }
+}
+
+function membershipOf(snapshot: Snapshot, peers: Membership['peers']): Membership {
+  return { ...snapshot.confState, index: snapshot.index, peers } as unknown as Membership;
+}

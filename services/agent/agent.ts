@@ -1,0 +1,276 @@
+/**
+ * agent: the worker's end. It holds sessions with every member, keeps a state machine for each pod bound to its node,
+ * drives the container runtime, and reports.
+ *
+ * In: pod specs and just the ConfigMaps and Secrets they refer to, requests for tunnels (over sessions); what the runtime
+ * holds. Out: actions on the runtime, volumes on the host, node and pod status, events, pod streams. Containers do not
+ * depend on it: killed and started again, it adopts what runs. It must never listen for anything unauthenticated, hold an
+ * object no pod of its node refers to, or let an object's name or path reach the file system unchecked.
+ */
+import type { ChannelCredentials } from '@grpc/grpc-js';
+import { credentials } from '@grpc/grpc-js';
+import type { Clock, Timer } from '../../platform/clock.js';
+import type { Logger } from '../../platform/log.js';
+import type { Random } from '../../platform/random.js';
+import type { Service } from '../../platform/service.js';
+import { ObjectKind } from '../../proto/gen/navarch/node/v1/node.js';
+import type { TokenGrant } from '../../proto/gen/navarch/node/v1/node.js';
+import { hostDns, machineFacts } from './node/machine.js';
+import { PODS_MAX_DEFAULT, nodeReport } from './node/report.js';
+import type { MachineFacts } from './node/report.js';
+import type { Token } from './pod/environment.js';
+import { Images } from './pod/images.js';
+import { PodManager } from './pod/manager.js';
+import type { PodKey } from './pod/spec.js';
+import type { ConfigMap, Pod, PodStatus, Quantities, Secret } from './pod/types.js';
+import { Handlers } from './probes/handlers.js';
+import type { Runtime } from './runtime/runtime.js';
+import { PodEvents } from './session/events.js';
+import type { Downward } from './session/member-session.js';
+import { MemberSessions } from './session/member-sessions.js';
+import { serveTunnel } from './session/tunnels.js';
+import { openPodStream } from './streams.js';
+import { noVolumes } from './volumes/volumes.js';
+import type { Volumes } from './volumes/volumes.js';
+import type { TokenNeed } from './volumes/render.js';
+
+export interface PemProvider {
+  /** Read at each connection, so that rotated certificates are taken up. */
+  (): { readonly ca: string; readonly certificate: string; readonly key: string };
+}
+
+export interface AgentOptions {
+  readonly nodeName: string;
+  /** `host:port` of any members; the others are learnt. */
+  readonly memberEndpoints: readonly string[];
+  /** Absent: no TLS, for tests on loopback with a member that identifies callers otherwise. */
+  readonly tls?: PemProvider;
+  readonly runtime: Runtime;
+  /** Where volumes and logs lie. With a hollow runtime nothing is written. */
+  readonly dataDir?: string;
+  /** Absent: none, for a runtime that pretends. */
+  readonly volumes?: Volumes;
+  readonly nodeIP: string;
+  /** The cluster DNS address; '' leaves pods to the node's resolver. */
+  readonly clusterDNS: string;
+  readonly clusterDomain?: string;
+  /** Whether the overlay has the node's network in place. */
+  readonly networkReady?: () => boolean;
+  readonly labels?: Readonly<Record<string, string>>;
+  /** Overrides what the machine has, for hollow nodes. */
+  readonly machine?: Partial<MachineFacts>;
+  readonly podsMax?: number;
+  readonly version?: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+export interface Agent extends Service {
+  /** The member that is primary now. */
+  primary(): string | undefined;
+  /** Takes in the node's state at once instead of at the next interval, as when the network has become ready. */
+  refresh(): void;
+}
+
+export const AGENT_VERSION = 'v1.36.0-navarch';
+const NODE_CHECK_MS = 10_000;
+/** While it is not ready, a node looks at itself more often: it is being waited for. */
+const NODE_CHECK_UNREADY_MS = 500;
+const NODE_REPORT_MS = 300_000;
+const TOKEN_TIMEOUT_MS = 10_000;
+
+export function createAgent(options: AgentOptions): Agent {
+  return new AgentService(options);
+}
+
+interface PendingToken {
+  readonly resolve: (token: Token) => void;
+  readonly reject: (error: Error) => void;
+  readonly timer: Timer;
+}
+
+class AgentService implements Agent {
+  readonly name = 'agent';
+  readonly #options: AgentOptions;
+  readonly #sessions: MemberSessions;
+  readonly #events: PodEvents;
+  readonly #tokens = new Map<number, PendingToken>();
+  #pods: PodManager | undefined;
+  #nodeTimer: Timer | undefined;
+  #allocatable: Quantities = {};
+  #tokenId = 0;
+  #reported = '';
+  #reported_ms = -Infinity;
+  #checking = false;
+  #stopped = false;
+
+  constructor(options: AgentOptions) {
+    this.#options = options;
+    const { clock, random, logger, nodeName, memberEndpoints } = options;
+    this.#sessions = new MemberSessions({
+      endpoints: memberEndpoints, nodeName, clock, random, logger, version: options.version ?? AGENT_VERSION,
+      credentials: () => credentialsOf(options.tls),
+      resume: () => ({ primary: true, revision: this.#pods?.revision ?? '0', known: this.#pods?.known() ?? [] }),
+      onPrimary: () => {
+        this.#reported = '';
+        this.refresh();
+        this.#pods?.repeat();
+      },
+      onAlone: () => this.#failTokens('no member is reachable'),
+      onMessage: (message) => this.#receive(message),
+      onTunnel: (message, client) => void serveTunnel(message, client, (request, signal) => openPodStream(this.#pods?.workers ?? new Map(), options.runtime, request, signal), logger),
+    });
+    this.#events = new PodEvents(clock, (value) => this.#sessions.send({ $case: 'eventReport', value }));
+  }
+
+  primary(): string | undefined {
+    return this.#sessions.primaryEndpoint;
+  }
+
+  async start(): Promise<void> {
+    const options = this.#options;
+    const { runtime, clock, random, logger, nodeName, nodeIP } = options;
+    const machine = await this.#machine();
+    const handlers = new Handlers(runtime, clock);
+    this.#pods = new PodManager({
+      runtime, clock, random, logger, nodeName, hostIP: nodeIP, volumes: options.volumes ?? noVolumes, images: new Images(runtime),
+      logRoot: options.dataDir === undefined ? '/var/log/pods' : `${options.dataDir}/logs`,
+      node: {
+        clusterDNS: options.clusterDNS, clusterDomain: options.clusterDomain ?? 'cluster.local', hostDNS: await hostDns(),
+        memoryCapacity_bytes: machine.memory_bytes, hostname: nodeName,
+      },
+      allocatable: () => this.#allocatable,
+      requestToken: (key, need) => this.#requestToken(key, need),
+      runHandler: (handler, container, record, podIP, timeout_s) => handlers.run(handler, { container, record, podIP, timeout_s }),
+      reportStatus: (key, status) => this.#reportStatus(key, status),
+      reportTerminated: (key) => void this.#sessions.send({ $case: 'podTerminated', value: { ...key } }),
+      event: (event) => this.#events.record(event),
+    });
+    this.#pods.start();
+    this.#sessions.start();
+    this.#checkNodeIn(0);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#nodeTimer?.cancel();
+    this.#failTokens('the agent stops');
+    this.#sessions.stop();
+    this.#pods?.stop();
+    await this.#options.runtime.close();
+  }
+
+  refresh(): void {
+    this.#checkNodeIn(0);
+  }
+
+  #receive(message: Downward): void {
+    const pods = this.#pods;
+    if (pods === undefined) return;
+    switch (message.$case) {
+      case 'podSpec': return pods.applyPod(parse<Pod>(message.value.pod), message.value.serviceEnvironment);
+      case 'podGone': return pods.removePod(message.value.uid);
+      case 'configObject': {
+        const { kind, namespace, name, object } = message.value;
+        return pods.applyConfig(kindOf(kind), namespace, name, parse<ConfigMap | Secret>(object));
+      }
+      case 'configGone': return pods.applyConfig(kindOf(message.value.kind), message.value.namespace, message.value.name, undefined);
+      case 'synced':
+        return void pods.synced().catch((error: unknown) => this.#options.logger.error({ error: String(error) }, 'cleaning up after pods that are gone failed'));
+      case 'tokenGrant': return this.#granted(message.value);
+      default: return undefined;
+    }
+  }
+
+  #reportStatus(key: PodKey, status: PodStatus): void {
+    this.#sessions.send({ $case: 'podReport', value: { ...key, status: Buffer.from(JSON.stringify(status)) } });
+  }
+
+  #requestToken(key: PodKey, need: TokenNeed): Promise<Token> {
+    const requestId = ++this.#tokenId;
+    return new Promise((resolve, reject) => {
+      const timer = this.#options.clock.after(TOKEN_TIMEOUT_MS, () => {
+        this.#tokens.delete(requestId);
+        reject(new Error('no member answered the request for a service account token'));
+      });
+      this.#tokens.set(requestId, { resolve, reject, timer });
+      const sent = this.#sessions.send({
+        $case: 'tokenAsk', value: { requestId, namespace: key.namespace, podName: key.name, podUid: key.uid, audience: need.audience, expirationS: need.expiration_s },
+      });
+      if (!sent) this.#failTokens('no member is reachable');
+    });
+  }
+
+  #granted(grant: TokenGrant): void {
+    const pending = this.#tokens.get(grant.requestId);
+    if (pending === undefined) return;
+    this.#tokens.delete(grant.requestId);
+    pending.timer.cancel();
+    if (grant.error === '') pending.resolve({ token: grant.token, expires_ms: grant.expiresMs });
+    else pending.reject(new Error(`no service account token: ${grant.error}`));
+  }
+
+  #failTokens(why: string): void {
+    for (const pending of this.#tokens.values()) {
+      pending.timer.cancel();
+      pending.reject(new Error(`no service account token: ${why}`));
+    }
+    this.#tokens.clear();
+  }
+
+  #checkNodeIn(delay_ms: number): void {
+    if (this.#stopped) return;
+    this.#nodeTimer?.cancel();
+    this.#nodeTimer = this.#options.clock.after(delay_ms, () => void this.#checkNode());
+  }
+
+  async #checkNode(): Promise<void> {
+    if (this.#checking) return this.#checkNodeIn(NODE_CHECK_UNREADY_MS);
+    this.#checking = true;
+    let ready = false;
+    try {
+      ready = await this.#reportNode();
+    } catch (error) {
+      this.#options.logger.warn({ error: String(error) }, 'the state of the node could not be read');
+    } finally {
+      this.#checking = false;
+    }
+    this.#checkNodeIn(ready ? NODE_CHECK_MS : NODE_CHECK_UNREADY_MS);
+  }
+
+  async #reportNode(): Promise<boolean> {
+    const { runtime, nodeIP, networkReady, labels = {}, podsMax = PODS_MAX_DEFAULT, version = AGENT_VERSION, clock } = this.#options;
+    const info = await runtime.info().catch((error: unknown) => ({ version: `${runtime.name}://unknown`, ready: false, networkReady: false, message: String(error) }));
+    const images = info.ready ? await runtime.listImages() : [];
+    const report = nodeReport({
+      machine: await this.#machine(), runtime: info, images, nodeIP, podsMax, version, networkReady: networkReady?.() ?? true, labels,
+    });
+    this.#allocatable = report.status.allocatable ?? {};
+    const text = JSON.stringify(report);
+    const due = clock.monotonic() - this.#reported_ms >= NODE_REPORT_MS;
+    if ((text !== this.#reported || due) && this.#sessions.send({ $case: 'nodeReport', value: { node: Buffer.from(text) } })) {
+      this.#reported = text;
+      this.#reported_ms = clock.monotonic();
+    }
+    return report.status.conditions?.find((condition) => condition.type === 'Ready')?.status === 'True' && this.#sessions.hasPrimary;
+  }
+
+  async #machine(): Promise<MachineFacts> {
+    return { ...(await machineFacts(this.#options.nodeName, this.#options.dataDir)), ...this.#options.machine };
+  }
+}
+
+function credentialsOf(tls: PemProvider | undefined): ChannelCredentials {
+  if (tls === undefined) return credentials.createInsecure();
+  const { ca, certificate, key } = tls();
+  return credentials.createSsl(Buffer.from(ca), Buffer.from(key), Buffer.from(certificate));
+}
+
+function kindOf(kind: ObjectKind): 'ConfigMap' | 'Secret' {
+  return kind === ObjectKind.OBJECT_KIND_SECRET ? 'Secret' : 'ConfigMap';
+}
+
+function parse<T>(json: Uint8Array): T {
+  return JSON.parse(Buffer.from(json).toString('utf8')) as T;
+}

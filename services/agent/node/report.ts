@@ -1,0 +1,83 @@
+/** What a worker says of itself: pure, from facts about the machine and the runtime (core/v1 NodeStatus). */
+import type { NodeStatus } from '../../../apimachinery/gen/types.js';
+import type { ImageRecord, RuntimeInfo } from '../runtime/runtime.js';
+
+export interface MachineFacts {
+  readonly hostname: string;
+  readonly cpus: number;
+  readonly memory_bytes: number;
+  readonly memoryAvailable_bytes: number;
+  /** Of the file system that holds the agent's data. */
+  readonly disk_bytes: number;
+  readonly diskAvailable_bytes: number;
+  readonly pidsMax: number;
+  readonly pidsUsed: number;
+  readonly kernel: string;
+  readonly osImage: string;
+  /** As Go names it: amd64, arm64. */
+  readonly architecture: string;
+  readonly machineId: string;
+  readonly bootId: string;
+}
+
+export interface ReportInput {
+  readonly machine: MachineFacts;
+  readonly runtime: RuntimeInfo;
+  readonly images: readonly ImageRecord[];
+  readonly nodeIP: string;
+  readonly podsMax: number;
+  readonly version: string;
+  /** The overlay and its CNI configuration are in place. */
+  readonly networkReady: boolean;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+export const PODS_MAX_DEFAULT = 110;
+const IMAGES_MAX = 50;
+/** Below these shares of what there is, a resource is under pressure (kubelet's eviction defaults). */
+const MEMORY_FREE_BYTES_MIN = 100 * 2 ** 20;
+const DISK_FREE_SHARE_MIN = 0.1;
+const PIDS_FREE_SHARE_MIN = 0.1;
+
+const kibi = (bytes: number) => `${Math.floor(bytes / 1024)}Ki`;
+
+export function nodeReport(input: ReportInput): { labels: Record<string, string>; status: NodeStatus } {
+  const { machine, runtime, nodeIP, version } = input;
+  const capacity = {
+    cpu: String(machine.cpus), memory: kibi(machine.memory_bytes), pods: String(input.podsMax), 'ephemeral-storage': kibi(machine.disk_bytes),
+  };
+  const reserved_bytes = Math.min(MEMORY_FREE_BYTES_MIN, machine.memory_bytes / 10);
+  return {
+    labels: {
+      'kubernetes.io/hostname': machine.hostname, 'kubernetes.io/os': 'linux', 'kubernetes.io/arch': machine.architecture, ...input.labels,
+    },
+    status: {
+      capacity,
+      allocatable: { ...capacity, memory: kibi(machine.memory_bytes - reserved_bytes), 'ephemeral-storage': kibi(machine.disk_bytes * (1 - DISK_FREE_SHARE_MIN)) },
+      addresses: [{ type: 'InternalIP', address: nodeIP }, { type: 'Hostname', address: machine.hostname }],
+      nodeInfo: {
+        architecture: machine.architecture, bootID: machine.bootId, machineID: machine.machineId, systemUUID: machine.machineId, kernelVersion: machine.kernel,
+        osImage: machine.osImage, operatingSystem: 'linux', containerRuntimeVersion: runtime.version, kubeletVersion: version, kubeProxyVersion: '',
+      },
+      conditions: conditions(input),
+      images: input.images.toSorted((a, b) => b.size_bytes - a.size_bytes).slice(0, IMAGES_MAX).map((image) => ({ names: [...image.names], sizeBytes: image.size_bytes })),
+    },
+  };
+}
+
+function conditions({ machine, runtime, networkReady }: ReportInput): NonNullable<NodeStatus['conditions']> {
+  const pressure = (type: string, high: boolean, reasons: readonly [string, string], message: readonly [string, string]) =>
+    ({ type, status: high ? 'True' : 'False', reason: reasons[high ? 1 : 0] ?? '', message: message[high ? 1 : 0] ?? '' });
+  const network = runtime.networkReady && networkReady;
+  const ready = runtime.ready && network;
+  const why = !runtime.ready ? `container runtime is not ready: ${runtime.message}` : `container runtime network not ready: ${runtime.message}`;
+  return [
+    pressure('MemoryPressure', machine.memoryAvailable_bytes < MEMORY_FREE_BYTES_MIN, ['KubeletHasSufficientMemory', 'KubeletHasInsufficientMemory'],
+      ['the node has sufficient memory available', 'the node has insufficient memory available']),
+    pressure('DiskPressure', machine.diskAvailable_bytes < machine.disk_bytes * DISK_FREE_SHARE_MIN, ['KubeletHasNoDiskPressure', 'KubeletHasDiskPressure'],
+      ['the node has no disk pressure', 'the node has disk pressure']),
+    pressure('PIDPressure', machine.pidsMax - machine.pidsUsed < machine.pidsMax * PIDS_FREE_SHARE_MIN, ['KubeletHasSufficientPID', 'KubeletHasInsufficientPID'],
+      ['the node has sufficient PIDs available', 'the node has insufficient PIDs available']),
+    { type: 'Ready', status: ready ? 'True' : 'False', reason: ready ? 'KubeletReady' : 'KubeletNotReady', message: ready ? 'the agent is posting ready status' : why },
+  ];
+}

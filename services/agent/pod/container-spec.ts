@@ -1,0 +1,188 @@
+/** From a pod to what the runtime is asked to make: sandbox and containers. Pure. */
+import type { ContainerSpec, DnsConfig, ImageRecord, MountSpec, SandboxSpec } from '../runtime/runtime.js';
+import { ConfigError, environmentOf, expand } from './env.js';
+import type { PodSources } from './env.js';
+import { cgroupOf, qosOf } from './resources.js';
+import { containersOf, hashOf, keyOf, specOf } from './spec.js';
+import type { Container, Pod, SecurityContext } from './types.js';
+
+export interface NodeFacts {
+  readonly clusterDNS: string;
+  readonly clusterDomain: string;
+  /** The node's own resolv.conf, for dnsPolicy Default and hostNetwork. */
+  readonly hostDNS: DnsConfig;
+  readonly memoryCapacity_bytes: number;
+  readonly hostname: string;
+}
+
+export const LABELS = {
+  name: 'io.kubernetes.pod.name',
+  namespace: 'io.kubernetes.pod.namespace',
+  uid: 'io.kubernetes.pod.uid',
+  container: 'io.kubernetes.container.name',
+} as const;
+
+export const ANNOTATIONS = {
+  hash: 'navarch.dev/container-hash',
+  messagePath: 'navarch.dev/termination-message-path',
+  messagePolicy: 'navarch.dev/termination-message-policy',
+} as const;
+
+const NAMESERVERS_MAX = 3;
+const SEARCHES_MAX = 32;
+
+export function dnsOf(pod: Pod, node: NodeFacts): DnsConfig {
+  const spec = specOf(pod);
+  const policy = spec.dnsPolicy ?? 'ClusterFirst';
+  const clusterFirst = node.clusterDNS !== '' && (policy === 'ClusterFirstWithHostNet' || (policy === 'ClusterFirst' && spec.hostNetwork !== true));
+  const domain = node.clusterDomain;
+  const base: DnsConfig = policy === 'None'
+    ? { servers: [], searches: [], options: [] }
+    : clusterFirst
+      ? {
+          servers: [node.clusterDNS],
+          searches: [`${pod.metadata?.namespace ?? ''}.svc.${domain}`, `svc.${domain}`, domain, ...node.hostDNS.searches],
+          options: ['ndots:5'],
+        }
+      : node.hostDNS;
+  const own = spec.dnsConfig;
+  const options = new Map(base.options.map((option) => [option.split(':')[0] ?? '', option]));
+  for (const { name = '', value } of own?.options ?? []) options.set(name, value === undefined ? name : `${name}:${value}`);
+  return {
+    servers: [...new Set([...base.servers, ...(own?.nameservers ?? [])])].slice(0, NAMESERVERS_MAX),
+    searches: [...new Set([...base.searches, ...(own?.searches ?? [])])].slice(0, SEARCHES_MAX),
+    options: [...options.values()],
+  };
+}
+
+const HOSTNAME_LENGTH_MAX = 63;
+
+export function hostnameOf(pod: Pod, node: NodeFacts): string {
+  const spec = specOf(pod);
+  if (spec.hostNetwork === true) return node.hostname;
+  const short = (spec.hostname ?? pod.metadata?.name ?? '').slice(0, HOSTNAME_LENGTH_MAX).replace(/[-.]+$/, '');
+  const fqdn = spec.setHostnameAsFQDN === true && spec.subdomain !== undefined;
+  return fqdn ? `${short}.${spec.subdomain}.${pod.metadata?.namespace ?? ''}.svc.${node.clusterDomain}` : short;
+}
+
+export function sandboxSpec(pod: Pod, attempt: number, node: NodeFacts, logRoot: string): SandboxSpec {
+  const spec = specOf(pod);
+  const key = keyOf(pod);
+  const security = spec.securityContext ?? {};
+  return {
+    ...key, attempt,
+    hostname: hostnameOf(pod, node),
+    logDirectory: `${logRoot}/${key.namespace}_${key.name}_${key.uid}`,
+    dns: dnsOf(pod, node),
+    ports: containersOf(spec).flatMap(({ container }) => container.ports ?? []).map((port) => ({
+      protocol: port.protocol ?? 'TCP', containerPort: port.containerPort, hostPort: port.hostPort ?? 0, hostIP: port.hostIP ?? '',
+    })),
+    labels: { ...pod.metadata?.labels, [LABELS.name]: key.name, [LABELS.namespace]: key.namespace, [LABELS.uid]: key.uid },
+    annotations: { ...pod.metadata?.annotations },
+    hostNetwork: spec.hostNetwork === true,
+    hostPID: spec.hostPID === true,
+    hostIPC: spec.hostIPC === true,
+    sharePID: spec.shareProcessNamespace === true,
+    privileged: containersOf(spec).some(({ container }) => container.securityContext?.privileged === true),
+    ...(security.runAsUser === undefined ? {} : { runAsUser: security.runAsUser }),
+    ...(security.runAsGroup === undefined ? {} : { runAsGroup: security.runAsGroup }),
+    supplementalGroups: groupsOf(pod),
+    sysctls: Object.fromEntries((security.sysctls ?? []).map(({ name, value }) => [name, value])),
+    cgroupParent: `/navarch/${qosOf(spec).toLowerCase()}/pod${key.uid}`,
+  };
+}
+
+function groupsOf(pod: Pod): number[] {
+  const security = specOf(pod).securityContext ?? {};
+  return [...(security.supplementalGroups ?? []), ...(security.fsGroup === undefined ? [] : [security.fsGroup])];
+}
+
+/** Where the volumes of a pod lie on the host, by volume name. */
+export type VolumePaths = ReadonlyMap<string, { readonly hostPath: string; readonly readOnly: boolean }>;
+
+function mountsOf(container: Container, volumes: VolumePaths): MountSpec[] {
+  return (container.volumeMounts ?? []).map((mount) => {
+    const volume = volumes.get(mount.name);
+    if (volume === undefined) throw new ConfigError(`volume "${mount.name}" of mount ${mount.mountPath} is not in the pod's volumes`);
+    // A path below a volume that containers write to may be a symbolic link out of it (CVE-2021-25741): refused.
+    if ((mount.subPath ?? '') !== '' || (mount.subPathExpr ?? '') !== '') {
+      throw new ConfigError(`volumeMount ${mount.mountPath}: subPath is not supported by this node; mount the whole volume "${mount.name}"`);
+    }
+    const propagation = mount.mountPropagation === 'HostToContainer' || mount.mountPropagation === 'Bidirectional' ? mount.mountPropagation : 'None';
+    return {
+      hostPath: volume.hostPath,
+      containerPath: mount.mountPath.startsWith('/') ? mount.mountPath : `/${mount.mountPath}`,
+      readOnly: mount.readOnly === true || volume.readOnly,
+      propagation,
+    };
+  });
+}
+
+export interface ContainerInput {
+  readonly pod: Pod;
+  readonly container: Container;
+  readonly attempt: number;
+  readonly sources: PodSources;
+  readonly volumes: VolumePaths;
+  readonly node: NodeFacts;
+  /** Of the image, for runAsNonRoot. */
+  readonly image: ImageRecord | undefined;
+  /** Mounts that the agent adds: hosts file, termination message. */
+  readonly ownMounts: readonly MountSpec[];
+}
+
+/** Throws ConfigError for what the user must mend. */
+export function containerSpec(input: ContainerInput): ContainerSpec {
+  const { pod, container, attempt, sources, volumes, node } = input;
+  const env = environmentOf(pod, container, sources);
+  const key = keyOf(pod);
+  return {
+    name: container.name, attempt,
+    image: container.image ?? '',
+    command: (container.command ?? []).map((text) => expand(text, env)),
+    args: (container.args ?? []).map((text) => expand(text, env)),
+    workingDir: container.workingDir ?? '',
+    env: [...env].map(([name, value]) => ({ name, value })),
+    mounts: [...mountsOf(container, volumes), ...input.ownMounts],
+    labels: { [LABELS.name]: key.name, [LABELS.namespace]: key.namespace, [LABELS.uid]: key.uid, [LABELS.container]: container.name },
+    annotations: {
+      [ANNOTATIONS.hash]: hashOf(container),
+      [ANNOTATIONS.messagePath]: container.terminationMessagePath ?? '/dev/termination-log',
+      [ANNOTATIONS.messagePolicy]: container.terminationMessagePolicy ?? 'File',
+    },
+    logPath: `${container.name}/${attempt}.log`,
+    stdin: container.stdin === true, stdinOnce: container.stdinOnce === true, tty: container.tty === true,
+    resources: cgroupOf(container, qosOf(specOf(pod)), node.memoryCapacity_bytes),
+    security: securityOf(pod, container, input.image),
+  };
+}
+
+function securityOf(pod: Pod, container: Container, image: ImageRecord | undefined): ContainerSpec['security'] {
+  const outer = specOf(pod).securityContext ?? {};
+  const inner: SecurityContext = container.securityContext ?? {};
+  const runAsUser = inner.runAsUser ?? outer.runAsUser;
+  const runAsGroup = inner.runAsGroup ?? outer.runAsGroup;
+  if (inner.runAsNonRoot ?? outer.runAsNonRoot ?? false) refuseRoot(runAsUser, image);
+  const seccomp = inner.seccompProfile ?? outer.seccompProfile;
+  return {
+    ...(runAsUser === undefined ? {} : { runAsUser }),
+    ...(runAsGroup === undefined ? {} : { runAsGroup }),
+    supplementalGroups: groupsOf(pod),
+    privileged: inner.privileged === true,
+    readOnlyRootFilesystem: inner.readOnlyRootFilesystem === true,
+    noNewPrivileges: inner.allowPrivilegeEscalation === false,
+    addCapabilities: inner.capabilities?.add ?? [],
+    dropCapabilities: inner.capabilities?.drop ?? [],
+    seccomp: inner.privileged === true ? 'Unconfined' : (seccomp?.type ?? 'Unconfined'),
+    seccompProfile: seccomp?.localhostProfile ?? '',
+  };
+}
+
+function refuseRoot(runAsUser: number | undefined, image: ImageRecord | undefined): void {
+  if (runAsUser === 0) throw new ConfigError("container's runAsUser breaks non-root policy");
+  if (runAsUser !== undefined) return;
+  if (image?.username !== undefined && image.username !== '') {
+    throw new ConfigError(`container has runAsNonRoot and image has non-numeric user (${image.username}), cannot verify user is non-root`);
+  }
+  if ((image?.uid ?? 0) === 0) throw new ConfigError('container has runAsNonRoot and image will run as root');
+}

@@ -1,0 +1,55 @@
+/** What a pod's worker needs around it: handed in once by the agent, shared by all pods of the node. */
+import type { Clock } from '../../../platform/clock.js';
+import type { Logger } from '../../../platform/log.js';
+import type { Random } from '../../../platform/random.js';
+import type { ProbeResult } from '../probes/prober.js';
+import type { ContainerRecord, Runtime } from '../runtime/runtime.js';
+import type { TokenNeed } from '../volumes/render.js';
+import type { Volumes } from '../volumes/volumes.js';
+import type { NodeFacts } from './container-spec.js';
+import type { Images } from './images.js';
+import type { PodKey } from './spec.js';
+import type { ConfigMap, Container, Handler, Pod, PodStatus, Quantities, Secret } from './types.js';
+
+export interface PodEvent {
+  readonly key: PodKey;
+  /** As `spec.containers{web}`; empty for the pod itself. */
+  readonly fieldPath: string;
+  readonly type: 'Normal' | 'Warning';
+  readonly reason: string;
+  readonly message: string;
+}
+
+export interface Token {
+  readonly token: string;
+  readonly expires_ms: number;
+}
+
+export interface PodEnvironment {
+  readonly runtime: Runtime;
+  readonly volumes: Volumes;
+  readonly images: Images;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly node: NodeFacts;
+  readonly nodeName: string;
+  readonly hostIP: string;
+  readonly logRoot: string;
+  allocatable(): Quantities;
+  configMap(namespace: string, name: string): ConfigMap | undefined;
+  secret(namespace: string, name: string): Secret | undefined;
+  serviceEnvironment(uid: string): Readonly<Record<string, string>>;
+  /** Asks a member for a token bound to the pod; rejects when none can be had now. */
+  requestToken(key: PodKey, need: TokenNeed): Promise<Token>;
+  /** Probes and hooks: exec in the container, or a connection to the pod. Never rejects. */
+  runHandler(handler: Handler, container: Container, record: ContainerRecord, podIP: string, timeout_s: number): Promise<ProbeResult>;
+  reportStatus(key: PodKey, status: PodStatus): void;
+  reportTerminated(key: PodKey): void;
+  event(event: PodEvent): void;
+}
+
+export interface PodDesire {
+  readonly pod: Pod;
+  readonly gone: boolean;
+}

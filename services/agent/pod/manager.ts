@@ -1,0 +1,177 @@
+/**
+ * All pods of the node: a worker for each, the objects they refer to, and what is left on the node of pods that are gone.
+ * What comes from the members goes in; it can say what it holds, so that a session resumes by revision.
+ */
+import type { Timer } from '../../../platform/clock.js';
+import { ObjectKind } from '../../../proto/gen/navarch/node/v1/node.js';
+import type { KnownObject } from '../../../proto/gen/navarch/node/v1/node.js';
+import type { RuntimeSnapshot } from '../runtime/runtime.js';
+import type { PodEnvironment } from './environment.js';
+import { keyOf } from './spec.js';
+import type { ConfigMap, Pod, Secret } from './types.js';
+import { PodWorker } from './worker.js';
+
+export type PodManagerEnvironment = Omit<PodEnvironment, 'configMap' | 'secret' | 'serviceEnvironment'>;
+
+/** How often the runtime is asked what it holds; runtimes with events are asked too, but seldom change unseen. */
+const RELIST_MS = 1_000;
+/** Uids of pods that were removed: a member that lags behind may still speak of them. */
+const TOMBSTONES_MAX = 2_000;
+
+const configKey = (kind: 'ConfigMap' | 'Secret', namespace: string, name: string) => `${kind}/${namespace}/${name}`;
+
+export class PodManager {
+  readonly #environment: PodEnvironment;
+  readonly #workers = new Map<string, PodWorker>();
+  readonly #configs = new Map<string, ConfigMap | Secret>();
+  readonly #services = new Map<string, Readonly<Record<string, string>>>();
+  readonly #tombstones = new Set<string>();
+  readonly #digests = new Map<string, string>();
+  #relist: Timer | undefined;
+  #unlisten: (() => void) | undefined;
+  #revision = 0n;
+  #synced = false;
+  #relisting = false;
+
+  constructor(environment: PodManagerEnvironment) {
+    this.#environment = {
+      ...environment,
+      configMap: (namespace, name) => this.#configs.get(configKey('ConfigMap', namespace, name)),
+      secret: (namespace, name) => this.#configs.get(configKey('Secret', namespace, name)) as Secret | undefined,
+      serviceEnvironment: (uid) => this.#services.get(uid) ?? {},
+    };
+  }
+
+  start(): void {
+    const { runtime, clock } = this.#environment;
+    this.#unlisten = runtime.onChange((uid) => this.#workers.get(uid)?.notice());
+    if (!runtime.pretends) this.#relist = clock.every(RELIST_MS, () => void this.#look());
+  }
+
+  stop(): void {
+    this.#relist?.cancel();
+    this.#unlisten?.();
+    for (const worker of this.#workers.values()) worker.stop();
+  }
+
+  get workers(): ReadonlyMap<string, PodWorker> {
+    return this.#workers;
+  }
+
+  /** The newest version of a pod that was seen. */
+  get revision(): string {
+    return String(this.#revision);
+  }
+
+  /** Everything held, for a member to compare with. */
+  known(): KnownObject[] {
+    const pods = [...this.#workers.values()].filter((worker) => !this.#tombstones.has(worker.key.uid)).map(({ key, pod }): KnownObject => ({
+      kind: ObjectKind.OBJECT_KIND_POD, namespace: key.namespace, name: key.name, uid: key.uid, resourceVersion: pod.metadata?.resourceVersion ?? '',
+    }));
+    const configs = [...this.#configs].map(([key, object]): KnownObject => ({
+      kind: key.startsWith('Secret/') ? ObjectKind.OBJECT_KIND_SECRET : ObjectKind.OBJECT_KIND_CONFIG_MAP,
+      namespace: object.metadata?.namespace ?? '', name: object.metadata?.name ?? '', uid: object.metadata?.uid ?? '',
+      resourceVersion: object.metadata?.resourceVersion ?? '',
+    }));
+    return [...pods, ...configs];
+  }
+
+  applyPod(pod: Pod, serviceEnvironment: Readonly<Record<string, string>>): void {
+    const { uid } = keyOf(pod);
+    if (this.#tombstones.has(uid)) return;
+    const version = pod.metadata?.resourceVersion ?? '';
+    if (/^\d+$/.test(version) && BigInt(version) > this.#revision) this.#revision = BigInt(version);
+    this.#services.set(uid, serviceEnvironment);
+    const worker = this.#workers.get(uid);
+    if (worker === undefined) this.#begin(pod);
+    else worker.update(pod);
+  }
+
+  removePod(uid: string): void {
+    this.#bury(uid);
+    this.#workers.get(uid)?.remove();
+  }
+
+  /** `object` undefined: there is none of that name. */
+  applyConfig(kind: 'ConfigMap' | 'Secret', namespace: string, name: string, object: ConfigMap | Secret | undefined): void {
+    const key = configKey(kind, namespace, name);
+    if (object === undefined) this.#configs.delete(key);
+    else this.#configs.set(key, object);
+    for (const worker of this.#workers.values()) {
+      if (worker.key.namespace === namespace) worker.sourcesChanged();
+    }
+  }
+
+  /** All that is wanted is known now: what else is on this node is left over from pods that are gone. */
+  async synced(): Promise<void> {
+    if (this.#synced) return;
+    this.#synced = true;
+    const snapshot = await this.#environment.runtime.list();
+    for (const sandbox of snapshot.sandboxes) {
+      if (!this.#workers.has(sandbox.uid)) this.#collect(sandbox.uid, sandbox.namespace, sandbox.name);
+    }
+    for (const container of snapshot.containers) {
+      if (!this.#workers.has(container.podUid)) this.#collect(container.podUid, '', '');
+    }
+    for (const uid of await this.#environment.volumes.leftovers()) {
+      if (!this.#workers.has(uid)) this.#collect(uid, '', '');
+    }
+  }
+
+  /** Reports every status again. */
+  repeat(): void {
+    for (const worker of this.#workers.values()) worker.repeat();
+  }
+
+  #begin(pod: Pod): PodWorker {
+    const { uid } = keyOf(pod);
+    const worker = new PodWorker(this.#environment, pod, () => {
+      this.#workers.delete(uid);
+      this.#services.delete(uid);
+      this.#digests.delete(uid);
+    });
+    this.#workers.set(uid, worker);
+    worker.look();
+    return worker;
+  }
+
+  #collect(uid: string, namespace: string, name: string): void {
+    this.#environment.logger.info({ uid, namespace, pod: name }, 'cleaning up after a pod that is gone');
+    this.#bury(uid);
+    this.#begin({ metadata: { namespace, name, uid }, spec: { containers: [] } }).remove();
+  }
+
+  #bury(uid: string): void {
+    this.#tombstones.add(uid);
+    const [oldest] = this.#tombstones;
+    if (this.#tombstones.size > TOMBSTONES_MAX && oldest !== undefined) this.#tombstones.delete(oldest);
+  }
+
+  /** Finds pods of which the runtime tells something new. */
+  async #look(): Promise<void> {
+    if (this.#relisting) return;
+    this.#relisting = true;
+    try {
+      const snapshot = await this.#environment.runtime.list();
+      const digests = digestsOf(snapshot);
+      for (const [uid, worker] of this.#workers) {
+        const digest = digests.get(uid) ?? '';
+        if (this.#digests.get(uid) === digest) continue;
+        this.#digests.set(uid, digest);
+        worker.notice();
+      }
+    } catch (error) {
+      this.#environment.logger.warn({ error: String(error) }, 'the runtime cannot be listed');
+    } finally {
+      this.#relisting = false;
+    }
+  }
+}
+
+function digestsOf(snapshot: RuntimeSnapshot): Map<string, string> {
+  const digests = new Map<string, string>();
+  const add = (uid: string, text: string) => digests.set(uid, `${digests.get(uid) ?? ''} ${text}`);
+  for (const sandbox of snapshot.sandboxes) add(sandbox.uid, `${sandbox.id}:${sandbox.ready}`);
+  for (const container of snapshot.containers) add(container.podUid, `${container.id}:${container.phase}`);
+  return digests;
+}

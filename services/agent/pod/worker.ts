@@ -1,0 +1,213 @@
+/**
+ * The driver of one pod: looks at it, asks `decide` what to do, begins that, reports its status, and looks again when
+ * something has happened. Everything it decides by is in `decide.ts` and `status.ts`.
+ */
+import type { Timer } from '../../../platform/clock.js';
+import type { ContainerRecord, RuntimeSnapshot } from '../runtime/runtime.js';
+import { PodActions } from './actions.js';
+import { actionKey, decide, recordsOf } from './decide.js';
+import type { Action, PodView } from './decide.js';
+import type { PodEnvironment } from './environment.js';
+import { memoryOf, newMemory } from './memory.js';
+import { ContainerProbes } from './container-probes.js';
+import { containersOf, keyOf, specOf } from './spec.js';
+import type { PodKey } from './spec.js';
+import { sameStatus } from './same-status.js';
+import { statusOf } from './status.js';
+import type { Pod, PodStatus } from './types.js';
+
+/** How often a pod is looked at when nothing happens: tokens fall due, a report may have been lost. */
+const LOOK_INTERVAL_MS = 30_000;
+/** A status that the API does not show is reported again no more often than this. */
+const REPORT_INTERVAL_MS = 5_000;
+
+export class PodWorker {
+  readonly key: PodKey;
+  readonly #environment: PodEnvironment;
+  readonly #memory = newMemory();
+  readonly #busy = new Map<string, number>();
+  readonly #actions: PodActions;
+  readonly #probes: ContainerProbes;
+  readonly #messages = new Map<string, string>();
+  readonly #onGone: () => void;
+  #pod: Pod;
+  #gone = false;
+  #runtime: RuntimeSnapshot = { sandboxes: [], containers: [] };
+  #stale = true;
+  #syncing = false;
+  #again = false;
+  #stopped = false;
+  #wake: Timer | undefined;
+  #reportedAt_ms = -Infinity;
+  #finalStatus = false;
+
+  /** `onGone` is called once nothing is left of a pod whose object is gone. */
+  constructor(environment: PodEnvironment, pod: Pod, onGone: () => void) {
+    this.#environment = environment;
+    this.#pod = pod;
+    this.#onGone = onGone;
+    this.key = keyOf(pod);
+    this.#actions = new PodActions(environment, this.#memory, () => this.#pod);
+    this.#probes = new ContainerProbes(environment, this.#memory, () => this.#pod, () => this.look());
+  }
+
+  get pod(): Pod {
+    return this.#pod;
+  }
+
+  get snapshot(): RuntimeSnapshot {
+    return this.#runtime;
+  }
+
+  /** The object as the API holds it now. */
+  update(pod: Pod): void {
+    this.#pod = pod;
+    this.look();
+  }
+
+  /** The object is gone: clean up, report nothing. */
+  remove(): void {
+    this.#gone = true;
+    this.look();
+  }
+
+  /** The runtime has changed something of this pod. */
+  notice(): void {
+    this.#stale = true;
+    this.look();
+  }
+
+  /** A ConfigMap, Secret or Service variable it refers to has changed. */
+  sourcesChanged(): void {
+    this.#memory.retryAt_ms = undefined;
+    for (const remembered of this.#memory.containers.values()) {
+      if (remembered.waiting?.reason === 'CreateContainerConfigError') remembered.retryAt_ms = undefined;
+    }
+    this.#actions.refreshVolumes();
+    this.look();
+  }
+
+  /** Reports the status again, to a new primary member. */
+  repeat(): void {
+    this.#reportedAt_ms = -Infinity;
+    this.look();
+  }
+
+  look(): void {
+    if (this.#stopped) return;
+    this.#again = true;
+    if (this.#syncing) return;
+    this.#syncing = true;
+    this.#environment.clock.immediate(() => void this.#run());
+  }
+
+  /** Lets go of the pod and leaves everything as it is: containers live on. */
+  stop(): void {
+    this.#stopped = true;
+    this.#wake?.cancel();
+    this.#probes.stop();
+  }
+
+  async #run(): Promise<void> {
+    try {
+      while (this.#again && !this.#stopped) {
+        this.#again = false;
+        await this.#sync();
+      }
+    } catch (error) {
+      this.#environment.logger.error({ pod: this.key, error }, 'looking at a pod failed');
+      this.#sleep(1000);
+    } finally {
+      this.#syncing = false;
+    }
+  }
+
+  async #sync(): Promise<void> {
+    if (this.#stale) {
+      this.#stale = false;
+      this.#runtime = await this.#environment.runtime.list(this.key.uid);
+      await this.#observe();
+    }
+    const { actions, wake_ms = LOOK_INTERVAL_MS } = decide(this.#view());
+    for (const action of actions) this.#begin(action);
+    this.#actions.renewTokens();
+    this.#report();
+    this.#sleep(Math.min(wake_ms, LOOK_INTERVAL_MS));
+    if (this.#gone && this.#memory.released && this.#busy.size === 0) {
+      this.stop();
+      this.#onGone();
+    }
+  }
+
+  #view(): PodView {
+    return {
+      pod: this.#pod, gone: this.#gone, runtime: this.#runtime, memory: this.#memory, busy: this.#busy, now_ms: this.#environment.clock.now(),
+    };
+  }
+
+  /** Notes which containers are new and which have ended: probes follow them. */
+  async #observe(): Promise<void> {
+    for (const roled of containersOf(specOf(this.#pod))) {
+      const [record] = recordsOf(this.#runtime, roled.container.name);
+      const remembered = memoryOf(this.#memory, roled.container.name);
+      if (record !== undefined && remembered.containerId !== record.id) {
+        Object.assign(remembered, { containerId: record.id, startup: undefined, liveness: undefined, readiness: undefined, kill: undefined });
+      }
+      await this.#readMessage(record);
+    }
+    this.#probes.follow(this.#runtime);
+  }
+
+  async #readMessage(record: ContainerRecord | undefined): Promise<void> {
+    if (record?.phase !== 'exited' || this.#messages.has(record.id)) return;
+    const message = await this.#environment.volumes.terminationMessage(this.key.uid, record.name, record.attempt);
+    this.#messages.set(record.id, message ?? record.message);
+  }
+
+  #begin(action: Action): void {
+    if (action.kind === 'fail') {
+      this.#memory.failed = { reason: action.reason, message: action.message };
+      this.#again = true;
+      return;
+    }
+    const key = actionKey(action);
+    const weight = action.kind === 'stop' ? action.grace_s : 0;
+    this.#busy.set(key, weight);
+    if (action.kind === 'stop') this.#probes.release(action.record.id);
+    void this.#actions.execute(action, this.#runtime).catch((error: unknown) => {
+      this.#environment.logger.warn({ pod: this.key, action: action.kind, error: String(error) }, 'an action on a pod failed');
+      this.#memory.retryAt_ms = this.#environment.clock.now() + 1000;
+    }).finally(() => {
+      if (this.#busy.get(key) === weight) this.#busy.delete(key);
+      this.notice();
+    });
+  }
+
+  #report(): void {
+    const ending = this.#gone || this.#pod.metadata?.deletionTimestamp !== undefined;
+    if (this.#gone || this.#memory.released || this.#finalStatus) return;
+    const status = statusOf(this.#view(), {
+      hostIP: this.#environment.hostIP,
+      runtimeName: this.#environment.runtime.name === 'cri' ? 'containerd' : this.#environment.runtime.name,
+      terminationMessage: (id) => this.#messages.get(id),
+    });
+    const alive = this.#runtime.containers.some((record) => record.phase === 'running');
+    this.#finalStatus = ending && !alive && this.#runtime.containers.length > 0;
+    this.#send(status);
+  }
+
+  #send(status: PodStatus): void {
+    const now_ms = this.#environment.clock.monotonic();
+    const changed = !sameStatus(this.#memory.status, status);
+    const shown = sameStatus(this.#pod.status, status);
+    if (!changed && (shown || now_ms - this.#reportedAt_ms < REPORT_INTERVAL_MS)) return;
+    this.#memory.status = status;
+    this.#reportedAt_ms = now_ms;
+    this.#environment.reportStatus(this.key, status);
+  }
+
+  #sleep(delay_ms: number): void {
+    this.#wake?.cancel();
+    this.#wake = this.#environment.clock.after(delay_ms, () => this.look());
+  }
+}

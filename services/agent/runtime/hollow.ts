@@ -1,0 +1,277 @@
+/**
+ * Pods that only pretend: sandboxes and containers are records, addresses come from the pod CIDR, images are always
+ * there. For tests and for scale: thousands of nodes in a process. Annotations of the pod make it slow or make it fail.
+ */
+import type { Clock, Timer } from '../../../platform/clock.js';
+import { toMicroTime } from '../../../platform/clock.js';
+import type { PodStream, PodStreamInput } from '../../../apimachinery/pod-streams.js';
+import { apiErrors } from '../../../apimachinery/status.js';
+import { runHollowCommand } from './hollow-commands.js';
+import { PipedStream } from './piped-stream.js';
+import { PodTable } from './pod-table.js';
+import { ImagePullError } from './runtime.js';
+import type {
+  ContainerRecord, ContainerSpec, ExecRequest, ExecResult, ImageRecord, LogRequest, Runtime, RuntimeInfo, RuntimeSnapshot, SandboxRecord, SandboxSpec,
+} from './runtime.js';
+
+/** What pods may carry to be less than perfect. Values are numbers in milliseconds, codes or texts. */
+export const HOLLOW_ANNOTATIONS = {
+  startDelay: 'hollow.navarch.dev/start-delay-ms',
+  stopDelay: 'hollow.navarch.dev/stop-delay-ms',
+  /** The containers end by themselves so long after their start. */
+  exitAfter: 'hollow.navarch.dev/exit-after-ms',
+  exitCode: 'hollow.navarch.dev/exit-code',
+  /** Creating the container fails with this message. */
+  failCreate: 'hollow.navarch.dev/fail-create',
+} as const;
+
+/** Images whose name says so cannot be pulled, as `example.test/missing/web:1`. */
+const MISSING_IMAGE = /(^|\/)missing\//;
+const LOG_LINES_MAX = 1000;
+
+interface Life {
+  readonly spec: ContainerSpec;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly hostname: string;
+  readonly lines: { readonly at_ms: number; readonly text: string }[];
+  readonly followers: Set<(line: { at_ms: number; text: string }) => void>;
+  timer: Timer | undefined;
+}
+
+export interface HollowOptions {
+  readonly clock: Clock;
+  /** IPv4 range for pods' addresses, as `10.244.1.0/24`; asked when a pod starts. */
+  readonly podCIDR?: () => string | undefined;
+}
+
+const CIDR_DEFAULT = '10.88.0.0/16';
+
+export class HollowRuntime implements Runtime {
+  readonly name = 'hollow';
+  readonly pretends = true;
+  readonly #clock: Clock;
+  readonly #podCIDR: () => string | undefined;
+  readonly #table: PodTable;
+  readonly #lives = new Map<string, Life>();
+  readonly #annotations = new Map<string, Readonly<Record<string, string>>>();
+  readonly #addresses = new Map<string, string>();
+  readonly #images = new Set<string>();
+  #nextHost = 0;
+
+  constructor(options: HollowOptions) {
+    this.#clock = options.clock;
+    this.#podCIDR = options.podCIDR ?? (() => undefined);
+    this.#table = new PodTable(options.clock, 'hollow');
+  }
+
+  info(): Promise<RuntimeInfo> {
+    return Promise.resolve({ version: 'hollow://1.0', ready: true, networkReady: true, message: '' });
+  }
+
+  list(podUid?: string): Promise<RuntimeSnapshot> {
+    return Promise.resolve(this.#table.snapshot(podUid));
+  }
+
+  async runSandbox(spec: SandboxSpec): Promise<string> {
+    await this.#wait(spec.annotations[HOLLOW_ANNOTATIONS.startDelay]);
+    const address = this.#allocate();
+    const id = this.#table.addSandbox(spec, address);
+    this.#annotations.set(id, spec.annotations);
+    this.#addresses.set(id, address);
+    return id;
+  }
+
+  stopSandbox(id: string): Promise<void> {
+    this.#addresses.delete(id);
+    this.#table.stopSandbox(id);
+    return Promise.resolve();
+  }
+
+  removeSandbox(id: string): Promise<void> {
+    this.#annotations.delete(id);
+    this.#addresses.delete(id);
+    const inside = this.#table.snapshot().containers.filter((container) => container.sandboxId === id);
+    for (const container of inside) this.#forget(container.id);
+    this.#table.removeSandbox(id);
+    return Promise.resolve();
+  }
+
+  createContainer(sandboxId: string, spec: ContainerSpec, sandbox: SandboxSpec): Promise<string> {
+    const annotations = this.#annotations.get(sandboxId) ?? {};
+    const failure = annotations[HOLLOW_ANNOTATIONS.failCreate];
+    if (failure !== undefined) return Promise.reject(new Error(failure));
+    const id = this.#table.addContainer(sandboxId, spec);
+    this.#lives.set(id, { spec, annotations, hostname: sandbox.hostname, lines: [], followers: new Set(), timer: undefined });
+    return Promise.resolve(id);
+  }
+
+  startContainer(id: string): Promise<void> {
+    this.#table.started(id);
+    const life = this.#life(id);
+    const command = [...life.spec.command, ...life.spec.args].join(' ');
+    this.#log(life, `${life.spec.name} of ${life.hostname} started (hollow: ${life.spec.image}${command === '' ? '' : `, would run ${command}`})`);
+    const exitAfter_ms = Number(life.annotations[HOLLOW_ANNOTATIONS.exitAfter] ?? NaN);
+    if (exitAfter_ms >= 0) {
+      const code = Number(life.annotations[HOLLOW_ANNOTATIONS.exitCode] ?? 0);
+      life.timer = this.#clock.after(exitAfter_ms, () => this.#exit(id, code));
+    }
+    return Promise.resolve();
+  }
+
+  async stopContainer(id: string, timeout_s: number): Promise<void> {
+    const life = this.#lives.get(id);
+    if (life === undefined) return;
+    const wanted_ms = Number(life.annotations[HOLLOW_ANNOTATIONS.stopDelay] ?? 0);
+    await this.#wait(String(Math.min(wanted_ms, timeout_s * 1000)));
+    this.#exit(id, wanted_ms > timeout_s * 1000 ? 137 : 0);
+  }
+
+  removeContainer(id: string): Promise<void> {
+    this.#forget(id);
+    this.#table.removeContainer(id);
+    return Promise.resolve();
+  }
+
+  imageStatus(image: string): Promise<ImageRecord | undefined> {
+    return Promise.resolve(this.#images.has(image) ? imageRecord(image) : undefined);
+  }
+
+  pullImage(image: string): Promise<void> {
+    if (MISSING_IMAGE.test(image)) return Promise.reject(new ImagePullError(`failed to resolve reference "${image}": not found`));
+    this.#images.add(image);
+    return Promise.resolve();
+  }
+
+  listImages(): Promise<readonly ImageRecord[]> {
+    return Promise.resolve([...this.#images].map(imageRecord));
+  }
+
+  execSync(containerId: string, command: readonly string[]): Promise<ExecResult> {
+    const life = this.#life(containerId);
+    const { output, code } = runHollowCommand(command, { hostname: life.hostname, env: life.spec.env });
+    return Promise.resolve({ exitCode: code, stdout: Buffer.from(output), stderr: new Uint8Array() });
+  }
+
+  async openExec(containerId: string, request: ExecRequest, signal: AbortSignal): Promise<PodStream> {
+    const life = this.#life(containerId);
+    if (request.kind === 'attach') return this.#follow(life, signal);
+    const echo = request.command[0] === 'cat' && request.stdin;
+    const stream: PipedStream = new PipedStream({
+      signal,
+      async onInput(input: PodStreamInput) {
+        if (!echo) return;
+        if (input.kind === 'stdin') await stream.push({ kind: 'stdout', data: input.data });
+        else if (input.kind === 'stdin-end') finish(0);
+      },
+    });
+    const finish = (code: number) => {
+      void stream.push({ kind: 'exit', code });
+      stream.end();
+    };
+    if (!echo) {
+      const { output, code } = runHollowCommand(request.command, { hostname: life.hostname, env: life.spec.env });
+      if (output !== '') await stream.push({ kind: 'stdout', data: Buffer.from(output) });
+      finish(code);
+    }
+    return stream;
+  }
+
+  async openLog(container: ContainerRecord, request: LogRequest, signal: AbortSignal): Promise<PodStream> {
+    const life = this.#life(container.id);
+    const stream = new PipedStream({ signal, onClose: () => void life.followers.delete(send) });
+    const since_ms = request.sinceTime === undefined ? this.#clock.now() - (request.sinceSeconds ?? Infinity) * 1000 : Date.parse(request.sinceTime);
+    let left_bytes = request.limitBytes ?? Infinity;
+    const send = (line: { at_ms: number; text: string }) => {
+      const text = `${request.timestamps ? `${toMicroTime(line.at_ms)} ` : ''}${line.text}\n`;
+      const data = Buffer.from(text).subarray(0, left_bytes);
+      left_bytes -= data.length;
+      if (data.length > 0) void stream.push({ kind: 'stdout', data });
+      if (left_bytes <= 0) stream.end();
+    };
+    const kept = life.lines.filter((line) => line.at_ms >= since_ms);
+    for (const line of request.tailLines === undefined ? kept : kept.slice(Math.max(kept.length - request.tailLines, 0))) send(line);
+    if (request.follow && this.#table.container(container.id)?.phase === 'running') life.followers.add(send);
+    else stream.end();
+    return Promise.resolve(stream);
+  }
+
+  /** Every port echoes. */
+  openPort(_sandbox: SandboxRecord, _port: number, signal: AbortSignal): Promise<PodStream> {
+    const stream: PipedStream = new PipedStream({
+      signal,
+      async onInput(input: PodStreamInput) {
+        if (input.kind === 'stdin') await stream.push({ kind: 'stdout', data: input.data });
+        else if (input.kind === 'stdin-end') stream.end();
+      },
+    });
+    return Promise.resolve(stream);
+  }
+
+  reopenLog(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  onChange(listener: (podUid: string) => void): () => void {
+    return this.#table.onChange(listener);
+  }
+
+  close(): Promise<void> {
+    for (const life of this.#lives.values()) life.timer?.cancel();
+    return Promise.resolve();
+  }
+
+  #follow(life: Life, signal: AbortSignal): PodStream {
+    const stream = new PipedStream({ signal, onClose: () => void life.followers.delete(send) });
+    const send = (line: { text: string }) => void stream.push({ kind: 'stdout', data: Buffer.from(`${line.text}\n`) });
+    life.followers.add(send);
+    return stream;
+  }
+
+  #life(id: string): Life {
+    const life = this.#lives.get(id);
+    if (life === undefined) throw apiErrors.badRequest(`container ${id} is not known to the runtime`);
+    return life;
+  }
+
+  #exit(id: string, code: number): void {
+    const life = this.#lives.get(id);
+    life?.timer?.cancel();
+    if (life !== undefined) this.#log(life, `${life.spec.name} exits with code ${code}`);
+    this.#table.exited(id, code);
+  }
+
+  #forget(id: string): void {
+    this.#lives.get(id)?.timer?.cancel();
+    this.#lives.delete(id);
+  }
+
+  #log(life: Life, text: string): void {
+    const line = { at_ms: this.#clock.now(), text };
+    life.lines.push(line);
+    if (life.lines.length > LOG_LINES_MAX) life.lines.shift();
+    for (const follower of life.followers) follower(line);
+  }
+
+  async #wait(delay_ms: string | undefined): Promise<void> {
+    const value = Number(delay_ms ?? 0);
+    if (value > 0) await this.#clock.sleep(value);
+  }
+
+  /** The next free address of the pod CIDR; its first two (network, gateway) and its last are not given out. */
+  #allocate(): string {
+    const [base = '', bits = '16'] = (this.#podCIDR() ?? CIDR_DEFAULT).split('/');
+    const size = 2 ** (32 - Number(bits));
+    const start = base.split('.').reduce((sum, part) => sum * 256 + Number(part), 0);
+    const taken = new Set(this.#addresses.values());
+    for (let tried = 0; tried < size - 3; tried++) {
+      const host = start + 2 + (this.#nextHost++ % (size - 3));
+      const address = [24, 16, 8, 0].map((shift) => Math.floor(host / 2 ** shift) % 256).join('.');
+      if (!taken.has(address)) return address;
+    }
+    throw new Error(`no free address in ${base}/${bits}`);
+  }
+}
+
+function imageRecord(name: string): ImageRecord {
+  return { id: `sha256:${Buffer.from(name).toString('hex').padEnd(64, '0').slice(0, 64)}`, names: [name], size_bytes: 1 << 20 };
+}

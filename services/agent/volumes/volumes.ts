@@ -1,0 +1,27 @@
+/** Makes, refreshes and takes down what pods mount. Two implementations: on the host's file system, and none (hollow). */
+import type { VolumePaths } from '../pod/container-spec.js';
+import type { PodKey } from '../pod/spec.js';
+import type { MountSpec } from '../runtime/runtime.js';
+import type { Container, Pod } from '../pod/types.js';
+import type { VolumeSources } from './render.js';
+
+export interface Volumes {
+  /** Makes every volume of the pod; repeated calls bring rendered files up to date. Throws ConfigError or an I/O error. */
+  prepare(pod: Pod, sources: VolumeSources): Promise<VolumePaths>;
+  /** Mounts every container gets: /etc/hosts, the termination log. */
+  ownMounts(pod: Pod, container: Container, attempt: number, podIPs: readonly string[], hostname: string): Promise<readonly MountSpec[]>;
+  /** What the container wrote to its termination log; undefined when nothing. */
+  terminationMessage(uid: string, container: string, attempt: number): Promise<string | undefined>;
+  /** Unmounts and deletes everything of the pod, its logs too. */
+  release(key: PodKey): Promise<void>;
+  /** Pods that have anything here, from before the agent's restart. */
+  leftovers(): Promise<readonly string[]>;
+}
+
+export const noVolumes: Volumes = {
+  prepare: (pod) => Promise.resolve(new Map((pod.spec?.volumes ?? []).map((volume) => [volume.name, { hostPath: '', readOnly: false }]))),
+  ownMounts: () => Promise.resolve([]),
+  terminationMessage: () => Promise.resolve(undefined),
+  release: () => Promise.resolve(),
+  leftovers: () => Promise.resolve([]),
+};

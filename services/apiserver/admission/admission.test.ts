@@ -1,0 +1,93 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { Kind } from '../../../apimachinery/kind.js';
+import type { KubeObject } from '../../../apimachinery/object.js';
+import { seededRandom } from '../../../platform/random.js';
+import { bootstrapClusterRoleBindings, bootstrapClusterRoles } from '../auth/bootstrap-policy.js';
+import { RbacAuthorizer } from '../auth/rbac-authorizer.js';
+import type { AdmissionAttributes, AdmissionOperation } from '../ports.js';
+import { MapReader } from '../testing-reader.js';
+import { createAdmission } from './index.js';
+import { TOKEN_MOUNT_PATH } from './service-account.js';
+
+let reader: MapReader;
+
+beforeEach(() => {
+  reader = new MapReader();
+  for (const role of bootstrapClusterRoles()) reader.put('clusterroles', role);
+  for (const binding of bootstrapClusterRoleBindings()) reader.put('clusterrolebindings', binding);
+  reader.put('namespaces', { metadata: { name: 'a' } });
+  reader.put('namespaces', { metadata: { name: 'going', deletionTimestamp: '2026-01-01T00:00:00Z' } });
+  reader.put('serviceaccounts', { metadata: { name: 'default', namespace: 'a' } });
+});
+
+const admission = () => createAdmission({ reader, random: seededRandom(1) } as never, new RbacAuthorizer(reader));
+
+function attributes(operation: AdmissionOperation, kind: Partial<Kind>, object: unknown, more: Partial<AdmissionAttributes> = {}): AdmissionAttributes {
+  return {
+    kind: { group: '', namespaced: true, ...kind } as Kind, objectKind: { group: '', version: 'v1', kind: '' }, operation,
+    name: 'x', object: object as KubeObject, oldObject: undefined, user: { name: 'jane', groups: ['system:authenticated'] },
+    dryRun: false, options: {}, warn: () => undefined, ...more,
+  };
+}
+
+const pod = (spec: object = {}) => ({ metadata: { name: 'x', namespace: 'a' }, spec: { containers: [{ name: 'c' }], ...spec } });
+const createPod = (object: unknown) => attributes('CREATE', { resource: 'pods' }, object, { namespace: 'a' });
+
+describe('admission', () => {
+  it('gives a pod its account, a token volume, tolerations and a priority, once', async () => {
+    const object = pod();
+    await admission().mutate(createPod(object));
+    const once = structuredClone(object);
+    await admission().mutate(createPod(object));
+    expect(object).toEqual(once);
+    expect(object.spec).toMatchObject({
+      serviceAccountName: 'default', priority: 0, preemptionPolicy: 'PreemptLowerPriority',
+      containers: [{ volumeMounts: [{ mountPath: TOKEN_MOUNT_PATH, readOnly: true }] }],
+      tolerations: [{ key: 'node.kubernetes.io/not-ready' }, { key: 'node.kubernetes.io/unreachable' }],
+    });
+  });
+
+  it('mounts no token where pod or account say so', async () => {
+    reader.put('serviceaccounts', { metadata: { name: 'shy', namespace: 'a' }, automountServiceAccountToken: false } as KubeObject);
+    const shy = pod({ serviceAccountName: 'shy' });
+    const own = pod({ automountServiceAccountToken: false });
+    for (const object of [shy, own]) {
+      await admission().mutate(createPod(object));
+      expect(object.spec).not.toHaveProperty('volumes');
+    }
+  });
+
+  it('refuses a pod whose account or priority class does not exist, with 403', async () => {
+    await expect(admission().mutate(createPod(pod({ serviceAccountName: 'none' })))).rejects.toMatchObject({
+      status: { code: 403, message: 'pods "x" is forbidden: error looking up service account a/none: serviceaccount "none" not found' },
+    });
+    await expect(admission().mutate(createPod(pod({ priorityClassName: 'constructor' })))).rejects.toThrow('no PriorityClass with name constructor was found');
+    await expect(admission().mutate(createPod(pod({ priority: 7 })))).rejects.toThrow('must not be provided');
+  });
+
+  it('creates nothing in a namespace that is missing or going', async () => {
+    const create = (namespace: string) => admission().mutate(attributes('CREATE', { resource: 'configmaps' }, {}, { namespace }));
+    await expect(create('a')).resolves.toBeUndefined();
+    await expect(create('nowhere')).rejects.toMatchObject({ status: { code: 404, message: 'namespaces "nowhere" not found' } });
+    await expect(create('going')).rejects.toMatchObject({ status: { code: 403, details: { causes: [{ reason: 'NamespaceTerminating' }] } } });
+    const remove = attributes('DELETE', { resource: 'namespaces', namespaced: false }, undefined, { name: 'kube-system' });
+    await expect(admission().mutate(remove)).rejects.toThrow('may not be deleted');
+  });
+
+  it('taints a new node', async () => {
+    const node = { metadata: { name: 'w' } };
+    await admission().mutate(attributes('CREATE', { resource: 'nodes', namespaced: false }, node));
+    expect(node).toMatchObject({ spec: { taints: [{ key: 'node.kubernetes.io/not-ready', effect: 'NoSchedule' }] } });
+  });
+
+  it('lets nobody grant more than they hold', async () => {
+    const role = (verbs: string[]) => ({ rules: [{ verbs, apiGroups: [''], resources: ['secrets'] }] });
+    const create = (object: object, groups: string[]) => admission().validate(attributes(
+      'CREATE', { group: 'rbac.authorization.k8s.io', resource: 'clusterroles', namespaced: false }, object, { user: { name: 'jane', groups } }));
+    await expect(create(role(['get']), ['system:authenticated'])).rejects.toThrow('attempting to grant RBAC permissions not currently held');
+    await expect(create(role(['get']), ['system:masters'])).resolves.toBeUndefined();
+    const binding = { roleRef: { kind: 'ClusterRole', name: 'cluster-admin', apiGroup: '' }, subjects: [] };
+    const bind = admission().validate(attributes('CREATE', { group: 'rbac.authorization.k8s.io', resource: 'clusterrolebindings', namespaced: false }, binding));
+    await expect(bind).rejects.toThrow('attempting to grant');
+  });
+});

@@ -1,0 +1,103 @@
+/** What every new pod and node is given: tolerations of short absences, a priority; a taint until it is ready. */
+import { priorityClasses } from '../../../apimachinery/gen/resources.js';
+import type { Node, Pod, PriorityClass, Toleration } from '../../../apimachinery/gen/types.js';
+import { apiErrors } from '../../../apimachinery/status.js';
+import type { ObjectReader } from '../ports.js';
+import { concerns, type AdmissionPlugin } from './plugin.js';
+
+const NOT_READY = 'node.kubernetes.io/not-ready';
+const UNREACHABLE = 'node.kubernetes.io/unreachable';
+const ABSENCE_S = 300;
+
+/** A pod outlives its node's absence by five minutes unless it says otherwise. */
+export function defaultTolerationSeconds(): AdmissionPlugin {
+  return {
+    name: 'DefaultTolerationSeconds',
+    mutate(attributes) {
+      if (!concerns(attributes, '', 'pods') || attributes.operation !== 'CREATE') return;
+      const spec = (attributes.object as Pod).spec;
+      if (spec === undefined) return;
+      const tolerations = spec.tolerations ?? [];
+      const missing = [NOT_READY, UNREACHABLE].filter((key) => !tolerations.some((t) => tolerates(t, key)));
+      if (missing.length === 0) return;
+      spec.tolerations = [
+        ...tolerations,
+        ...missing.map((key) => ({ key, operator: 'Exists', effect: 'NoExecute', tolerationSeconds: ABSENCE_S })),
+      ];
+    },
+  };
+}
+
+function tolerates(toleration: Toleration, key: string): boolean {
+  const anyKey = (toleration.key ?? '') === '';
+  const anyEffect = (toleration.effect ?? '') === '' || toleration.effect === 'NoExecute';
+  return (anyKey || toleration.key === key) && anyEffect;
+}
+
+/** The two classes that cannot be made or changed by users. */
+export const SYSTEM_PRIORITY_CLASSES: Readonly<Record<string, number>> = {
+  'system-cluster-critical': 2_000_000_000,
+  'system-node-critical': 2_000_001_000,
+};
+
+/** Resolves `priorityClassName` to the number that the scheduler sorts by. */
+export function podPriority(reader: ObjectReader): AdmissionPlugin {
+  return {
+    name: 'Priority',
+    async mutate(attributes) {
+      if (!concerns(attributes, '', 'pods') || attributes.operation !== 'CREATE') return;
+      const spec = (attributes.object as Pod).spec;
+      if (spec === undefined) return;
+      const found = (spec.priorityClassName ?? '') === ''
+        ? defaultClass(reader)
+        : await namedClass(reader, spec.priorityClassName ?? '', attributes.name);
+      if (spec.priority !== undefined && spec.priority !== found.value) {
+        throw apiErrors.forbidden({ group: '', resource: 'pods' }, attributes.name, `the integer value of priority (${spec.priority}) must not be provided in pod spec; priority admission controller computed ${found.value} from the given PriorityClass name`);
+      }
+      spec.priority = found.value;
+      if (found.name !== '') spec.priorityClassName = found.name;
+      spec.preemptionPolicy ??= found.preemptionPolicy;
+    },
+  };
+}
+
+interface FoundClass {
+  readonly name: string;
+  readonly value: number;
+  readonly preemptionPolicy: string;
+}
+
+function foundClass(object: PriorityClass): FoundClass {
+  return { name: object.metadata?.name ?? '', value: object.value ?? 0, preemptionPolicy: object.preemptionPolicy ?? 'PreemptLowerPriority' };
+}
+
+function defaultClass(reader: ObjectReader): FoundClass {
+  const classes = (reader.list(priorityClasses) as readonly PriorityClass[]).filter((c) => c.globalDefault === true);
+  const lowest = classes.toSorted((a, b) => (a.value ?? 0) - (b.value ?? 0))[0];
+  return lowest === undefined ? { name: '', value: 0, preemptionPolicy: 'PreemptLowerPriority' } : foundClass(lowest);
+}
+
+async function namedClass(reader: ObjectReader, name: string, pod: string): Promise<FoundClass> {
+  if (Object.hasOwn(SYSTEM_PRIORITY_CLASSES, name)) {
+    return { name, value: SYSTEM_PRIORITY_CLASSES[name] ?? 0, preemptionPolicy: 'PreemptLowerPriority' };
+  }
+  const found = reader.get(priorityClasses, { name }) ?? (await reader.getFresh(priorityClasses, { name }));
+  if (found === undefined) {
+    throw apiErrors.forbidden({ group: '', resource: 'pods' }, pod, `no PriorityClass with name ${name} was found`);
+  }
+  return foundClass(found as PriorityClass);
+}
+
+/** A new node takes no pods before it has reported itself ready (TaintNodesByCondition). */
+export function taintNewNodes(): AdmissionPlugin {
+  return {
+    name: 'TaintNodesByCondition',
+    mutate(attributes) {
+      if (!concerns(attributes, '', 'nodes') || attributes.operation !== 'CREATE') return;
+      const node = attributes.object as Node;
+      const taints = node.spec?.taints ?? [];
+      if (taints.some((taint) => taint.key === NOT_READY && taint.effect === 'NoSchedule')) return;
+      node.spec = { ...node.spec, taints: [...taints, { key: NOT_READY, effect: 'NoSchedule' }] };
+    },
+  };
+}

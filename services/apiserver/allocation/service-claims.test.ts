@@ -1,0 +1,86 @@
+import { describe, expect, it } from 'vitest';
+import type { Service } from '../../../apimachinery/gen/types.js';
+import type { KubeObject } from '../../../apimachinery/object.js';
+import { seededRandom } from '../../../platform/random.js';
+import type { WriteChange, WriteGuard } from '../ports.js';
+import { MapReader } from '../testing-reader.js';
+import { NodeClaims } from './node-claims.js';
+import { ServiceClaims } from './service-claims.js';
+
+function setUp(serviceCidr = '10.96.0.0/24') {
+  const reader = new MapReader();
+  const claims = new ServiceClaims({ reader, random: seededRandom(7), serviceCidr, nodePorts: { first: 30000, last: 30009 } });
+  const write = (operation: WriteChange['operation'], draft: Service, old?: Service, attempt = 0): Promise<WriteGuard> =>
+    claims.before({ operation, draft, old, user: { name: '', groups: [] }, dryRun: false, attempt });
+  return { reader, write };
+}
+
+const service = (name: string, spec: object): Service => ({ metadata: { name, namespace: 'a' }, spec }) as Service;
+const keys = (guard: WriteGuard) => guard.ops.map((op) => `${op.kind} ${Buffer.from('key' in op ? op.key : []).toString()}`);
+
+describe('claims of Services', () => {
+  it('claims an address of the upper band on the condition that it is free', async () => {
+    const { write } = setUp();
+    const draft = service('web', { type: 'ClusterIP', ports: [{ port: 80 }] });
+    const guard = await write('CREATE', draft);
+    const address = draft.spec?.clusterIP ?? '';
+    expect(Number(address.split('.')[3])).toBeGreaterThan(16);
+    expect(draft.spec?.clusterIPs).toEqual([address]);
+    expect(keys(guard)).toEqual([`put /registry/ranges/serviceips/${address}`]);
+    expect(guard.compare).toMatchObject([{ target: 'createRevision', op: '=', value: 0 }]);
+  });
+
+  it('keeps what an update leaves out, and claims nothing twice', async () => {
+    const { write } = setUp();
+    const old = service('web', { type: 'NodePort', clusterIP: '10.96.0.9', clusterIPs: ['10.96.0.9'], ports: [{ port: 80, nodePort: 30005 }] });
+    const draft = service('web', { type: 'NodePort', ports: [{ port: 80 }] });
+    const guard = await write('UPDATE', draft, old);
+    expect(draft.spec).toMatchObject({ clusterIP: '10.96.0.9', ports: [{ nodePort: 30005 }] });
+    expect(guard).toEqual({ compare: [], ops: [] });
+  });
+
+  it('releases on delete and when the type changes', async () => {
+    const { write } = setUp();
+    const old = service('web', { type: 'NodePort', clusterIP: '10.96.0.9', ports: [{ port: 80, nodePort: 30005 }] });
+    expect(keys(await write('DELETE', old, old))).toEqual(['delete /registry/ranges/serviceips/10.96.0.9', 'delete /registry/ranges/servicenodeports/30005']);
+    const plain = service('web', { type: 'ClusterIP', clusterIP: '10.96.0.9', ports: [{ port: 80, nodePort: 30005 }] });
+    expect(keys(await write('UPDATE', plain, old))).toEqual(['delete /registry/ranges/servicenodeports/30005']);
+  });
+
+  it('refuses what is out of range, taken, or no address', async () => {
+    const { write, reader } = setUp();
+    reader.put('services', service('other', { clusterIP: '10.96.0.20', ports: [{ nodePort: 30001 }] }) as KubeObject);
+    const create = (spec: object) => write('CREATE', service('web', { type: 'NodePort', ...spec }));
+    await expect(create({ clusterIP: '10.97.0.1' })).rejects.toThrow('not in the valid range');
+    await expect(create({ clusterIP: '10.96.0.0' })).rejects.toThrow('not in the valid range');
+    await expect(create({ clusterIP: 'x' })).rejects.toThrow('must be a valid IP address');
+    await expect(create({ clusterIP: '10.96.0.20' })).rejects.toThrow('already allocated');
+    await expect(create({ ports: [{ port: 1, nodePort: 30001 }] })).rejects.toThrow('spec.ports[0].nodePort: Invalid value: 30001: provided port is already allocated');
+    await expect(create({ ports: [{ port: 1, nodePort: 80 }] })).rejects.toThrow('The range of valid ports is 30000-30009');
+    await expect(create({ ports: [{ port: 1, protocol: 'TCP', nodePort: 30002 }, { port: 1, protocol: 'UDP', nodePort: 30002 }] })).resolves.toBeDefined();
+    await expect(write('CREATE', service('late', { clusterIP: '10.96.0.30' }), undefined, 8)).rejects.toThrow('already allocated');
+  });
+
+  it('says so when the range is full', async () => {
+    const { write, reader } = setUp('10.96.0.0/29');
+    for (let i = 1; i <= 6; i++) reader.put('services', service(`s${i}`, { clusterIP: `10.96.0.${i}` }) as KubeObject);
+    await expect(write('CREATE', service('web', {}))).rejects.toThrow('range is full');
+  });
+
+  it('gives headless and external services no address', async () => {
+    const { write } = setUp();
+    expect(await write('CREATE', service('h', { clusterIP: 'None' }))).toEqual({ compare: [], ops: [] });
+    expect(await write('CREATE', service('e', { type: 'ExternalName', externalName: 'example.org' }))).toEqual({ compare: [], ops: [] });
+  });
+});
+
+describe('claims of Nodes', () => {
+  it('hold a subnet for one node, and let it go with the node', async () => {
+    const claims = new NodeClaims();
+    const node = { metadata: { name: 'w1' }, spec: { podCIDR: '10.244.1.0/24' } } as KubeObject;
+    const change = { operation: 'UPDATE', draft: node, old: { metadata: { name: 'w1' } }, user: { name: '', groups: [] }, dryRun: false, attempt: 0 } as const;
+    expect(keys(await claims.before(change))).toEqual(['put /registry/ranges/podcidrs/10.244.1.0/24']);
+    await expect(claims.before({ ...change, attempt: 1 })).rejects.toThrow('is the subnet of another node');
+    expect(keys(await claims.before({ ...change, operation: 'DELETE', old: node }))).toEqual(['delete /registry/ranges/podcidrs/10.244.1.0/24']);
+  });
+});

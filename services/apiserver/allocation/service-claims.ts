@@ -1,0 +1,190 @@
+/**
+ * Cluster IPs and node ports of Services, claimed by keys of their own (see claims.ts). Values chosen by the server come from the upper part of the range, so that the lower stays free for explicit ones
+ * (KEP-3070).
+ */
+import ipaddr from 'ipaddr.js';
+import { services } from '../../../apimachinery/gen/resources.js';
+import type { Service, ServicePort } from '../../../apimachinery/gen/types.js';
+import { apiErrors, fieldErrors } from '../../../apimachinery/status.js';
+import type { Random } from '../../../platform/random.js';
+import type { ObjectReader, WriteChange, WriteGuard, WriteHook } from '../ports.js';
+import { changeClaims } from './claims.js';
+
+export interface ServiceClaimsOptions {
+  readonly reader: ObjectReader;
+  readonly random: Random;
+  /** IPv4 CIDR, as `10.96.0.0/12`. */
+  readonly serviceCidr: string;
+  /** Both ends belong to the range. */
+  readonly nodePorts: { readonly first: number; readonly last: number };
+}
+
+const IP_CLAIMS = '/registry/ranges/serviceips/';
+const PORT_CLAIMS = '/registry/ranges/servicenodeports/';
+/** So often a lost race is taken for bad luck; an explicit value is then reported as taken. */
+const ATTEMPTS_MAX = 8;
+const KIND = { group: '', kind: 'Service' };
+
+export class ServiceClaims implements WriteHook {
+  readonly #options: ServiceClaimsOptions;
+  readonly #firstAddress: number;
+  readonly #size: number;
+
+  constructor(options: ServiceClaimsOptions) {
+    this.#options = options;
+    const [address, bits] = ipaddr.IPv4.parseCIDR(options.serviceCidr);
+    this.#firstAddress = toNumber(ipaddr.IPv4.networkAddressFromCIDR(`${address.toString()}/${bits}`).toString());
+    this.#size = 2 ** (32 - bits);
+  }
+
+  async before(change: WriteChange): Promise<WriteGuard> {
+    const old = change.old === undefined ? new Set<string>() : claimsOf(change.old as Service);
+    const service = change.draft as Service;
+    const owner = `${service.metadata?.namespace ?? ''}/${service.metadata?.name ?? ''}`;
+    if (change.operation === 'DELETE') return changeClaims(claimsOf(service), new Set(), owner).guard;
+    this.#chooseAddress(service, change);
+    this.#choosePorts(service, change);
+    const { taken, guard } = changeClaims(old, claimsOf(service), owner);
+    if (change.attempt >= ATTEMPTS_MAX) throw this.#alreadyAllocated(service, taken);
+    return guard;
+  }
+
+  #chooseAddress(service: Service, change: WriteChange): void {
+    const spec = service.spec ?? {};
+    if (spec.type === 'ExternalName') {
+      delete spec.clusterIP;
+      delete spec.clusterIPs;
+      return;
+    }
+    if (spec.clusterIP === 'None') {
+      spec.clusterIPs = ['None'];
+      return;
+    }
+    const before = (change.old as Service | undefined)?.spec?.clusterIP ?? '';
+    if ((spec.clusterIP ?? '') === '' && before !== '' && before !== 'None') spec.clusterIP = before;
+    if ((spec.clusterIP ?? '') === '') spec.clusterIP = this.#freeAddress();
+    else if (spec.clusterIP !== before) this.#checkAddress(service, spec.clusterIP ?? '');
+    spec.clusterIPs = [spec.clusterIP ?? ''];
+    service.spec = spec;
+  }
+
+  #checkAddress(service: Service, address: string): void {
+    const complain = (why: string) => apiErrors.invalid(KIND, service.metadata?.name ?? '', [
+      fieldErrors.invalid('spec.clusterIPs', [address], why),
+    ]);
+    if (!ipaddr.IPv4.isValidFourPartDecimal(address)) throw complain('must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)');
+    const offset = toNumber(address) - this.#firstAddress;
+    if (offset < 1 || offset >= this.#size - 1) {
+      throw complain(`failed to allocate IP ${address}: the provided IP (${address}) is not in the valid range. The range of valid IPs is ${this.#options.serviceCidr}`);
+    }
+    if (this.#usedAddresses().has(address)) throw complain(`failed to allocate IP ${address}: provided IP is already allocated`);
+  }
+
+  #freeAddress(): string {
+    const used = this.#usedAddresses();
+    const usable = this.#size - 2;
+    // Lower band: at most 256 addresses, at least 16, a sixteenth of the range (KEP-3070).
+    const band = Math.min(Math.max(16, Math.floor(this.#size / 16)), 256, usable - 1);
+    const pick = (from: number, count: number): string | undefined => {
+      const start = this.#options.random.int(count);
+      for (let i = 0; i < count; i++) {
+        const address = toAddress(this.#firstAddress + 1 + from + ((start + i) % count));
+        if (!used.has(address)) return address;
+      }
+      return undefined;
+    };
+    const found = pick(band, usable - band) ?? pick(0, band);
+    if (found === undefined) throw apiErrors.internal('failed to allocate a serviceIP: range is full');
+    return found;
+  }
+
+  #usedAddresses(): Set<string> {
+    const list = this.#options.reader.list(services) as readonly Service[];
+    return new Set(list.map((service) => service.spec?.clusterIP ?? ''));
+  }
+
+  #choosePorts(service: Service, change: WriteChange): void {
+    const ports = service.spec?.ports ?? [];
+    const wantsPorts = service.spec?.type === 'NodePort' ||
+      (service.spec?.type === 'LoadBalancer' && service.spec.allocateLoadBalancerNodePorts !== false);
+    const before = (change.old as Service | undefined)?.spec;
+    if (!wantsPorts) {
+      // A client that changed the type and left the ports as they were means them to go.
+      const hadPorts = before?.type === 'NodePort' || before?.type === 'LoadBalancer';
+      if (hadPorts && service.spec?.type === 'ClusterIP') for (const port of ports) delete port.nodePort;
+      return;
+    }
+    const own = new Set((before?.ports ?? []).map((port) => port.nodePort ?? 0));
+    const used = this.#usedPorts(service);
+    for (const [index, port] of ports.entries()) {
+      if ((port.nodePort ?? 0) === 0) port.nodePort = inheritedPort(port, before?.ports, ports) ?? this.#freePort(used);
+      else if (!own.has(port.nodePort ?? 0)) this.#checkPort(service, index, port.nodePort ?? 0, used);
+      used.add(port.nodePort ?? 0);
+    }
+  }
+
+  #checkPort(service: Service, index: number, port: number, used: ReadonlySet<number>): void {
+    const { first, last } = this.#options.nodePorts;
+    const complain = (why: string) => apiErrors.invalid(KIND, service.metadata?.name ?? '', [
+      fieldErrors.invalid(`spec.ports[${index}].nodePort`, port, why),
+    ]);
+    if (port < first || port > last) throw complain(`provided port is not in the valid range. The range of valid ports is ${first}-${last}`);
+    // Two protocols of one service may share a port.
+    const sharedWithin = (service.spec?.ports ?? []).slice(0, index).some((other) => other.nodePort === port);
+    if (used.has(port) && !sharedWithin) throw complain('provided port is already allocated');
+  }
+
+  #freePort(used: ReadonlySet<number>): number {
+    const { first, last } = this.#options.nodePorts;
+    const count = last - first + 1;
+    // The lowest sixteenth stays for explicit choices (KEP-3668).
+    const band = Math.min(Math.floor(count / 16), 128);
+    const start = this.#options.random.int(count - band);
+    for (let i = 0; i < count; i++) {
+      const port = first + ((band + ((start + i) % count)) % count);
+      if (!used.has(port)) return port;
+    }
+    throw apiErrors.internal('failed to allocate a nodePort: range is full');
+  }
+
+  #usedPorts(except: Service): Set<number> {
+    const used = new Set<number>();
+    for (const service of this.#options.reader.list(services) as readonly Service[]) {
+      const same = service.metadata?.name === except.metadata?.name && service.metadata?.namespace === except.metadata?.namespace;
+      if (same) continue;
+      for (const port of service.spec?.ports ?? []) if ((port.nodePort ?? 0) !== 0) used.add(port.nodePort ?? 0);
+    }
+    return used;
+  }
+
+  #alreadyAllocated(service: Service, taken: readonly string[]): Error {
+    const key = taken[0] ?? '';
+    const value = key.slice(key.lastIndexOf('/') + 1);
+    const errors = key.startsWith(IP_CLAIMS)
+      ? [fieldErrors.invalid('spec.clusterIPs', [value], `failed to allocate IP ${value}: provided IP is already allocated`)]
+      : [fieldErrors.invalid('spec.ports', Number(value), 'provided port is already allocated')];
+    return apiErrors.invalid(KIND, service.metadata?.name ?? '', errors);
+  }
+}
+
+/** The port this one had before: the entry of the same port and protocol, unless another entry took its number. */
+function inheritedPort(port: ServicePort, before: readonly ServicePort[] | undefined, now: readonly ServicePort[]): number | undefined {
+  const previous = before?.find((p) => p.port === port.port && (p.protocol ?? 'TCP') === (port.protocol ?? 'TCP'))?.nodePort;
+  return previous === undefined || previous === 0 || now.some((p) => p.nodePort === previous) ? undefined : previous;
+}
+
+function claimsOf(service: Service): Set<string> {
+  const keys = new Set<string>();
+  const { clusterIP, ports } = service.spec ?? {};
+  if (clusterIP !== undefined && clusterIP !== '' && clusterIP !== 'None') keys.add(IP_CLAIMS + clusterIP);
+  for (const port of ports ?? []) if ((port.nodePort ?? 0) !== 0) keys.add(PORT_CLAIMS + String(port.nodePort));
+  return keys;
+}
+
+function toNumber(address: string): number {
+  return ipaddr.IPv4.parse(address).octets.reduce((sum, octet) => sum * 256 + octet, 0);
+}
+
+function toAddress(value: number): string {
+  return [24, 16, 8, 0].map((shift) => Math.floor(value / 2 ** shift) % 256).join('.');
+}

@@ -1,0 +1,119 @@
+/**
+ * RBAC over the roles and bindings in this member's cache. What bindings grant is indexed by user and group and built
+ * anew only when a role or binding changed; a request then looks at its own subjects' grants alone.
+ */
+import type { UserInfo } from '../../../apimachinery/object-service.js';
+import type { KubeObject, ResourceId } from '../../../apimachinery/object.js';
+import type { AuthorizationAttributes, Authorizer, Decision, ObjectReader } from '../ports.js';
+import type { ClusterRole, RoleBinding } from './bootstrap-policy.js';
+import { ruleAllows, type PolicyRule, type RequestAttributes, type Subject } from './rbac-rules.js';
+
+const rbac = (resource: string): ResourceId => ({ group: 'rbac.authorization.k8s.io', version: 'v1', resource });
+const CLUSTER_ROLES = rbac('clusterroles');
+const CLUSTER_ROLE_BINDINGS = rbac('clusterrolebindings');
+const ROLES = rbac('roles');
+const ROLE_BINDINGS = rbac('rolebindings');
+const SOURCES = [CLUSTER_ROLES, CLUSTER_ROLE_BINDINGS, ROLES, ROLE_BINDINGS];
+
+/** Members of this group may do everything, whatever the roles say (as in Kubernetes). */
+export const SUPERUSERS = 'system:masters';
+
+interface Grant {
+  /** '' grants in the whole cluster. */
+  readonly namespace: string;
+  readonly rules: readonly PolicyRule[];
+}
+
+export class RbacAuthorizer implements Authorizer {
+  readonly #reader: ObjectReader;
+  #builtFrom: readonly number[] = [];
+  #grants = new Map<string, Grant[]>();
+
+  constructor(reader: ObjectReader) {
+    this.#reader = reader;
+  }
+
+  authorize(attributes: AuthorizationAttributes): Promise<Decision> {
+    if (attributes.user.groups.includes(SUPERUSERS)) return Promise.resolve({ allowed: true, reason: '' });
+    const request = requestOf(attributes);
+    const namespace = request.kind === 'resource' ? request.namespace : '';
+    for (const grant of this.#grantsOf(attributes.user)) {
+      if (grant.namespace !== '' && (request.kind === 'path' || grant.namespace !== namespace)) continue;
+      if (grant.rules.some((rule) => ruleAllows(rule, request))) return Promise.resolve({ allowed: true, reason: '' });
+    }
+    return Promise.resolve({ allowed: false, reason: '' });
+  }
+
+  /** All rules the user has in a namespace ('' for cluster-wide ones alone): for SelfSubjectRulesReview and escalation checks. */
+  rulesFor(user: UserInfo, namespace: string): readonly PolicyRule[] {
+    if (user.groups.includes(SUPERUSERS)) {
+      return [{ verbs: ['*'], apiGroups: ['*'], resources: ['*'] }, { verbs: ['*'], nonResourceURLs: ['*'] }];
+    }
+    const rules: PolicyRule[] = [];
+    for (const grant of this.#grantsOf(user)) {
+      if (grant.namespace === '' || grant.namespace === namespace) rules.push(...grant.rules);
+    }
+    return rules;
+  }
+
+  *#grantsOf(user: UserInfo): Iterable<Grant> {
+    this.#refresh();
+    yield* this.#grants.get(`u:${user.name}`) ?? [];
+    for (const group of user.groups) yield* this.#grants.get(`g:${group}`) ?? [];
+  }
+
+  #refresh(): void {
+    const now = SOURCES.map((resource) => this.#reader.changes(resource));
+    if (now.every((value, index) => value === this.#builtFrom[index])) return;
+    this.#builtFrom = now;
+    const grants = new Map<string, Grant[]>();
+    const add = (binding: RoleBinding, namespace: string) => {
+      const rules = this.#rulesOf(binding, namespace);
+      if (rules.length === 0) return;
+      for (const key of (binding.subjects ?? []).flatMap((subject) => subjectKey(subject, namespace))) {
+        const list = grants.get(key);
+        if (list === undefined) grants.set(key, [{ namespace, rules }]);
+        else list.push({ namespace, rules });
+      }
+    };
+    for (const binding of this.#reader.list(CLUSTER_ROLE_BINDINGS)) add(binding as RoleBinding, '');
+    for (const binding of this.#reader.list(ROLE_BINDINGS)) add(binding as RoleBinding, binding.metadata?.namespace ?? '');
+    this.#grants = grants;
+  }
+
+  #rulesOf(binding: RoleBinding, namespace: string): readonly PolicyRule[] {
+    const { kind, name } = binding.roleRef;
+    let role: KubeObject | undefined;
+    if (kind === 'ClusterRole') role = this.#reader.get(CLUSTER_ROLES, { name });
+    else if (kind === 'Role' && namespace !== '') role = this.#reader.get(ROLES, { namespace, name });
+    return (role as ClusterRole | undefined)?.rules ?? [];
+  }
+}
+
+function subjectKey(subject: Subject, bindingNamespace: string): string[] {
+  switch (subject.kind) {
+    case 'User':
+      return [`u:${subject.name}`];
+    case 'Group':
+      return [`g:${subject.name}`];
+    case 'ServiceAccount': {
+      const namespace = subject.namespace ?? bindingNamespace;
+      return namespace === '' ? [] : [`u:system:serviceaccount:${namespace}:${subject.name}`];
+    }
+    default:
+      return [];
+  }
+}
+
+export function requestOf(attributes: AuthorizationAttributes): RequestAttributes {
+  if (attributes.kind === 'nonResource') return { kind: 'path', verb: attributes.verb, path: attributes.path };
+  return {
+    kind: 'resource',
+    verb: attributes.verb,
+    group: attributes.group,
+    resource: attributes.resource,
+    subresource: attributes.subresource ?? '',
+    namespace: attributes.namespace ?? '',
+    name: attributes.name ?? '',
+  };
+}

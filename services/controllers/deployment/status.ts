@@ -1,0 +1,102 @@
+/** The status of a deployment, from its replica sets. Pure functions of what the cache holds and the time. */
+import type { Deployment, DeploymentCondition, DeploymentStatus, ReplicaSet } from '../../../apimachinery/gen/types.js';
+import { toTime } from '../../../platform/clock.js';
+import { withCondition, withoutCondition } from '../lib/conditions.js';
+import { replicasOf, surgeOf, totalOf, totalReplicas } from './numbers.js';
+
+export const AVAILABLE_REASON = 'NewReplicaSetAvailable';
+export const TIMED_OUT_REASON = 'ProgressDeadlineExceeded';
+
+export interface Observed {
+  readonly deployment: Deployment;
+  readonly sets: readonly ReplicaSet[];
+  readonly newSet: ReplicaSet | undefined;
+  readonly now_ms: number;
+}
+
+export function isComplete(deployment: Deployment, status: DeploymentStatus): boolean {
+  const wanted = replicasOf(deployment);
+  return (status.updatedReplicas ?? 0) === wanted && (status.replicas ?? 0) === wanted && (status.availableReplicas ?? 0) === wanted &&
+    (status.observedGeneration ?? 0) >= (deployment.metadata?.generation ?? 0);
+}
+
+export function statusOf(observed: Observed): DeploymentStatus {
+  const { deployment, sets, newSet, now_ms } = observed;
+  const available = totalOf(sets, 'availableReplicas');
+  const counts: DeploymentStatus = {
+    ...(deployment.metadata?.generation === undefined ? {} : { observedGeneration: deployment.metadata.generation }),
+    ...positive('replicas', totalOf(sets, 'replicas')),
+    ...positive('updatedReplicas', newSet?.status?.replicas ?? 0),
+    ...positive('readyReplicas', totalOf(sets, 'readyReplicas')),
+    ...positive('availableReplicas', available),
+    ...positive('unavailableReplicas', Math.max(0, totalReplicas(sets) - available)),
+    ...positive('terminatingReplicas', totalOf(sets, 'terminatingReplicas')),
+    ...(deployment.status?.collisionCount === undefined ? {} : { collisionCount: deployment.status.collisionCount }),
+  };
+  const conditions = conditionsOf(observed, counts, toTime(now_ms));
+  return { ...counts, ...(conditions.length === 0 ? {} : { conditions: [...conditions] }) };
+}
+
+function positive<K extends keyof DeploymentStatus>(name: K, value: number): Partial<Record<K, number>> {
+  return value === 0 ? {} : ({ [name]: value } as Record<K, number>);
+}
+
+function conditionsOf(observed: Observed, counts: DeploymentStatus, now: string): readonly DeploymentCondition[] {
+  const { deployment, sets } = observed;
+  let conditions: readonly DeploymentCondition[] = deployment.status?.conditions ?? [];
+  const enough = (counts.availableReplicas ?? 0) >= replicasOf(deployment) - surgeOf(deployment).unavailable;
+  conditions = set(conditions, now, enough
+    ? { type: 'Available', status: 'True', reason: 'MinimumReplicasAvailable', message: 'Deployment has minimum availability.' }
+    : { type: 'Available', status: 'False', reason: 'MinimumReplicasUnavailable', message: 'Deployment does not have minimum availability.' });
+  const failure = sets.map((s) => s.status?.conditions?.find((c) => c.type === 'ReplicaFailure')).find((c) => c?.status === 'True');
+  conditions = failure === undefined
+    ? withoutCondition(conditions, 'ReplicaFailure')
+    : set(conditions, now, { type: 'ReplicaFailure', status: 'True', reason: failure.reason ?? '', message: failure.message ?? '' });
+  const progress = progressOf(observed, counts);
+  return progress === undefined ? conditions : set(conditions, now, progress);
+}
+
+type Change = Pick<DeploymentCondition, 'type' | 'status'> & { readonly reason: string; readonly message: string };
+
+/** `lastUpdateTime` moves with every change: the progress deadline is counted from it. */
+function set(conditions: readonly DeploymentCondition[], now: string, change: Change): readonly DeploymentCondition[] {
+  return withCondition<DeploymentCondition>(conditions, { ...change, lastTransitionTime: now, lastUpdateTime: now });
+}
+
+/** Progress is reported for as long as there is a deadline (`progressDeadlineSeconds`; 2^31-1 means none). */
+export function deadline_ms(deployment: Deployment): number | undefined {
+  const seconds = deployment.spec?.progressDeadlineSeconds;
+  return seconds === undefined || seconds === 2 ** 31 - 1 ? undefined : seconds * 1000;
+}
+
+function progressOf(observed: Observed, counts: DeploymentStatus): Change | undefined {
+  const { deployment, newSet, now_ms } = observed;
+  const limit_ms = deadline_ms(deployment);
+  if (limit_ms === undefined) return undefined;
+  const current = deployment.status?.conditions?.find((condition) => condition.type === 'Progressing');
+  const name = newSet === undefined ? `Deployment "${deployment.metadata?.name ?? ''}"` : `ReplicaSet "${newSet.metadata?.name ?? ''}"`;
+  if (deployment.spec?.paused === true) {
+    return { type: 'Progressing', status: 'Unknown', reason: 'DeploymentPaused', message: 'Deployment is paused' };
+  }
+  if (isComplete(deployment, counts)) {
+    return { type: 'Progressing', status: 'True', reason: AVAILABLE_REASON, message: `${name} has successfully progressed.` };
+  }
+  if (madeProgress(deployment, counts) || current === undefined || current.reason === 'DeploymentPaused') {
+    return { type: 'Progressing', status: 'True', reason: 'ReplicaSetUpdated', message: `${name} is progressing.` };
+  }
+  if (current.reason === AVAILABLE_REASON && newSet !== undefined && sameGeneration(deployment)) return undefined;
+  const since_ms = Date.parse(current.lastUpdateTime ?? '');
+  if (current.reason !== TIMED_OUT_REASON && now_ms > since_ms + limit_ms) {
+    return { type: 'Progressing', status: 'False', reason: TIMED_OUT_REASON, message: `${name} has timed out progressing.` };
+  }
+  return undefined;
+}
+
+const sameGeneration = (deployment: Deployment) => (deployment.status?.observedGeneration ?? 0) >= (deployment.metadata?.generation ?? 0);
+
+function madeProgress(deployment: Deployment, now: DeploymentStatus): boolean {
+  const before = deployment.status ?? {};
+  const oldReplicas = (s: DeploymentStatus) => (s.replicas ?? 0) - (s.updatedReplicas ?? 0);
+  return (now.updatedReplicas ?? 0) > (before.updatedReplicas ?? 0) || oldReplicas(now) < oldReplicas(before) ||
+    (now.readyReplicas ?? 0) > (before.readyReplicas ?? 0) || (now.availableReplicas ?? 0) > (before.availableReplicas ?? 0);
+}

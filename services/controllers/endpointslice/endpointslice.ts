@@ -1,0 +1,177 @@
+/**
+ * EndpointSlices of Services with a selector: which pods stand behind a Service, and whether they may be sent traffic.
+ * Changes as few slices as it can: endpoints stay in the slice they are in, so that a change of one pod is a change of one slice.
+ */
+import { endpointSlices, nodes, pods, services } from '../../../apimachinery/gen/resources.js';
+import type { Endpoint, EndpointSlice, Node, Pod, Service } from '../../../apimachinery/gen/types.js';
+import { labelSelectorOfMap } from '../../../apimachinery/selector/labels.js';
+import { isApiError } from '../../../apimachinery/status.js';
+import { Controller, done, type ReconcileContext, type ReconcileResult } from '../../../sdk/controller/controller.js';
+import { bySelf, sourceOf } from '../../../sdk/controller/source.js';
+import type { Lister } from '../../../sdk/informer/object-cache.js';
+import { keyOf, splitKey } from '../../../sdk/key.js';
+import type { ControllerContext } from '../context.js';
+import { equalJson } from '../lib/equal.js';
+import { Expectations } from '../lib/expectations.js';
+import { controllerRef } from '../lib/owners.js';
+import { desiredGroups, ENDPOINTS_PER_SLICE_MAX, type EndpointGroup } from './endpoints.js';
+
+const SERVICE_NAME = 'kubernetes.io/service-name';
+const MANAGED_BY = 'endpointslice.kubernetes.io/managed-by';
+const MANAGER = 'endpointslice-controller.k8s.io';
+const HEADLESS = 'service.kubernetes.io/headless';
+const TRIGGER_TIME = 'endpoints.kubernetes.io/last-change-trigger-time';
+const SERVICE_INDEX = 'service';
+const NAMESPACE_INDEX = 'namespace';
+
+class EndpointSliceReconciler {
+  readonly #context: ControllerContext;
+  readonly #expectations: Expectations;
+  readonly #services: Lister<Service>;
+  readonly #pods: Lister<Pod>;
+  readonly #nodes: Lister<Node>;
+  readonly #slices: Lister<EndpointSlice>;
+
+  constructor(context: ControllerContext, expectations: Expectations) {
+    this.#context = context;
+    this.#expectations = expectations;
+    this.#services = context.informers.informer(services).lister;
+    this.#pods = context.informers.informer(pods).lister;
+    this.#nodes = context.informers.informer(nodes).lister;
+    this.#slices = context.informers.informer(endpointSlices).lister;
+  }
+
+  async reconcile(key: string, { signal }: ReconcileContext): Promise<ReconcileResult> {
+    const service = this.#services.get(key);
+    const existing = this.#slices.byIndex(SERVICE_INDEX, key).filter((slice) => slice.metadata?.deletionTimestamp === undefined);
+    if (service === undefined || service.spec?.selector === undefined || service.spec.type === 'ExternalName') {
+      // Slices of a Service that is gone fall to the garbage collector; of one that lost its selector, to us.
+      if (service !== undefined) await this.#removeAll(existing, signal);
+      return done;
+    }
+    // A slice just made that the cache does not show yet would be made twice.
+    if (!this.#expectations.satisfied(key)) return done;
+    const selector = labelSelectorOfMap(service.spec.selector);
+    const { namespace } = splitKey(key);
+    const selected = this.#pods.byIndex(NAMESPACE_INDEX, namespace ?? '').filter((pod) => selector.matches(pod.metadata?.labels));
+    const groups = desiredGroups(service, selected, (name) => this.#nodes.get(name));
+    await this.#apply(key, service, groups.length === 0 ? [{ ports: [], endpoints: [] }] : groups, existing, signal);
+    return done;
+  }
+
+  async #apply(key: string, service: Service, groups: readonly EndpointGroup[], existing: readonly EndpointSlice[], signal: AbortSignal): Promise<void> {
+    const unused = new Set(existing);
+    for (const group of groups) {
+      const mine = existing.filter((slice) => unused.has(slice) && equalJson(slice.ports ?? [], group.ports));
+      const chunks = distribute(group.endpoints, mine);
+      for (const chunk of chunks) {
+        const slice = chunk.slice ?? [...unused].find((candidate) => !groups.some((g) => equalJson(g.ports, candidate.ports ?? [])));
+        if (slice !== undefined) unused.delete(slice);
+        await this.#write(key, service, group, chunk.endpoints, slice, signal);
+      }
+    }
+    await this.#removeAll([...unused], signal);
+  }
+
+  async #write(key: string, service: Service, group: EndpointGroup, endpoints: readonly Endpoint[], slice: EndpointSlice | undefined, signal: AbortSignal): Promise<void> {
+    const labels = labelsOf(service);
+    const body = { addressType: 'IPv4', ports: [...group.ports], endpoints: [...endpoints] };
+    const { client } = this.#context;
+    if (slice === undefined) {
+      const created = await client.create(endpointSlices, {
+        metadata: {
+          generateName: `${service.metadata?.name ?? ''}-`, namespace: service.metadata?.namespace ?? '', labels,
+          ownerReferences: [controllerRef(service, services)],
+        },
+        ...body,
+      }, { signal });
+      if (this.#slices.get(keyOf(created)) === undefined) this.#expectations.expect(key, created.metadata?.uid ?? '');
+      return;
+    }
+    const wanted = { ...slice.metadata?.labels, ...labels };
+    const same = equalJson(slice.endpoints ?? [], body.endpoints) && equalJson(slice.ports ?? [], body.ports) && equalJson(slice.metadata?.labels, wanted);
+    if (same) return;
+    const { [TRIGGER_TIME]: _, ...annotations } = slice.metadata?.annotations ?? {};
+    await client.update(endpointSlices, { ...slice, metadata: { ...slice.metadata, labels: wanted, annotations }, ...body }, { signal });
+  }
+
+  async #removeAll(slices: readonly EndpointSlice[], signal: AbortSignal): Promise<void> {
+    for (const slice of slices) {
+      const ref = { namespace: slice.metadata?.namespace ?? '', name: slice.metadata?.name ?? '' };
+      await this.#context.client.delete(endpointSlices, ref, { signal }).catch((error: unknown) => {
+        if (!isApiError(error, 'NotFound')) throw error;
+      });
+    }
+  }
+}
+
+interface Chunk {
+  readonly slice: EndpointSlice | undefined;
+  readonly endpoints: readonly Endpoint[];
+}
+
+/** Endpoints stay where they are; new ones fill slices with room; what is left makes new slices. */
+function distribute(endpoints: readonly Endpoint[], slices: readonly EndpointSlice[]): Chunk[] {
+  const home = new Map<string, EndpointSlice>();
+  for (const slice of slices) for (const endpoint of slice.endpoints ?? []) home.set(endpoint.targetRef?.uid ?? '', slice);
+  const kept = new Map<EndpointSlice, Endpoint[]>(slices.map((slice) => [slice, []]));
+  const homeless: Endpoint[] = [];
+  for (const endpoint of endpoints) {
+    const slice = home.get(endpoint.targetRef?.uid ?? '');
+    const place = slice === undefined ? undefined : kept.get(slice);
+    if (place === undefined || place.length >= ENDPOINTS_PER_SLICE_MAX) homeless.push(endpoint);
+    else place.push(endpoint);
+  }
+  for (const place of kept.values()) place.push(...homeless.splice(0, ENDPOINTS_PER_SLICE_MAX - place.length));
+  const chunks: Chunk[] = [...kept].filter(([, list], index) => list.length > 0 || (index === 0 && endpoints.length === 0))
+    .map(([slice, list]) => ({ slice, endpoints: list }));
+  while (homeless.length > 0) chunks.push({ slice: undefined, endpoints: homeless.splice(0, ENDPOINTS_PER_SLICE_MAX) });
+  return chunks.length === 0 ? [{ slice: undefined, endpoints: [] }] : chunks;
+}
+
+function labelsOf(service: Service): Record<string, string> {
+  return {
+    ...service.metadata?.labels,
+    [SERVICE_NAME]: service.metadata?.name ?? '',
+    [MANAGED_BY]: MANAGER,
+    ...(service.spec?.clusterIP === 'None' ? { [HEADLESS]: '' } : {}),
+  };
+}
+
+/** Services that a pod belongs to, or did. */
+function servicesOfPod(list: Lister<Service>): (pod: Pod) => string[] {
+  return (pod) => list.byIndex(NAMESPACE_INDEX, pod.metadata?.namespace ?? '')
+    .filter((service) => service.spec?.selector !== undefined && labelSelectorOfMap(service.spec.selector).matches(pod.metadata?.labels))
+    .map(keyOf);
+}
+
+const byNamespace = (object: { metadata?: { namespace?: string } }) => [object.metadata?.namespace ?? ''];
+
+function serviceOfSlice(slice: EndpointSlice): string[] {
+  const name = slice.metadata?.labels?.[SERVICE_NAME];
+  if (name === undefined || slice.metadata?.labels?.[MANAGED_BY] !== MANAGER) return [];
+  return [`${slice.metadata.namespace ?? ''}/${name}`];
+}
+
+export function createEndpointSliceController(context: ControllerContext): Controller {
+  const serviceInformer = context.informers.informer(services);
+  const podInformer = context.informers.informer(pods);
+  const slices = context.informers.informer(endpointSlices);
+  serviceInformer.addIndex(NAMESPACE_INDEX, byNamespace);
+  podInformer.addIndex(NAMESPACE_INDEX, byNamespace);
+  slices.addIndex(SERVICE_INDEX, serviceOfSlice);
+  const expectations = new Expectations(context.clock);
+  const seen = (slice: EndpointSlice) => expectations.seen(slice.metadata?.uid ?? '');
+  slices.addHandler({ add: seen, update: seen, delete: seen });
+  const reconciler = new EndpointSliceReconciler(context, expectations);
+  return new Controller({
+    name: 'endpointslice', clock: context.clock, logger: context.logger, workers: 5,
+    sources: [
+      sourceOf(serviceInformer, bySelf),
+      sourceOf(podInformer, servicesOfPod(serviceInformer.lister)),
+      sourceOf(slices, serviceOfSlice),
+      sourceOf(context.informers.informer(nodes), () => [], { filter: () => false }),
+    ],
+    reconcile: (key, call) => reconciler.reconcile(key, call),
+  });
+}

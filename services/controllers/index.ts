@@ -1,0 +1,61 @@
+/**
+ * The controllers of the control plane, one folder each. In: a Client and shared informers. Out: writes through the same
+ * Client. They run on one member at a time (leader election is the composer's) and keep no state of their own that a restart
+ * could lose. They never see the store or the API server.
+ */
+import type { Resource } from '../../apimachinery/object.js';
+import { startAll, stopAll, type Service } from '../../platform/service.js';
+import type { ControllerContext } from './context.js';
+import { createDeploymentController } from './deployment/deployment.js';
+import { createEndpointSliceController } from './endpointslice/endpointslice.js';
+import { createGarbageCollector } from './garbagecollector/garbagecollector.js';
+import { createNamespaceController } from './namespace/namespace.js';
+import { createTaintEvictionController } from './node/eviction.js';
+import { createNodeLifecycleController } from './node/lifecycle.js';
+import { createNodeSubnetController } from './node/subnets.js';
+import { createPodGcController } from './podgc/podgc.js';
+import { createReplicaSetController } from './replicaset/replicaset.js';
+import { createNamespaceDefaultsController } from './serviceaccount/defaults.js';
+
+export type { ControllerContext, EventSink } from './context.js';
+
+export interface ControllersOptions {
+  readonly context: ControllerContext;
+  /** All resources that can be listed, watched and deleted, without events. */
+  readonly resources: readonly Resource[];
+  /** PEM. */
+  readonly clusterAuthority: () => string;
+  readonly clusterCidr: string;
+  readonly nodeBits: number;
+  /** Silence after which a node counts as unreachable. */
+  readonly nodeGrace_ms: number;
+}
+
+/** All controllers as one service; the informers of the context are its own to start and stop. */
+export function createControllers(options: ControllersOptions): Service {
+  const { context } = options;
+  const controllers: Service[] = [
+    createNamespaceDefaultsController(context, { clusterAuthority: options.clusterAuthority }),
+    createNodeSubnetController(context, { clusterCidr: options.clusterCidr, nodeBits: options.nodeBits }),
+    createNodeLifecycleController(context, { grace_ms: options.nodeGrace_ms }),
+    createTaintEvictionController(context),
+    createReplicaSetController(context),
+    createDeploymentController(context),
+    createEndpointSliceController(context),
+    createPodGcController(context),
+    createGarbageCollector(context, { resources: options.resources }),
+    createNamespaceController(context, { resources: () => options.resources.filter((resource) => resource.namespaced) }),
+  ];
+  return {
+    name: 'controllers',
+    async start() {
+      await context.informers.start();
+      // In parallel: one whose caches take long must not hold up the others.
+      await Promise.all(controllers.map((controller) => startAll([controller])));
+    },
+    async stop() {
+      await Promise.all(controllers.map((controller) => stopAll([controller])));
+      await context.informers.stop();
+    },
+  };
+}

@@ -1,0 +1,27 @@
+/** Conditions as the API conventions want them: one of each type, `lastTransitionTime` moves only when the status does. */
+
+export interface ConditionLike {
+  type: string;
+  status: string;
+  reason?: string;
+  message?: string;
+  lastTransitionTime?: string;
+}
+
+/** The list with `condition` in it; the same list when nothing would change. */
+export function withCondition<C extends ConditionLike>(conditions: readonly C[], condition: C): readonly C[] {
+  const old = conditions.find((candidate) => candidate.type === condition.type);
+  if (old !== undefined && old.status === condition.status && old.reason === condition.reason && old.message === condition.message) {
+    return conditions;
+  }
+  const kept = old !== undefined && old.status === condition.status && old.lastTransitionTime !== undefined
+    ? { ...condition, lastTransitionTime: old.lastTransitionTime }
+    : condition;
+  return old === undefined ? [...conditions, kept] : conditions.map((c) => (c.type === condition.type ? kept : c));
+}
+
+export function withoutCondition<C extends ConditionLike>(conditions: readonly C[], type: string): readonly C[] {
+  return conditions.some((condition) => condition.type === type)
+    ? conditions.filter((condition) => condition.type !== type)
+    : conditions;
+}

@@ -1,0 +1,170 @@
+/**
+ * Node lifecycle: a worker that stops renewing its lease becomes NotReady and is tainted, so that no pods come to it and those on
+ * it are moved when their toleration ends (see eviction.ts). Silence is measured on this process's own monotonic clock,
+ * from when a renewal was seen: clocks of other machines are never compared.
+ */
+import { leases, nodes, pods } from '../../../apimachinery/gen/resources.js';
+import type { Lease, Node, NodeCondition, Pod, Taint } from '../../../apimachinery/gen/types.js';
+import { isApiError } from '../../../apimachinery/status.js';
+import { toTime } from '../../../platform/clock.js';
+import { Controller, done, requeueAfter, type ReconcileContext, type ReconcileResult } from '../../../sdk/controller/controller.js';
+import { bySelf, sourceOf } from '../../../sdk/controller/source.js';
+import type { Lister } from '../../../sdk/informer/object-cache.js';
+import type { ControllerContext } from '../context.js';
+import { equalJson } from '../lib/equal.js';
+import { podCondition } from '../lib/pods.js';
+
+export interface NodeLifecycleOptions {
+  /** Silence after which a node counts as unreachable. Kubernetes: 40 s. */
+  readonly grace_ms: number;
+}
+
+export const LEASE_NAMESPACE = 'kube-node-lease';
+export const NOT_READY = 'node.kubernetes.io/not-ready';
+export const UNREACHABLE = 'node.kubernetes.io/unreachable';
+export const NODE_INDEX = 'node';
+
+/** Condition of a node -> the NoSchedule taint that it means while it has that status. */
+const CONDITION_TAINTS: readonly { readonly type: string; readonly status: string; readonly key: string }[] = [
+  { type: 'Ready', status: 'False', key: NOT_READY },
+  { type: 'Ready', status: 'Unknown', key: UNREACHABLE },
+  { type: 'MemoryPressure', status: 'True', key: 'node.kubernetes.io/memory-pressure' },
+  { type: 'DiskPressure', status: 'True', key: 'node.kubernetes.io/disk-pressure' },
+  { type: 'PIDPressure', status: 'True', key: 'node.kubernetes.io/pid-pressure' },
+  { type: 'NetworkUnavailable', status: 'True', key: 'node.kubernetes.io/network-unavailable' },
+];
+const UNSCHEDULABLE = 'node.kubernetes.io/unschedulable';
+const OURS = new Set([...CONDITION_TAINTS.map((row) => row.key), UNSCHEDULABLE]);
+const HEARTBEAT_CONDITIONS = ['Ready', 'MemoryPressure', 'DiskPressure', 'PIDPressure'];
+
+interface Sign {
+  readonly renewTime: string;
+  readonly seen_ms: number;
+}
+
+class NodeLifecycleReconciler {
+  readonly #context: ControllerContext;
+  readonly #options: NodeLifecycleOptions;
+  readonly #nodes: Lister<Node>;
+  readonly #leases: Lister<Lease>;
+  readonly #pods: Lister<Pod>;
+  /** Last sign of life of each node. */
+  readonly #signs = new Map<string, Sign>();
+
+  constructor(context: ControllerContext, options: NodeLifecycleOptions) {
+    this.#context = context;
+    this.#options = options;
+    this.#nodes = context.informers.informer(nodes).lister;
+    this.#leases = context.informers.informer(leases, { namespace: LEASE_NAMESPACE }).lister;
+    this.#pods = context.informers.informer(pods).lister;
+  }
+
+  async reconcile(name: string, { signal }: ReconcileContext): Promise<ReconcileResult> {
+    const node = this.#nodes.get(name);
+    if (node === undefined) {
+      this.#signs.delete(name);
+      return done;
+    }
+    const silence_ms = this.#silence(name);
+    const current = silence_ms >= this.#options.grace_ms ? await this.#markUnknown(node, signal) : node;
+    await this.#taint(current, signal);
+    if (readyStatus(current) !== 'True') await this.#markPodsNotReady(current, signal);
+    return requeueAfter(silence_ms < this.#options.grace_ms ? this.#options.grace_ms - silence_ms : this.#options.grace_ms);
+  }
+
+  #silence(name: string): number {
+    const now_ms = this.#context.clock.monotonic();
+    const renewTime = this.#leases.get(`${LEASE_NAMESPACE}/${name}`)?.spec?.renewTime ?? '';
+    const known = this.#signs.get(name);
+    if (known !== undefined && known.renewTime === renewTime) return now_ms - known.seen_ms;
+    this.#signs.set(name, { renewTime, seen_ms: now_ms });
+    return 0;
+  }
+
+  async #markUnknown(node: Node, signal: AbortSignal): Promise<Node> {
+    const conditions = node.status?.conditions ?? [];
+    const stale = HEARTBEAT_CONDITIONS.filter((type) => conditions.find((c) => c.type === type)?.status !== 'Unknown');
+    if (stale.length === 0) return node;
+    const now = toTime(this.#context.clock.now());
+    const unknown = (type: string): NodeCondition => ({
+      type, status: 'Unknown', lastTransitionTime: now,
+      lastHeartbeatTime: conditions.find((c) => c.type === type)?.lastHeartbeatTime ?? node.metadata?.creationTimestamp ?? now,
+      reason: conditions.some((c) => c.type === type) ? 'NodeStatusUnknown' : 'NodeStatusNeverUpdated',
+      message: conditions.some((c) => c.type === type) ? 'Kubelet stopped posting node status.' : 'Kubelet never posted node status.',
+    });
+    const updated = [...conditions.filter((c) => !stale.includes(c.type)), ...stale.map(unknown)];
+    this.#context.events.event({ resource: nodes, object: node }, 'Normal', 'NodeNotReady', `Node ${node.metadata?.name ?? ''} status is now: NodeNotReady`);
+    return this.#context.client.updateStatus(nodes, { ...node, status: { ...node.status, conditions: updated } }, { signal });
+  }
+
+  async #taint(node: Node, signal: AbortSignal): Promise<void> {
+    const before = node.spec?.taints ?? [];
+    const wanted = wantedTaints(node, toTime(this.#context.clock.now()));
+    const same = (a: Taint, b: Taint) => a.key === b.key && a.effect === b.effect;
+    const kept = before.filter((taint) => !isOurs(taint) || wanted.some((w) => same(w, taint)));
+    const taints = [...kept, ...wanted.filter((w) => !before.some((taint) => same(taint, w)))];
+    if (equalJson(taints, before)) return;
+    await this.#context.client.update(nodes, { ...node, spec: { ...node.spec, taints } }, { signal });
+  }
+
+  /** Their containers may live, but nobody can tell: Services stop sending to them. */
+  async #markPodsNotReady(node: Node, signal: AbortSignal): Promise<void> {
+    if (readyStatus(node) !== 'Unknown') return;
+    for (const pod of this.#pods.byIndex(NODE_INDEX, node.metadata?.name ?? '')) {
+      const ready = podCondition(pod, 'Ready');
+      if (ready?.status !== 'True') continue;
+      const now = toTime(this.#context.clock.now());
+      const conditions = [{ ...ready, status: 'False', reason: 'NodeNotReady', lastTransitionTime: now }];
+      const ref = { namespace: pod.metadata?.namespace ?? '', name: pod.metadata?.name ?? '' };
+      await this.#context.client.patch(pods, ref, { type: 'strategic', body: { metadata: { uid: pod.metadata?.uid }, status: { conditions } } }, { subresource: 'status', signal })
+        .catch((error: unknown) => {
+          if (!isApiError(error, 'NotFound') && !isApiError(error, 'Conflict')) throw error;
+        });
+      this.#context.events.event({ resource: pods, object: pod }, 'Warning', 'NodeNotReady', 'Node is not ready');
+    }
+  }
+}
+
+function readyStatus(node: Node): string {
+  return node.status?.conditions?.find((condition) => condition.type === 'Ready')?.status ?? 'Unknown';
+}
+
+function isOurs(taint: Taint): boolean {
+  return OURS.has(taint.key) && (taint.effect === 'NoSchedule' || (taint.effect === 'NoExecute' && (taint.key === NOT_READY || taint.key === UNREACHABLE)));
+}
+
+function wantedTaints(node: Node, now: string): Taint[] {
+  const conditions = node.status?.conditions ?? [];
+  const taints: Taint[] = [];
+  for (const row of CONDITION_TAINTS) {
+    if (conditions.find((condition) => condition.type === row.type)?.status === row.status) taints.push({ key: row.key, effect: 'NoSchedule', timeAdded: now });
+  }
+  // A node that never reported keeps the taint that admission gave it.
+  if (conditions.every((condition) => condition.type !== 'Ready')) taints.push({ key: NOT_READY, effect: 'NoSchedule' });
+  const ready = readyStatus(node);
+  if (conditions.length > 0 && ready !== 'True') {
+    taints.push({ key: ready === 'False' ? NOT_READY : UNREACHABLE, effect: 'NoExecute', timeAdded: now });
+  }
+  if (node.spec?.unschedulable === true) taints.push({ key: UNSCHEDULABLE, effect: 'NoSchedule', timeAdded: now });
+  return taints;
+}
+
+export const byNode = (pod: Pod): string[] => [pod.spec?.nodeName ?? ''];
+
+export function createNodeLifecycleController(context: ControllerContext, options: NodeLifecycleOptions): Controller {
+  const nodeInformer = context.informers.informer(nodes);
+  const leaseInformer = context.informers.informer(leases, { namespace: LEASE_NAMESPACE });
+  const podInformer = context.informers.informer(pods);
+  podInformer.addIndex(NODE_INDEX, byNode);
+  const reconciler = new NodeLifecycleReconciler(context, options);
+  return new Controller({
+    name: 'node-lifecycle', clock: context.clock, logger: context.logger, workers: 4,
+    sources: [
+      sourceOf(nodeInformer, bySelf),
+      sourceOf(leaseInformer, (lease) => [lease.metadata?.name ?? '']),
+      // A pod that reports ready while its node is silent came late: look again.
+      sourceOf(podInformer, byNode, { filter: (pod, old) => podCondition(pod, 'Ready')?.status === 'True' && old !== undefined && podCondition(old, 'Ready')?.status !== 'True' }),
+    ],
+    reconcile: (key, call) => (key === '' ? Promise.resolve(done) : reconciler.reconcile(key, call)),
+  });
+}

@@ -1,0 +1,210 @@
+/**
+ * nodelink: the members' end of the worker stream.
+ *
+ * In: Register, Renew, Session and Tunnel calls of workers on the members' gRPC port; the API's pods, ConfigMaps, Secrets
+ * and Services through shared informers. Out: Node, Lease, pod status, Events and the final deletion of pods, through an
+ * SDK client; pod streams for the API server's fronts (PodStreamer). A worker is who its certificate says; it is sent
+ * its own pods and what they refer to, and may write the status of its own pods, and nothing else.
+ * It must never read per node from the API, nor believe a worker about another node's objects.
+ */
+import { status as GrpcStatus } from '@grpc/grpc-js';
+import type { UntypedHandleCall, sendUnaryData, ServerUnaryCall } from '@grpc/grpc-js';
+import { apiErrors } from '../../apimachinery/status.js';
+import type { PodStream, PodStreamer, PodStreamRequest } from '../../apimachinery/pod-streams.js';
+import type { Clock } from '../../platform/clock.js';
+import type { Logger } from '../../platform/log.js';
+import type { Random } from '../../platform/random.js';
+import type { Service } from '../../platform/service.js';
+import { NodeServiceService } from '../../proto/gen/navarch/node/v1/node.js';
+import type {
+  NodeServiceServer, RegisterRequest, RegisterResponse, RenewRequest, RenewResponse, SessionRequest, TunnelRequest, TunnelResponse,
+} from '../../proto/gen/navarch/node/v1/node.js';
+import type { Client } from '../../sdk/client.js';
+import type { InformerFactory } from '../../sdk/informer/informer-factory.js';
+import { Catalog } from './catalog.js';
+import { nodeOfCertificate } from './identity.js';
+import type { IdentifiedCall } from './identity.js';
+import { NodeSession } from './session.js';
+import type { SessionCall } from './session.js';
+import { Tunnels } from './tunnels.js';
+import type { ServerDuplexStream } from '@grpc/grpc-js';
+
+export interface NodeCertificates {
+  /** Signs for CN=system:node:`nodeName`, O=system:nodes; of the DER request only the public key counts. PEM out. */
+  signNodeCertificate(csr: Uint8Array, nodeName: string): Promise<{ readonly certificate: string; readonly ca: string }>;
+}
+
+export interface JoinTokens {
+  /** Whether a worker of that name may join with this token now. Compares in constant time. */
+  check(token: string, nodeName: string): Promise<boolean>;
+}
+
+export interface MemberDirectory {
+  readonly id: string;
+  /** `host:port` of every member's gRPC port. */
+  endpoints(): readonly string[];
+  onChange(listener: () => void): () => void;
+}
+
+export interface NodelinkOptions {
+  /** With the rights of the system: nodelink itself keeps workers to their own objects. */
+  readonly client: Client;
+  readonly informers: InformerFactory;
+  readonly certificates: NodeCertificates;
+  readonly tokens: JoinTokens;
+  readonly members: MemberDirectory;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  /** Who calls; absent: the client certificate that TLS has verified. */
+  readonly identify?: (call: IdentifiedCall) => string | undefined;
+}
+
+export interface Nodelink extends Service, PodStreamer {
+  /** To be added to the members' gRPC server: `server.addService(definition, implementation)`. */
+  readonly definition: typeof NodeServiceService;
+  readonly implementation: NodeServiceServer & Record<string, UntypedHandleCall>;
+  /** Workers with a session here now. */
+  nodes(): readonly string[];
+}
+
+export function createNodelink(options: NodelinkOptions): Nodelink {
+  return new NodelinkService(options);
+}
+
+const NODE_NAME = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
+/** grpc-js sends a status for the stream's 'error' event; destroying the stream would send none. */
+const refuse = (call: { emit(event: 'error', error: Error): boolean }, error: Error) => void call.emit('error', error);
+const refusal = (code: number, details: string) => Object.assign(new Error(details), { code, details });
+
+class NodelinkService implements Nodelink {
+  readonly name = 'nodelink';
+  readonly definition = NodeServiceService;
+  readonly implementation: NodeServiceServer & Record<string, UntypedHandleCall>;
+  readonly #options: NodelinkOptions;
+  readonly #catalog: Catalog;
+  readonly #tunnels: Tunnels;
+  readonly #sessions = new Map<string, NodeSession>();
+  #unlisten: (() => void) | undefined;
+  #stopped = false;
+
+  constructor(options: NodelinkOptions) {
+    this.#options = options;
+    this.#catalog = new Catalog(options.informers);
+    this.#tunnels = new Tunnels(options.random, options.clock);
+    this.implementation = {
+      register: (call, callback) => void this.#register(call, callback),
+      renew: (call, callback) => void this.#renew(call, callback),
+      session: (call) => this.#session(call),
+      tunnel: (call) => this.#tunnel(call),
+    };
+  }
+
+  start(): Promise<void> {
+    this.#catalog.start();
+    this.#unlisten = this.#options.members.onChange(() => {
+      for (const session of this.#sessions.values()) session.members(this.#options.members.endpoints());
+    });
+    return Promise.resolve();
+  }
+
+  stop(): Promise<void> {
+    this.#stopped = true;
+    this.#unlisten?.();
+    this.#catalog.stop();
+    for (const session of this.#sessions.values()) session.close();
+    this.#sessions.clear();
+    return Promise.resolve();
+  }
+
+  nodes(): readonly string[] {
+    return [...this.#sessions.keys()];
+  }
+
+  open(node: string, request: PodStreamRequest, options: { readonly signal: AbortSignal }): Promise<PodStream> {
+    const session = this.#sessions.get(node);
+    if (session === undefined) return Promise.reject(apiErrors.serviceUnavailable(`node "${node}" has no session with this member now`));
+    return this.#tunnels.open(node, request, { signal: options.signal, send: (message) => session.openTunnel(message) });
+  }
+
+  #identify(call: IdentifiedCall): string | undefined {
+    return (this.#options.identify ?? nodeOfCertificate)(call);
+  }
+
+  async #register(call: ServerUnaryCall<RegisterRequest, RegisterResponse>, callback: sendUnaryData<RegisterResponse>): Promise<void> {
+    const { token, nodeName, csr } = call.request;
+    const { tokens, certificates, members, logger } = this.#options;
+    try {
+      if (!NODE_NAME.test(nodeName)) return callback(refusal(GrpcStatus.INVALID_ARGUMENT, `"${nodeName}" is not a node name: lower-case letters, digits, '-' and '.'`));
+      if (!(await tokens.check(token, nodeName))) return callback(refusal(GrpcStatus.UNAUTHENTICATED, 'the join token is wrong or has expired; make a new one with `navarch token create`'));
+      const { certificate, ca } = await certificates.signNodeCertificate(csr, nodeName);
+      logger.info({ node: nodeName }, 'a worker has joined');
+      callback(null, { certificate, ca, endpoints: [...members.endpoints()] });
+    } catch (error) {
+      logger.warn({ node: nodeName, error: String(error) }, 'a worker could not join');
+      callback(refusal(GrpcStatus.INVALID_ARGUMENT, `the certificate request was refused: ${error instanceof Error ? error.message : String(error)}`));
+    }
+  }
+
+  async #renew(call: ServerUnaryCall<RenewRequest, RenewResponse>, callback: sendUnaryData<RenewResponse>): Promise<void> {
+    const node = this.#identify(call);
+    if (node === undefined) return callback(refusal(GrpcStatus.UNAUTHENTICATED, 'a certificate is renewed with the certificate of a node'));
+    try {
+      callback(null, await this.#options.certificates.signNodeCertificate(call.request.csr, node));
+    } catch (error) {
+      callback(refusal(GrpcStatus.INVALID_ARGUMENT, `the certificate request was refused: ${error instanceof Error ? error.message : String(error)}`));
+    }
+  }
+
+  #session(call: SessionCall): void {
+    const node = this.#identify(call);
+    if (node === undefined || this.#stopped) {
+      refuse(call, node === undefined ? refusal(GrpcStatus.UNAUTHENTICATED, 'a session needs the certificate of a node') : refusal(GrpcStatus.UNAVAILABLE, 'this member is stopping'));
+      return;
+    }
+    let session: NodeSession | undefined;
+    const over = () => {
+      if (session === undefined) return;
+      session.close();
+      if (this.#sessions.get(node) === session) this.#sessions.delete(node);
+    };
+    call.on('data', (request: SessionRequest) => {
+      try {
+        if (session === undefined) session = this.#hello(node, call, request);
+        else session.receive(request.message);
+      } catch (error) {
+        refuse(call, refusal(GrpcStatus.INVALID_ARGUMENT, error instanceof Error ? error.message : String(error)));
+        over();
+      }
+    });
+    call.on('end', over);
+    call.on('cancelled', over);
+    call.on('error', over);
+  }
+
+  #hello(node: string, call: SessionCall, request: SessionRequest): NodeSession {
+    if (request.message?.$case !== 'hello') throw new Error('a session begins with Hello');
+    if (request.message.value.nodeName !== node) throw new Error(`the certificate is of node "${node}", the session of "${request.message.value.nodeName}"`);
+    const { client, clock, logger, members } = this.#options;
+    // The worker knows best which of its streams is alive: the newest replaces the one before.
+    this.#sessions.get(node)?.close();
+    const session = new NodeSession({
+      node, call, client, catalog: this.#catalog, clock, logger, welcome: { memberId: members.id, endpoints: members.endpoints() },
+    });
+    this.#sessions.set(node, session);
+    return session;
+  }
+
+  #tunnel(call: ServerDuplexStream<TunnelRequest, TunnelResponse>): void {
+    const node = this.#identify(call);
+    if (node === undefined) {
+      refuse(call, refusal(GrpcStatus.UNAUTHENTICATED, 'a tunnel needs the certificate of a node'));
+      return;
+    }
+    call.on('error', () => undefined);
+    call.once('data', (first: TunnelRequest) => {
+      const id = first.frame?.$case === 'tunnelId' ? first.frame.value : '';
+      if (!this.#tunnels.accept(node, id, call)) refuse(call, refusal(GrpcStatus.NOT_FOUND, 'nobody waits for this tunnel'));
+    });
+  }
+}

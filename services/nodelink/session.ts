@@ -1,0 +1,211 @@
+/**
+ * One worker's session with this member. What the worker reports is written in the order in which it came, pod by pod
+ * the newest only; heartbeats renew the node's Lease. Only a primary session gets specs and may write.
+ */
+import type { ServerDuplexStream } from '@grpc/grpc-js';
+import type { PodStatus } from '../../apimachinery/gen/types.js';
+import type { Clock } from '../../platform/clock.js';
+import type { Logger } from '../../platform/log.js';
+import type { Client } from '../../sdk/client.js';
+import type { EventReport, OpenTunnel, PodReport, Role, SessionRequest, SessionResponse, TokenAsk } from '../../proto/gen/navarch/node/v1/node.js';
+import type { Catalog } from './catalog.js';
+import { Downstream } from './downstream.js';
+import { writeEvent } from './event-writer.js';
+import { NodeWriter } from './node-writer.js';
+import type { NodeReport } from './node-writer.js';
+import { PodWriter } from './pod-writer.js';
+
+export type SessionCall = ServerDuplexStream<SessionRequest, SessionResponse>;
+
+export interface SessionOptions {
+  readonly node: string;
+  readonly call: SessionCall;
+  readonly client: Client;
+  readonly catalog: Catalog;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly welcome: { readonly memberId: string; readonly endpoints: readonly string[] };
+}
+
+const LEASE_RENEW_MS = 10_000;
+const RETRY_MS = 1000;
+const CATCH_UP_POLL_MS = 20;
+/** Bytes that may wait in the stream: a worker that takes nothing is cut off and resumes. */
+const BUFFERED_BYTES_MAX = 64 << 20;
+/** Events of a node that may wait to be written; more are dropped, as kubelet does. */
+const EVENTS_MAX = 500;
+
+export class NodeSession {
+  readonly node: string;
+  readonly #options: SessionOptions;
+  readonly #pods: PodWriter;
+  readonly #nodes: NodeWriter;
+  readonly #closed = new AbortController();
+  readonly #statuses = new Map<string, { report: PodReport; ended: boolean }>();
+  readonly #events: EventReport[] = [];
+  #downstream: Downstream | undefined;
+  #report: NodeReport | undefined;
+  #primary = false;
+  #leaseRenewed_ms = -Infinity;
+  #renewing = false;
+  #writesWork = true;
+  #pumping = false;
+
+  constructor(options: SessionOptions) {
+    this.#options = options;
+    this.node = options.node;
+    this.#pods = new PodWriter(options.client, options.catalog, options.node);
+    this.#nodes = new NodeWriter(options.client, options.clock, options.node);
+    this.#send({ $case: 'welcome', value: { memberId: options.welcome.memberId, endpoints: [...options.welcome.endpoints] } });
+  }
+
+  receive(message: SessionRequest['message']): void {
+    switch (message?.$case) {
+      case 'heartbeat':
+        this.#send({ $case: 'heartbeatAck', value: { sequence: message.value.sequence, writesWork: this.#writesWork } });
+        return this.#renewLease();
+      case 'role': return void this.#setRole(message.value).catch((error: unknown) => this.#fail(error));
+      case 'nodeReport':
+        this.#report = parse<NodeReport>(message.value.node);
+        return this.#pump();
+      case 'podReport':
+        this.#statuses.set(message.value.uid, { report: message.value, ended: this.#statuses.get(message.value.uid)?.ended ?? false });
+        return this.#pump();
+      case 'podTerminated': return this.#terminated(message.value);
+      case 'eventReport':
+        if (this.#events.length < EVENTS_MAX) this.#events.push(message.value);
+        return this.#pump();
+      case 'tokenAsk': return void this.#grant(message.value);
+      default: return undefined;
+    }
+  }
+
+  openTunnel(message: OpenTunnel): void {
+    this.#send({ $case: 'openTunnel', value: message });
+  }
+
+  members(endpoints: readonly string[]): void {
+    this.#send({ $case: 'memberList', value: { endpoints: [...endpoints] } });
+  }
+
+  close(): void {
+    if (this.#closed.signal.aborted) return;
+    this.#closed.abort(new Error('the session has ended'));
+    this.#downstream?.close();
+    this.#options.call.end();
+  }
+
+  async #setRole(role: Role): Promise<void> {
+    this.#downstream?.close();
+    this.#downstream = undefined;
+    this.#primary = role.primary;
+    if (!role.primary) return;
+    this.#leaseRenewed_ms = -Infinity;
+    this.#renewLease();
+    const { catalog, clock } = this.#options;
+    const downstream = new Downstream(this.node, catalog, (message) => this.#send(message));
+    this.#downstream = downstream;
+    const wanted = /^\d+$/.test(role.revision) ? BigInt(role.revision) : 0n;
+    await catalog.whenSynced(this.#closed.signal);
+    while (BigInt(catalog.revision) < wanted) await clock.sleep(CATCH_UP_POLL_MS, this.#closed.signal);
+    if (this.#downstream === downstream) downstream.open(role.known);
+    this.#pump();
+  }
+
+  #terminated(ref: { namespace: string; name: string; uid: string }): void {
+    const waiting = this.#statuses.get(ref.uid);
+    this.#statuses.set(ref.uid, { report: waiting?.report ?? { ...ref, status: Buffer.alloc(0) }, ended: true });
+    this.#pump();
+  }
+
+  #renewLease(): void {
+    const { clock, logger } = this.#options;
+    if (!this.#primary || this.#renewing || clock.monotonic() - this.#leaseRenewed_ms < LEASE_RENEW_MS) return;
+    this.#renewing = true;
+    const begun_ms = clock.monotonic();
+    void this.#nodes.renewLease().then(() => {
+      this.#leaseRenewed_ms = begun_ms;
+      this.#writesWork = true;
+    }, (error: unknown) => {
+      this.#writesWork = false;
+      logger.warn({ node: this.node, error: String(error) }, 'the lease of a node could not be renewed');
+    }).finally(() => { this.#renewing = false; });
+  }
+
+  /** Writes what is waiting, one after the other, until nothing is left. */
+  #pump(): void {
+    if (this.#pumping || !this.#primary) return;
+    this.#pumping = true;
+    void this.#write().catch((error: unknown) => this.#fail(error)).finally(() => { this.#pumping = false; });
+  }
+
+  async #write(): Promise<void> {
+    while (this.#primary && !this.#closed.signal.aborted) {
+      const next = this.#next();
+      if (next === undefined) return;
+      try {
+        await next.run();
+      } catch (error) {
+        this.#options.logger.warn({ node: this.node, what: next.what, error: String(error) }, 'a report of a node could not be written');
+        next.again();
+        await this.#options.clock.sleep(RETRY_MS, this.#closed.signal);
+      }
+    }
+  }
+
+  #next(): { what: string; run(): Promise<void>; again(): void } | undefined {
+    const report = this.#report;
+    if (report !== undefined) {
+      this.#report = undefined;
+      return { what: 'node', run: () => this.#nodes.writeNode(report), again: () => { this.#report ??= report; } };
+    }
+    const [entry] = this.#statuses;
+    if (entry !== undefined) {
+      const [uid, waiting] = entry;
+      this.#statuses.delete(uid);
+      return {
+        what: `pod ${waiting.report.namespace}/${waiting.report.name}`,
+        run: () => this.#writePod(waiting),
+        again: () => {
+          const newer = this.#statuses.get(uid);
+          this.#statuses.set(uid, newer === undefined ? waiting : { report: newer.report, ended: newer.ended || waiting.ended });
+        },
+      };
+    }
+    const event = this.#events.shift();
+    // An Event that cannot be written is not worth holding up statuses for.
+    return event === undefined ? undefined : { what: 'event', run: () => writeEvent(this.#options.client, this.node, event), again: () => undefined };
+  }
+
+  async #writePod({ report, ended }: { report: PodReport; ended: boolean }): Promise<void> {
+    if (report.status.length > 0) await this.#pods.writeStatus(report, parse<PodStatus>(report.status));
+    if (ended) await this.#pods.remove(report);
+  }
+
+  async #grant(ask: TokenAsk): Promise<void> {
+    const ref = { namespace: ask.namespace, name: ask.podName, uid: ask.podUid };
+    const { requestId } = ask;
+    try {
+      const { token, expires_ms } = await this.#pods.token(ref, ask.audience, ask.expirationS);
+      this.#send({ $case: 'tokenGrant', value: { requestId, token, expiresMs: expires_ms, error: '' } });
+    } catch (error) {
+      this.#send({ $case: 'tokenGrant', value: { requestId, token: '', expiresMs: 0, error: error instanceof Error ? error.message : String(error) } });
+    }
+  }
+
+  #send(message: NonNullable<SessionResponse['message']>): void {
+    if (this.#closed.signal.aborted) return;
+    this.#options.call.write({ message });
+    if (this.#options.call.writableLength > BUFFERED_BYTES_MAX) this.#fail(new Error('the worker takes nothing'));
+  }
+
+  #fail(error: unknown): void {
+    if (this.#closed.signal.aborted) return;
+    this.#options.logger.warn({ node: this.node, error: String(error) }, 'a session was closed');
+    this.close();
+  }
+}
+
+function parse<T>(json: Uint8Array): T {
+  return JSON.parse(Buffer.from(json).toString('utf8')) as T;
+}

@@ -1,0 +1,91 @@
+/**
+ * What lies where in the state's LevelDB. One key for the facts about the whole (applied index, revisions, membership), one
+ * for each lease, one for each version of a key, in order of revisions. Each value starts with its own checksum.
+ */
+import type { LogIndex, Membership, Term } from '../../../raft/contract.js';
+import { ByteReader, ByteWriter } from '../bytes.js';
+import { crc32 } from '../mvcc/checksum.js';
+import { StoreError } from '../store.js';
+
+/** Raised whenever the layout changes so that an older program must not read it. */
+export const SCHEMA_VERSION = 1;
+
+export interface Meta {
+  readonly index: LogIndex;
+  readonly term: Term;
+  readonly revision: number;
+  readonly compactRevision: number;
+  readonly membership: Membership;
+}
+
+export const META_KEY = Buffer.from('m');
+const LEASE = 0x6c;
+const RECORD = 0x72;
+export const LEASES = { gte: Buffer.from([LEASE]), lt: Buffer.from([LEASE + 1]) };
+export const RECORDS = { gte: Buffer.from([RECORD]), lt: Buffer.from([RECORD + 1]) };
+
+/** 'r', main in 6 bytes, sub in 4, big endian: LevelDB's order is the order of revisions. */
+export function recordKey(main: number, sub: number): Buffer {
+  const key = Buffer.allocUnsafe(11);
+  key[0] = RECORD;
+  key.writeUIntBE(main, 1, 6);
+  key.writeUInt32BE(sub, 7);
+  return key;
+}
+
+export const recordPlace = (key: Buffer): { main: number; sub: number } => ({ main: key.readUIntBE(1, 6), sub: key.readUInt32BE(7) });
+
+export function leaseKey(id: bigint): Buffer {
+  const key = Buffer.allocUnsafe(9);
+  key[0] = LEASE;
+  key.writeBigInt64BE(id, 1);
+  return key;
+}
+
+export const leaseIdOf = (key: Buffer): bigint => key.readBigInt64BE(1);
+
+export function encodeLease(ttl_s: number, remaining_s: number): Buffer {
+  return sealed(new ByteWriter().varint(ttl_s).varint(remaining_s).take());
+}
+
+export function decodeLease(data: Uint8Array): { ttl_s: number; remaining_s: number } {
+  const reader = new ByteReader(unsealed(data, 'a lease'));
+  return { ttl_s: reader.varint(), remaining_s: reader.varint() };
+}
+
+export function encodeMeta(meta: Meta): Buffer {
+  const writer = new ByteWriter().varint(SCHEMA_VERSION).varint(meta.index).varint(meta.term).varint(meta.revision).varint(meta.compactRevision);
+  return sealed(writer.text(JSON.stringify(meta.membership)).take());
+}
+
+export function decodeMeta(data: Uint8Array): Meta {
+  const reader = new ByteReader(unsealed(data, 'the state\'s head'));
+  const version = reader.varint();
+  if (version !== SCHEMA_VERSION) {
+    throw new StoreError('unsupported', `the state on disk has version ${version}, this program reads ${SCHEMA_VERSION}: use the program that wrote it`);
+  }
+  return {
+    index: reader.varint() as LogIndex,
+    term: reader.varint() as Term,
+    revision: reader.varint(),
+    compactRevision: reader.varint(),
+    membership: JSON.parse(reader.text()) as Membership,
+  };
+}
+
+/** The checksum, then the bytes. */
+export function sealed(body: Buffer): Buffer {
+  const bytes = Buffer.allocUnsafe(4 + body.length);
+  bytes.writeInt32LE(crc32(body), 0);
+  body.copy(bytes, 4);
+  return bytes;
+}
+
+export function unsealed(data: Uint8Array, what: string): Buffer {
+  const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+  const body = bytes.subarray(4);
+  if (bytes.length < 4 || bytes.readInt32LE(0) !== crc32(body)) {
+    throw new StoreError('corrupt', `${what} does not match its checksum; repair this member from its peers`);
+  }
+  return body;
+}

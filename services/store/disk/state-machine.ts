@@ -1,0 +1,166 @@
+/**
+ * The store's state machine as raft/ wants it: applies committed commands to the state, tells the watches, and keeps the
+ * state on disk. Nothing here decides anything: what commands mean is `mvcc/`'s, when to write is the driver's.
+ */
+import { rm } from 'node:fs/promises';
+import { assert } from '../../../platform/assert.js';
+import type { Clock } from '../../../platform/clock.js';
+import type {
+  CommittedEntry, LogIndex, Membership, SnapshotMeta, SnapshotReader, SnapshotWriter, StateMachine, Term,
+} from '../../../raft/contract.js';
+import type { KvState } from '../mvcc/kv-state.js';
+import { WatchHub } from '../watch/hub.js';
+import type { WatchHubOptions } from '../watch/hub.js';
+import { StateDirectory } from './directory.js';
+import { openSnapshot, StateReceiver } from './snapshot.js';
+import { StateDisk } from './state-disk.js';
+
+export interface KvStateMachineOptions extends WatchHubOptions {
+  readonly clock: Clock;
+  /** Where the state lies; made when it is not there. */
+  readonly directory: string;
+  readonly hotValues_bytes?: number;
+}
+
+/** Records looked at in one go while compacted history is removed: a millisecond's work. */
+const SCRUB_RECORDS = 1000;
+const FOUNDING_TERM = 1 as Term;
+
+export class KvStateMachine implements StateMachine {
+  readonly hub: WatchHub;
+  /** Called when a snapshot has replaced the state. */
+  onReplaced: ((state: KvState) => void) | undefined;
+  readonly #options: KvStateMachineOptions;
+  readonly #directory: StateDirectory;
+  #disk: StateDisk;
+  #state: KvState;
+  #durableIndex: LogIndex;
+  #durableMembership: Membership | undefined;
+  #applied: { index: LogIndex; term: Term };
+  #scrubbing = false;
+  #closed = false;
+  /** Writes and the switch to a snapshot follow one another. */
+  #writing: Promise<void> = Promise.resolve();
+
+  private constructor(options: KvStateMachineOptions, parts: { directory: StateDirectory; disk: StateDisk; state: KvState; applied: { index: LogIndex; term: Term; membership: Membership | undefined } }) {
+    this.#options = options;
+    this.#directory = parts.directory;
+    this.#disk = parts.disk;
+    this.#state = parts.state;
+    this.#applied = parts.applied;
+    this.#durableIndex = parts.applied.index;
+    this.#durableMembership = parts.applied.membership;
+    this.hub = new WatchHub(parts.state.mvcc, options);
+    this.#startScrub();
+  }
+
+  static async open(options: KvStateMachineOptions): Promise<KvStateMachine> {
+    const directory = await StateDirectory.open(options.directory);
+    const disk = await StateDisk.open(directory.current);
+    try {
+      const meta = await disk.meta();
+      const state = await disk.loadState(meta, options.hotValues_bytes);
+      const applied = { index: meta?.index ?? (0 as LogIndex), term: meta?.term ?? (0 as Term), membership: meta?.membership };
+      return new KvStateMachine(options, { directory, disk, state, applied });
+    } catch (error) {
+      await disk.close();
+      throw error;
+    }
+  }
+
+  get state(): KvState {
+    return this.#state;
+  }
+
+  get appliedIndex(): LogIndex {
+    return this.#applied.index;
+  }
+
+  get durableIndex(): LogIndex {
+    return this.#durableIndex;
+  }
+
+  get durableMembership(): Membership | undefined {
+    return this.#durableMembership;
+  }
+
+  apply(entries: readonly CommittedEntry[]): readonly unknown[] {
+    const results: unknown[] = [];
+    for (const { index, term, data } of entries) {
+      assert(index === this.#applied.index + 1, `entry ${index} does not follow ${this.#applied.index}`);
+      results.push(data.length === 0 ? undefined : this.#state.applyBytes(data, term));
+      this.#applied = { index, term };
+    }
+    this.hub.publish();
+    this.#startScrub();
+    return results;
+  }
+
+  persist(applied: LogIndex, membership: Membership): Promise<void> {
+    // A cluster is founded as if by a snapshot of nothing, in the first term (raft/driver/recovery.ts).
+    if (this.#applied.index === 0) this.#applied = { index: applied, term: FOUNDING_TERM };
+    assert(applied === this.#applied.index, `index ${applied} is to be made durable, ${this.#applied.index} is applied`);
+    // Taken now, so that it holds what `applied` says and nothing newer, however long the disk is busy.
+    const { state } = this;
+    const checkpoint = StateDisk.checkpoint(state, { ...this.#applied, membership });
+    return this.#exclusive(async () => {
+      // A snapshot has taken this state's place in the meantime: there is nothing left to write it to.
+      if (state !== this.#state) return;
+      await this.#disk.write(checkpoint);
+      state.mvcc.markDurable(checkpoint.records);
+      this.#durableIndex = checkpoint.meta.index;
+      this.#durableMembership = membership;
+    });
+  }
+
+  openSnapshot(): Promise<SnapshotReader> {
+    return openSnapshot(this.#disk.level);
+  }
+
+  async receiveSnapshot(meta: SnapshotMeta): Promise<SnapshotWriter> {
+    const path = this.#directory.next();
+    const disk = await StateDisk.open(path);
+    return new StateReceiver({ meta, path, disk, adopt: (whole, at) => this.#exclusive(() => this.#adopt(whole, at)) });
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await this.#writing.catch(() => undefined);
+    await this.#disk.close();
+  }
+
+  async #adopt(disk: StateDisk, path: string): Promise<void> {
+    const meta = await disk.meta();
+    assert(meta !== undefined && meta.index > this.#applied.index, 'a snapshot takes the state forward');
+    const state = await disk.loadState(meta, this.#options.hotValues_bytes);
+    const old = { disk: this.#disk, path: this.#directory.current };
+    await this.#directory.switchTo(path);
+    this.#disk = disk;
+    this.#state = state;
+    this.#applied = { index: meta.index, term: meta.term };
+    this.#durableIndex = meta.index;
+    this.#durableMembership = meta.membership;
+    this.onReplaced?.(state);
+    this.hub.reset(state.mvcc);
+    this.#startScrub();
+    await old.disk.close();
+    await rm(old.path, { recursive: true, force: true });
+  }
+
+  #exclusive(work: () => Promise<void>): Promise<void> {
+    const done = this.#writing.then(work);
+    this.#writing = done.catch(() => undefined);
+    return done;
+  }
+
+  /** Removes compacted history a little at a time, between other work. */
+  #startScrub(): void {
+    if (this.#scrubbing || this.#closed || !this.#state.mvcc.scrub(SCRUB_RECORDS)) return;
+    this.#scrubbing = true;
+    this.#options.clock.immediate(() => {
+      this.#scrubbing = false;
+      this.#startScrub();
+    });
+  }
+}

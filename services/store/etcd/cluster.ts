@@ -1,0 +1,64 @@
+/** etcdserverpb.Cluster. Members join by a token and a signed certificate, not by a URL: MemberAdd says so. */
+import { status } from '@grpc/grpc-js';
+import type { ClusterServer, Member } from '../../../proto/gen/etcd/etcdserverpb/rpc.js';
+import type { MembershipChange, NodeId, PeerInfo } from '../../../raft/contract.js';
+import { EtcdError, unimplemented } from './context.js';
+import type { EtcdContext } from './context.js';
+
+export function clusterService(context: EtcdContext): ClusterServer {
+  const members = async (): Promise<Member[]> => {
+    if (context.member === undefined) return [];
+    const { membership } = await context.member.raftStatus();
+    const learners = new Set([...membership.learners, ...membership.learnersNext]);
+    return membership.peers.map((peer) => toMember(peer, learners.has(peer.id), context.scheme));
+  };
+  const peer = async (id: bigint): Promise<PeerInfo> => {
+    const { membership } = (await context.member?.raftStatus()) ?? { membership: undefined };
+    const found = membership?.peers.find((one) => BigInt(one.id) === id);
+    if (found === undefined) throw new EtcdError(status.NOT_FOUND, 'etcdserver: member not found');
+    return found;
+  };
+  const change = async (wanted: MembershipChange) => {
+    await context.member?.changeMembership(wanted);
+    return { header: context.header(), members: await members() };
+  };
+  return {
+    memberAdd: context.unary(() => {
+      throw unimplemented('members join with `navarch server --join` and a token; they are not added by URL');
+    }),
+    memberRemove: context.unary(async (request, identity) => {
+      context.require(identity, { kind: 'members-write' });
+      return change({ kind: 'remove', id: (await peer(request.ID)).id });
+    }),
+    memberUpdate: context.unary(async (request, identity) => {
+      context.require(identity, { kind: 'members-write' });
+      const [url] = request.peerURLs;
+      if (url === undefined) throw new EtcdError(status.INVALID_ARGUMENT, 'etcdserver: given member URLs are invalid');
+      return change({ kind: 'update', peer: { ...(await peer(request.ID)), peerAddress: url.replace(/^https?:\/\//, '') } });
+    }),
+    memberPromote: context.unary(async (request, identity) => {
+      context.require(identity, { kind: 'members-write' });
+      return change({ kind: 'promote', id: (await peer(request.ID)).id });
+    }),
+    memberList: context.unary(async (request, identity) => {
+      context.require(identity, { kind: 'members-read' });
+      if (request.linearizable) await context.backend.readRevision();
+      return { header: context.header(), members: await members() };
+    }),
+  };
+}
+
+const withScheme = (address: string, scheme: string) => (address.includes('://') ? address : `${scheme}${address}`);
+
+function toMember(peer: PeerInfo, learner: boolean, scheme: string): Member {
+  return {
+    ID: BigInt(peer.id),
+    name: peer.name,
+    peerURLs: [withScheme(peer.peerAddress, 'https://')],
+    clientURLs: peer.clientAddresses.map((address) => withScheme(address, scheme)),
+    isLearner: learner,
+  };
+}
+
+/** A member's id as etcd's clients give it; undefined when no member can have it. */
+export const nodeIdOf = (id: bigint): NodeId | undefined => (id > 0n && id <= BigInt(Number.MAX_SAFE_INTEGER) ? (Number(id) as NodeId) : undefined);

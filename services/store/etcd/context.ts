@@ -1,0 +1,125 @@
+/** What all services of the etcd front share: the backend, answers' headers, identities, and errors as etcd sends them. */
+import { Metadata, status } from '@grpc/grpc-js';
+import type { handleUnaryCall, ServerDuplexStream, ServerUnaryCall, ServerWritableStream, ServiceError } from '@grpc/grpc-js';
+import type { ResponseHeader } from '../../../proto/gen/etcd/etcdserverpb/rpc.js';
+import type { Membership, MembershipChange, NodeId, RaftStatus } from '../../../raft/contract.js';
+import type { KvBackend } from '../backend.js';
+import { StoreError } from '../store.js';
+import type { StoreErrorCode } from '../store.js';
+import type { EtcdAuthorizer, EtcdIdentity, EtcdOperation } from './authorize.js';
+
+/** The member behind the store, where there is one. */
+export interface EtcdMember {
+  raftStatus(): Promise<RaftStatus> | RaftStatus;
+  transferLeadership(to: NodeId): Promise<unknown>;
+  changeMembership(change: MembershipChange): Promise<Membership>;
+}
+
+/** Any server call of gRPC. */
+export type Call =
+  | Pick<ServerUnaryCall<unknown, unknown>, 'getAuthContext'>
+  | Pick<ServerWritableStream<unknown, unknown>, 'getAuthContext'>
+  | Pick<ServerDuplexStream<unknown, unknown>, 'getAuthContext'>;
+
+/** A refusal with etcd's code and text. */
+export class EtcdError extends Error implements Partial<ServiceError> {
+  override readonly name = 'EtcdError';
+  readonly code: status;
+  readonly details: string;
+  readonly metadata = new Metadata();
+
+  constructor(code: status, details: string) {
+    super(details);
+    this.code = code;
+    this.details = details;
+  }
+}
+
+const CODES = {
+  compacted: status.OUT_OF_RANGE,
+  'future-revision': status.OUT_OF_RANGE,
+  'lease-not-found': status.NOT_FOUND,
+  'lease-exists': status.FAILED_PRECONDITION,
+  'no-space': status.RESOURCE_EXHAUSTED,
+  corrupt: status.DATA_LOSS,
+  'too-large': status.INVALID_ARGUMENT,
+  invalid: status.INVALID_ARGUMENT,
+  unavailable: status.UNAVAILABLE,
+  'unknown-outcome': status.UNAVAILABLE,
+  overflow: status.RESOURCE_EXHAUSTED,
+  closed: status.UNAVAILABLE,
+  unsupported: status.UNIMPLEMENTED,
+} as const satisfies Record<StoreErrorCode, status>;
+
+export function toEtcdError(error: unknown): EtcdError {
+  if (error instanceof EtcdError) return error;
+  if (error instanceof StoreError) {
+    // The one refusal of a value that etcd calls out of range.
+    const code = error.message === 'etcdserver: too large lease TTL' ? status.OUT_OF_RANGE : CODES[error.code];
+    return new EtcdError(code, error.code === 'closed' ? 'etcdserver: server stopped' : error.message);
+  }
+  return new EtcdError(status.INTERNAL, error instanceof Error ? error.message : String(error));
+}
+
+export const unimplemented = (why: string) => new EtcdError(status.UNIMPLEMENTED, why);
+
+export class EtcdContext {
+  readonly backend: KvBackend;
+  readonly member: EtcdMember | undefined;
+  readonly progressInterval_ms: number;
+  /** `https://` or `http://`: how clients reach addresses that name no scheme. */
+  readonly scheme: string;
+  readonly #authorize: EtcdAuthorizer;
+  #header: ResponseHeader = { clusterId: 0n, memberId: 0n, revision: 0, raftTerm: 0 };
+
+  constructor(options: { backend: KvBackend; member: EtcdMember | undefined; authorize: EtcdAuthorizer; progressInterval_ms: number; scheme: string }) {
+    this.backend = options.backend;
+    this.member = options.member;
+    this.progressInterval_ms = options.progressInterval_ms;
+    this.scheme = options.scheme;
+    this.#authorize = options.authorize;
+  }
+
+  /** Answers at one revision share one object. */
+  header(revision: number = this.backend.revision): ResponseHeader {
+    const { clusterId, memberId, term } = this.backend.head;
+    const last = this.#header;
+    if (last.revision === revision && last.raftTerm === term && last.memberId === memberId) return last;
+    this.#header = { clusterId, memberId, revision, raftTerm: term };
+    return this.#header;
+  }
+
+  identityOf(call: Call): EtcdIdentity | undefined {
+    const subject = call.getAuthContext().sslPeerCertificate?.subject as { CN?: string | string[]; O?: string | string[] } | undefined;
+    if (subject === undefined) return undefined;
+    return { name: list(subject.CN)[0] ?? '', roles: list(subject.O) };
+  }
+
+  allows(identity: EtcdIdentity | undefined, operation: EtcdOperation): boolean {
+    return this.#authorize(identity, operation);
+  }
+
+  /** Throws etcd's refusal unless the identity may do all of it. */
+  require(identity: EtcdIdentity | undefined, ...operations: readonly EtcdOperation[]): void {
+    for (const operation of operations) {
+      if (!this.#authorize(identity, operation)) throw new EtcdError(status.PERMISSION_DENIED, 'etcdserver: permission denied');
+    }
+  }
+
+  /** A unary handler out of a function that may throw. */
+  unary<Q, R>(handle: (request: Q, identity: EtcdIdentity | undefined) => R | Promise<R>): handleUnaryCall<Q, R> {
+    return (call, callback) => {
+      let answer: R | Promise<R>;
+      try {
+        answer = handle(call.request, this.identityOf(call));
+      } catch (error) {
+        callback(toEtcdError(error));
+        return;
+      }
+      if (answer instanceof Promise) answer.then((value) => callback(null, value), (error: unknown) => callback(toEtcdError(error)));
+      else callback(null, answer);
+    };
+  }
+}
+
+const list = (value: string | string[] | undefined): string[] => (value === undefined ? [] : Array.isArray(value) ? value : [value]);

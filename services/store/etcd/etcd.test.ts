@@ -1,0 +1,288 @@
+import { ChannelCredentials, Metadata, Server, ServerCredentials, status } from '@grpc/grpc-js';
+import type { CallOptions, ServiceError } from '@grpc/grpc-js';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import {
+  AuthClient, ClusterClient, Compare_CompareResult, Compare_CompareTarget, CompactionRequest, DeleteRangeRequest, KVClient, LeaseClient, MaintenanceClient,
+  PutRequest, PutResponse, RangeRequest, TxnRequest, WatchClient, WatchCreateRequest,
+} from '../../../proto/gen/etcd/etcdserverpb/rpc.js';
+import type { WatchResponse } from '../../../proto/gen/etcd/etcdserverpb/rpc.js';
+import { ElectionClient } from '../../../proto/gen/etcd/v3electionpb/election.js';
+import { LockClient } from '../../../proto/gen/etcd/v3lockpb/lock.js';
+import { MemoryStore } from '../memory-store.js';
+import type { EtcdOperation } from './authorize.js';
+import { etcdServices } from './index.js';
+import { serializePutResponse } from './put-response.js';
+
+const bytes = (text: string) => Buffer.from(text);
+let store: MemoryStore;
+let server: Server;
+let address: string;
+let forbidden: (operation: EtcdOperation) => boolean = () => false;
+
+beforeAll(async () => {
+  store = new MemoryStore();
+  server = new Server();
+  for (const { definition, implementation } of etcdServices({ backend: store, tls: false, authorize: (_, operation) => !forbidden(operation) })) {
+    server.addService(definition, implementation);
+  }
+  const port = await new Promise<number>((resolve, reject) => {
+    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) => (error === null ? resolve(bound) : reject(error)));
+  });
+  address = `127.0.0.1:${port}`;
+});
+beforeEach(() => void (forbidden = () => false));
+afterAll(async () => {
+  server.forceShutdown();
+  await store.close();
+});
+
+type Unary<Q, R> = (request: Q, metadata: Metadata, options: Partial<CallOptions>, callback: (error: ServiceError | null, response: R) => void) => unknown;
+function ask<Q, R>(client: object, method: Unary<Q, R>, request: Q): Promise<R> {
+  return new Promise((resolve, reject) => method.call(client, request, new Metadata(), {}, (error, response) => (error === null ? resolve(response) : reject(error))));
+}
+
+const open = <C>(Client: new (address: string, credentials: ChannelCredentials) => C): C => new Client(address, ChannelCredentials.createInsecure());
+const put = (key: string, value: string, more: Partial<PutRequest> = {}) => PutRequest.fromPartial({ key: bytes(key), value: bytes(value), ...more });
+
+describe('KV', () => {
+  it('refuses with the codes and texts that clients match on', async () => {
+    const kv = open(KVClient);
+    const { header } = await ask(kv, kv.put, put('err/a', '1'));
+    await ask(kv, kv.put, put('err/a', '2'));
+    await ask(kv, kv.compact, CompactionRequest.fromPartial({ revision: (header?.revision ?? 0) + 1 }));
+    const refused = (promise: Promise<unknown>) => promise.then(() => 'ok', (error: ServiceError) => [error.code, error.details]);
+    const range = (more: Partial<RangeRequest>) => ask(kv, kv.range, RangeRequest.fromPartial({ key: bytes('err/a'), ...more }));
+    expect(await refused(range({ revision: header?.revision ?? 0 }))).toEqual([status.OUT_OF_RANGE, 'etcdserver: mvcc: required revision has been compacted']);
+    expect(await refused(range({ revision: 2 ** 50 }))).toEqual([status.OUT_OF_RANGE, 'etcdserver: mvcc: required revision is a future revision']);
+    expect(await refused(range({ key: Buffer.alloc(0) }))).toEqual([status.INVALID_ARGUMENT, 'etcdserver: key is not provided']);
+    expect(await refused(range({ sortTarget: 9 as never }))).toEqual([status.INVALID_ARGUMENT, 'etcdserver: invalid sort option']);
+    expect(await refused(ask(kv, kv.put, put('err/b', '1', { lease: 99n })))).toEqual([status.NOT_FOUND, 'etcdserver: requested lease not found']);
+    expect(await refused(ask(kv, kv.put, put('err/b', '1', { ignoreValue: true })))).toEqual([status.INVALID_ARGUMENT, 'etcdserver: value is provided']);
+    const twice = TxnRequest.fromPartial({ success: [1, 2].map(() => ({ request: { $case: 'requestPut', value: put('err/c', '1') } }) as const) });
+    expect(await refused(ask(kv, kv.txn, twice))).toEqual([status.INVALID_ARGUMENT, 'etcdserver: duplicate key given in txn request']);
+    expect(await refused(ask(kv, kv.txn, TxnRequest.fromPartial({ success: [{}] })))).toEqual([status.INVALID_ARGUMENT, 'etcdserver: key is not provided']);
+    const lease = open(LeaseClient);
+    expect(await refused(ask(lease, lease.leaseRevoke, { ID: 99n }))).toEqual([status.NOT_FOUND, 'etcdserver: requested lease not found']);
+    expect(await refused(ask(lease, lease.leaseGrant, { ID: 1n, TTL: 1e10 }))).toEqual([status.OUT_OF_RANGE, 'etcdserver: too large lease TTL']);
+    const auth = open(AuthClient);
+    expect((await refused(ask(auth, auth.authEnable, {})))[0]).toBe(status.UNIMPLEMENTED);
+    for (const client of [kv, lease, auth]) client.close();
+  });
+
+  it('answers nested transactions in their shape', async () => {
+    const kv = open(KVClient);
+    const inner = TxnRequest.fromPartial({
+      compare: [{ key: bytes('nest/a'), target: Compare_CompareTarget.VERSION, result: Compare_CompareResult.EQUAL, targetUnion: { $case: 'version', value: 0n } }],
+      success: [{ request: { $case: 'requestPut', value: put('nest/a', '1') } }],
+    });
+    const request = TxnRequest.fromPartial({ success: [{ request: { $case: 'requestTxn', value: inner } }, { request: { $case: 'requestRange', value: RangeRequest.fromPartial({ key: bytes('nest/a') }) } }] });
+    const response = await ask(kv, kv.txn, request);
+    const [first, second] = response.responses.map(({ response: one }) => one);
+    expect(first?.$case === 'responseTxn' && first.value.succeeded).toBe(true);
+    expect(second?.$case === 'responseRange' && second.value.kvs[0]?.modRevision).toBe(response.header?.revision);
+    kv.close();
+  });
+
+  it('authorizes each operation of a transaction, however deep, and what guards and old values reveal', async () => {
+    const kv = open(KVClient);
+    forbidden = (operation) => 'key' in operation && operation.key.toString().startsWith('secret');
+    const secret = RangeRequest.fromPartial({ key: bytes('secret/a') });
+    const nested = TxnRequest.fromPartial({ failure: [{ request: { $case: 'requestRange', value: secret } }] });
+    const attempts = [
+      TxnRequest.fromPartial({ success: [{ request: { $case: 'requestTxn', value: nested } }] }),
+      TxnRequest.fromPartial({ compare: [{ key: bytes('secret/a'), target: Compare_CompareTarget.VALUE, targetUnion: { $case: 'value', value: bytes('x') } }] }),
+      TxnRequest.fromPartial({ failure: [{ request: { $case: 'requestDeleteRange', value: DeleteRangeRequest.fromPartial({ key: bytes('secret/a') }) } }] }),
+    ];
+    for (const attempt of attempts) await expect(ask(kv, kv.txn, attempt)).rejects.toMatchObject({ code: status.PERMISSION_DENIED, details: 'etcdserver: permission denied' });
+    await expect(ask(kv, kv.range, secret)).rejects.toMatchObject({ code: status.PERMISSION_DENIED });
+    forbidden = (operation) => operation.kind === 'read';
+    await ask(kv, kv.put, put('open', '1'));
+    await expect(ask(kv, kv.put, put('open', '2', { prevKv: true }))).rejects.toMatchObject({ code: status.PERMISSION_DENIED });
+    kv.close();
+  });
+
+  it('writes the answer to a put as the generated code would', () => {
+    for (const [clusterId, revision, raftTerm] of [[1n, 1, 1], [2n ** 64n - 1n, 127, 128], [7n, 128, 2], [7n, 2 ** 40, 2 ** 33], [7n, 5, 0]] as const) {
+      const response = { header: { clusterId, memberId: 3n, revision, raftTerm }, prevKv: undefined };
+      expect(PutResponse.decode(serializePutResponse(response))).toEqual(response);
+      expect(serializePutResponse(response)).toEqual(Buffer.from(PutResponse.encode(response).finish()));
+    }
+  });
+
+  it('streams a range in parts', async () => {
+    const kv = open(KVClient);
+    for (let i = 0; i < 1200; i++) await store.put({ kind: 'put', key: bytes(`many/${i}`), value: bytes('x') });
+    const parts: number[] = [];
+    let count = 0;
+    for await (const { rangeResponse } of kv.rangeStream(RangeRequest.fromPartial({ key: bytes('many/'), rangeEnd: bytes('many0') }))) {
+      parts.push(rangeResponse?.kvs.length ?? 0);
+      count = rangeResponse?.count ?? 0;
+    }
+    expect([parts, count]).toEqual([[500, 500, 200], 1200]);
+    kv.close();
+  });
+});
+
+/** A watch stream whose answers are read one by one. */
+function openStream() {
+  const client = open(WatchClient);
+  const stream = client.watch();
+  const answers = stream[Symbol.asyncIterator]() as AsyncIterator<WatchResponse>;
+  stream.on('error', () => undefined);
+  return {
+    create: (request: Partial<WatchCreateRequest>) => void stream.write({ requestUnion: { $case: 'createRequest', value: WatchCreateRequest.fromPartial(request) } }),
+    cancel: (watchId: number) => void stream.write({ requestUnion: { $case: 'cancelRequest', value: { watchId } } }),
+    progress: () => void stream.write({ requestUnion: { $case: 'progressRequest', value: {} } }),
+    async next(): Promise<WatchResponse> {
+      const { value, done } = await answers.next();
+      if (done === true) throw new Error('the stream ended');
+      return value;
+    },
+    close() {
+      stream.cancel();
+      client.close();
+    },
+  };
+}
+
+describe('Watch', () => {
+  const change = (key: string, value: string) => store.put({ kind: 'put', key: bytes(key), value: bytes(value) });
+
+  it('confirms, delivers, cancels, and keeps several watches apart', async () => {
+    const stream = openStream();
+    stream.create({ key: bytes('w/a') });
+    stream.create({ key: bytes('w/'), rangeEnd: bytes('w0'), watchId: 7, prevKv: true });
+    const created = [await stream.next(), await stream.next()];
+    expect(created.map((r) => `${r.watchId} ${r.created}`).sort()).toEqual(['0 true', '7 true']);
+    const { revision } = await change('w/a', '1');
+    const both = [await stream.next(), await stream.next()];
+    expect(both.map((r) => `${r.watchId} ${r.events[0]?.kv?.value.toString()} ${r.header?.revision}`).sort()).toEqual([`0 1 ${revision}`, `7 1 ${revision}`]);
+    stream.cancel(0);
+    expect(await stream.next()).toMatchObject({ watchId: 0, canceled: true });
+    await change('w/a', '2');
+    expect((await stream.next()).events[0]).toMatchObject({ prevKv: { value: bytes('1') } });
+    stream.close();
+  });
+
+  it('refuses a taken id, a compacted start, and what may not be read', async () => {
+    const stream = openStream();
+    const { revision } = await change('w/x', '1');
+    await change('w/x', '2');
+    await store.compact((await change('w/x', '3')).revision);
+    stream.create({ key: bytes('w/x'), watchId: 5 });
+    expect(await stream.next()).toMatchObject({ watchId: 5, created: true, canceled: false });
+    stream.create({ key: bytes('w/x'), watchId: 5 });
+    expect(await stream.next()).toMatchObject({ created: true, canceled: true, cancelReason: 'mvcc: duplicate watch ID provided on the WatchStream' });
+    stream.create({ key: bytes('w/x'), watchId: 6, startRevision: revision });
+    expect(await stream.next()).toMatchObject({ watchId: 6, created: true });
+    expect(await stream.next()).toMatchObject({ watchId: 6, canceled: true, compactRevision: revision + 2, cancelReason: 'etcdserver: mvcc: required revision has been compacted' });
+    forbidden = (operation) => operation.kind === 'read';
+    stream.create({ key: bytes('w/x') });
+    expect(await stream.next()).toMatchObject({ created: true, canceled: true, cancelReason: expect.stringContaining('permission denied') as string });
+    stream.close();
+  });
+
+  it('tells progress for the stream after the events before it (etcd #15220)', async () => {
+    const stream = openStream();
+    stream.create({ key: bytes('w/p') });
+    await stream.next();
+    const { revision } = await change('w/p', '1');
+    stream.progress();
+    const event = await stream.next();
+    expect(event.events).toHaveLength(1);
+    const progress = await stream.next();
+    expect([progress.watchId, progress.events.length]).toEqual([-1, 0]);
+    expect(progress.header?.revision).toBeGreaterThanOrEqual(revision);
+    stream.close();
+  });
+
+  it('filters, and splits what is too large for a message when asked', async () => {
+    const stream = openStream();
+    const { revision } = await change('w/f1', '1');
+    await store.kvTxn({ compare: [], failure: [], success: [1, 2, 3].map((i) => ({ kind: 'put', key: bytes(`w/f${i}`), value: Buffer.alloc(600_000) })) });
+    stream.create({ key: bytes('w/f'), rangeEnd: bytes('w/g'), startRevision: revision, fragment: true });
+    await stream.next();
+    const sizes: [number, boolean][] = [];
+    for (let seen = 0; seen < 4;) {
+      const { events, fragment } = await stream.next();
+      seen += events.length;
+      sizes.push([events.length, fragment]);
+    }
+    expect(sizes.some(([, fragment]) => fragment)).toBe(true);
+    expect(sizes.at(-1)?.[1]).toBe(false);
+    stream.create({ key: bytes('w/n'), filters: [0] });
+    await stream.next();
+    await change('w/n', '1');
+    await store.kvTxn({ compare: [], failure: [], success: [{ kind: 'delete', key: bytes('w/n') }] });
+    expect((await stream.next()).events.map((e) => e.type)).toEqual([1]);
+    stream.close();
+  });
+});
+
+describe('the rest', () => {
+  it('keeps leases alive on a stream; an unknown one has 0 seconds left', async () => {
+    const lease = open(LeaseClient);
+    const { ID, TTL } = await ask(lease, lease.leaseGrant, { ID: 0n, TTL: 30 });
+    await store.put({ kind: 'put', key: bytes('l/a'), value: bytes('1'), lease: ID });
+    const stream = lease.leaseKeepAlive();
+    stream.write({ ID });
+    stream.write({ ID: 12345n });
+    stream.end();
+    const answers: [bigint, number][] = [];
+    for await (const answer of stream as AsyncIterable<{ ID: bigint; TTL: number }>) answers.push([answer.ID, answer.TTL]);
+    expect(answers).toEqual([[ID, TTL], [12345n, 0]]);
+    const info = await ask(lease, lease.leaseTimeToLive, { ID, keys: true });
+    expect([info.grantedTTL, info.keys.map(String)]).toEqual([30, ['l/a']]);
+    expect((await ask(lease, lease.leaseTimeToLive, { ID: 4n, keys: false })).TTL).toBe(-1);
+    expect((await ask(lease, lease.leaseLeases, {})).leases.map((l) => l.ID)).toContain(ID);
+    lease.close();
+  });
+
+  it('says how it is', async () => {
+    const [maintenance, cluster] = [open(MaintenanceClient), open(ClusterClient)];
+    const state = await ask(maintenance, maintenance.status, {});
+    expect(state.version).toMatch(/^3\.5\.\d+$/);
+    expect(state.leader).toBe(state.header?.memberId);
+    const hash = await ask(maintenance, maintenance.hashKv, { revision: 0 });
+    expect(hash.hash).toBe((await store.hash(0)).hash);
+    expect((await ask(cluster, cluster.memberList, { linearizable: true })).members).toEqual([]);
+    await expect(ask(cluster, cluster.memberAdd, { peerURLs: [], isLearner: false })).rejects.toMatchObject({ code: status.UNIMPLEMENTED });
+    maintenance.close();
+    cluster.close();
+  });
+
+  it('locks one after the other, with growing revisions to fence with', async () => {
+    const lock = open(LockClient);
+    const leases = [await store.leaseGrant({ ttl_s: 60 }), await store.leaseGrant({ ttl_s: 60 })] as const;
+    const name = bytes('mutex');
+    const first = await ask(lock, lock.lock, { name, lease: leases[0].id });
+    let held = false;
+    const second = ask(lock, lock.lock, { name, lease: leases[1].id }).then((answer) => {
+      held = true;
+      return answer;
+    });
+    await store.readRevision();
+    expect((await ask(lock, lock.lock, { name, lease: leases[0].id })).key).toEqual(first.key);
+    expect(held).toBe(false);
+    await ask(lock, lock.unlock, { key: first.key });
+    const { key } = await second;
+    expect((await store.range({ key })).kvs[0]?.createRevision).toBeGreaterThan(0);
+    lock.close();
+  });
+
+  it('elects the next when a leader resigns or its lease ends', async () => {
+    const election = open(ElectionClient);
+    const name = bytes('chair');
+    const [a, b] = [await store.leaseGrant({ ttl_s: 60 }), await store.leaseGrant({ ttl_s: 60 })];
+    const { leader } = await ask(election, election.campaign, { name, lease: a.id, value: bytes('a') });
+    const next = ask(election, election.campaign, { name, lease: b.id, value: bytes('b') });
+    expect((await ask(election, election.leader, { name })).kv?.value.toString()).toBe('a');
+    await ask(election, election.proclaim, { leader, value: bytes('a2') });
+    expect((await ask(election, election.leader, { name })).kv?.value.toString()).toBe('a2');
+    await store.leaseRevoke(a.id);
+    await next;
+    expect((await ask(election, election.leader, { name })).kv?.value.toString()).toBe('b');
+    await expect(ask(election, election.proclaim, { leader, value: bytes('late') })).rejects.toMatchObject({ details: 'election: session expired' });
+    election.close();
+  });
+});

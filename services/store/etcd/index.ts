@@ -1,0 +1,62 @@
+/**
+ * The etcd v3 API of a store: services to register on a gRPC server that others share. In: etcd's requests; each is
+ * authorized, also operation by operation inside transactions, turned into the store's own operations, and answered with
+ * etcd's codes and texts. It keeps no state but the watches of open streams.
+ */
+import type { ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js';
+import { AuthService, ClusterService, LeaseService, MaintenanceService, WatchService } from '../../../proto/gen/etcd/etcdserverpb/rpc.js';
+import { ElectionService } from '../../../proto/gen/etcd/v3electionpb/election.js';
+import { LockService } from '../../../proto/gen/etcd/v3lockpb/lock.js';
+import type { KvBackend } from '../backend.js';
+import { authService } from './auth.js';
+import type { EtcdAuthorizer } from './authorize.js';
+import { clusterService } from './cluster.js';
+import { EtcdContext } from './context.js';
+import type { EtcdMember } from './context.js';
+import { electionService } from './election.js';
+import { kvDefinition, kvService } from './kv.js';
+import { leaseService } from './lease.js';
+import { lockService } from './lock.js';
+import { maintenanceService } from './maintenance.js';
+import { watchService } from './watch.js';
+
+export type { EtcdAuthorizer, EtcdIdentity, EtcdOperation } from './authorize.js';
+export type { EtcdMember } from './context.js';
+
+export interface EtcdServicesOptions {
+  readonly backend: KvBackend;
+  /** Absent: a store without peers; the Cluster service is empty. */
+  readonly member?: EtcdMember;
+  readonly authorize: EtcdAuthorizer;
+  /** How often a watch that asked for it hears of progress. etcd's default is 10 minutes. */
+  readonly progressInterval_ms?: number;
+  /** Whether clients reach the members by TLS. */
+  readonly tls: boolean;
+}
+
+export interface GrpcService {
+  readonly definition: ServiceDefinition;
+  readonly implementation: UntypedServiceImplementation;
+}
+
+const PROGRESS_INTERVAL_MS = 10 * 60_000;
+
+export function etcdServices(options: EtcdServicesOptions): readonly GrpcService[] {
+  const context = new EtcdContext({
+    backend: options.backend,
+    member: options.member,
+    authorize: options.authorize,
+    progressInterval_ms: options.progressInterval_ms ?? PROGRESS_INTERVAL_MS,
+    scheme: options.tls ? 'https://' : 'http://',
+  });
+  return [
+    { definition: kvDefinition, implementation: kvService(context) },
+    { definition: WatchService, implementation: watchService(context) },
+    { definition: LeaseService, implementation: leaseService(context) },
+    { definition: ClusterService, implementation: clusterService(context) },
+    { definition: MaintenanceService, implementation: maintenanceService(context) },
+    { definition: AuthService, implementation: authService() },
+    { definition: LockService, implementation: lockService(context) },
+    { definition: ElectionService, implementation: electionService(context) },
+  ];
+}

@@ -1,0 +1,74 @@
+/**
+ * The line in front of a lock or an election: one key for each candidate under the name, held by a lease, ordered by
+ * creation. Who is first holds it. The creation revision of its key is what a holder fences with: a lock alone proves
+ * nothing to those it protects (Jepsen, etcd 3.4.3).
+ */
+import { status } from '@grpc/grpc-js';
+import type { KvBackend } from '../backend.js';
+import type { KeyValue, Revision } from '../store.js';
+import { EtcdError } from './context.js';
+
+export interface Place {
+  readonly key: Buffer;
+  readonly revision: Revision;
+}
+
+export const prefixOf = (name: Uint8Array): Buffer => Buffer.concat([name, Buffer.from('/')]);
+
+/** The end of all keys with a prefix. The prefix ends in a slash, so its last byte can grow. */
+export function prefixEnd(prefix: Buffer): Buffer {
+  const end = Buffer.from(prefix);
+  end[end.length - 1] = (end.at(-1) ?? 0) + 1;
+  return end;
+}
+
+/** Takes the lease's place in the line, or finds the one it has; `value` is set when the place is new. */
+export async function enqueue(backend: KvBackend, prefix: Buffer, candidate: { lease: bigint; value: Uint8Array }): Promise<Place & { existed: boolean }> {
+  const key = Buffer.concat([prefix, Buffer.from(BigInt.asUintN(64, candidate.lease).toString(16))]);
+  const { succeeded, revision, results } = await backend.kvTxn({
+    compare: [{ target: 'createRevision', key, op: '=', value: 0 }],
+    success: [{ kind: 'put', key, value: candidate.value, lease: candidate.lease }],
+    failure: [{ kind: 'range', request: { key } }],
+  });
+  if (succeeded) return { key, revision, existed: false };
+  const [found] = results;
+  const present = found?.kind === 'range' ? found.range.kvs[0] : undefined;
+  return { key, revision: present?.createRevision ?? revision, existed: true };
+}
+
+/** Resolves when nobody stands before `place`. Rejects when the place itself is gone, its lease having ended. */
+export async function waitTurn(backend: KvBackend, prefix: Buffer, place: Place, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    const before = await backend.range({
+      key: prefix,
+      rangeEnd: prefixEnd(prefix),
+      sortTarget: 'createRevision',
+      sortOrder: 'descend',
+      maxCreateRevision: place.revision - 1,
+      limit: 1,
+      keysOnly: true,
+    });
+    const [last] = before.kvs;
+    if (last === undefined) break;
+    await waitDeleted(backend, last, before.revision, signal);
+  }
+  const own = await backend.range({ key: place.key });
+  if (own.kvs[0]?.createRevision !== place.revision) throw new EtcdError(status.UNAVAILABLE, 'etcdserver: session expired');
+}
+
+async function waitDeleted(backend: KvBackend, kv: KeyValue, seen: Revision, signal: AbortSignal): Promise<void> {
+  const startRevision = (seen + 1) as Revision;
+  for await (const batch of backend.watch({ key: kv.key, startRevision }, { signal })) {
+    if (batch.events.some((event) => event.kind === 'delete')) return;
+  }
+  throw new EtcdError(status.CANCELLED, 'the call was cancelled');
+}
+
+/** Leaves the line: removes the key if it is still the same one. */
+export async function leave(backend: KvBackend, place: Place): Promise<void> {
+  await backend.kvTxn({
+    compare: [{ target: 'createRevision', key: place.key, op: '=', value: place.revision }],
+    success: [{ kind: 'delete', key: place.key }],
+    failure: [],
+  });
+}

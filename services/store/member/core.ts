@@ -1,0 +1,314 @@
+/**
+ * A member of the replicated store, on the thread where its Raft runs: commands go through the log, reads wait for
+ * ReadIndex, watches are served from this replica. It is a KvBackend itself: what the thread's host serves over the port,
+ * and what a cluster inside a test uses as it is.
+ */
+import { createHash } from 'node:crypto';
+import type { Clock } from '../../../platform/clock.js';
+import type { Random } from '../../../platform/random.js';
+import { RaftError } from '../../../raft/contract.js';
+import type { LogIndex, Membership, MembershipChange, NodeId, RaftEvents, RaftMember, RaftStatus } from '../../../raft/contract.js';
+import type { KvBackend, KvWatch, PutResult, StoreHead, WatchHandle, WatchSink } from '../backend.js';
+import type { KvStateMachine } from '../disk/state-machine.js';
+import { closedError, revisionOf, tooLargeError } from '../errors.js';
+import { LeaseExpiry } from '../lease-expiry.js';
+import { newLeaseId } from '../lease-id.js';
+import { LIMITS } from '../limits.js';
+import { encodeCommand } from '../mvcc/commands.js';
+import type { Command, CommandResult, HashResult, KvPut, KvRange, KvTxn, KvTxnResult, LeaseInfo } from '../mvcc/operations.js';
+import { StoreError } from '../store.js';
+import type { RangeResult, Revision, StoreCallOptions, StoreStatus, TxnRequest, TxnResult, WatchBatch } from '../store.js';
+import { iterateWatch } from '../watch/iterate.js';
+import { AutoCompaction } from './auto-compaction.js';
+import type { AutoCompactionOptions } from './auto-compaction.js';
+
+/** Starts Raft over a state machine; how it listens, where its log lies is the factory's. */
+export type RaftFactory = (machine: KvStateMachine, events: RaftEvents) => Promise<RaftMember>;
+
+export interface MemberCoreOptions {
+  readonly machine: KvStateMachine;
+  readonly startRaft: RaftFactory;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly autoCompaction?: AutoCompactionOptions;
+  /** Leader, term or leadership changed. */
+  readonly onHead?: (head: StoreHead) => void;
+  readonly onFatal?: (error: Error) => void;
+}
+
+export class MemberCore implements KvBackend {
+  readonly #machine: KvStateMachine;
+  readonly #random: Random;
+  readonly #options: MemberCoreOptions;
+  readonly #expiry: LeaseExpiry;
+  readonly #compaction: AutoCompaction | undefined;
+  #raft: RaftMember | undefined;
+  #head: StoreHead = { clusterId: 0n, memberId: 0n, term: 0 };
+  /** The term this member leads in; undefined when it does not. */
+  #leading: number | undefined;
+  #readIndex: Promise<LogIndex> | undefined;
+
+  private constructor(options: MemberCoreOptions) {
+    this.#options = options;
+    this.#machine = options.machine;
+    this.#random = options.random;
+    this.#expiry = new LeaseExpiry({
+      clock: options.clock,
+      leases: options.machine.state.leases,
+      expire: (id) => this.#proposeLeading((term) => ({ kind: 'lease-expire', term, id })),
+      checkpoint: (remaining) => this.#proposeLeading((term) => ({ kind: 'lease-checkpoint', term, remaining })),
+    });
+    options.machine.onReplaced = (state) => this.#expiry.follow(state.leases);
+    this.#compaction = options.autoCompaction === undefined
+      ? undefined
+      : new AutoCompaction({ ...options.autoCompaction, clock: options.clock, store: this });
+  }
+
+  static async start(options: MemberCoreOptions): Promise<MemberCore> {
+    const core = new MemberCore(options);
+    core.#raft = await options.startRaft(options.machine, {
+      onLeadership: (status) => core.#onLeadership(status),
+      onFatal: (error) => options.onFatal?.(error),
+    });
+    core.#refreshHead();
+    return core;
+  }
+
+  get head(): StoreHead {
+    return this.#head;
+  }
+
+  get revision(): Revision {
+    return revisionOf(this.#machine.state.mvcc.revision);
+  }
+
+  // Writes
+
+  /** Replicates an encoded command. Rejects with StoreError alone. */
+  async proposeBytes(data: Uint8Array, options?: StoreCallOptions): Promise<CommandResult> {
+    if (data.length > LIMITS.command_bytes) throw tooLargeError();
+    let result: unknown;
+    try {
+      result = await this.#member.propose(data, options);
+    } catch (error) {
+      throw storeErrorOf(error);
+    }
+    if (result instanceof StoreError) throw result;
+    return result as CommandResult;
+  }
+
+  propose(command: Command, options?: StoreCallOptions): Promise<CommandResult> {
+    return this.proposeBytes(encodeCommand(command), options);
+  }
+
+  async put(put: KvPut, options?: StoreCallOptions): Promise<PutResult> {
+    return expectKind(await this.propose({ kind: 'put', put }, options), 'put');
+  }
+
+  async kvTxn(txn: KvTxn, options?: StoreCallOptions): Promise<KvTxnResult> {
+    return expectKind(await this.propose({ kind: 'txn', txn }, options), 'txn').txn;
+  }
+
+  async txn(txn: TxnRequest, options?: StoreCallOptions): Promise<TxnResult> {
+    // Without nested transactions in, there are none out.
+    return (await this.kvTxn(txn, options)) as TxnResult;
+  }
+
+  async compact(revision: Revision, options?: StoreCallOptions): Promise<void> {
+    await this.propose({ kind: 'compact', revision }, options);
+  }
+
+  // Reads
+
+  async range(request: KvRange, options?: StoreCallOptions): Promise<RangeResult> {
+    if (request.serializable !== true) await this.#waitReadIndex();
+    else this.#checkOpen();
+    if (options?.signal?.aborted === true) throw abortedError();
+    return this.#machine.state.range(request);
+  }
+
+  async readRevision(): Promise<Revision> {
+    await this.#waitReadIndex();
+    return this.revision;
+  }
+
+  async hash(revision: number): Promise<HashResult> {
+    this.#checkOpen();
+    return this.#machine.state.hash(revision);
+  }
+
+  watch(request: KvWatch, options: { readonly signal: AbortSignal }): AsyncIterable<WatchBatch> {
+    return iterateWatch((wanted, sink) => this.openWatch(wanted, sink), request, options.signal);
+  }
+
+  openWatch(request: KvWatch, sink: WatchSink): WatchHandle {
+    this.#checkOpen();
+    return this.#machine.hub.watch(request, sink);
+  }
+
+  // Leases
+
+  async leaseGrant(request: { readonly id?: bigint; readonly ttl_s: number }, options?: StoreCallOptions): Promise<{ id: bigint; ttl_s: number }> {
+    const id = request.id === undefined || request.id === 0n ? newLeaseId(this.#random) : request.id;
+    const ttl_s = Math.max(0, Math.ceil(request.ttl_s));
+    return expectKind(await this.propose({ kind: 'lease-grant', id, ttl_s }, options), 'lease');
+  }
+
+  /**
+   * Through the log: so every replica knows how long a lease lasts, and no answer can come from a leader that has been
+   * replaced without knowing it.
+   */
+  async leaseKeepAlive(id: bigint, options?: StoreCallOptions): Promise<{ ttl_s: number }> {
+    return expectKind(await this.propose({ kind: 'lease-keep-alive', id }, options), 'lease');
+  }
+
+  async leaseRevoke(id: bigint, options?: StoreCallOptions): Promise<void> {
+    await this.propose({ kind: 'lease-revoke', id }, options);
+  }
+
+  async leaseInfo(id: bigint): Promise<LeaseInfo> {
+    await this.#waitReadIndex();
+    const lease = this.#machine.state.leases.get(id);
+    if (lease === undefined) return { id, grantedTtl_s: 0, ttl_s: -1, keys: [] };
+    const keys = [...lease.keys].sort().map((key) => Buffer.from(key, 'latin1'));
+    return { id, grantedTtl_s: lease.ttl_s, ttl_s: this.#expiry.remaining_s(id), keys };
+  }
+
+  async leases(): Promise<readonly bigint[]> {
+    await this.#waitReadIndex();
+    return [...this.#machine.state.leases.all()].map(({ id }) => id);
+  }
+
+  // The member
+
+  async status(): Promise<StoreStatus> {
+    const raft = this.raftStatus();
+    const { mvcc } = this.#machine.state;
+    return {
+      driver: 'member',
+      clusterId: raft.clusterId,
+      memberId: idText(raft.id),
+      leaderId: raft.leader === undefined ? undefined : idText(raft.leader),
+      term: raft.term,
+      revision: this.revision,
+      compactRevision: revisionOf(mvcc.compactRevision),
+      appliedIndex: this.#machine.appliedIndex,
+      dbSize_bytes: mvcc.size_bytes,
+    };
+  }
+
+  raftStatus(): RaftStatus {
+    return this.#member.status();
+  }
+
+  async transferLeadership(to: NodeId): Promise<void> {
+    try {
+      await this.#member.transferLeadership(to);
+    } catch (error) {
+      throw storeErrorOf(error);
+    }
+  }
+
+  async changeMembership(change: MembershipChange): Promise<Membership> {
+    try {
+      return await this.#member.changeMembership(change);
+    } catch (error) {
+      throw storeErrorOf(error);
+    }
+  }
+
+  async close(): Promise<void> {
+    const raft = this.#raft;
+    if (raft === undefined) return;
+    this.#raft = undefined;
+    this.#expiry.stop();
+    this.#compaction?.stop();
+    this.#machine.hub.closeAll(closedError());
+    await raft.stop();
+    await this.#machine.close();
+  }
+
+  get #member(): RaftMember {
+    if (this.#raft === undefined) throw closedError();
+    return this.#raft;
+  }
+
+  #checkOpen(): void {
+    if (this.#raft === undefined) throw closedError();
+  }
+
+  /** Reads that arrive in one turn share a ReadIndex: it is asked after all of them began. */
+  async #waitReadIndex(): Promise<void> {
+    if (this.#readIndex === undefined) {
+      this.#readIndex = this.#member.readIndex();
+      queueMicrotask(() => (this.#readIndex = undefined));
+    }
+    try {
+      await this.#readIndex;
+    } catch (error) {
+      const mapped = storeErrorOf(error);
+      // A read has no outcome to be unsure of.
+      throw mapped.code === 'unknown-outcome' ? new StoreError('unavailable', mapped.message) : mapped;
+    }
+    this.#checkOpen();
+  }
+
+  #proposeLeading(command: (term: number) => Command): Promise<CommandResult> {
+    if (this.#leading === undefined) return Promise.reject(new StoreError('unavailable', 'this member does not lead'));
+    return this.propose(command(this.#leading));
+  }
+
+  #onLeadership(status: { readonly leader: NodeId | undefined; readonly term: number; readonly leading: boolean }): void {
+    const leading = status.leading ? status.term : undefined;
+    if (leading !== this.#leading) {
+      this.#leading = leading;
+      if (leading === undefined) {
+        this.#expiry.stop();
+        this.#compaction?.stop();
+      } else {
+        this.#expiry.lead();
+        this.#compaction?.start();
+      }
+    }
+    this.#refreshHead(status.term);
+  }
+
+  #refreshHead(term?: number): void {
+    // Before Raft has started there is nobody to answer to.
+    if (this.#raft === undefined) return;
+    const raft = this.#raft.status();
+    this.#head = { clusterId: clusterIdOf(raft.clusterId), memberId: BigInt(raft.id), term: term ?? raft.term };
+    this.#options.onHead?.(this.#head);
+  }
+}
+
+export const idText = (id: NodeId): string => id.toString(16);
+
+/** etcd's clients want 64 bits: the first of a digest of the cluster's own id. */
+export const clusterIdOf = (clusterId: string): bigint => createHash('sha256').update(clusterId).digest().readBigUInt64BE();
+
+const abortedError = () => new StoreError('unavailable', 'the call was aborted before it began');
+
+function expectKind<K extends CommandResult['kind']>(result: CommandResult, kind: K): Extract<CommandResult, { kind: K }> {
+  if (result.kind !== kind) throw new StoreError('corrupt', `a command answered as ${result.kind} instead of ${kind}`);
+  return result as Extract<CommandResult, { kind: K }>;
+}
+
+/** Raft's refusals in the store's words: whether a write happened is what matters to a caller. */
+export function storeErrorOf(error: unknown): StoreError {
+  if (error instanceof StoreError) return error;
+  if (!(error instanceof RaftError)) return new StoreError('unknown-outcome', error instanceof Error ? error.message : String(error));
+  switch (error.code) {
+    case 'not-leader':
+      return new StoreError('unavailable', 'etcdserver: no leader');
+    case 'dropped': return new StoreError('unavailable', 'etcdserver: too many requests');
+    case 'unknown-outcome': return new StoreError('unknown-outcome', 'etcdserver: request timed out, possibly due to previous leader failure');
+    case 'timeout': return new StoreError('unknown-outcome', 'etcdserver: request timed out');
+    case 'stopped': return new StoreError('unknown-outcome', 'etcdserver: server stopped');
+    case 'removed':
+    case 'wrong-cluster': return new StoreError('unavailable', error.message);
+    case 'invalid': return new StoreError('invalid', error.message);
+    case 'corrupt': return new StoreError('corrupt', error.message);
+    default: return error.code satisfies never;
+  }
+}

@@ -1,0 +1,223 @@
+/**
+ * What main thread and member thread say to each other. A message is one ArrayBuffer of frames: length 4, id 4, type 1,
+ * payload. An id names a call, or a watch for as long as it lives. Everything on the path of reads, writes and watches is
+ * binary; what happens once a minute is JSON.
+ */
+import type { ByteReader, ByteWriter } from '../bytes.js';
+import { revisionOf } from '../errors.js';
+import type { KvWatch } from '../backend.js';
+import type { CommandResult, KvOpResult, KvTxnResult } from '../mvcc/operations.js';
+import { StoreError } from '../store.js';
+import type { KeyValue, RangeResult, StoreErrorCode, StoreEvent, WatchBatch } from '../store.js';
+
+export const REQUEST = { propose: 1, range: 2, readRevision: 3, watch: 4, grant: 5, progress: 6, cancel: 7, call: 8 } as const;
+export const RESPONSE = { result: 1, range: 2, revision: 3, error: 4, batch: 5, end: 6, json: 7, head: 8, fatal: 9 } as const;
+
+/** Starts a frame; `endFrame` with what it returns closes it. */
+export function beginFrame(writer: ByteWriter, id: number, type: number): number {
+  const start = writer.length;
+  writer.u32(0).u32(id).u8(type);
+  return start;
+}
+
+export function endFrame(writer: ByteWriter, start: number): void {
+  writer.patch32(start, writer.length - start - 4);
+}
+
+// Keys and values
+
+const KV_LEASE = 1;
+
+function writeKeyValue(writer: ByteWriter, kv: KeyValue): void {
+  writer.u8(kv.lease === 0n ? 0 : KV_LEASE);
+  if (kv.lease !== 0n) writer.i64(kv.lease);
+  writer.varint(kv.createRevision).varint(kv.modRevision).varint(kv.version).bytes(kv.key).bytes(kv.value);
+}
+
+function readKeyValue(reader: ByteReader): KeyValue {
+  const lease = reader.u8() === KV_LEASE ? reader.i64() : 0n;
+  return {
+    lease,
+    createRevision: revisionOf(reader.varint()),
+    modRevision: revisionOf(reader.varint()),
+    version: reader.varint(),
+    key: reader.bytes(),
+    value: reader.bytes(),
+  };
+}
+
+function writeKeyValues(writer: ByteWriter, kvs: readonly KeyValue[]): void {
+  writer.varint(kvs.length);
+  for (const kv of kvs) writeKeyValue(writer, kv);
+}
+
+function readKeyValues(reader: ByteReader): KeyValue[] {
+  const count = reader.varint();
+  const kvs: KeyValue[] = [];
+  for (let i = 0; i < count; i++) kvs.push(readKeyValue(reader));
+  return kvs;
+}
+
+function writeOptional(writer: ByteWriter, kv: KeyValue | undefined): void {
+  writer.u8(kv === undefined ? 0 : 1);
+  if (kv !== undefined) writeKeyValue(writer, kv);
+}
+
+const readOptional = (reader: ByteReader): KeyValue | undefined => (reader.u8() === 0 ? undefined : readKeyValue(reader));
+
+export function writeRangeResult(writer: ByteWriter, range: RangeResult): void {
+  writer.varint(range.count).u8(range.more ? 1 : 0).varint(range.revision);
+  writeKeyValues(writer, range.kvs);
+}
+
+export function readRangeResult(reader: ByteReader): RangeResult {
+  return { count: reader.varint(), more: reader.u8() === 1, revision: revisionOf(reader.varint()), kvs: readKeyValues(reader) };
+}
+
+// Results of commands
+
+const RESULT = { put: 1, txn: 2, lease: 3, done: 4 } as const;
+const OP_RESULT = { put: 1, delete: 2, range: 3, txn: 4 } as const;
+
+export function writeResult(writer: ByteWriter, result: CommandResult): void {
+  writer.u8(RESULT[result.kind]);
+  switch (result.kind) {
+    case 'put':
+      writer.varint(result.revision);
+      writeOptional(writer, result.prevKv);
+      break;
+    case 'txn': writeTxnResult(writer, result.txn); break;
+    case 'lease': writer.i64(result.id).varint(result.ttl_s).varint(result.revision); break;
+    case 'done': writer.varint(result.revision); break;
+    default: result satisfies never;
+  }
+}
+
+export function readResult(reader: ByteReader): CommandResult {
+  switch (reader.u8()) {
+    case RESULT.put: return { kind: 'put', revision: revisionOf(reader.varint()), prevKv: readOptional(reader) };
+    case RESULT.txn: return { kind: 'txn', txn: readTxnResult(reader) };
+    case RESULT.lease: return { kind: 'lease', id: reader.i64(), ttl_s: reader.varint(), revision: revisionOf(reader.varint()) };
+    case RESULT.done: return { kind: 'done', revision: revisionOf(reader.varint()) };
+    default: throw new StoreError('corrupt', 'unknown result between threads');
+  }
+}
+
+function writeTxnResult(writer: ByteWriter, txn: KvTxnResult): void {
+  writer.u8(txn.succeeded ? 1 : 0).varint(txn.revision).varint(txn.results.length);
+  for (const result of txn.results) writeOpResult(writer, result);
+}
+
+function readTxnResult(reader: ByteReader): KvTxnResult {
+  const succeeded = reader.u8() === 1;
+  const revision = revisionOf(reader.varint());
+  const count = reader.varint();
+  const results: KvOpResult[] = [];
+  for (let i = 0; i < count; i++) results.push(readOpResult(reader));
+  return { succeeded, revision, results };
+}
+
+function writeOpResult(writer: ByteWriter, result: KvOpResult): void {
+  writer.u8(OP_RESULT[result.kind]);
+  switch (result.kind) {
+    case 'put': writeOptional(writer, result.prevKv); break;
+    case 'delete':
+      writer.varint(result.deleted);
+      writeKeyValues(writer, result.prevKvs);
+      break;
+    case 'range': writeRangeResult(writer, result.range); break;
+    case 'txn': writeTxnResult(writer, result.txn); break;
+    default: result satisfies never;
+  }
+}
+
+function readOpResult(reader: ByteReader): KvOpResult {
+  switch (reader.u8()) {
+    case OP_RESULT.put: {
+      const prevKv = readOptional(reader);
+      return prevKv === undefined ? { kind: 'put' } : { kind: 'put', prevKv };
+    }
+    case OP_RESULT.delete: return { kind: 'delete', deleted: reader.varint(), prevKvs: readKeyValues(reader) };
+    case OP_RESULT.range: return { kind: 'range', range: readRangeResult(reader) };
+    case OP_RESULT.txn: return { kind: 'txn', txn: readTxnResult(reader) };
+    default: throw new StoreError('corrupt', 'unknown result between threads');
+  }
+}
+
+// Errors
+
+export function writeError(writer: ByteWriter, error: StoreError): void {
+  writer.text(error.code).text(error.message).varint(error.compactRevision === undefined ? 0 : error.compactRevision + 1);
+}
+
+export function readError(reader: ByteReader): StoreError {
+  const code = reader.text() as StoreErrorCode;
+  const message = reader.text();
+  const compact = reader.varint();
+  return compact === 0 ? new StoreError(code, message) : new StoreError(code, message, revisionOf(compact - 1));
+}
+
+// Watches
+
+const WATCH_END = 1;
+const WATCH_PREV_KV = 2;
+const WATCH_NO_PUT = 4;
+const WATCH_NO_DELETE = 8;
+
+export function writeWatch(writer: ByteWriter, watch: KvWatch): void {
+  writer.u8(
+    (watch.rangeEnd === undefined ? 0 : WATCH_END) | (watch.prevKv === true ? WATCH_PREV_KV : 0)
+    | (watch.noPut === true ? WATCH_NO_PUT : 0) | (watch.noDelete === true ? WATCH_NO_DELETE : 0),
+  );
+  writer.bytes(watch.key).varint(watch.startRevision ?? 0).varint(Math.ceil(watch.progressInterval_ms ?? 0));
+  if (watch.rangeEnd !== undefined) writer.bytes(watch.rangeEnd);
+}
+
+export function readWatch(reader: ByteReader): KvWatch {
+  const flags = reader.u8();
+  const key = Buffer.from(reader.bytes());
+  const startRevision = reader.varint();
+  const progressInterval_ms = reader.varint();
+  return {
+    key,
+    ...(startRevision === 0 ? {} : { startRevision: revisionOf(startRevision) }),
+    ...(progressInterval_ms === 0 ? {} : { progressInterval_ms }),
+    ...((flags & WATCH_END) === 0 ? {} : { rangeEnd: Buffer.from(reader.bytes()) }),
+    prevKv: (flags & WATCH_PREV_KV) !== 0,
+    noPut: (flags & WATCH_NO_PUT) !== 0,
+    noDelete: (flags & WATCH_NO_DELETE) !== 0,
+  };
+}
+
+const EVENT_DELETE = 1;
+const EVENT_PREV_KV = 2;
+
+export function writeBatch(writer: ByteWriter, batch: WatchBatch): void {
+  writer.varint(batch.revision).varint(batch.events.length);
+  for (const event of batch.events) {
+    writer.u8((event.kind === 'delete' ? EVENT_DELETE : 0) | (event.prevKv === undefined ? 0 : EVENT_PREV_KV));
+    if (event.kind === 'put') writeKeyValue(writer, event.kv);
+    else writer.bytes(event.key).varint(event.modRevision);
+    if (event.prevKv !== undefined) writeKeyValue(writer, event.prevKv);
+  }
+}
+
+export function readBatch(reader: ByteReader): WatchBatch {
+  const revision = revisionOf(reader.varint());
+  const count = reader.varint();
+  const events: StoreEvent[] = [];
+  for (let i = 0; i < count; i++) events.push(readEvent(reader));
+  return { revision, events };
+}
+
+function readEvent(reader: ByteReader): StoreEvent {
+  const flags = reader.u8();
+  if ((flags & EVENT_DELETE) === 0) {
+    const kv = readKeyValue(reader);
+    return (flags & EVENT_PREV_KV) === 0 ? { kind: 'put', kv } : { kind: 'put', kv, prevKv: readKeyValue(reader) };
+  }
+  const key = reader.bytes();
+  const modRevision = revisionOf(reader.varint());
+  const gone = { kind: 'delete', key, modRevision } as const;
+  return (flags & EVENT_PREV_KV) === 0 ? gone : { ...gone, prevKv: readKeyValue(reader) };
+}

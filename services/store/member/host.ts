@@ -1,0 +1,136 @@
+/** The member thread's end of the port: frames in, calls on the core, frames out. */
+import type { MessagePort } from 'node:worker_threads';
+import type { Clock } from '../../../platform/clock.js';
+import type { MembershipChange, NodeId } from '../../../raft/contract.js';
+import type { StoreHead, WatchHandle } from '../backend.js';
+import { ByteReader } from '../bytes.js';
+import { readRange } from '../mvcc/commands.js';
+import { StoreError } from '../store.js';
+import { packCall, unpackCall } from './calls.js';
+import type { CallName } from './calls.js';
+import { storeErrorOf } from './core.js';
+import type { MemberCore } from './core.js';
+import { readWatch, REQUEST, RESPONSE, writeBatch, writeError, writeRangeResult, writeResult } from './frames.js';
+import { Outbox } from './outbox.js';
+
+export class MemberHost {
+  readonly #port: MessagePort;
+  readonly #outbox: Outbox;
+  readonly #onClosed: () => void;
+  readonly #watches = new Map<number, WatchHandle>();
+
+  /** `onClosed` is called once the core has been closed on the other side's request and told so. */
+  constructor(port: MessagePort, clock: Clock, onClosed: () => void) {
+    this.#port = port;
+    this.#outbox = new Outbox(port, clock);
+    this.#onClosed = onClosed;
+  }
+
+  serve(core: MemberCore): void {
+    this.#port.on('message', (message: ArrayBuffer) => this.#onMessage(core, message));
+    this.sendHead(core.head);
+  }
+
+  sendHead(head: StoreHead): void {
+    this.#outbox.send(0, RESPONSE.head, (writer) => writer.text(packCall(head)));
+  }
+
+  sendFatal(error: Error): void {
+    this.#outbox.send(0, RESPONSE.fatal, (writer) => writer.text(error.message));
+    this.#outbox.flush();
+  }
+
+  #onMessage(core: MemberCore, message: ArrayBuffer): void {
+    const reader = new ByteReader(new Uint8Array(message));
+    while (reader.remaining > 0) {
+      const frame = reader.raw(reader.u32());
+      const id = frame.readUInt32LE(0);
+      const type = frame[4] ?? 0;
+      this.#onFrame(core, id, type, frame.subarray(5));
+    }
+  }
+
+  #onFrame(core: MemberCore, id: number, type: number, payload: Buffer): void {
+    switch (type) {
+      case REQUEST.propose:
+        core.proposeBytes(payload).then(
+          (result) => this.#outbox.send(id, RESPONSE.result, (writer) => writeResult(writer, result)),
+          (error: unknown) => this.#fail(id, error),
+        );
+        break;
+      case REQUEST.range:
+        core.range(readRange(new ByteReader(payload))).then(
+          (range) => this.#outbox.send(id, RESPONSE.range, (writer) => writeRangeResult(writer, range)),
+          (error: unknown) => this.#fail(id, error),
+        );
+        break;
+      case REQUEST.readRevision:
+        core.readRevision().then(
+          (revision) => this.#outbox.send(id, RESPONSE.revision, (writer) => writer.varint(revision)),
+          (error: unknown) => this.#fail(id, error),
+        );
+        break;
+      case REQUEST.watch: this.#openWatch(core, id, payload); break;
+      case REQUEST.grant: this.#watches.get(id)?.grant(new ByteReader(payload).varint()); break;
+      case REQUEST.progress: this.#watches.get(id)?.requestProgress(); break;
+      case REQUEST.cancel:
+        this.#watches.get(id)?.cancel();
+        this.#watches.delete(id);
+        break;
+      case REQUEST.call: this.#onCall(core, id, payload.toString('utf8')); break;
+      default: throw new StoreError('corrupt', `unknown frame ${type} between threads`);
+    }
+  }
+
+  #openWatch(core: MemberCore, id: number, payload: Buffer): void {
+    try {
+      const handle = core.openWatch(readWatch(new ByteReader(payload)), {
+        onBatch: (batch) => this.#outbox.send(id, RESPONSE.batch, (writer) => writeBatch(writer, batch)),
+        onEnd: (error) => {
+          this.#watches.delete(id);
+          this.#outbox.send(id, RESPONSE.end, (writer) => writeError(writer, error));
+        },
+      });
+      this.#watches.set(id, handle);
+    } catch (error) {
+      this.#outbox.send(id, RESPONSE.end, (writer) => writeError(writer, storeErrorOf(error)));
+    }
+  }
+
+  #onCall(core: MemberCore, id: number, text: string): void {
+    const { name, argument } = unpackCall(text) as { name: CallName; argument: unknown };
+    this.#call(core, name, argument).then(
+      (value) => {
+        this.#outbox.send(id, RESPONSE.json, (writer) => writer.text(packCall(value)));
+        if (name === 'close') this.#close();
+      },
+      (error: unknown) => {
+        this.#fail(id, error);
+        if (name === 'close') this.#close();
+      },
+    );
+  }
+
+  async #call(core: MemberCore, name: CallName, argument: unknown): Promise<unknown> {
+    switch (name) {
+      case 'status': return core.status();
+      case 'raftStatus': return core.raftStatus();
+      case 'transferLeadership': return core.transferLeadership(argument as NodeId);
+      case 'changeMembership': return core.changeMembership(argument as MembershipChange);
+      case 'hash': return core.hash(argument as number);
+      case 'leaseInfo': return core.leaseInfo(argument as bigint);
+      case 'leases': return core.leases();
+      case 'close': return core.close();
+      default: return name satisfies never;
+    }
+  }
+
+  #close(): void {
+    this.#outbox.close();
+    this.#onClosed();
+  }
+
+  #fail(id: number, error: unknown): void {
+    this.#outbox.send(id, RESPONSE.error, (writer) => writeError(writer, storeErrorOf(error)));
+  }
+}

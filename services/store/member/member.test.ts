@@ -1,0 +1,186 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { MessageChannel } from 'node:worker_threads';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { systemClock, VirtualClock } from '../../../platform/clock.js';
+import { systemRandom } from '../../../platform/random.js';
+import { RaftError } from '../../../raft/contract.js';
+import type { LogIndex, Membership, NodeId, RaftEvents, RaftMember, RaftStatus, StateMachine, Term } from '../../../raft/contract.js';
+import { storeConformance } from '../conformance.js';
+import { KvStateMachine } from '../disk/state-machine.js';
+import { MemberCore, storeErrorOf } from './core.js';
+import { MemberHost } from './host.js';
+import { RemoteStore } from './remote-store.js';
+
+/** Consensus of one, without a log: commands are committed as they come, in the next turn. */
+class SoleRaft implements RaftMember {
+  #index: number;
+  term = 1;
+  failing: RaftError | undefined;
+  readonly #machine: StateMachine;
+  readonly #membership = { index: 0, voters: [1], votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false, peers: [] } as unknown as Membership;
+  #queue: { data: Uint8Array; resolve: (result: unknown) => void }[] = [];
+
+  constructor(machine: StateMachine) {
+    this.#machine = machine;
+    this.#index = machine.durableIndex;
+  }
+
+  async propose(data: Uint8Array): Promise<unknown> {
+    if (this.failing !== undefined) throw this.failing;
+    return new Promise((resolve) => {
+      if (this.#queue.push({ data, resolve }) === 1) setImmediate(() => this.#flush());
+    });
+  }
+
+  #flush(): void {
+    const queue = this.#queue;
+    this.#queue = [];
+    const results = this.#machine.apply(queue.map(({ data }) => ({ data, index: ++this.#index as LogIndex, term: this.term as Term })));
+    queue.forEach(({ resolve }, i) => resolve(results[i]));
+  }
+
+  async readIndex(): Promise<LogIndex> {
+    if (this.failing !== undefined) throw this.failing;
+    return this.#index as LogIndex;
+  }
+
+  status(): RaftStatus {
+    return { id: 1, clusterId: 'test', role: 'leader', term: this.term, leader: 1, membership: this.#membership } as unknown as RaftStatus;
+  }
+
+  async transferLeadership(): Promise<void> {
+    throw new RaftError('invalid', 'there is nobody to transfer to');
+  }
+
+  async changeMembership(): Promise<Membership> {
+    return this.#membership;
+  }
+
+  async stop(): Promise<void> {
+    await this.#machine.persist(this.#index as LogIndex, this.#membership);
+  }
+}
+
+let root: string;
+let opened = 0;
+beforeAll(async () => void (root = await mkdtemp(join(tmpdir(), 'member-'))));
+afterAll(() => rm(root, { recursive: true, force: true }));
+
+async function startCore(clock = systemClock, directory = join(root, `${opened++}`)) {
+  const machine = await KvStateMachine.open({ directory, clock });
+  let events: RaftEvents = {};
+  let raft = new SoleRaft(machine);
+  const core = await MemberCore.start({
+    machine,
+    clock,
+    random: systemRandom,
+    startRaft: async (of, given) => {
+      events = given;
+      raft = new SoleRaft(of);
+      return raft;
+    },
+  });
+  events.onLeadership?.({ leader: 1 as NodeId, term: 1 as Term, leading: true });
+  return { core, raft, events, directory };
+}
+
+async function startRemote(clock = systemClock) {
+  const { core, raft, events } = await startCore(clock);
+  const { port1, port2 } = new MessageChannel();
+  const host = new MemberHost(port1, systemClock, () => port1.close());
+  const remote = new RemoteStore({ port: port2, clock: systemClock, random: systemRandom, onFatal: (error) => expect.fail(error.message) });
+  host.serve(core);
+  return { remote, core, raft, events };
+}
+
+storeConformance('member, inline', async () => {
+  const { core } = await startCore();
+  return { store: core, close: () => core.close() };
+});
+
+storeConformance('member, behind a port', async () => {
+  const { remote } = await startRemote();
+  return { store: remote, close: () => remote.close() };
+});
+
+const bytes = (text: string) => Buffer.from(text);
+
+describe('a member', () => {
+  it('ends leases while it leads, and its proposals of an old term are void (etcd #15247)', async () => {
+    const clock = new VirtualClock();
+    const { core, raft, events } = await startCore(clock);
+    const lease = await core.leaseGrant({ ttl_s: 5 });
+    await core.put({ kind: 'put', key: bytes('a'), value: bytes('1'), lease: lease.id });
+    const count = async () => (await core.range({ key: bytes('a') })).count;
+    // The log has moved to term 2 without this member having noticed.
+    raft.term = 2;
+    await clock.advance(6000);
+    expect(await count()).toBe(1);
+    events.onLeadership?.({ leader: undefined, term: 2 as Term, leading: false });
+    await clock.advance(60_000);
+    expect(await count()).toBe(1);
+    // A new leadership gives the lease its whole time again.
+    events.onLeadership?.({ leader: 1 as NodeId, term: 2 as Term, leading: true });
+    await clock.advance(4500);
+    expect(await count()).toBe(1);
+    await clock.advance(2000);
+    expect(await count()).toBe(0);
+    await core.close();
+  });
+
+  it('says whether a write that failed may have happened', async () => {
+    const { remote, raft } = await startRemote();
+    const put = () => remote.put({ kind: 'put', key: bytes('a'), value: bytes('1') });
+    raft.failing = new RaftError('not-leader', 'no leader');
+    await expect(put()).rejects.toMatchObject({ code: 'unavailable' });
+    raft.failing = new RaftError('unknown-outcome', 'lost');
+    await expect(put()).rejects.toMatchObject({ code: 'unknown-outcome' });
+    await expect(remote.range({ key: bytes('a') })).rejects.toMatchObject({ code: 'unavailable' });
+    raft.failing = undefined;
+    await put();
+    await expect(remote.transferLeadership(2 as NodeId)).rejects.toMatchObject({ code: 'invalid' });
+    await remote.close();
+    await expect(put()).rejects.toMatchObject({ code: 'closed' });
+  });
+
+  it('carries nested transactions, hashes and leases over the port unchanged', async () => {
+    const { remote, core } = await startRemote();
+    const lease = await remote.leaseGrant({ ttl_s: 60, id: 0x7fff_ffff_ffff_fff0n });
+    const put = (key: string) => ({ kind: 'put', key: bytes(key), value: bytes(key), lease: lease.id, prevKv: true }) as const;
+    const inner = { compare: [], success: [put('b'), { kind: 'range', request: { key: bytes('a'), rangeEnd: bytes('z') } }], failure: [] } as const;
+    const result = await remote.kvTxn({ compare: [], success: [put('a'), { kind: 'txn', txn: inner }], failure: [] });
+    const nested = result.results[1];
+    expect(nested?.kind === 'txn' && nested.txn.results[1]).toMatchObject({ kind: 'range', range: { count: 2 } });
+    expect((await remote.leaseInfo(lease.id)).keys.map(String)).toEqual(['a', 'b']);
+    expect(await remote.leases()).toEqual([lease.id]);
+    expect(await remote.hash(0)).toEqual(await core.hash(0));
+    expect(remote.head).toEqual(core.head);
+    await remote.close();
+  });
+
+  it('refuses a request that cannot be written, and goes on', async () => {
+    const { remote } = await startRemote();
+    const bad = remote.txn({ compare: [{ target: 'version', key: bytes('a'), op: '=', value: Number.NaN }], success: [], failure: [] });
+    await expect(bad).rejects.toMatchObject({ code: 'invalid' });
+    await expect(remote.put({ kind: 'put', key: bytes('a'), value: Buffer.alloc(3_000_000) })).rejects.toMatchObject({ code: 'too-large' });
+    expect((await remote.range({ key: bytes('a'), limit: -1 })).count).toBe(0);
+    await remote.close();
+  });
+
+  it('keeps what it acknowledged over a restart', async () => {
+    const { core, directory } = await startCore();
+    await core.put({ kind: 'put', key: bytes('a'), value: bytes('1') });
+    await core.close();
+    const again = await startCore(systemClock, directory);
+    expect((await again.core.range({ key: bytes('a') })).kvs[0]?.value.toString()).toBe('1');
+    await again.core.close();
+  });
+});
+
+it('maps every refusal of Raft', () => {
+  const codes = (['not-leader', 'dropped', 'unknown-outcome', 'timeout', 'stopped', 'invalid', 'corrupt', 'wrong-cluster', 'removed'] as const)
+    .map((code) => storeErrorOf(new RaftError(code, code)).code);
+  expect(codes).toEqual(['unavailable', 'unavailable', 'unknown-outcome', 'unknown-outcome', 'unknown-outcome', 'invalid', 'corrupt', 'unavailable', 'unavailable']);
+});

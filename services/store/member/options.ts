@@ -1,0 +1,43 @@
+/** What it takes to start a member. Plain data and certificates, so that a thread can be given all of it. */
+import type { Clock } from '../../../platform/clock.js';
+import type { LogOptions } from '../../../platform/log.js';
+import type { Random } from '../../../platform/random.js';
+import type { NodeId, PeerInfo } from '../../../raft/contract.js';
+import type { MemberSettings, MemoryLog, MemoryNetwork, PeerCertificates } from '../../../raft/index.js';
+import type { AutoCompactionOptions } from './auto-compaction.js';
+
+/** Can be cloned to another thread. */
+export interface StoreMemberData {
+  /** Checked on every peer connection and at every start. */
+  readonly clusterId: string;
+  readonly id: NodeId;
+  readonly name: string;
+  /** The cluster's first members, the same list on each. Empty: this member joins and waits for a snapshot. */
+  readonly peers: readonly PeerInfo[];
+  /** Holds `raft/` (log, identity) and `state/`. One member's alone. */
+  readonly dataDir: string;
+  /** Where peers connect to. */
+  readonly listen: { readonly host: string; readonly port: number };
+  readonly certificates: PeerCertificates;
+  readonly raft?: Partial<MemberSettings>;
+  readonly autoCompaction?: AutoCompactionOptions;
+  /** Memory for values that are also on disk. */
+  readonly hotValues_bytes?: number;
+  readonly log?: LogOptions;
+}
+
+export interface StoreMemberOptions extends StoreMemberData {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** The member has stopped for good (disk, corruption): the process should exit. */
+  readonly onFatal?: (error: Error) => void;
+  /** On a thread of its own. Default: yes in built code, no when run from source. Needs built code and the system's clock. */
+  readonly thread?: boolean;
+}
+
+/** A member for a cluster inside one process: peers talk through `network`, the log is `raftLog`; the state lies in `dataDir`. */
+export interface InlineMemberOptions extends Omit<StoreMemberOptions, 'listen' | 'certificates' | 'thread'> {
+  readonly network: MemoryNetwork;
+  /** Kept by the caller, so that the member can be started again on it. */
+  readonly raftLog: MemoryLog;
+}

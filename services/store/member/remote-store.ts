@@ -1,0 +1,298 @@
+/** The store as the main thread has it: a KvBackend whose member runs behind a message port. */
+import type { MessagePort } from 'node:worker_threads';
+import type { Clock } from '../../../platform/clock.js';
+import type { Membership, MembershipChange, NodeId, RaftStatus } from '../../../raft/contract.js';
+import type { Random } from '../../../platform/random.js';
+import type { KvBackend, KvWatch, PutResult, StoreHead, WatchHandle, WatchSink } from '../backend.js';
+import { ByteReader } from '../bytes.js';
+import type { ByteWriter } from '../bytes.js';
+import { closedError, emptyKeyError, revisionOf } from '../errors.js';
+import { newLeaseId } from '../lease-id.js';
+import { writeCommand, writeRange } from '../mvcc/commands.js';
+import type { Command, CommandResult, HashResult, KvPut, KvRange, KvTxn, KvTxnResult, LeaseInfo } from '../mvcc/operations.js';
+import { StoreError } from '../store.js';
+import type { RangeResult, Revision, StoreCallOptions, StoreStatus, TxnRequest, TxnResult, WatchBatch } from '../store.js';
+import { iterateWatch } from '../watch/iterate.js';
+import { packCall, unpackCall } from './calls.js';
+import type { CallName, Calls } from './calls.js';
+import { readBatch, readError, readRangeResult, readResult, REQUEST, RESPONSE, writeWatch } from './frames.js';
+import { Outbox } from './outbox.js';
+
+interface Pending {
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: StoreError) => void;
+  /** Whether a lost answer leaves it open what happened. */
+  readonly writes: boolean;
+}
+
+export interface RemoteStoreOptions {
+  readonly port: MessagePort;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** The member has stopped for good: disk or corruption. */
+  readonly onFatal: (error: Error) => void;
+}
+
+export class RemoteStore implements KvBackend {
+  readonly #port: MessagePort;
+  readonly #outbox: Outbox;
+  readonly #random: Random;
+  readonly #onFatal: (error: Error) => void;
+  readonly #pending = new Map<number, Pending>();
+  readonly #watches = new Map<number, WatchSink>();
+  #nextId = 1;
+  #revision = revisionOf(0);
+  #head: StoreHead = { clusterId: 0n, memberId: 0n, term: 0 };
+  #closed: Promise<void> | undefined;
+
+  constructor(options: RemoteStoreOptions) {
+    this.#port = options.port;
+    this.#outbox = new Outbox(options.port, options.clock);
+    this.#random = options.random;
+    this.#onFatal = options.onFatal;
+    this.#port.on('message', (message: ArrayBuffer) => this.#onMessage(message));
+  }
+
+  get revision(): Revision {
+    return this.#revision;
+  }
+
+  get head(): StoreHead {
+    return this.#head;
+  }
+
+  // Store
+
+  range(request: KvRange, options?: StoreCallOptions): Promise<RangeResult> {
+    if (request.key.length === 0) return Promise.reject(emptyKeyError());
+    return this.#ask<RangeResult>(REQUEST.range, (writer) => writeRange(writer, request), { ...options, writes: false });
+  }
+
+  async put(put: KvPut, options?: StoreCallOptions): Promise<PutResult> {
+    const result = await this.#propose({ kind: 'put', put }, options);
+    if (result.kind !== 'put') throw unexpected(result);
+    return result;
+  }
+
+  async kvTxn(txn: KvTxn, options?: StoreCallOptions): Promise<KvTxnResult> {
+    const result = await this.#propose({ kind: 'txn', txn }, options);
+    if (result.kind !== 'txn') throw unexpected(result);
+    return result.txn;
+  }
+
+  async txn(txn: TxnRequest, options?: StoreCallOptions): Promise<TxnResult> {
+    // Without nested transactions in, there are none out.
+    return (await this.kvTxn(txn, options)) as TxnResult;
+  }
+
+  async compact(revision: Revision, options?: StoreCallOptions): Promise<void> {
+    await this.#propose({ kind: 'compact', revision }, options);
+  }
+
+  readRevision(options?: StoreCallOptions): Promise<Revision> {
+    return this.#ask<Revision>(REQUEST.readRevision, undefined, { ...options, writes: false });
+  }
+
+  watch(request: KvWatch, options: { readonly signal: AbortSignal }): AsyncIterable<WatchBatch> {
+    return iterateWatch((wanted, sink) => this.openWatch(wanted, sink), request, options.signal);
+  }
+
+  openWatch(request: KvWatch, sink: WatchSink): WatchHandle {
+    if (this.#closed !== undefined) throw closedError();
+    const id = this.#nextId++;
+    this.#watches.set(id, sink);
+    this.#outbox.send(id, REQUEST.watch, (writer) => writeWatch(writer, request));
+    return {
+      grant: (batches) => this.#outbox.send(id, REQUEST.grant, (writer) => writer.varint(batches)),
+      requestProgress: () => this.#outbox.send(id, REQUEST.progress),
+      cancel: () => {
+        if (this.#watches.delete(id)) this.#outbox.send(id, REQUEST.cancel);
+      },
+    };
+  }
+
+  async leaseGrant(request: { readonly id?: bigint; readonly ttl_s: number }, options?: StoreCallOptions): Promise<{ id: bigint; ttl_s: number }> {
+    const id = request.id === undefined || request.id === 0n ? newLeaseId(this.#random) : request.id;
+    return this.#lease({ kind: 'lease-grant', id, ttl_s: Math.max(0, Math.ceil(request.ttl_s)) }, options);
+  }
+
+  leaseKeepAlive(id: bigint, options?: StoreCallOptions): Promise<{ ttl_s: number }> {
+    return this.#lease({ kind: 'lease-keep-alive', id }, options);
+  }
+
+  async leaseRevoke(id: bigint, options?: StoreCallOptions): Promise<void> {
+    await this.#propose({ kind: 'lease-revoke', id }, options);
+  }
+
+  leaseInfo(id: bigint): Promise<LeaseInfo> {
+    return this.#call('leaseInfo', id);
+  }
+
+  leases(): Promise<readonly bigint[]> {
+    return this.#call('leases', undefined);
+  }
+
+  hash(revision: number): Promise<HashResult> {
+    return this.#call('hash', revision);
+  }
+
+  status(): Promise<StoreStatus> {
+    return this.#call('status', undefined);
+  }
+
+  raftStatus(): Promise<RaftStatus> {
+    return this.#call('raftStatus', undefined);
+  }
+
+  transferLeadership(to: NodeId): Promise<undefined> {
+    return this.#call('transferLeadership', to);
+  }
+
+  changeMembership(change: MembershipChange): Promise<Membership> {
+    return this.#call('changeMembership', change);
+  }
+
+  /** Stops the member; whatever waits fails. */
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    const done = this.#send<undefined>(REQUEST.call, (writer) => writer.raw(Buffer.from(packCall({ name: 'close' }))), { writes: false });
+    try {
+      await done;
+    } finally {
+      this.#abandon(closedError());
+      this.#outbox.close();
+      this.#port.close();
+    }
+  }
+
+  /** The other side is gone: everything that waits is told. */
+  abandon(error: Error): void {
+    this.#closed ??= Promise.resolve();
+    this.#outbox.close();
+    this.#abandon(new StoreError('unavailable', error.message));
+  }
+
+  #abandon(error: StoreError): void {
+    for (const { reject, writes } of this.#pending.values()) {
+      reject(writes ? new StoreError('unknown-outcome', `${error.message}; whether the write happened is not known`) : error);
+    }
+    this.#pending.clear();
+    for (const sink of this.#watches.values()) sink.onEnd(error);
+    this.#watches.clear();
+  }
+
+  // Frames
+
+  async #lease(command: Command, options?: StoreCallOptions): Promise<{ id: bigint; ttl_s: number }> {
+    const result = await this.#propose(command, options);
+    if (result.kind !== 'lease') throw unexpected(result);
+    return result;
+  }
+
+  #propose(command: Command, options?: StoreCallOptions): Promise<CommandResult> {
+    return this.#ask<CommandResult>(REQUEST.propose, (writer) => writeCommand(writer, command), { ...options, writes: true });
+  }
+
+  #call<N extends CallName>(name: N, argument: Calls[N][0]): Promise<Calls[N][1]> {
+    const text = Buffer.from(packCall({ name, argument }));
+    return this.#ask(REQUEST.call, (writer) => writer.raw(text), { writes: name === 'changeMembership' });
+  }
+
+  #ask<T>(type: number, write: ((writer: ByteWriter) => void) | undefined, options: StoreCallOptions & { readonly writes: boolean }): Promise<T> {
+    if (this.#closed !== undefined) return Promise.reject(closedError());
+    return this.#send(type, write, options);
+  }
+
+  #send<T>(type: number, write: ((writer: ByteWriter) => void) | undefined, options: StoreCallOptions & { readonly writes: boolean }): Promise<T> {
+    const { signal, writes } = options;
+    if (signal?.aborted === true) return Promise.reject(new StoreError('unavailable', 'the call was aborted before it began'));
+    return new Promise<T>((resolve, reject) => {
+      const id = this.#nextId++;
+      try {
+        this.#outbox.send(id, type, write);
+      } catch (error) {
+        reject(new StoreError('invalid', `the request cannot be written: ${String(error)}`));
+        return;
+      }
+      if (signal === undefined) {
+        this.#pending.set(id, { resolve: resolve as (value: unknown) => void, reject, writes });
+        return;
+      }
+      const onAbort = () => {
+        this.#pending.delete(id);
+        reject(new StoreError(writes ? 'unknown-outcome' : 'unavailable', 'the call was aborted'));
+      };
+      signal.addEventListener('abort', onAbort, { once: true });
+      const settle = <A>(then: (value: A) => void) => (value: A) => {
+        signal.removeEventListener('abort', onAbort);
+        then(value);
+      };
+      this.#pending.set(id, { resolve: settle(resolve as (value: unknown) => void), reject: settle(reject), writes });
+    });
+  }
+
+  #onMessage(message: ArrayBuffer): void {
+    const reader = new ByteReader(new Uint8Array(message));
+    while (reader.remaining > 0) {
+      const frame = reader.raw(reader.u32());
+      this.#onFrame(frame.readUInt32LE(0), frame[4] ?? 0, new ByteReader(frame, 5));
+    }
+  }
+
+  #onFrame(id: number, type: number, reader: ByteReader): void {
+    switch (type) {
+      case RESPONSE.result: {
+        const result = readResult(reader);
+        this.#saw(result.kind === 'txn' ? result.txn.revision : result.revision);
+        this.#settle(id)?.resolve(result);
+        break;
+      }
+      case RESPONSE.range: {
+        const range = readRangeResult(reader);
+        this.#saw(range.revision);
+        this.#settle(id)?.resolve(range);
+        break;
+      }
+      case RESPONSE.revision: {
+        const revision = revisionOf(reader.varint());
+        this.#saw(revision);
+        this.#settle(id)?.resolve(revision);
+        break;
+      }
+      case RESPONSE.json: this.#settle(id)?.resolve(unpackCall(reader.text()) ?? undefined); break;
+      case RESPONSE.error: this.#settle(id)?.reject(readError(reader)); break;
+      case RESPONSE.batch: {
+        const batch = readBatch(reader);
+        this.#saw(batch.revision);
+        this.#watches.get(id)?.onBatch(batch);
+        break;
+      }
+      case RESPONSE.end: {
+        const sink = this.#watches.get(id);
+        this.#watches.delete(id);
+        sink?.onEnd(readError(reader));
+        break;
+      }
+      case RESPONSE.head: this.#head = unpackCall(reader.text()) as StoreHead; break;
+      case RESPONSE.fatal: this.#onFatal(new Error(reader.text())); break;
+      default: throw new StoreError('corrupt', `unknown frame ${type} between threads`);
+    }
+  }
+
+  #settle(id: number): Pending | undefined {
+    const pending = this.#pending.get(id);
+    this.#pending.delete(id);
+    return pending;
+  }
+
+  #saw(revision: Revision): void {
+    if (revision > this.#revision) this.#revision = revision;
+  }
+}
+
+const unexpected = (result: CommandResult) => new StoreError('corrupt', `a command answered as ${result.kind}`);
+

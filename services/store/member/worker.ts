@@ -1,0 +1,47 @@
+/** Entry of the member's thread: started by start.ts with everything it needs in workerData. */
+import { parentPort, workerData } from 'node:worker_threads';
+import type { MessagePort } from 'node:worker_threads';
+import { present } from '../../../platform/assert.js';
+import { systemClock } from '../../../platform/clock.js';
+import { systemRandom } from '../../../platform/random.js';
+import { RaftError } from '../../../raft/contract.js';
+import type { PeerCertificates } from '../../../raft/index.js';
+import { StoreError } from '../store.js';
+import { assembleMember } from './assemble.js';
+import { MemberHost } from './host.js';
+import type { StoreMemberData } from './options.js';
+
+export interface WorkerInput {
+  readonly data: StoreMemberData;
+  readonly port: MessagePort;
+}
+
+/** To the thread: certificates to use from now on. From it: how the start went. */
+export type WorkerNotice = { readonly kind: 'ready' } | { readonly kind: 'failed'; readonly raft: boolean; readonly code: string; readonly message: string };
+
+const { data, port } = workerData as WorkerInput;
+const parent = present(parentPort, 'this file runs as a worker thread');
+let certificates: PeerCertificates = data.certificates;
+parent.on('message', (renewed: PeerCertificates) => (certificates = renewed));
+
+const host = new MemberHost(port, systemClock, () => {
+  port.close();
+  parent.close();
+});
+
+try {
+  const core = await assembleMember(data, { current: () => certificates }, {
+    clock: systemClock,
+    random: systemRandom,
+    onHead: (head) => host.sendHead(head),
+    onFatal: (error) => host.sendFatal(error),
+  });
+  host.serve(core);
+  parent.postMessage({ kind: 'ready' } satisfies WorkerNotice);
+} catch (error) {
+  const code = error instanceof StoreError || error instanceof RaftError ? error.code : 'invalid';
+  const message = error instanceof Error ? error.message : String(error);
+  parent.postMessage({ kind: 'failed', raft: error instanceof RaftError, code, message } satisfies WorkerNotice);
+  port.close();
+  parent.close();
+}

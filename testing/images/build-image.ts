@@ -1,0 +1,155 @@
+/**
+ * Container images without a registry: a rootfs, as files in memory or on disk, becomes a tar that `ctr images import`
+ * and `docker load` take (the Docker image format, with the OCI configuration inside). Same input, same bytes.
+ */
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { lstat, mkdir, open, readFile, readdir, readlink, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { pack } from 'tar-stream';
+import type { Headers, Pack } from 'tar-stream';
+
+export type ImageFile =
+  | { readonly kind: 'file'; readonly data: Uint8Array | string; readonly mode?: number }
+  /** Copied from the host; the mode is the host file's unless named. */
+  | { readonly kind: 'copy'; readonly from: string; readonly mode?: number }
+  | { readonly kind: 'directory'; readonly mode?: number }
+  | { readonly kind: 'link'; readonly to: string };
+
+export interface ImageSpec {
+  /** As `example.test/web:1`. */
+  readonly name: string;
+  /** Path in the image -> what lies there. Missing parent directories are made. */
+  readonly files: Readonly<Record<string, ImageFile>>;
+  readonly entrypoint?: readonly string[];
+  readonly command?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  readonly workingDir?: string;
+  /** As `1000` or `1000:1000`. */
+  readonly user?: string;
+  readonly exposedPorts?: readonly string[];
+  /** Where the tar is written. */
+  readonly output: string;
+}
+
+/** The image's time of creation: fixed, so that equal input gives equal bytes. */
+const CREATED = '2026-01-01T00:00:00Z';
+const MTIME = new Date(CREATED);
+const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', ia32: '386' };
+
+/** Everything below a directory of the host, for `ImageSpec.files`, at `target` in the image. Links are kept as links. */
+export async function filesOf(directory: string, target = '/'): Promise<Record<string, ImageFile>> {
+  const files: Record<string, ImageFile> = Object.create(null) as Record<string, ImageFile>;
+  for (const entry of await readdir(directory, { recursive: true, withFileTypes: true })) {
+    const from = join(entry.parentPath, entry.name);
+    const path = join(target, from.slice(directory.length));
+    if (entry.isDirectory()) files[path] = { kind: 'directory', mode: (await lstat(from)).mode & 0o7777 };
+    else if (entry.isSymbolicLink()) files[path] = { kind: 'link', to: await readlink(from) };
+    else if (entry.isFile()) files[path] = { kind: 'copy', from };
+  }
+  return files;
+}
+
+/** Writes the image; returns the path of the tar. */
+export async function buildImage(spec: ImageSpec): Promise<string> {
+  await mkdir(dirname(spec.output), { recursive: true });
+  const layerPath = `${spec.output}.layer`;
+  const diffId = await writeTar(layerPath, async (tar) => addFiles(tar, spec.files));
+  const config = Buffer.from(JSON.stringify(configOf(spec, diffId)));
+  const configName = `${createHash('sha256').update(config).digest('hex')}.json`;
+  const layerName = `${diffId}/layer.tar`;
+  const manifest = Buffer.from(JSON.stringify([{ Config: configName, RepoTags: [spec.name], Layers: [layerName] }]));
+  const { size } = await lstat(layerPath);
+  await writeTar(`${spec.output}.part`, async (tar) => {
+    await entry(tar, { name: configName, size: config.length }, config);
+    await entryFromFile(tar, { name: layerName, size }, layerPath);
+    await entry(tar, { name: 'manifest.json', size: manifest.length }, manifest);
+  });
+  await rm(layerPath);
+  await rename(`${spec.output}.part`, spec.output);
+  return spec.output;
+}
+
+function configOf(spec: ImageSpec, diffId: string): unknown {
+  return {
+    created: CREATED, architecture: ARCHITECTURES[process.arch] ?? process.arch, os: 'linux',
+    config: {
+      Env: ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', ...Object.entries(spec.env ?? {}).map(([name, value]) => `${name}=${value}`)],
+      ...(spec.entrypoint === undefined ? {} : { Entrypoint: spec.entrypoint }),
+      ...(spec.command === undefined ? {} : { Cmd: spec.command }),
+      ...(spec.user === undefined ? {} : { User: spec.user }),
+      WorkingDir: spec.workingDir ?? '/',
+      ...(spec.exposedPorts === undefined ? {} : { ExposedPorts: Object.fromEntries(spec.exposedPorts.map((port) => [port, {}])) }),
+    },
+    rootfs: { type: 'layers', diff_ids: [`sha256:${diffId}`] },
+    history: [{ created: CREATED, created_by: 'navarch buildImage' }],
+  };
+}
+
+/** Writes a tar to `path` as it is made; returns its SHA-256. */
+async function writeTar(path: string, fill: (tar: Pack) => Promise<void>): Promise<string> {
+  const tar = pack();
+  const file = await open(path, 'w');
+  const hash = createHash('sha256');
+  const drain = async () => {
+    for await (const chunk of tar) {
+      const bytes = chunk as Buffer;
+      hash.update(bytes);
+      await file.write(bytes);
+    }
+  };
+  try {
+    const drained = drain();
+    await Promise.all([drained, fill(tar).then(() => tar.finalize(), (error: unknown) => {
+      tar.destroy(error as Error);
+      throw error;
+    })]);
+  } finally {
+    await file.close();
+  }
+  return hash.digest('hex');
+}
+
+async function addFiles(tar: Pack, files: ImageSpec['files']): Promise<void> {
+  const all = new Map(Object.entries(files).map(([path, file]): [string, ImageFile] => [path.replace(/^\/+/, ''), file]));
+  for (const path of [...all.keys()]) {
+    const parts = path.split('/');
+    for (let i = 1; i < parts.length; i++) {
+      const parent = parts.slice(0, i).join('/');
+      if (!all.has(parent)) all.set(parent, { kind: 'directory' });
+    }
+  }
+  for (const [path, file] of [...all].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
+    if (path === '') continue;
+    switch (file.kind) {
+      case 'directory':
+        await entry(tar, { name: `${path}/`, type: 'directory', mode: file.mode ?? 0o755 });
+        break;
+      case 'link':
+        await entry(tar, { name: path, type: 'symlink', linkname: file.to, mode: 0o777 });
+        break;
+      case 'file':
+        await entry(tar, { name: path, mode: file.mode ?? 0o644 }, Buffer.from(file.data));
+        break;
+      case 'copy':
+        await entry(tar, { name: path, mode: file.mode ?? ((await lstat(file.from)).mode & 0o7777) }, await readFile(file.from));
+        break;
+    }
+  }
+}
+
+function entry(tar: Pack, header: Headers, data?: Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const done = (error?: Error | null) => (error == null ? resolve() : reject(error));
+    const full = { ...header, mtime: MTIME, uid: 0, gid: 0 };
+    if (data === undefined) tar.entry(full, done);
+    else tar.entry(full, Buffer.from(data), done);
+  });
+}
+
+function entryFromFile(tar: Pack, header: Headers, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const sink = tar.entry({ ...header, mtime: MTIME, uid: 0, gid: 0 }, (error) => (error == null ? resolve() : reject(error)));
+    createReadStream(path).on('error', reject).pipe(sink);
+  });
+}
