@@ -223,6 +223,20 @@ describe('list and watch', () => {
     await expect(take(service.watch({ resource: configMaps, resourceVersion: first.resourceVersion }), 1)).rejects.toMatchObject({ reason: 'Expired' });
   });
 
+  it('selects by name, and by fields of the kind', async () => {
+    await using test = await startRegistry();
+    const { service } = test;
+    for (const name of ['a', 'b']) await service.create({ resource: pods, namespace, object: pod(name) });
+    const names = async (fieldSelector: string) =>
+      (await service.list({ resource: pods, namespace, fieldSelector })).items.map((item) => item.object.metadata?.name);
+    expect(await names('metadata.name=a')).toEqual(['a']);
+    expect(await names('metadata.name!=a')).toEqual(['b']);
+    expect(await names('metadata.name=a,metadata.name=b')).toEqual([]);
+    expect(await names('metadata.name=a,spec.nodeName=n1')).toEqual([]);
+    expect(await names('status.phase=Pending')).toEqual(['a', 'b']);
+    expect(await names('metadata.namespace=elsewhere')).toEqual([]);
+  });
+
   it('refuses selectors and versions that make no sense', async () => {
     await using test = await startRegistry();
     const { service } = test;
