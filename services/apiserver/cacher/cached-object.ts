@@ -74,6 +74,7 @@ export class CachedObject implements ObjectHandle {
     const { conversion } = kind;
     if (kind.storageVersion === kind.version && conversion === undefined) return this;
     const apiVersion = apiVersionOf(kind);
+    if (this.object.apiVersion === apiVersion) return this;
     let converted = this.#versions?.get(apiVersion);
     if (converted === undefined) {
       const copy = structuredClone(this.object);
