@@ -28,6 +28,7 @@ export interface SessionOptions {
 }
 
 const LEASE_RENEW_MS = 10_000;
+const RENEWAL_MS_MAX = 4_000;
 const RETRY_MS = 1000;
 const CATCH_UP_POLL_MS = 20;
 /** Bytes that may wait in the stream: a worker that takes nothing is cut off and resumes. */
@@ -48,6 +49,7 @@ export class NodeSession {
   #primary = false;
   #leaseRenewed_ms = -Infinity;
   #renewing = false;
+  #renewalBegun_ms = 0;
   #writesWork = true;
   #pumping = false;
 
@@ -62,7 +64,7 @@ export class NodeSession {
   receive(message: SessionRequest['message']): void {
     switch (message?.$case) {
       case 'heartbeat':
-        this.#send({ $case: 'heartbeatAck', value: { sequence: message.value.sequence, writesWork: this.#writesWork } });
+        this.#send({ $case: 'heartbeatAck', value: { sequence: message.value.sequence, writesWork: this.#canWrite() } });
         return this.#renewLease();
       case 'role': return void this.#setRole(message.value).catch((error: unknown) => this.#fail(error));
       case 'nodeReport':
@@ -118,11 +120,18 @@ export class NodeSession {
     this.#pump();
   }
 
+  /** A renewal that hangs says as much as one that fails: this member has no quorum. */
+  #canWrite(): boolean {
+    const hangs = this.#renewing && this.#options.clock.monotonic() - this.#renewalBegun_ms > RENEWAL_MS_MAX;
+    return this.#writesWork && !hangs;
+  }
+
   #renewLease(): void {
     const { clock, logger } = this.#options;
     if (!this.#primary || this.#renewing || clock.monotonic() - this.#leaseRenewed_ms < LEASE_RENEW_MS) return;
     this.#renewing = true;
     const begun_ms = clock.monotonic();
+    this.#renewalBegun_ms = begun_ms;
     void this.#nodes.renewLease().then(() => {
       this.#leaseRenewed_ms = begun_ms;
       this.#writesWork = true;
