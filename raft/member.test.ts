@@ -111,7 +111,7 @@ describe('membership and snapshots', () => {
     const successor = await leaderOf(rest);
     expect(successor).not.toBe(leader);
     await propose(successor, 'after');
-    expect(successor.member?.status().membership.voters).toEqual(rest.map(({ peer }) => peer.id).sort());
+    expect(successor.member?.status().membership.voters).toEqual(rest.map(({ peer }) => peer.id).sort((a, b) => a - b));
     await until(() => newcomer.machine.list.at(-1) === 'after', 'the newcomer follows');
   });
 
@@ -120,6 +120,7 @@ describe('membership and snapshots', () => {
     const seats = await cluster.startAll(3, { settings });
     const leader = await leaderOf(seats);
     const [absent] = others(seats, leader);
+    await until(() => seats.every(({ member }) => member?.status().leader === leader.peer.id), 'all know the leader');
     await crash(absent as Seat);
     for (let i = 0; i < 200; i++) await propose(leader, `c${i}`);
     await until(() => memberOf(leader).status().firstIndex > 100, 'the log was compacted');
@@ -161,6 +162,8 @@ describe('refusals', () => {
     const seats = await cluster.startAll(3);
     const leader = await leaderOf(seats);
     const [stranger] = others(seats, leader) as [Seat];
+    // All hear the leader before one is taken away.
+    await until(() => seats.every(({ member }) => member?.status().leader === leader.peer.id), 'all know the leader');
     const peers = seats.map(({ peer }) => peer);
     const before = memberOf(leader).status().term;
     await crash(stranger);

@@ -130,6 +130,9 @@ export class LogWriter {
   async #compactLog(): Promise<void> {
     const index = this.#compactTo;
     this.#compactTo = 0;
+    if (index < this.#log.view.firstIndex) return;
     await this.#log.compact(index);
+    // Proposals that came meanwhile waited for the disk.
+    if (!this.#isStopped) this.#hooks.onDurable([]);
   }
 }

@@ -23,17 +23,18 @@ export class SnapshotExchange {
   readonly #options: MemberOptions;
   readonly #node: RaftNode;
   readonly #applier: Applier;
-  readonly #pump: () => void;
+  readonly #run: (work: () => void) => void;
   /** Indexes that snapshots under way stand at: the log is kept behind them, or they would be too old on arrival. */
   readonly #outgoing = new Map<number, number>();
   #received: Received | undefined;
   #isReceiving = false;
 
-  constructor(options: MemberOptions, node: RaftNode, applier: Applier, pump: () => void) {
+  /** `run` steps the core: does the work, then what the core asks for; a broken invariant stops the member. */
+  constructor(options: MemberOptions, node: RaftNode, applier: Applier, run: (work: () => void) => void) {
     this.#options = options;
     this.#node = node;
     this.#applier = applier;
-    this.#pump = pump;
+    this.#run = run;
   }
 
   /** Up to where the log may be dropped when the state is durable up to `durable`. 0: not at all. */
@@ -76,8 +77,7 @@ export class SnapshotExchange {
 
   #sent(to: number, isFailed: boolean): void {
     this.#outgoing.delete(to);
-    this.#node.reportSnapshot(to, isFailed);
-    this.#pump();
+    this.#run(() => this.#node.reportSnapshot(to, isFailed));
   }
 
   async #stream(message: Message): Promise<void> {
@@ -105,7 +105,7 @@ export class SnapshotExchange {
       const received: Received = { snapshot, membership, writer, isInstalled: false };
       try {
         for await (const chunk of chunks) await writer.write(chunk);
-        await this.#offer(received, message as Message);
+        this.#offer(received, message as Message);
       } finally {
         if (!received.isInstalled && this.#received !== received) await writer.abort();
       }
@@ -115,13 +115,11 @@ export class SnapshotExchange {
   }
 
   /** Lets the core decide. When it takes the snapshot, the log writer calls install(). */
-  async #offer(received: Received, message: Message): Promise<void> {
+  #offer(received: Received, message: Message): void {
     this.#received = received;
-    this.#node.step(message);
-    this.#pump();
+    this.#run(() => this.#node.step(message));
     const isTaken = this.#node.status().firstIndex === received.snapshot.index + 1;
     if (!isTaken) this.#received = undefined;
-    await Promise.resolve();
   }
 
   /** Called by the log writer, before the log starts anew behind the snapshot. */

@@ -5,14 +5,12 @@
 import type { Clock } from '../../platform/clock.js';
 import type { Logger } from '../../platform/log.js';
 import type { Random } from '../../platform/random.js';
-import type { KubeObject } from '../../apimachinery/object.js';
 import type { Client } from '../../sdk/client.js';
+import type { EventRecorder } from '../../sdk/events/event-recorder.js';
 import type { InformerFactory } from '../../sdk/informer/informer-factory.js';
 
 /** Where controllers say what they did; repeated events are counted, not multiplied. Never throws, never waits. */
-export interface EventSink {
-  event(object: KubeObject, type: 'Normal' | 'Warning', reason: string, message: string): void;
-}
+export type EventSink = Pick<EventRecorder, 'event'>;
 
 export interface ControllerContext {
   readonly client: Client;

@@ -1,7 +1,6 @@
 /** Test support: controllers on the fake object service, under a virtual clock, with a kubelet that can be told what to do. */
 import { pods } from '../../apimachinery/gen/resources.js';
 import type { Pod } from '../../apimachinery/gen/types.js';
-import type { KubeObject } from '../../apimachinery/object.js';
 import { toTime, VirtualClock } from '../../platform/clock.js';
 import { silentLogger } from '../../platform/log.js';
 import { seededRandom } from '../../platform/random.js';
@@ -20,7 +19,7 @@ export function createTestContext() {
   const said: string[] = [];
   const context: ControllerContext = {
     client, informers, clock, random, logger: silentLogger,
-    events: { event: (object: KubeObject, _type, reason, message) => said.push(`${object.metadata?.name ?? ''} ${reason}: ${message}`) },
+    events: { event: ({ object }, _type, reason, message) => void said.push(`${object.metadata?.name ?? ''} ${reason}: ${message}`) },
   };
   let running: Service[] = [];
   return {

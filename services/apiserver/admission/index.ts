@@ -3,17 +3,22 @@ import type { RbacAuthorizer } from '../auth/rbac-authorizer.js';
 import type { Admission, ApiServerContext } from '../ports.js';
 import { namespaceLifecycle } from './namespace-lifecycle.js';
 import { AdmissionChain } from './plugin.js';
-import { defaultTolerationSeconds, podPriority, taintNewNodes } from './pod-defaults.js';
+import { ABSENCE_S_DEFAULT, defaultTolerationSeconds, podPriority, taintNewNodes } from './pod-defaults.js';
 import { rbacEscalation } from './rbac-escalation.js';
 import { serviceAccount } from './service-account.js';
 
-export function createAdmission(context: ApiServerContext, authorizer: RbacAuthorizer): Admission {
+export interface AdmissionOptions {
+  /** How long pods stay on a node that is away, unless they say otherwise; Kubernetes' 300 when absent. */
+  readonly tolerationSeconds?: number;
+}
+
+export function createAdmission(context: ApiServerContext, authorizer: RbacAuthorizer, options: AdmissionOptions = {}): Admission {
   return new AdmissionChain([
     namespaceLifecycle(context.reader),
     serviceAccount(context.reader, context.random),
     taintNewNodes(),
     podPriority(context.reader),
-    defaultTolerationSeconds(),
+    defaultTolerationSeconds(options.tolerationSeconds ?? ABSENCE_S_DEFAULT),
     rbacEscalation(authorizer, context.reader),
   ]);
 }

@@ -7,10 +7,10 @@ import { concerns, type AdmissionPlugin } from './plugin.js';
 
 const NOT_READY = 'node.kubernetes.io/not-ready';
 const UNREACHABLE = 'node.kubernetes.io/unreachable';
-const ABSENCE_S = 300;
+export const ABSENCE_S_DEFAULT = 300;
 
-/** A pod outlives its node's absence by five minutes unless it says otherwise. */
-export function defaultTolerationSeconds(): AdmissionPlugin {
+/** A pod outlives its node's absence by `seconds` unless it says otherwise. */
+export function defaultTolerationSeconds(seconds: number): AdmissionPlugin {
   return {
     name: 'DefaultTolerationSeconds',
     mutate(attributes) {
@@ -22,7 +22,7 @@ export function defaultTolerationSeconds(): AdmissionPlugin {
       if (missing.length === 0) return;
       spec.tolerations = [
         ...tolerations,
-        ...missing.map((key) => ({ key, operator: 'Exists', effect: 'NoExecute', tolerationSeconds: ABSENCE_S })),
+        ...missing.map((key) => ({ key, operator: 'Exists', effect: 'NoExecute', tolerationSeconds: seconds })),
       ];
     },
   };

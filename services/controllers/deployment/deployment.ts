@@ -161,7 +161,7 @@ class DeploymentReconciler {
     const written = await this.#context.client.update(replicaSets, { ...set, metadata: { ...set.metadata, annotations }, spec }, { signal });
     if (before !== replicas) {
       const verb = replicas > before ? 'up' : 'down';
-      this.#context.events.event(deployment, 'Normal', 'ScalingReplicaSet', `Scaled ${verb} replica set ${set.metadata?.name ?? ''} from ${before} to ${replicas}`);
+      this.#context.events.event({ resource: deployments, object: deployment }, 'Normal', 'ScalingReplicaSet', `Scaled ${verb} replica set ${set.metadata?.name ?? ''} from ${before} to ${replicas}`);
     }
     return written;
   }
@@ -214,11 +214,11 @@ class DeploymentReconciler {
       created = await this.#context.client.create(replicaSets, draft, { signal });
     } catch (error) {
       if (isApiError(error, 'AlreadyExists')) return this.#nameTaken(look, draft);
-      if (!signal.aborted) this.#context.events.event(deployment, 'Warning', 'ReplicaSetCreateError', `Failed to create new replica set "${draft.metadata?.name ?? ''}": ${(error as Error).message}`);
+      if (!signal.aborted) this.#context.events.event({ resource: deployments, object: deployment }, 'Warning', 'ReplicaSetCreateError', `Failed to create new replica set "${draft.metadata?.name ?? ''}": ${(error as Error).message}`);
       throw error;
     }
     if (replicasOf(created) > 0) {
-      this.#context.events.event(deployment, 'Normal', 'ScalingReplicaSet', `Scaled up replica set ${created.metadata?.name ?? ''} from 0 to ${replicasOf(created)}`);
+      this.#context.events.event({ resource: deployments, object: deployment }, 'Normal', 'ScalingReplicaSet', `Scaled up replica set ${created.metadata?.name ?? ''} from 0 to ${replicasOf(created)}`);
     }
     await this.#writeRevision(look, revision);
     return created;

@@ -55,7 +55,7 @@ export function createTaintEvictionController(context: ControllerContext): Contr
     await context.client.delete(pods, ref, { preconditions: { uid }, signal }).catch((error: unknown) => {
       if (!isApiError(error, 'NotFound') && !isApiError(error, 'Conflict')) throw error;
     });
-    context.events.event(pod, 'Normal', 'TaintManagerEviction', `Marking for deletion Pod ${key}`);
+    context.events.event({ resource: pods, object: pod }, 'Normal', 'TaintManagerEviction', `Marking for deletion Pod ${key}`);
     return done;
   };
   return new Controller({

@@ -93,7 +93,7 @@ class NodeLifecycleReconciler {
       message: conditions.some((c) => c.type === type) ? 'Kubelet stopped posting node status.' : 'Kubelet never posted node status.',
     });
     const updated = [...conditions.filter((c) => !stale.includes(c.type)), ...stale.map(unknown)];
-    this.#context.events.event(node, 'Normal', 'NodeNotReady', `Node ${node.metadata?.name ?? ''} status is now: NodeNotReady`);
+    this.#context.events.event({ resource: nodes, object: node }, 'Normal', 'NodeNotReady', `Node ${node.metadata?.name ?? ''} status is now: NodeNotReady`);
     return this.#context.client.updateStatus(nodes, { ...node, status: { ...node.status, conditions: updated } }, { signal });
   }
 
@@ -120,7 +120,7 @@ class NodeLifecycleReconciler {
         .catch((error: unknown) => {
           if (!isApiError(error, 'NotFound') && !isApiError(error, 'Conflict')) throw error;
         });
-      this.#context.events.event(pod, 'Warning', 'NodeNotReady', 'Node is not ready');
+      this.#context.events.event({ resource: pods, object: pod }, 'Warning', 'NodeNotReady', 'Node is not ready');
     }
   }
 }

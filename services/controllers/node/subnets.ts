@@ -46,7 +46,7 @@ export function createNodeSubnetController(context: ControllerContext, options: 
       break;
     }
     if (subnet === undefined) {
-      context.events.event(node, 'Warning', 'CIDRNotAvailable', `Node ${name} status is now: CIDRNotAvailable`);
+      context.events.event({ resource: nodes, object: node }, 'Warning', 'CIDRNotAvailable', `Node ${name} status is now: CIDRNotAvailable`);
       throw new Error(`no subnet of ${options.clusterCidr} is left for node ${name}; give the cluster a larger --cluster-cidr`);
     }
     given.set(subnet, name);

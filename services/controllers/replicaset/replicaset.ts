@@ -123,10 +123,10 @@ class ReplicaSetReconciler {
         ...(template?.spec === undefined ? {} : { spec: structuredClone(template.spec) }),
       }, { signal });
       if (this.#pods.get(keyOf(pod)) === undefined) this.#expectations.expect(key, pod.metadata?.uid ?? '');
-      this.#context.events.event(set, 'Normal', 'SuccessfulCreate', `Created pod: ${pod.metadata?.name ?? ''}`);
+      this.#context.events.event({ resource: replicaSets, object: set }, 'Normal', 'SuccessfulCreate', `Created pod: ${pod.metadata?.name ?? ''}`);
     } catch (error) {
       if (!signal.aborted) {
-        this.#context.events.event(set, 'Warning', 'FailedCreate', `Error creating: ${(error as Error).message}`);
+        this.#context.events.event({ resource: replicaSets, object: set }, 'Warning', 'FailedCreate', `Error creating: ${(error as Error).message}`);
       }
       throw error;
     }
@@ -139,7 +139,7 @@ class ReplicaSetReconciler {
       this.#expectations.expect(key, uid);
       try {
         await this.#context.client.delete(pods, refOf(pod), { preconditions: { uid }, propagationPolicy: 'Background', signal });
-        this.#context.events.event(set, 'Normal', 'SuccessfulDelete', `Deleted pod: ${pod.metadata?.name ?? ''}`);
+        this.#context.events.event({ resource: replicaSets, object: set }, 'Normal', 'SuccessfulDelete', `Deleted pod: ${pod.metadata?.name ?? ''}`);
       } catch (error) {
         this.#expectations.seen(uid);
         if (!isApiError(error, 'NotFound') && !isApiError(error, 'Conflict')) throw error;

@@ -16,7 +16,8 @@ import { iterateWatch } from '../watch/iterate.js';
 import { packCall, unpackCall } from './calls.js';
 import type { CallName, Calls } from './calls.js';
 import { readBatch, readError, readRangeResult, readResult, REQUEST, RESPONSE, writeWatch } from './frames.js';
-import { Outbox } from './outbox.js';
+import { messageBytes, Outbox } from './outbox.js';
+import type { PortMessage } from './outbox.js';
 
 interface Pending {
   readonly resolve: (value: unknown) => void;
@@ -50,7 +51,7 @@ export class RemoteStore implements KvBackend {
     this.#outbox = new Outbox(options.port, options.clock);
     this.#random = options.random;
     this.#onFatal = options.onFatal;
-    this.#port.on('message', (message: ArrayBuffer) => this.#onMessage(message));
+    this.#port.on('message', (message: PortMessage) => this.#onMessage(message));
   }
 
   get revision(): Revision {
@@ -235,8 +236,8 @@ export class RemoteStore implements KvBackend {
     });
   }
 
-  #onMessage(message: ArrayBuffer): void {
-    const reader = new ByteReader(new Uint8Array(message));
+  #onMessage(message: PortMessage): void {
+    const reader = new ByteReader(messageBytes(message));
     while (reader.remaining > 0) {
       const frame = reader.raw(reader.u32());
       this.#onFrame(frame.readUInt32LE(0), frame[4] ?? 0, new ByteReader(frame, 5));
@@ -277,7 +278,10 @@ export class RemoteStore implements KvBackend {
         sink?.onEnd(readError(reader));
         break;
       }
-      case RESPONSE.head: this.#head = unpackCall(reader.text()) as StoreHead; break;
+      case RESPONSE.head:
+        this.#saw(revisionOf(reader.varint()));
+        this.#head = unpackCall(reader.text()) as StoreHead;
+        break;
       case RESPONSE.fatal: this.#onFatal(new Error(reader.text())); break;
       default: throw new StoreError('corrupt', `unknown frame ${type} between threads`);
     }

@@ -1,0 +1,111 @@
+/**
+ * The endpoints of the Service `kubernetes`: each member keeps an EndpointSlice that names its own REST address, and the member
+ * that leads the store takes away those of members that are gone.
+ */
+import { endpointSlices } from '../../apimachinery/gen/resources.js';
+import type { EndpointSlice } from '../../apimachinery/gen/types.js';
+import { isApiError } from '../../apimachinery/status.js';
+import type { Clock, Timer } from '../../platform/clock.js';
+import type { Logger } from '../../platform/log.js';
+import type { Service } from '../../platform/service.js';
+import type { Client } from '../../sdk/client.js';
+import type { StoreMember } from '../../services/store/member/start.js';
+
+export interface ApiEndpointsOptions {
+  readonly client: Client;
+  readonly member: StoreMember | undefined;
+  readonly name: string;
+  readonly host: string;
+  readonly port: number;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+const NAMESPACE = 'default';
+const SERVICE = 'kubernetes';
+const MANAGED_BY = 'endpoints.navarch.dev';
+const INTERVAL_MS = 2_000;
+/** A member that the leader has not heard for so many looks is taken for gone. */
+const MISSES_MAX = 3;
+
+const sliceName = (member: string) => `${SERVICE}-${member}`;
+
+export class ApiEndpoints implements Service {
+  readonly name = 'api endpoints';
+  readonly #options: ApiEndpointsOptions;
+  readonly #misses = new Map<string, number>();
+  #timer: Timer | undefined;
+  #running: Promise<void> = Promise.resolve();
+
+  constructor(options: ApiEndpointsOptions) {
+    this.#options = options;
+  }
+
+  async start(): Promise<void> {
+    await this.#look();
+    this.#timer = this.#options.clock.every(INTERVAL_MS, () => {
+      this.#running = this.#running.then(() => this.#look());
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.#timer?.cancel();
+    await this.#running;
+  }
+
+  async #look(): Promise<void> {
+    try {
+      await this.#keepOwn();
+      await this.#removeGone();
+    } catch (error) {
+      this.#options.logger.debug({ error: String(error) }, 'the endpoints of the API could not be written; trying again');
+    }
+  }
+
+  async #keepOwn(): Promise<void> {
+    const { client, name, host, port } = this.#options;
+    const wanted: EndpointSlice = {
+      metadata: {
+        name: sliceName(name), namespace: NAMESPACE,
+        labels: { 'kubernetes.io/service-name': SERVICE, 'endpointslice.kubernetes.io/managed-by': MANAGED_BY, 'navarch.dev/member': name },
+      },
+      addressType: 'IPv4',
+      ports: [{ name: 'https', port, protocol: 'TCP' }],
+      endpoints: [{ addresses: [host], conditions: { ready: true } }],
+    };
+    const ref = { namespace: NAMESPACE, name: sliceName(name) };
+    const stored = await client.get(endpointSlices, ref, { resourceVersion: '0' }).catch((error: unknown) => {
+      if (isApiError(error, 'NotFound')) return undefined;
+      throw error;
+    });
+    if (stored === undefined) await client.create(endpointSlices, wanted);
+    else if (stored.endpoints?.[0]?.addresses[0] !== host || stored.ports?.[0]?.port !== port) {
+      await client.update(endpointSlices, { ...stored, ports: wanted.ports ?? [], endpoints: wanted.endpoints ?? [] });
+    }
+  }
+
+  async #removeGone(): Promise<void> {
+    const { client, member, name } = this.#options;
+    if (member === undefined) return;
+    const { role, membership, progress, id } = await member.raftStatus();
+    if (role !== 'leader') {
+      this.#misses.clear();
+      return;
+    }
+    const alive = new Set(membership.peers.filter((peer) => peer.id === id || progress[peer.id]?.active === true).map((peer) => peer.name));
+    const { items } = await client.list(endpointSlices, { namespace: NAMESPACE, labelSelector: `kubernetes.io/service-name=${SERVICE}`, resourceVersion: '0' });
+    for (const slice of items) {
+      const owner = slice.metadata?.labels?.['navarch.dev/member'];
+      if (owner === undefined || owner === name || alive.has(owner)) {
+        if (owner !== undefined) this.#misses.delete(owner);
+        continue;
+      }
+      const misses = (this.#misses.get(owner) ?? 0) + 1;
+      this.#misses.set(owner, misses);
+      if (misses < MISSES_MAX) continue;
+      await client.delete(endpointSlices, { namespace: NAMESPACE, name: slice.metadata?.name ?? '' }).catch((error: unknown) => {
+        if (!isApiError(error, 'NotFound')) throw error;
+      });
+    }
+  }
+}

@@ -1,0 +1,136 @@
+/** navarch.cluster.v1 on a member: how it is, who belongs to the cluster, and what a new member must know. */
+import { timingSafeEqual } from 'node:crypto';
+import { status, type sendUnaryData, type ServerUnaryCall } from '@grpc/grpc-js';
+import type { Clock } from '../../platform/clock.js';
+import type { Logger } from '../../platform/log.js';
+import type { ClusterPki } from '../../platform/pki/cluster-pki.js';
+import {
+  ClusterServiceService, type ClusterServiceServer, type GetHashRequest, type GetHashResponse, type GetStatusResponse, type JoinRequest,
+  type JoinResponse, type ListMembersResponse, type Member, type TransferLeadershipRequest, type TransferLeadershipResponse,
+} from '../../proto/gen/navarch/cluster/v1/cluster.js';
+import type { NodeId, PeerInfo } from '../../raft/contract.js';
+import { StoreError } from '../../services/store/store.js';
+import type { StoreMember } from '../../services/store/member/start.js';
+import { VERSION } from '../version.js';
+import type { GrpcEndpoint } from './grpc-server.js';
+
+export interface ClusterServiceOptions {
+  readonly member: StoreMember;
+  readonly pki: ClusterPki;
+  /** host:port of this member's REST listener; those of others are not known here. */
+  readonly apiAddress: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** Certificates of these groups may ask and act; those of members too, by the name of their certificate. */
+const ADMINISTRATORS = new Set(['system:masters']);
+
+type Call = Pick<ServerUnaryCall<unknown, unknown>, 'getAuthContext'>;
+
+function isAdministrator(call: Call): boolean {
+  const subject: { O?: string | string[] } | undefined = call.getAuthContext().sslPeerCertificate?.subject;
+  return [subject?.O ?? []].flat().some((group) => ADMINISTRATORS.has(group));
+}
+
+class Refusal extends Error {
+  readonly code: number;
+  readonly details: string;
+  constructor(code: number, details: string) {
+    super(details);
+    this.code = code;
+    this.details = details;
+  }
+}
+
+export function sameSecret(given: string, expected: string): boolean {
+  const [a, b] = [Buffer.from(given), Buffer.from(expected)];
+  return a.length === b.length && timingSafeEqual(a, b);
+}
+
+export function createClusterService(options: ClusterServiceOptions): GrpcEndpoint {
+  const { member, clock, logger } = options;
+  const started_ms = clock.monotonic();
+
+  function unary<Q, R>(handle: (request: Q) => Promise<R>, open = false) {
+    return (call: ServerUnaryCall<Q, R>, callback: sendUnaryData<R>): void => {
+      if (!open && !isAdministrator(call)) {
+        callback(new Refusal(status.PERMISSION_DENIED, 'a certificate of the group system:masters is needed: use the one in the administrator\'s kubeconfig'));
+        return;
+      }
+      handle(call.request).then(
+        (answer) => callback(null, answer),
+        (error: unknown) => callback(error instanceof Refusal ? error : new Refusal(status.UNAVAILABLE, (error as Error).message)),
+      );
+    };
+  }
+
+  const implementation: ClusterServiceServer = {
+    join: unary((request: JoinRequest) => join(options, request), true),
+    getStatus: unary(() => statusOf(options, clock.monotonic() - started_ms)),
+    listMembers: unary(async (): Promise<ListMembersResponse> => ({ members: (await member.members()).map((peer) => toMember(peer)) })),
+    transferLeadership: unary(async (request: TransferLeadershipRequest): Promise<TransferLeadershipResponse> => {
+      logger.info({ to: request.to }, 'leadership is handed over on request');
+      await member.transferLeadership(request.to as NodeId);
+      return {};
+    }),
+    getHash: unary(async (request: GetHashRequest): Promise<GetHashResponse> => {
+      const found = await member.hash(request.revision);
+      return { revision: found.revision, compactRevision: found.compactRevision, hash: found.hash };
+    }),
+  };
+  return { definition: ClusterServiceService, implementation: implementation as unknown as GrpcEndpoint['implementation'] };
+}
+
+function toMember(peer: PeerInfo, apiAddresses: readonly string[] = []): Member {
+  return {
+    id: peer.id, name: peer.name, peerAddress: peer.peerAddress, clientAddresses: [...peer.clientAddresses],
+    apiAddresses: [...apiAddresses], learner: peer.learner,
+  };
+}
+
+async function statusOf(options: ClusterServiceOptions, uptime_ms: number): Promise<GetStatusResponse> {
+  const raft = await options.member.raftStatus();
+  const store = await options.member.store.status();
+  const self = raft.membership.peers.find((peer) => peer.id === raft.id);
+  return {
+    member: self === undefined ? undefined : toMember(self, [options.apiAddress]),
+    clusterId: raft.clusterId, role: raft.role, term: raft.term, leaderId: raft.leader ?? 0,
+    commitIndex: raft.commitIndex, appliedIndex: raft.appliedIndex,
+    revision: store.revision, compactRevision: store.compactRevision, dbSizeBytes: store.dbSize_bytes,
+    residentBytes: process.memoryUsage.rss(), version: VERSION, uptimeMs: Math.round(uptime_ms),
+  };
+}
+
+/** Hands the secrets to a host that shows the member secret, and adds it as a learner: it is promoted once it has caught up. */
+async function join(options: ClusterServiceOptions, request: JoinRequest): Promise<JoinResponse> {
+  const { member, pki, logger } = options;
+  if (!sameSecret(request.memberSecret, pki.memberSecret)) {
+    throw new Refusal(status.UNAUTHENTICATED, 'the member token is wrong; print it with `navarch token --member` on a member');
+  }
+  const { member: wanted } = request;
+  if (wanted === undefined || wanted.name === '' || wanted.peerAddress === '' || wanted.id === 0) {
+    throw new Refusal(status.INVALID_ARGUMENT, 'a member joins with its id, name and peer address');
+  }
+  const known = await member.members();
+  const namesake = known.find((peer) => peer.name === wanted.name && peer.id !== wanted.id);
+  if (namesake !== undefined) {
+    throw new Refusal(status.ALREADY_EXISTS, `a member named "${wanted.name}" with another identity belongs to the cluster already; remove it first, or choose another name`);
+  }
+  if (!known.some((peer) => peer.id === wanted.id)) {
+    const peer: PeerInfo = {
+      id: wanted.id as NodeId, name: wanted.name, peerAddress: wanted.peerAddress, clientAddresses: wanted.clientAddresses, learner: true,
+    };
+    try {
+      await member.changeMembership({ kind: 'add-learner', peer });
+    } catch (error) {
+      throw new Refusal(error instanceof StoreError ? status.UNAVAILABLE : status.FAILED_PRECONDITION, `the member could not be added: ${(error as Error).message}`);
+    }
+    logger.info({ member: wanted.name, address: wanted.peerAddress }, 'a member joins as a learner');
+  }
+  const { peerAuthority, clusterAuthority, frontProxyAuthority, serviceAccountKey, workerSecret, memberSecret } = pki;
+  return {
+    clusterId: pki.clusterId, members: (await member.members()).map((peer) => toMember(peer)),
+    secrets: { peerAuthority, clusterAuthority, frontProxyAuthority, serviceAccountKey, workerSecret, memberSecret },
+  };
+}

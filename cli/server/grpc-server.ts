@@ -1,0 +1,73 @@
+/** The gRPC port of a member: etcd's API, the SDK's objects, workers and the cluster service share one listener. */
+import { Server, type ServerCredentials, type ServiceDefinition, type UntypedServiceImplementation } from '@grpc/grpc-js';
+import type { Clock } from '../../platform/clock.js';
+import type { Service } from '../../platform/service.js';
+
+export interface GrpcEndpoint {
+  readonly definition: ServiceDefinition;
+  readonly implementation: UntypedServiceImplementation;
+}
+
+export interface GrpcServerOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly credentials: ServerCredentials;
+  readonly endpoints: readonly GrpcEndpoint[];
+  readonly clock: Clock;
+}
+
+/** An object may be 1.5 MiB and a snapshot chunk is smaller; what is larger is nobody's honest request. */
+const MESSAGE_BYTES_MAX = 16 * 1024 * 1024;
+const STREAMS_MAX = 10_000;
+const STOP_MS = 2_000;
+
+export class GrpcServer implements Service {
+  readonly name = 'grpc';
+  readonly #options: GrpcServerOptions;
+  readonly #server: Server;
+  #port = 0;
+
+  constructor(options: GrpcServerOptions) {
+    this.#options = options;
+    this.#server = new Server({
+      'grpc.max_receive_message_length': MESSAGE_BYTES_MAX,
+      'grpc.max_send_message_length': -1,
+      'grpc.max_concurrent_streams': STREAMS_MAX,
+      // Workers and watches are silent for long: find dead peers, and allow clients to do the same.
+      'grpc.keepalive_time_ms': 5_000,
+      'grpc.keepalive_timeout_ms': 5_000,
+      'grpc.http2.min_ping_interval_without_data_ms': 1_000,
+    });
+    for (const { definition, implementation } of options.endpoints) this.#server.addService(definition, implementation);
+  }
+
+  /** The port that was bound, where 0 was asked for. */
+  get port(): number {
+    return this.#port;
+  }
+
+  /** Rejects with the system's error (EADDRINUSE and its like), as node's own servers do. */
+  async start(): Promise<void> {
+    const { host, port, credentials } = this.#options;
+    const address = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+    this.#port = await new Promise<number>((resolve, reject) => {
+      this.#server.bindAsync(address, credentials, (error, bound) => (error === null ? resolve(bound) : reject(withCode(error, host, port))));
+    });
+  }
+
+  stop(): Promise<void> {
+    return new Promise((resolve) => {
+      const force = this.#options.clock.after(STOP_MS, () => this.#server.forceShutdown());
+      this.#server.tryShutdown(() => {
+        force.cancel();
+        resolve();
+      });
+    });
+  }
+}
+
+/** grpc-js reports a port in use as text. */
+function withCode(error: Error, host: string, port: number): Error {
+  const code = /\b(EADDRINUSE|EADDRNOTAVAIL|EACCES)\b/.exec(error.message)?.[1];
+  return code === undefined ? error : Object.assign(new Error(error.message), { code, address: host, port, syscall: 'listen' });
+}

@@ -1,0 +1,196 @@
+/**
+ * A member: store, API server and nodelink, and, when elected, scheduler and controllers; one process of a cluster, or one of several
+ * in a test. Composes the services and starts them in the order in which they need each other; holds no logic of its own.
+ */
+import type { UserInfo } from '../../apimachinery/object-service.js';
+import type { Clock } from '../../platform/clock.js';
+import type { Logger } from '../../platform/log.js';
+import { nodeCertificates } from './node-certificates.js';
+import type { ClusterPki } from '../../platform/pki/cluster-pki.js';
+import type { Random } from '../../platform/random.js';
+import { startAll, stopAll, type Service } from '../../platform/service.js';
+import type { Client } from '../../sdk/client.js';
+import { InformerFactory } from '../../sdk/informer/informer-factory.js';
+import { clientOf } from '../../sdk/object-client.js';
+import { createApiServer, type ApiServer, type TlsProvider } from '../../services/apiserver/index.js';
+import { createAdmission } from '../../services/apiserver/admission/index.js';
+import { NodeClaims } from '../../services/apiserver/allocation/node-claims.js';
+import { ServiceClaims } from '../../services/apiserver/allocation/service-claims.js';
+import { ClusterAuthenticator } from '../../services/apiserver/auth/authenticator.js';
+import { RbacAuthorizer } from '../../services/apiserver/auth/rbac-authorizer.js';
+import { registerReviews } from '../../services/apiserver/auth/register.js';
+import { DEFAULT_ISSUER, ServiceAccountTokens } from '../../services/apiserver/auth/service-account-tokens.js';
+import { rotatingServerCredentials } from '../../services/apiserver/grpc/credentials.js';
+import { createObjectFront } from '../../services/apiserver/grpc/front.js';
+import { createStreamingFront } from '../../services/apiserver/streaming/index.js';
+import { createNodelink, type Nodelink } from '../../services/nodelink/nodelink.js';
+import { etcdServices } from '../../services/store/etcd/index.js';
+import type { StoreMember } from '../../services/store/member/start.js';
+import { ApiEndpoints } from './api-endpoints.js';
+import { bootstrapCluster } from './bootstrap.js';
+import type { MemberCertificates } from './certificates.js';
+import { createClusterService, sameSecret } from './cluster-service.js';
+import { createElected } from './elected.js';
+import { authorizeEtcd } from './etcd-roles.js';
+import { GrpcServer, type GrpcEndpoint } from './grpc-server.js';
+import { hostPort, type MemberAddress } from './identity.js';
+import { MemberDirectory } from './member-directory.js';
+import type { ClusterNetwork } from './network.js';
+import { SYSTEM_USERS } from './system-users.js';
+
+export interface ServerOptions {
+  readonly address: MemberAddress;
+  /** Interface that the listeners bind; the address is what others dial. */
+  readonly listenHost: string;
+  readonly member: StoreMember;
+  readonly pki: ClusterPki;
+  readonly certificates: MemberCertificates;
+  readonly network: ClusterNetwork;
+  /** Silence after which a node counts as unreachable. Kubernetes: 40 s. */
+  readonly nodeGrace_ms: number;
+  /** How long pods stay on an unreachable node unless they say otherwise. Kubernetes: 300 s. */
+  readonly defaultTolerationSeconds?: number;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+export interface Server extends Service {
+  readonly apiServer: ApiServer;
+  readonly member: StoreMember;
+  readonly nodelink: Nodelink;
+  /** Bound ports, once started. */
+  readonly ports: { readonly api: number; readonly grpc: number };
+  /** A client in this process, with the rights of the given identity taken on trust. */
+  clientFor(user: UserInfo): Client;
+}
+
+export function createServer(options: ServerOptions): Server {
+  return new MemberServer(options);
+}
+
+function tlsProvider(certificates: MemberCertificates, pki: ClusterPki): TlsProvider {
+  return {
+    current: () => ({
+      // The authority goes along, so that a host with a join token can check it against the token's pin.
+      certificate: certificates.serving.current.certificate + pki.clusterAuthority.certificate,
+      key: certificates.serving.current.privateKey,
+      clientCa: pki.clusterAuthority.certificate,
+    }),
+    onChange: (callback) => certificates.serving.onChange(callback),
+  };
+}
+
+class MemberServer implements Server {
+  readonly name = 'member';
+  readonly apiServer: ApiServer;
+  readonly member: StoreMember;
+  readonly nodelink: Nodelink;
+  readonly #options: ServerOptions;
+  readonly #informers: InformerFactory;
+  readonly #directory: MemberDirectory;
+  readonly #grpc: GrpcServer;
+  readonly #endpoints: ApiEndpoints;
+  readonly #elected: readonly Service[];
+
+  constructor(options: ServerOptions) {
+    this.#options = options;
+    this.member = options.member;
+    const { clock, random, logger, address, pki, network } = options;
+    const tls = tlsProvider(options.certificates, pki);
+    this.apiServer = this.#createApiServer(tls);
+    const systemClient = this.clientFor(SYSTEM_USERS.nodelink);
+    this.#informers = new InformerFactory({ client: systemClient, clock, random, logger });
+    this.#directory = new MemberDirectory({ member: options.member, address, clock });
+    this.nodelink = createNodelink({
+      client: systemClient, informers: this.#informers, clock, random, logger: logger.child({ component: 'nodelink' }),
+      certificates: nodeCertificates(pki, { clock, random }),
+      tokens: { check: (token) => Promise.resolve(sameSecret(token, pki.workerSecret)) },
+      members: this.#directory,
+    });
+    this.#grpc = new GrpcServer({
+      host: options.listenHost, port: address.grpcPort, credentials: rotatingServerCredentials(tls), clock, endpoints: this.#grpcEndpoints(),
+    });
+    this.#endpoints = new ApiEndpoints({
+      client: this.clientFor(SYSTEM_USERS.apiserver), member: options.member, name: address.name, host: address.host, port: address.apiPort, clock, logger,
+    });
+    this.#elected = createElected({
+      clientFor: (user) => this.clientFor(user), scheme: this.apiServer.scheme, identity: `${address.name}_${random.uuid()}`, network,
+      clusterAuthority: () => pki.clusterAuthority.certificate, nodeGrace_ms: options.nodeGrace_ms, clock, random, logger,
+    });
+  }
+
+  get ports(): { readonly api: number; readonly grpc: number } {
+    return { api: this.apiServer.address?.port ?? 0, grpc: this.#grpc.port };
+  }
+
+  clientFor(user: UserInfo): Client {
+    return clientOf(this.apiServer.registry.as(user));
+  }
+
+  async start(): Promise<void> {
+    const { clock, logger, network, address } = this.#options;
+    await startAll([this.apiServer, this.#informers, this.nodelink, this.#directory, this.#grpc]);
+    // Until a leader is known nothing can be written: wait for it here, and let everything above find a store that works.
+    for (let attempt = 0; ; attempt++) {
+      try {
+        await bootstrapCluster(this.apiServer.registry.as(SYSTEM_USERS.apiserver), network, address.apiPort);
+        break;
+      } catch (error) {
+        if (attempt >= BOOTSTRAP_ATTEMPTS_MAX) throw error;
+        logger.warn({ error: String(error) }, 'the first objects of the cluster could not be written; trying again');
+        await clock.sleep(BOOTSTRAP_RETRY_MS);
+      }
+    }
+    await startAll([this.#endpoints, ...this.#elected]);
+  }
+
+  async stop(): Promise<void> {
+    await stopAll([this.apiServer, this.#informers, this.nodelink, this.#directory, this.#grpc, this.#endpoints, ...this.#elected]);
+    this.#options.certificates.stop();
+    await this.member.stop();
+  }
+
+  #createApiServer(tls: TlsProvider): ApiServer {
+    const { clock, random, logger, address, pki, network, member, listenHost } = this.#options;
+    const tokens = new ServiceAccountTokens({ key: pki.serviceAccountKey, clock, random });
+    const audiences = [DEFAULT_ISSUER];
+    let rbac: RbacAuthorizer | undefined;
+    let authenticator: ClusterAuthenticator | undefined;
+    const server = createApiServer({
+      store: member.store, clock, random, logger: logger.child({ component: 'apiserver' }),
+      listen: { host: listenHost, port: address.apiPort, tls },
+      authorizer: (context) => (rbac ??= new RbacAuthorizer(context.reader)),
+      authenticator: (context) => (authenticator ??= new ClusterAuthenticator({
+        reader: context.reader, authorizer: (rbac ??= new RbacAuthorizer(context.reader)), tokens, audiences, clock, logger,
+      })),
+      admission: (context) => createAdmission(context, (rbac ??= new RbacAuthorizer(context.reader)), {
+        ...(this.#options.defaultTolerationSeconds === undefined ? {} : { tolerationSeconds: this.#options.defaultTolerationSeconds }),
+      }),
+      streamer: { open: (node, request, call) => this.nodelink.open(node, request, call) },
+      streaming: createStreamingFront(),
+    });
+    const { reader } = server;
+    if (rbac !== undefined && authenticator !== undefined) registerReviews(server.registry, { reader, rbac, authenticator, tokens, audiences, clock });
+    server.registry.hook({ group: '', resource: 'services' }, new ServiceClaims({ reader, random, serviceCidr: network.serviceCidr, nodePorts: network.nodePorts }));
+    server.registry.hook({ group: '', resource: 'nodes' }, new NodeClaims());
+    return server;
+  }
+
+  #grpcEndpoints(): GrpcEndpoint[] {
+    const { clock, logger, address, pki, member } = this.#options;
+    const objects = createObjectFront({
+      as: (user) => this.apiServer.registry.as(user), authenticator: this.apiServer.authenticator, authorizer: this.apiServer.authorizer,
+      clock, logger: logger.child({ component: 'grpc' }),
+    });
+    return [
+      ...etcdServices({ backend: member.store, member, authorize: authorizeEtcd, tls: true }),
+      objects as unknown as GrpcEndpoint,
+      this.nodelink,
+      createClusterService({ member, pki, apiAddress: hostPort(address.host, address.apiPort), clock, logger }),
+    ];
+  }
+}
+
+const BOOTSTRAP_ATTEMPTS_MAX = 60;
+const BOOTSTRAP_RETRY_MS = 500;
