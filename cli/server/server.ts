@@ -81,6 +81,9 @@ function tlsProvider(certificates: MemberCertificates, pki: ClusterPki): TlsProv
   };
 }
 
+/** As in Kubernetes: 10 s of 40 s. */
+const LEASE_RENEWALS_IN_GRACE = 4;
+
 class MemberServer implements Server {
   readonly name = 'member';
   readonly apiServer: ApiServer;
@@ -107,6 +110,7 @@ class MemberServer implements Server {
       certificates: nodeCertificates(pki, { clock, random }),
       tokens: { check: (token) => Promise.resolve(sameSecret(token, pki.workerSecret)) },
       members: this.#directory,
+      leaseRenewal_ms: options.nodeGrace_ms / LEASE_RENEWALS_IN_GRACE,
     });
     this.#grpc = new GrpcServer({
       host: options.listenHost, port: address.grpcPort, credentials: rotatingServerCredentials(tls), clock, endpoints: this.#grpcEndpoints(),
