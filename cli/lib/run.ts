@@ -1,4 +1,5 @@
 /** Runs a service in the foreground: until SIGTERM or SIGINT, which end it in order, a second one at once. */
+import { holdProcess } from '../../platform/clock.js';
 import type { Logger } from '../../platform/log.js';
 import type { Service } from '../../platform/service.js';
 
@@ -15,8 +16,7 @@ export async function runUntilSignal(service: Service, logger: Logger): Promise<
   };
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);
-  // Node's timers of ours do not hold the process: this one does, until it is asked to end.
-  const hold = setInterval(() => undefined, 2 ** 30);
+  const hold = holdProcess();
   try {
     const started = service.start();
     const first = await Promise.race([started.then(() => 'started' as const), asked]);
@@ -27,7 +27,7 @@ export async function runUntilSignal(service: Service, logger: Logger): Promise<
     }
     await service.stop();
   } finally {
-    clearInterval(hold);
+    hold.cancel();
   }
   process.exit(0);
 }
