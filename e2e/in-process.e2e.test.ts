@@ -112,7 +112,7 @@ describe.skipIf(lacking.length > 0)('the scenario in one process', () => {
     const [byKubectl, bySdk, byEtcdctl] = writers;
     const found = await configMapValues(kubectl, namespace);
     expect([byKubectl?.lost(found), bySdk?.lost(found), byEtcdctl?.lost(await keyValues(etcdctl, '/writes/'))]).toEqual([[], [], []]);
-    expect(bySdk?.gapAfter(killed_ms)).toBeLessThan(10_000);
+    expect(bySdk?.longestGap(killed_ms)).toBeLessThan(10_000);
 
     const created = [...found.keys()].filter((name) => name !== 'kube-root-ca.crt');
     await until('the watch to have seen all', () => created.every((name) => watch.added.includes(name)));
