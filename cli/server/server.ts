@@ -150,7 +150,9 @@ class MemberServer implements Server {
   }
 
   async stop(): Promise<void> {
-    await stopAll([this.apiServer, this.#informers, this.nodelink, this.#directory, this.#grpc, this.#endpoints, ...this.#elected]);
+    // Together: each waits for the store to take back its lease, and a store without a quorum lets all of them wait.
+    await Promise.allSettled(this.#elected.map((service) => service.stop()));
+    await stopAll([this.apiServer, this.#informers, this.nodelink, this.#directory, this.#grpc, this.#endpoints]);
     this.#options.certificates.stop();
     await this.member.stop();
   }
