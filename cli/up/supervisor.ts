@@ -103,13 +103,14 @@ export class Supervisor implements Service {
     await endLeftovers(dataDir, clock);
     const pki = await this.#pki();
     const token = formatJoinToken({ pin: await authorityPin(pki.clusterAuthority.certificate), kind: 'worker', secret: pki.workerSecret });
+    await writeFileAtomic(layout(dataDir).workerToken, `${token}\n`, 0o600);
     const missing = await this.#missing();
     if (missing.length === 0) {
       this.#hosts = hostsPlanOf(this.#options);
-      this.#plan = planOnHosts(this.#options, this.#hosts, token);
+      this.#plan = planOnHosts(this.#options, this.#hosts);
     } else {
       this.#notes = [`${missing.join('; ')}: members run on loopback, and workers only pretend to run containers (hollow)`];
-      this.#plan = planLoopback(this.#options, token);
+      this.#plan = planLoopback(this.#options);
     }
     const admin = await this.#writeClientFiles(pki, this.#plan);
     if (this.#hosts === undefined) this.#startProcesses(this.#plan, () => true);
