@@ -4,11 +4,11 @@ import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { afterEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
-import type { PodStream, PodStreamInput, PodStreamOutput, PodStreamRequest } from '../../../apimachinery/pod-streams.js';
-import { apiErrors } from '../../../apimachinery/status.js';
-import { PushStream } from '../../../platform/stream.js';
-import type { UpgradeRequest } from '../ports.js';
-import { createStreamingFront } from './index.js';
+import type { PodStream, PodStreamInput, PodStreamOutput, PodStreamRequest } from '../../../../apimachinery/pod-streams.js';
+import { apiErrors } from '../../../../apimachinery/status.js';
+import { PushStream } from '../../../../platform/stream.js';
+import type { UpgradeRequest } from '../../ports.js';
+import { createStreamingFront } from '../index.js';
 
 /** The far end: records what it is sent, and says what the test pushes. */
 class FarEnd implements PodStream {
@@ -42,6 +42,7 @@ async function setUp(more: Partial<UpgradeRequest> = {}, open?: (request: PodStr
     void createStreamingFront().serve({
       kind: 'exec', user: { name: 'u', groups: [] }, namespace: 'd', pod: 'p', uid: 'x', container: 'c', command: ['sh'],
       stdin: true, stdout: true, stderr: true, tty: false, ports: [], request, socket, head,
+      reach: () => Promise.resolve(),
       open(wanted) {
         asked.push(wanted);
         if (open !== undefined) return open(wanted);
