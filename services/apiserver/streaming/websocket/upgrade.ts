@@ -1,4 +1,5 @@
 /** From an HTTP upgrade to a WebSocket: which protocol, and whose socket. */
+import type { IncomingMessage } from 'node:http';
 import { WebSocketServer, type WebSocket } from 'ws';
 import { apiErrors } from '../../../../apimachinery/status.js';
 import type { UpgradeRequest } from '../../ports.js';
@@ -26,9 +27,9 @@ export function choose(upgrade: UpgradeRequest, known: readonly string[]): strin
 
 /** Takes over the socket. Resolves once `101` has been sent; a handshake that is none has been answered when it rejects. */
 export function accept(upgrade: UpgradeRequest, protocol: string): Promise<WebSocket> {
-  const server = new WebSocketServer({
-    noServer: true, clientTracking: false, maxPayload: MESSAGE_BYTES_MAX, perMessageDeflate: false,
-    handleProtocols: () => (protocol === '' ? false : protocol),
+  const server = new WebSocketServer({ noServer: true, clientTracking: false, maxPayload: MESSAGE_BYTES_MAX, perMessageDeflate: false });
+  server.on('headers', (headers) => {
+    if (protocol !== '') headers.push(`Sec-WebSocket-Protocol: ${protocol}`);
   });
   return new Promise((resolve, reject) => {
     const onClose = () => reject(new Error('the client has gone'));
@@ -38,9 +39,16 @@ export function accept(upgrade: UpgradeRequest, protocol: string): Promise<WebSo
       refuse(upgrade.socket, apiErrors.badRequest(`unable to upgrade: ${error.message}`));
       reject(error);
     });
-    server.handleUpgrade(upgrade.request, upgrade.socket, upgrade.head, (socket) => {
+    server.handleUpgrade(withoutProtocols(upgrade.request), upgrade.socket, upgrade.head, (socket) => {
       upgrade.socket.off('close', onClose);
       resolve(socket);
     });
   });
+}
+
+/** `ws` takes tokens only for protocols, as RFC 6455 has it; `SPDY/3.1+portforward.k8s.io` is none. The choice has been made. */
+function withoutProtocols(request: IncomingMessage): IncomingMessage {
+  const headers = { ...request.headers };
+  delete headers['sec-websocket-protocol'];
+  return Object.create(request, { headers: { value: headers } }) as IncomingMessage;
 }
