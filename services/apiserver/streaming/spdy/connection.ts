@@ -73,12 +73,12 @@ export class SpdyConnection {
 
   /** Says goodbye after what has been sent; what still comes is dropped. */
   close(): void {
-    this.#close(GOAWAY.ok);
+    for (const stream of this.#streams.values()) stream.cancel();
+    this.#goAway(GOAWAY.ok);
   }
 
-  #close(status: number): void {
+  #goAway(status: number): void {
     if (this.#closing || this.gone.aborted) return;
-    for (const stream of this.#streams.values()) stream.cancel();
     this.#send({ kind: 'goaway', lastStream: this.#lastStream, status });
     this.#closing = true;
     const { carrier, clock } = this.#options;
@@ -103,7 +103,7 @@ export class SpdyConnection {
       for (let frame = this.#parser.next(); frame !== undefined; frame = this.#parser.next()) this.#handle(frame);
     } catch (error) {
       if (!(error instanceof SpdyError)) throw error;
-      this.#close(GOAWAY.protocolError);
+      this.#goAway(GOAWAY.protocolError);
       this.#over();
     }
   }
