@@ -23,7 +23,7 @@ export async function runCommand(stream: PodStream, channels: CommandChannels): 
   const leave = () => stream.close();
   gone.addEventListener('abort', leave, { once: true });
   if (gone.aborted) leave();
-  if (stdin !== undefined) void feedInput(stream, stdin);
+  if (stdin !== undefined) void feedInput(stream, stdin, gone);
   if (resize !== undefined) void feedSizes(stream, resize);
   try {
     const outcome = await sendOutput(stream, channels);
@@ -59,13 +59,21 @@ async function sendOutput(stream: PodStream, { stdout, stderr, outcome }: Comman
   }
 }
 
-/** A command that takes no more input may still have something to say: a failed write ends the input, not the stream. */
-async function feedInput(stream: PodStream, stdin: Channel): Promise<void> {
+/**
+ * A command that takes no more input may still have something to say: a failed write ends the input, not the stream. A client
+ * that gives up its input alone has ended it.
+ */
+async function feedInput(stream: PodStream, stdin: Channel, gone: AbortSignal): Promise<void> {
   try {
     for await (const data of stdin) await stream.write({ kind: 'stdin', data });
-    await stream.write({ kind: 'stdin-end' });
   } catch {
     stdin.cancel();
+  }
+  if (gone.aborted) return;
+  try {
+    await stream.write({ kind: 'stdin-end' });
+  } catch {
+    // The far end is gone: its output says so.
   }
 }
 

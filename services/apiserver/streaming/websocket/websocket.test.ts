@@ -1,74 +1,38 @@
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import type { Duplex } from 'node:stream';
+import { request as startRequest, type IncomingMessage } from 'node:http';
 import { afterEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
-import type { PodStream, PodStreamInput, PodStreamOutput, PodStreamRequest } from '../../../../apimachinery/pod-streams.js';
+import type { PodStream, PodStreamRequest } from '../../../../apimachinery/pod-streams.js';
 import { apiErrors } from '../../../../apimachinery/status.js';
-import { PushStream } from '../../../../platform/stream.js';
 import type { UpgradeRequest } from '../../ports.js';
-import { createStreamingFront } from '../index.js';
+import { HEARTBEAT_MS } from '../limits.js';
+import { startFront, until, type FrontServer } from '../testing/front-server.js';
+import { SpdyTestClient } from '../testing/spdy-client.js';
 
-/** The far end: records what it is sent, and says what the test pushes. */
-class FarEnd implements PodStream {
-  readonly output = new PushStream<PodStreamOutput>({ limit: 1000, onOverflow: () => new Error('overflow') });
-  readonly input: PodStreamInput[] = [];
-  closed = false;
-
-  write(input: PodStreamInput): Promise<void> {
-    this.input.push(input);
-    return Promise.resolve();
-  }
-
-  close(): void {
-    this.closed = true;
-    this.output.end();
-  }
-
-  [Symbol.asyncIterator](): AsyncIterator<PodStreamOutput> {
-    return this.output;
-  }
-}
-
-let server: Server | undefined;
-afterEach(() => server?.close());
+let front: FrontServer | undefined;
+afterEach(() => front?.stop());
 
 async function setUp(more: Partial<UpgradeRequest> = {}, open?: (request: PodStreamRequest) => Promise<PodStream>) {
-  const far: FarEnd[] = [];
-  const asked: PodStreamRequest[] = [];
-  server = createServer();
-  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    void createStreamingFront().serve({
-      kind: 'exec', user: { name: 'u', groups: [] }, namespace: 'd', pod: 'p', uid: 'x', container: 'c', command: ['sh'],
-      stdin: true, stdout: true, stderr: true, tty: false, ports: [], request, socket, head,
-      reach: () => Promise.resolve(),
-      open(wanted) {
-        asked.push(wanted);
-        if (open !== undefined) return open(wanted);
-        const end = new FarEnd();
-        far.push(end);
-        return Promise.resolve(end);
-      },
-      ...more,
-    });
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
+  front = await startFront({ upgrade: more, ...(open === undefined ? {} : { open }) });
+  const { far, asked, port, clock } = front;
   const dial = (protocols: string[]) => {
     const socket = new WebSocket(`ws://127.0.0.1:${port}/`, protocols);
     const frames: Buffer[] = [];
     socket.on('message', (data) => frames.push(data as Buffer));
     return { socket, frames };
   };
-  return { far, asked, dial };
+  return { far, asked, dial, clock };
 }
 
-const until = async (condition: () => boolean) => {
-  for (let i = 0; i < 500 && !condition(); i++) await new Promise((resolve) => setTimeout(resolve, 2));
-  expect(condition()).toBe(true);
-};
+/** An upgrade to WebSocket without the key that makes it one. */
+async function fetchUpgrade(port: number): Promise<IncomingMessage> {
+  const request = startRequest({ host: '127.0.0.1', port, headers: { connection: 'Upgrade', upgrade: 'websocket' }, agent: false });
+  request.end();
+  const [response] = (await once(request, 'response')) as [IncomingMessage];
+  response.resume();
+  return response;
+}
+
 const textOf = (frames: Buffer[], channel: number) => Buffer.concat(frames.filter((f) => f[0] === channel).map((f) => f.subarray(1))).toString();
 
 describe('exec over WebSocket', () => {
@@ -126,6 +90,39 @@ describe('exec over WebSocket', () => {
   });
 });
 
+describe('a WebSocket', () => {
+  it('that is none gets an answer', async () => {
+    front = await startFront({});
+    const response = await fetchUpgrade(front.port);
+    expect([response.statusCode, front.far[0]?.closed]).toEqual([400, true]);
+  });
+
+  it('is sent signs of life', async () => {
+    const { dial, clock } = await setUp();
+    const { socket } = dial(['v5.channel.k8s.io']);
+    await once(socket, 'open');
+    const ping = once(socket, 'ping');
+    await clock.advance(HEARTBEAT_MS);
+    await ping;
+    socket.terminate();
+  });
+
+  it('keeps the answer of a command that has stopped reading its input', async () => {
+    const { far, dial } = await setUp();
+    const { socket, frames } = dial(['v4.channel.k8s.io']);
+    await once(socket, 'open');
+    await until(() => far.length === 1);
+    const [end] = far;
+    let refused = 0;
+    if (end !== undefined) end.write = () => Promise.reject(new Error(`broken pipe ${++refused}`));
+    socket.send(Buffer.from('\0input'));
+    await until(() => refused > 0);
+    end?.output.push({ kind: 'exit', code: 4 });
+    await once(socket, 'close');
+    expect(JSON.parse(textOf(frames, 3))).toMatchObject({ details: { causes: [{ message: '4' }] } });
+  });
+});
+
 describe('port-forward over WebSocket channels', () => {
   it('names each port, then carries its bytes', async () => {
     const { far, dial } = await setUp({ kind: 'port-forward', ports: [8080, 53] });
@@ -139,5 +136,52 @@ describe('port-forward over WebSocket channels', () => {
     await until(() => textOf(frames, 2).endsWith('answer'));
     socket.close();
     await until(() => far.every((end) => end.closed));
+  });
+});
+
+describe('port-forward tunnelled in WebSocket (KEP-4006)', () => {
+  const PROTOCOL = 'SPDY/3.1+portforward.k8s.io';
+  /** `ws` neither offers a protocol with a '/' nor takes it for an answer. */
+  function dialTunnel(port: number): WebSocket {
+    const socket = new WebSocket(`ws://127.0.0.1:${port}/`, { headers: { 'sec-websocket-protocol': PROTOCOL } });
+    socket.on('upgrade', (response) => {
+      expect(response.headers['sec-websocket-protocol']).toBe(PROTOCOL);
+      delete response.headers['sec-websocket-protocol'];
+    });
+    return socket;
+  }
+
+  it('takes SPDY bytes split anywhere, and answers in kind', async () => {
+    front = await startFront({ upgrade: { kind: 'port-forward' } });
+    const { far, port } = front;
+    const socket = dialTunnel(port);
+    const client = new SpdyTestClient((bytes) => {
+      for (const byte of bytes) socket.send(Buffer.of(byte));
+    });
+    socket.on('message', (data: Buffer) => client.receive(data));
+    await once(socket, 'open');
+    client.open(1, { streamtype: 'error', port: '80', requestid: '0' });
+    client.open(3, { streamtype: 'data', port: '80', requestid: '0' });
+    client.data(3, 'question', true);
+    await until(() => far[0]?.input.at(-1)?.kind === 'stdin-end');
+    expect(far[0]?.text).toBe('question');
+    far[0]?.output.push({ kind: 'stdout', data: Buffer.from('answer') });
+    far[0]?.output.end();
+    await until(() => client.ended(3) && client.ended(1));
+    expect([client.textOf(3), client.textOf(1)]).toEqual(['answer', '']);
+    socket.close();
+    await until(() => front?.served.count === 1);
+  });
+
+  it('answers no 101 when the node cannot be reached, and takes no text', async () => {
+    front = await startFront({ upgrade: { kind: 'port-forward', reach: () => Promise.reject(apiErrors.serviceUnavailable('no session')) } });
+    const [, response] = (await once(dialTunnel(front.port), 'unexpected-response')) as [unknown, IncomingMessage];
+    expect(response.statusCode).toBe(503);
+    front.stop();
+    front = await startFront({ upgrade: { kind: 'port-forward' } });
+    const socket = dialTunnel(front.port);
+    await once(socket, 'open');
+    socket.send('text');
+    expect((await once(socket, 'close'))[0]).toBe(1003);
   });
 });
