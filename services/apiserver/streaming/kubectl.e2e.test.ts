@@ -8,7 +8,9 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { PodStreamRequest } from '../../../apimachinery/pod-streams.js';
 import { apiErrors } from '../../../apimachinery/status.js';
+import { until } from './testing/front-server.js';
 import { startKubectlServer } from './testing/kubectl-server.js';
 import { openLocally } from './testing/local-pod.js';
 
@@ -171,6 +173,38 @@ for (const minor of MINORS) {
     });
   });
 }
+
+describe.skipIf(found === '' || spawnSync('sh', ['-c', 'command -v script']).status !== 0)('a terminal (needs script(1))', () => {
+  it.each([27, 29, 33].filter((minor) => existsSync(binaryOf(minor))))('of kubectl 1.%i tells its size, and has one output', async (minor) => {
+    const asked: PodStreamRequest[] = [];
+    const sizes: string[] = [];
+    const terminal = await startKubectlServer({
+      open: async (request) => {
+        asked.push(request);
+        const stream = await openLocally(request);
+        return {
+          write: (input) => {
+            if (input.kind === 'resize') sizes.push(`${input.columns}x${input.rows}`);
+            return stream.write(input);
+          },
+          close: () => stream.close(),
+          [Symbol.asyncIterator]: () => stream[Symbol.asyncIterator](),
+        };
+      },
+    });
+    const command = `stty cols 97 rows 31; ${binaryOf(minor)} --server=${terminal.url} --insecure-skip-tls-verify --token=t --cache-dir=${directory}/cache exec -it p -- sh -c 'read line; echo "got $line"; exit 9'`;
+    const child = spawn('script', ['-qec', command, '/dev/null'], { stdio: 'pipe', env: { PATH: process.env['PATH'], HOME: directory, KUBECONFIG: '/dev/null', SHELL: '/bin/sh' } });
+    let output = '';
+    child.stdout.on('data', (data: Buffer) => (output += data.toString()));
+    const closed = once(child, 'close');
+    await until(() => sizes.length > 0);
+    child.stdin.write('hello\n');
+    const [code] = (await closed) as [number];
+    terminal.stop();
+    expect(output).toContain('got hello');
+    expect([code, sizes[0], asked[0]]).toMatchObject([9, '97x31', { tty: true, stderr: false }]);
+  });
+});
 
 describe.skipIf(!existsSync(binaryOf(33)))('kubectl 1.33 told to speak SPDY', () => {
   const env = { KUBECTL_REMOTE_COMMAND_WEBSOCKETS: 'false', KUBECTL_PORT_FORWARD_WEBSOCKETS: 'false' };

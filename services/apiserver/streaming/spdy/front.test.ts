@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { apiErrors } from '../../../../apimachinery/status.js';
-import { LINGER_MS, STREAMS_TIMEOUT_MS } from '../limits.js';
+import { systemClock } from '../../../../platform/clock.js';
+import { HEARTBEAT_MS, LINGER_MS, STREAMS_TIMEOUT_MS } from '../limits.js';
 import { startFront, until, type FrontServer, type FrontServerOptions } from '../testing/front-server.js';
 import { dialSpdy, type Dialled } from '../testing/spdy-client.js';
 
@@ -86,6 +87,21 @@ describe('exec over SPDY/3.1', () => {
       await clock.advance(LINGER_MS);
       stop();
     }
+  });
+
+  it('notices by its heartbeat that a client has gone whose input nobody reads', async () => {
+    const { client, socket, front: { far, clock } } = await upgraded({}, V4);
+    const [end] = far;
+    if (end !== undefined) end.write = () => new Promise(() => undefined);
+    for (const [index, type] of ['error', 'stdin', 'stdout', 'stderr'].entries()) client.open(index * 2 + 1, { streamtype: type });
+    for (let i = 0; i < 64; i++) client.data(3, 'x'.repeat(256 * 1024));
+    await until(() => client.frames.length === 4);
+    socket.destroy();
+    for (let beats = 0; beats < 20 && end?.closed !== true; beats++) {
+      await clock.advance(HEARTBEAT_MS);
+      await systemClock.sleep(10);
+    }
+    expect(end?.closed).toBe(true);
   });
 
   it('answers no 101 when the far end cannot be reached, or no protocol is shared (CVE-2018-1002105)', async () => {
