@@ -22,6 +22,7 @@ export interface ListOptions extends CallOptions {
   readonly continue?: string;
   /** '0': any version, from a cache. Absent: linearizable. */
   readonly resourceVersion?: string;
+  readonly resourceVersionMatch?: 'Exact' | 'NotOlderThan';
 }
 
 export interface WatchOptions extends CallOptions {

@@ -60,7 +60,7 @@ class ObjectClient implements Client {
     const items: T[] = [];
     let page = await this.#page<T>({ ...request, limit: PAGE_SIZE }, options);
     if (page.metadata.continue === undefined || page.metadata.continue === '') return page;
-    const { resourceVersion: _, ...rest } = request;
+    const { resourceVersion: _, resourceVersionMatch: __, ...rest } = request;
     for (;;) {
       items.push(...page.items);
       const next = page.metadata.continue;
@@ -82,6 +82,8 @@ class ObjectClient implements Client {
         const handle = event.handle as ObjectHandle<T>;
         yield { type: event.type, handle, get object() { return handle.object; } };
       }
+      // Some services end in silence when they are aborted; that must not pass for the server's own end.
+      signal?.throwIfAborted();
     } catch (error) {
       throw asApiError(error, signal);
     }

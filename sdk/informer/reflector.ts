@@ -73,7 +73,9 @@ export class Reflector<T extends KubeObject> {
 
   async #list(signal: AbortSignal): Promise<void> {
     const { client, resource, selection, sink } = this.#options;
-    const list = await client.list(resource, { ...selection, resourceVersion: this.#floor, signal });
+    // Said in words: with a page limit, a bare version would mean exactly that version, which may be compacted.
+    const version = this.#floor === '' ? {} : { resourceVersion: this.#floor, resourceVersionMatch: 'NotOlderThan' as const };
+    const list = await client.list(resource, { ...selection, ...version, signal });
     if (signal.aborted) return;
     sink.replace(list.items);
     this.#advance(list.metadata.resourceVersion);
@@ -129,6 +131,7 @@ export class Reflector<T extends KubeObject> {
     const fields = { resource: resource.resource, resourceVersion: this.#resourceVersion, error: String(error) };
     if (isApiError(error, 'Expired') || isApiError(error, 'Gone')) {
       logger.info(fields, 'watch expired; listing again');
+      if (this.#resourceVersion === undefined) this.#floor = '';
       this.#resourceVersion = undefined;
       return;
     }

@@ -20,7 +20,8 @@ import type { KubeObject, ResourceId, UnknownObject } from '../../apimachinery/o
 import { apiErrors } from '../../apimachinery/status.js';
 import type { ApiError } from '../../apimachinery/status.js';
 import { keyOfRef, resourceKeyOf } from '../key.js';
-import { bindPod, changedSpec, mergePatch, withMetadata, withoutStatusOf } from './fake-objects.js';
+import { bindPod, changedSpec, withMetadata, withoutStatusOf } from './fake-objects.js';
+import { patched } from './fake-patch.js';
 import { selects } from './selectors.js';
 
 export type FakeVerb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete' | 'deleteCollection';
@@ -184,15 +185,13 @@ export class FakeObjectService implements ObjectService {
 
   async patch(request: PatchRequest, _options?: CallOptions): Promise<ObjectHandle> {
     this.#note('patch', request);
-    if (request.type === 'json') throw apiErrors.unsupportedMediaType('the fake knows no JSON patches');
     const exists = this.#table(request.resource).has(keyOfRef(request));
     if (!exists && request.type === 'apply') {
       const object = withMetadata(structuredClone(request.patch) as UnknownObject, { name: request.name });
       return this.create({ ...request, object } as CreateRequest);
     }
     const old = this.#existing(request).object;
-    const patched = mergePatch(structuredClone(old), structuredClone(request.patch)) as UnknownObject;
-    return this.#replace(request, patched);
+    return this.#replace(request, patched(old, { ...request, patch: structuredClone(request.patch) }));
   }
 
   async delete(request: DeleteRequest, _options?: CallOptions): Promise<DeleteResult> {

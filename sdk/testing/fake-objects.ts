@@ -18,19 +18,6 @@ export function changedSpec(old: UnknownObject, next: UnknownObject): boolean {
   return essence(old) !== essence(next);
 }
 
-/** RFC 7386. Changes and returns `target`. */
-export function mergePatch(target: unknown, patch: unknown): unknown {
-  if (typeof patch !== 'object' || patch === null || Array.isArray(patch)) return patch;
-  const base: Map<string, unknown> = new Map(
-    typeof target === 'object' && target !== null && !Array.isArray(target) ? Object.entries(target) : [],
-  );
-  for (const [key, value] of Object.entries(patch)) {
-    if (value === null) base.delete(key);
-    else base.set(key, mergePatch(base.get(key), value));
-  }
-  return Object.fromEntries(base);
-}
-
 interface PodLike extends KubeObject {
   spec?: { nodeName?: string };
   status?: { conditions?: { type: string }[] };

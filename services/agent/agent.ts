@@ -78,6 +78,7 @@ const NODE_CHECK_MS = 10_000;
 /** While it is not ready, a node looks at itself more often: it is being waited for. */
 const NODE_CHECK_UNREADY_MS = 500;
 const NODE_REPORT_MS = 300_000;
+const GARBAGE_RETRY_MS = 5_000;
 const TOKEN_TIMEOUT_MS = 10_000;
 
 export function createAgent(options: AgentOptions): Agent {
@@ -176,11 +177,18 @@ class AgentService implements Agent {
         return pods.applyConfig(kindOf(kind), namespace, name, parse<ConfigMap | Secret>(object));
       }
       case 'configGone': return pods.applyConfig(kindOf(message.value.kind), message.value.namespace, message.value.name, undefined);
-      case 'synced':
-        return void pods.synced().catch((error: unknown) => this.#options.logger.error({ error: String(error) }, 'cleaning up after pods that are gone failed'));
+      case 'synced': return this.#collectGarbage();
       case 'tokenGrant': return this.#granted(message.value);
       default: return undefined;
     }
+  }
+
+  /** Tried until the runtime answers: what is left over would otherwise stay for good. */
+  #collectGarbage(): void {
+    this.#pods?.synced().catch((error: unknown) => {
+      this.#options.logger.error({ error: String(error) }, 'cleaning up after pods that are gone failed');
+      if (!this.#stopped) this.#options.clock.after(GARBAGE_RETRY_MS, () => this.#collectGarbage());
+    });
   }
 
   #reportStatus(key: PodKey, status: PodStatus): void {

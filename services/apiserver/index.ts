@@ -11,7 +11,6 @@ import type { PodStreamer } from '../../apimachinery/pod-streams.js';
 import type { UserInfo } from '../../apimachinery/object-service.js';
 import { builtInScheme } from '../../apimachinery/scheme/builtin.js';
 import type { MutableScheme } from '../../apimachinery/scheme/scheme.js';
-import { isApiError } from '../../apimachinery/status.js';
 import type { Clock } from '../../platform/clock.js';
 import type { Logger } from '../../platform/log.js';
 import type { Random } from '../../platform/random.js';
@@ -101,7 +100,6 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     },
     async start() {
       await cacher.start();
-      await ensureNamespaces(registry, logger);
       await server?.start();
     },
     async stop() {
@@ -110,20 +108,4 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       await cacher.stop();
     },
   };
-}
-
-const SYSTEM_NAMESPACES = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
-const APISERVER: UserInfo = { name: 'system:apiserver', groups: ['system:masters', 'system:authenticated'] };
-
-/** The namespaces every cluster has; whoever comes second finds them there. */
-async function ensureNamespaces(registry: Registry, logger: Logger): Promise<void> {
-  const service = registry.as(APISERVER);
-  const resource = { group: '', version: 'v1', resource: 'namespaces' };
-  for (const name of SYSTEM_NAMESPACES) {
-    try {
-      await service.create({ resource, object: { apiVersion: 'v1', kind: 'Namespace', metadata: { name } } });
-    } catch (error) {
-      if (!isApiError(error, 'AlreadyExists')) logger.warn({ namespace: name, error: String(error) }, 'a system namespace could not be created');
-    }
-  }
 }

@@ -53,6 +53,7 @@ const ask = async (dns: Dns, name: string, type: RecordType = 'A', udpPayloadSiz
   decode(await exchangeUdp(dns.port, query(name, type, udpPayloadSize)));
 const rcode = (packet: DecodedPacket) => (packet as unknown as { rcode: string }).rcode;
 const data = (answers: readonly Answer[] | undefined) => (answers ?? []).map((answer) => ('data' in answer ? answer.data : undefined));
+const addresses = (answers: readonly Answer[] | undefined) => (answers ?? []).flatMap((answer) => (answer.type === 'A' ? [answer.data] : []));
 
 const putService = (name: string, spec: NonNullable<Service['spec']>) => client.create<Service>(services, { metadata: { name, namespace: 'shop' }, spec });
 const putSlice = (name: string, endpoints: NonNullable<EndpointSlice['endpoints']>) => client.create<EndpointSlice>(endpointSlices, {
@@ -103,12 +104,12 @@ describe('records (Kubernetes DNS specification 1.1.0)', () => {
   it('a headless service answers with its ready endpoints, in changing order, each with its port and address', async () => {
     const dns = await start();
     const orders = new Set<string>();
-    for (let i = 0; i < 20; i++) orders.add(data((await ask(dns, 'db.shop.svc.cluster.local')).answers).join());
+    for (let i = 0; i < 20; i++) orders.add(addresses((await ask(dns, 'db.shop.svc.cluster.local')).answers).join());
     expect(orders).toEqual(new Set(['10.244.1.2,10.244.2.3', '10.244.2.3,10.244.1.2']));
     const srv = await ask(dns, '_web._tcp.db.shop.svc.cluster.local', 'SRV');
     expect(data(srv.answers).map((one) => `${(one as { target: string }).target}:${(one as { port: number }).port}`).toSorted())
       .toEqual(['10-244-2-3.db.shop.svc.cluster.local:8080', 'db-0.db.shop.svc.cluster.local:8080']);
-    expect(data(srv.additionals).toSorted()).toEqual(['10.244.1.2', '10.244.2.3']);
+    expect(new Set(addresses(srv.additionals))).toEqual(new Set(['10.244.1.2', '10.244.2.3']));
   });
 
   it.each([
@@ -134,7 +135,7 @@ describe('records (Kubernetes DNS specification 1.1.0)', () => {
 
   it('tells its schema', async () => {
     const packet = await ask(await start(), 'dns-version.cluster.local', 'TXT');
-    expect(String(data(packet.answers)[0])).toBe('1.1.0');
+    expect(data(packet.answers)).toEqual([[Buffer.from('1.1.0')]]);
   });
 
   it('denies nothing before its caches are complete', async () => {

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { Lease, Node, Pod } from '../../apimachinery/gen/types.js';
 import { configMaps, leases, nodes, pods, secrets } from '../../apimachinery/gen/resources.js';
 import type { PodStream, PodStreamRequest } from '../../apimachinery/pod-streams.js';
-import { isApiError } from '../../apimachinery/status.js';
+import { apiErrors, isApiError } from '../../apimachinery/status.js';
 import { systemClock } from '../../platform/clock.js';
 import { silentLogger } from '../../platform/log.js';
 import { systemRandom } from '../../platform/random.js';
@@ -140,6 +140,19 @@ describe('a worker with a hollow runtime', () => {
     expect(isApiError(unreachable, 'ServiceUnavailable')).toBe(true);
   });
 
+  it('is not held up by a report that the API refuses, nor by one that fails for a moment', async () => {
+    const api = testApi();
+    const [member] = await members(api, 1);
+    await worker([member?.endpoint ?? '']);
+    await until('the node', () => api.client.get(nodes, { name: 'w1' }).then(() => true, () => undefined));
+    api.service.failNext('update', 'pods', apiErrors.badRequest('no'), 1);
+    await api.client.create(pods, podOf('a'));
+    await phase(api, 'a', 'Running');
+    api.service.failNext('update', 'pods', apiErrors.serviceUnavailable('no quorum'), 1);
+    await api.client.create(pods, podOf('b'));
+    await phase(api, 'b', 'Running');
+  });
+
   it('fails over at once when the primary goes, and restarts nothing', async () => {
     const api = testApi();
     const started = await members(api, 3);
@@ -228,7 +241,7 @@ describe('what a worker may', () => {
     expect(await ended({ message: { $case: 'hello', value: { nodeName: 'w2', agentVersion: '' } } })).toContain('the certificate is of node "w1"');
     expect(await ended({ message: { $case: 'heartbeat', value: { sequence: 1 } } })).toContain('begins with Hello');
     const register = (token: string, nodeName: string) => new Promise<string>((resolve) => {
-      client.register({ token, nodeName, csr: Buffer.alloc(0) }, (error, answer) => resolve(error === null ? answer.certificate : error.message));
+      client.register({ token, nodeName, csr: '' }, (error, answer) => resolve(error === null ? answer.certificate : error.message));
     });
     expect(await register('bad', 'w9')).toContain('join token');
     expect(await register('good', '../../etc')).toContain('not a node name');

@@ -30,8 +30,8 @@ import { Tunnels } from './tunnels.js';
 import type { ServerDuplexStream } from '@grpc/grpc-js';
 
 export interface NodeCertificates {
-  /** Signs for CN=system:node:`nodeName`, O=system:nodes; of the DER request only the public key counts. PEM out. */
-  signNodeCertificate(csr: Uint8Array, nodeName: string): Promise<{ readonly certificate: string; readonly ca: string }>;
+  /** Signs for CN=system:node:`nodeName`, O=system:nodes; of the request (PKCS #10, PEM) only the public key counts. PEM out. */
+  signNodeCertificate(csr: string, nodeName: string): Promise<{ readonly certificate: string; readonly ca: string }>;
 }
 
 export interface JoinTokens {

@@ -4,6 +4,7 @@
  */
 import type { ServerDuplexStream } from '@grpc/grpc-js';
 import type { PodStatus } from '../../apimachinery/gen/types.js';
+import { isApiError } from '../../apimachinery/status.js';
 import type { Clock } from '../../platform/clock.js';
 import type { Logger } from '../../platform/log.js';
 import type { Client } from '../../sdk/client.js';
@@ -28,6 +29,8 @@ export interface SessionOptions {
 }
 
 const LEASE_RENEW_MS = 10_000;
+const RENEWAL_MS_MAX = 4_000;
+const REFUSALS: ReadonlySet<number> = new Set([400, 403, 404, 413, 422]);
 const RETRY_MS = 1000;
 const CATCH_UP_POLL_MS = 20;
 /** Bytes that may wait in the stream: a worker that takes nothing is cut off and resumes. */
@@ -48,6 +51,7 @@ export class NodeSession {
   #primary = false;
   #leaseRenewed_ms = -Infinity;
   #renewing = false;
+  #renewalBegun_ms = 0;
   #writesWork = true;
   #pumping = false;
 
@@ -62,7 +66,7 @@ export class NodeSession {
   receive(message: SessionRequest['message']): void {
     switch (message?.$case) {
       case 'heartbeat':
-        this.#send({ $case: 'heartbeatAck', value: { sequence: message.value.sequence, writesWork: this.#writesWork } });
+        this.#send({ $case: 'heartbeatAck', value: { sequence: message.value.sequence, writesWork: this.#canWrite() } });
         return this.#renewLease();
       case 'role': return void this.#setRole(message.value).catch((error: unknown) => this.#fail(error));
       case 'nodeReport':
@@ -118,11 +122,18 @@ export class NodeSession {
     this.#pump();
   }
 
+  /** A renewal that hangs says as much as one that fails: this member has no quorum. */
+  #canWrite(): boolean {
+    const hangs = this.#renewing && this.#options.clock.monotonic() - this.#renewalBegun_ms > RENEWAL_MS_MAX;
+    return this.#writesWork && !hangs;
+  }
+
   #renewLease(): void {
     const { clock, logger } = this.#options;
     if (!this.#primary || this.#renewing || clock.monotonic() - this.#leaseRenewed_ms < LEASE_RENEW_MS) return;
     this.#renewing = true;
     const begun_ms = clock.monotonic();
+    this.#renewalBegun_ms = begun_ms;
     void this.#nodes.renewLease().then(() => {
       this.#leaseRenewed_ms = begun_ms;
       this.#writesWork = true;
@@ -147,6 +158,8 @@ export class NodeSession {
         await next.run();
       } catch (error) {
         this.#options.logger.warn({ node: this.node, what: next.what, error: String(error) }, 'a report of a node could not be written');
+        // What the API refuses for what it says will be refused again: the next report may be better, and others wait.
+        if (isApiError(error) && REFUSALS.has(error.code)) continue;
         next.again();
         await this.#options.clock.sleep(RETRY_MS, this.#closed.signal);
       }

@@ -126,6 +126,8 @@ describe('with a folder', () => {
         await new Promise((resolve) => setTimeout(resolve, 2));
       }
     };
+    expect(batches).toEqual(['link set lo up', 'address replace 10.96.0.10/32 dev lo scope host']);
+    batches.length = 0;
     listener?.upsert(peer(2));
     await settle();
     expect(batches).toEqual([]);

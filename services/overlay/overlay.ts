@@ -48,7 +48,10 @@ const CHECK_INTERVAL_MS = 30_000;
 const RETRY_MS_MIN = 250;
 const RETRY_MS_MAX = 10_000;
 
-/** `start` does not wait for peers: what an earlier run left in the kernel goes on working. */
+/**
+ * `start` puts the node's own addresses in place and does not wait for peers: what an earlier run left in the kernel goes
+ * on working.
+ */
 export function createOverlay(options: OverlayOptions): Overlay {
   return new NodeOverlay(options);
 }
@@ -89,8 +92,10 @@ class NodeOverlay implements Overlay {
     this.#kernel = new OverlayKernel(options.executor);
   }
 
-  start(): Promise<void> {
+  async start(): Promise<void> {
     const { source, clock, logger } = this.#options;
+    // Who listens on these addresses starts after us, and cannot wait for the node's subnet.
+    await this.#kernel.ensureLocalAddresses(this.#options.ownAddresses ?? []);
     this.#following = source.run({
       upsert: (peer) => {
         this.#peers.set(peer.name, peer);
@@ -109,7 +114,6 @@ class NodeOverlay implements Overlay {
       this.#known = undefined;
       this.#touch();
     });
-    return Promise.resolve();
   }
 
   /** Leaves the kernel as it is: pods go on talking while the worker restarts. */

@@ -36,7 +36,7 @@ export class Reporter {
     this.#options.events.event({ resource: pods, object: pod }, 'Normal', 'Scheduled', `Successfully assigned ${key} to ${node}`, 'Binding');
   }
 
-  /** `nominatedNode`: where room is being made; undefined leaves what is there. */
+  /** `nominatedNode`: where room is being made, '' for nowhere; undefined leaves what is there. */
   failed({ pod }: PodInfo, reason: FailureReason, message: string, nominatedNode?: string): void {
     if (reason !== 'SchedulingGated') {
       this.#options.events.event({ resource: pods, object: pod }, 'Warning', 'FailedScheduling', message, 'Scheduling');
@@ -54,9 +54,10 @@ export class Reporter {
     const { client, clock, logger, signal } = this.#options;
     const { namespace, name = '' } = pod.metadata ?? {};
     const old = pod.status?.conditions?.find((condition) => condition.type === 'PodScheduled');
-    const nomination = nominatedNode !== undefined && nominatedNode !== pod.status?.nominatedNodeName ? { nominatedNodeName: nominatedNode } : {};
+    const changes = nominatedNode !== undefined && nominatedNode !== (pod.status?.nominatedNodeName ?? '');
+    const nomination = changes ? { nominatedNodeName: nominatedNode === '' ? null : nominatedNode } : {};
     const same = old?.status === 'False' && old.reason === what.reason && old.message === what.message;
-    if (same && Object.keys(nomination).length === 0) return;
+    if (same && !changes) return;
     const lastTransitionTime = old?.status === 'False' ? old.lastTransitionTime : toTime(clock.now());
     const condition = { type: 'PodScheduled', status: 'False', ...what, lastProbeTime: null, lastTransitionTime };
     const body = { metadata: { uid: pod.metadata?.uid }, status: { conditions: [condition], ...nomination } };

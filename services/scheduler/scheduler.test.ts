@@ -60,7 +60,7 @@ describe('Scheduler', () => {
     await t.node('n2', { allocatable: { cpu: '1' } });
     await t.pod('big', { requests: { cpu: '2' } });
     await t.settle();
-    const message = '0/2 nodes are available: 2 Insufficient cpu.';
+    const message = '0/2 nodes are available: 2 Insufficient cpu. preemption: 0/2 nodes are available: 2 Preemption is not helpful for scheduling.';
     expect((await t.get('big')).status?.conditions).toMatchObject([{ type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message }]);
     expect(await t.messages()).toEqual([`Warning FailedScheduling: ${message}`]);
     expect(t.scheduler.queued).toEqual({ active: 0, backoff: 0, unschedulable: 1, gated: 0 });
@@ -179,6 +179,23 @@ describe('Scheduler', () => {
     await t.node('n1');
     await t.settle();
     expect([await t.nodeNameOf('high'), await t.nodeNameOf('low')]).toEqual(['n1', '']);
+    await t.stop();
+  });
+
+  it('makes room for a more important pod, and keeps it for that pod', async () => {
+    const t = await setUp();
+    await t.node('n1', { allocatable: { cpu: '2' } });
+    await t.pod('low', { requests: { cpu: '2' }, spec: { priority: 1 } });
+    await t.settle();
+    await t.pod('high', { requests: { cpu: '2' }, spec: { priority: 100 } });
+    await t.settle();
+    expect((await t.get('low')).metadata?.deletionTimestamp).toBeDefined();
+    expect((await t.get('high')).status?.nominatedNodeName).toBe('n1');
+    expect((await t.messages()).filter((text) => text.includes('Preempted'))).toHaveLength(1);
+    await t.client.delete(pods, { namespace: 'default', name: 'low' }, { gracePeriodSeconds: 0 });
+    await t.pod('thief', { requests: { cpu: '1' }, spec: { priority: 1 } });
+    await t.clock.advance(5000);
+    expect([await t.nodeNameOf('high'), await t.nodeNameOf('thief')]).toEqual(['n1', '']);
     await t.stop();
   });
 

@@ -29,6 +29,7 @@ import { SchedulingQueue } from './queue/scheduling-queue.js';
 import type { QueuedPod } from './queue/scheduling-queue.js';
 import { Reporter } from './reporter.js';
 import { ClusterState } from './state/cluster-state.js';
+import { Nominations } from './state/overlay.js';
 import { byNamespace, groupSelectorOf } from './state/group-selector.js';
 
 export interface SchedulerOptions {
@@ -61,6 +62,7 @@ export class Scheduler implements Service {
   readonly #others: readonly { whenSynced(signal?: AbortSignal): Promise<void> }[];
   readonly #state: ClusterState;
   readonly #queue: SchedulingQueue;
+  readonly #nominations = new Nominations();
   readonly #reporter: Reporter;
   readonly #stop = new AbortController();
   readonly #underWay = new Set<Promise<void>>();
@@ -142,6 +144,7 @@ export class Scheduler implements Service {
       this.#gone(key);
     } else if (node !== '') {
       this.#queue.delete(key);
+      this.#nominations.delete(key);
       const known = this.#state.pod(key);
       if (known !== undefined && !this.#state.isAssumed(key) && sameForScheduling(known.pod, pod)) return;
       const info = this.#infoOf(pod);
@@ -164,6 +167,7 @@ export class Scheduler implements Service {
 
   #gone(key: string): void {
     this.#queue.delete(key);
+    this.#nominations.delete(key);
     this.#notice(this.#state.removePod(key));
   }
 
@@ -196,14 +200,22 @@ export class Scheduler implements Service {
   #cycle(queued: QueuedPod): void {
     const { random, logger } = this.#options;
     try {
-      const decision = schedulePod(queued.pod, this.#state, { plugins: this.#plugins, random });
-      if (decision.kind === 'placed') this.#place(queued, decision.node.name);
-      else this.#unschedulable(queued, decision);
+      const promised = this.#nominations.viewFor(queued.pod, this.#state);
+      const decision = schedulePod(queued.pod, promised ?? this.#state, { plugins: this.#plugins, random });
+      if (decision.kind === 'unschedulable') this.#unschedulable(queued, decision);
+      else if (promised === undefined || this.#fitsNow(queued.pod, decision.node.name)) this.#place(queued, decision.node.name);
+      // It fits only beside a pod that is not there yet.
+      else this.#queue.retry(queued);
     } catch (error) {
       logger.error({ pod: queued.pod.key, error: error instanceof Error ? error.stack : String(error) }, 'a scheduling cycle failed');
       this.#queue.retry(queued);
       this.#reporter.failed(queued.pod, 'SchedulerError', String(error));
     }
+  }
+
+  #fitsNow(pod: PodInfo, nodeName: string): boolean {
+    const node = this.#state.node(nodeName);
+    return node !== undefined && fits(this.#plugins, pod, this.#state, node);
   }
 
   #place(queued: QueuedPod, nodeName: string): void {
@@ -217,6 +229,7 @@ export class Scheduler implements Service {
       throw error;
     }
     this.#state.assume(pod, nodeName);
+    this.#nominations.delete(pod.key);
     this.#track(this.#commit(queued, nodeName));
   }
 
@@ -264,6 +277,7 @@ export class Scheduler implements Service {
   #unschedulable(queued: QueuedPod, decision: Extract<Decision, { kind: 'unschedulable' }>): void {
     const { pod } = queued;
     this.#queue.park(queued, decision.rejectedBy);
+    this.#nominations.delete(pod.key);
     let { message } = decision;
     for (const plugin of this.#plugins) {
       const result = plugin.postFilter?.(pod, {
@@ -272,14 +286,19 @@ export class Scheduler implements Service {
       });
       if (result === undefined) continue;
       if (result.kind === 'nominate') {
+        this.#nominations.set(pod, result.node);
         this.#track(this.#preempt(pod, result.node, result.victims));
         this.#reporter.failed(pod, 'Unschedulable', message, result.node);
         return;
       }
       message = `${message} ${result.message}`;
+      if (result.kind !== 'wait') continue;
+      this.#nominations.set(pod, result.node);
+      this.#reporter.failed(pod, 'Unschedulable', message, result.node);
+      return;
     }
     this.#options.logger.debug({ pod: pod.key, message }, 'no node for the pod');
-    this.#reporter.failed(pod, 'Unschedulable', message);
+    this.#reporter.failed(pod, 'Unschedulable', message, '');
   }
 
   /** The victims' end frees the pod from the queue; it takes part in the next cycle like any other. */

@@ -88,6 +88,13 @@ export class ByteWriter {
     return copy;
   }
 
+  /** As `take`, as a string of one character a byte. */
+  takeLatin1(): string {
+    const text = this.#buffer.toString('latin1', 0, this.#length);
+    this.#length = 0;
+    return text;
+  }
+
   /** As `take`, in an ArrayBuffer that holds nothing else and may be transferred to another thread. */
   takeTransferable(): ArrayBuffer {
     const copy = new ArrayBuffer(this.#length);

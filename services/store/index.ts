@@ -13,3 +13,5 @@ export type { InlineMemberOptions, StoreMemberData, StoreMemberOptions } from '.
 export type { AutoCompactionOptions } from './member/auto-compaction.js';
 export { etcdServices } from './etcd/index.js';
 export type { EtcdAuthorizer, EtcdIdentity, EtcdMember, EtcdOperation, EtcdServicesOptions, GrpcService } from './etcd/index.js';
+export { EtcdStore } from './external/etcd-store.js';
+export type { EtcdStoreOptions } from './external/etcd-store.js';

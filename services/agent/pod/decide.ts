@@ -54,6 +54,9 @@ export function actionKey(action: Action): string {
   }
 }
 
+/** How long a failed pull shows as such before it shows as waiting for the next. */
+export const PULL_ERROR_SHOWN_MS = 2000;
+
 class Plan {
   readonly view: PodView;
   readonly actions: Action[] = [];
@@ -251,6 +254,8 @@ function start(plan: Plan, roled: RoledContainer, sandbox: SandboxRecord, last: 
   const remembered = memory.containers.get(roled.container.name) ?? {};
   const notBefore_ms = Math.max(remembered.retryAt_ms ?? 0, restartAt(last, remembered, now_ms) ?? 0);
   if (notBefore_ms > now_ms) {
+    const shownUntil_ms = (remembered.waiting?.since_ms ?? 0) + PULL_ERROR_SHOWN_MS;
+    if (shownUntil_ms > now_ms) plan.wakeAt(shownUntil_ms);
     plan.wakeAt(notBefore_ms);
     return;
   }

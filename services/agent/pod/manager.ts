@@ -5,6 +5,7 @@
 import type { Timer } from '../../../platform/clock.js';
 import { ObjectKind } from '../../../proto/gen/navarch/node/v1/node.js';
 import type { KnownObject } from '../../../proto/gen/navarch/node/v1/node.js';
+import { rotateLog } from '../logs/rotate.js';
 import type { RuntimeSnapshot } from '../runtime/runtime.js';
 import type { PodEnvironment } from './environment.js';
 import { keyOf } from './spec.js';
@@ -15,6 +16,7 @@ export type PodManagerEnvironment = Omit<PodEnvironment, 'configMap' | 'secret' 
 
 /** How often the runtime is asked what it holds; runtimes with events are asked too, but seldom change unseen. */
 const RELIST_MS = 1_000;
+const ROTATE_MS = 10_000;
 /** Uids of pods that were removed: a member that lags behind may still speak of them. */
 const TOMBSTONES_MAX = 2_000;
 
@@ -28,6 +30,7 @@ export class PodManager {
   readonly #tombstones = new Set<string>();
   readonly #digests = new Map<string, string>();
   #relist: Timer | undefined;
+  #rotation: Timer | undefined;
   #unlisten: (() => void) | undefined;
   #revision = 0n;
   #synced = false;
@@ -45,11 +48,14 @@ export class PodManager {
   start(): void {
     const { runtime, clock } = this.#environment;
     this.#unlisten = runtime.onChange((uid) => this.#workers.get(uid)?.notice());
-    if (!runtime.pretends) this.#relist = clock.every(RELIST_MS, () => void this.#look());
+    if (runtime.pretends) return;
+    this.#relist = clock.every(RELIST_MS, () => void this.#look());
+    this.#rotation = clock.every(ROTATE_MS, () => void this.#rotateLogs());
   }
 
   stop(): void {
     this.#relist?.cancel();
+    this.#rotation?.cancel();
     this.#unlisten?.();
     for (const worker of this.#workers.values()) worker.stop();
   }
@@ -105,7 +111,6 @@ export class PodManager {
   /** All that is wanted is known now: what else is on this node is left over from pods that are gone. */
   async synced(): Promise<void> {
     if (this.#synced) return;
-    this.#synced = true;
     const snapshot = await this.#environment.runtime.list();
     for (const sandbox of snapshot.sandboxes) {
       if (!this.#workers.has(sandbox.uid)) this.#collect(sandbox.uid, sandbox.namespace, sandbox.name);
@@ -116,6 +121,7 @@ export class PodManager {
     for (const uid of await this.#environment.volumes.leftovers()) {
       if (!this.#workers.has(uid)) this.#collect(uid, '', '');
     }
+    this.#synced = true;
   }
 
   /** Reports every status again. */
@@ -145,6 +151,16 @@ export class PodManager {
     this.#tombstones.add(uid);
     const [oldest] = this.#tombstones;
     if (this.#tombstones.size > TOMBSTONES_MAX && oldest !== undefined) this.#tombstones.delete(oldest);
+  }
+
+  async #rotateLogs(): Promise<void> {
+    const { runtime, logger } = this.#environment;
+    for (const worker of this.#workers.values()) {
+      for (const record of worker.snapshot.containers) {
+        if (record.phase !== 'running') continue;
+        await rotateLog(runtime, record).catch((error: unknown) => logger.warn({ container: record.name, error: String(error) }, 'a log could not be rotated'));
+      }
+    }
   }
 
   /** Finds pods of which the runtime tells something new. */

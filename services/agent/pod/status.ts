@@ -4,7 +4,7 @@
  */
 import { toTime } from '../../../platform/clock.js';
 import type { ContainerRecord } from '../runtime/runtime.js';
-import { hasStarted, isComplete, newestSandbox, recordsOf, restartAt } from './decide.js';
+import { PULL_ERROR_SHOWN_MS, hasStarted, isComplete, newestSandbox, recordsOf, restartAt } from './decide.js';
 import type { PodView } from './decide.js';
 import type { ContainerMemory, Waiting } from './memory.js';
 import { containersOf, fullNameOf, isTerminal, keyOf, restarts, specOf } from './spec.js';
@@ -19,9 +19,6 @@ export interface StatusContext {
   /** The termination message the container left, by container id. */
   terminationMessage?(containerId: string): string | undefined;
 }
-
-/** How long a failed pull shows as such before it shows as waiting for the next. */
-const PULL_ERROR_SHOWN_MS = 2000;
 
 export function statusOf(view: PodView, context: StatusContext): PodStatus {
   const { pod, memory } = view;

@@ -4,7 +4,7 @@ import { apiErrors, fieldErrors } from '../../../apimachinery/status.js';
 import type { WriteChange, WriteGuard, WriteHook } from '../ports.js';
 import { changeClaims } from './claims.js';
 
-const SUBNET_CLAIMS = '/registry/ranges/podcidrs/';
+const SUBNET_CLAIMS = '/navarch/claims/podcidrs/';
 
 function claimsOf(node: Node | undefined): Set<string> {
   const subnet = node?.spec?.podCIDR ?? '';

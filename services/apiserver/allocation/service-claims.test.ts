@@ -26,7 +26,7 @@ describe('claims of Services', () => {
     const address = draft.spec?.clusterIP ?? '';
     expect(Number(address.split('.')[3])).toBeGreaterThan(16);
     expect(draft.spec?.clusterIPs).toEqual([address]);
-    expect(keys(guard)).toEqual([`put /registry/ranges/serviceips/${address}`]);
+    expect(keys(guard)).toEqual([`put /navarch/claims/serviceips/${address}`]);
     expect(guard.compare).toMatchObject([{ target: 'createRevision', op: '=', value: 0 }]);
   });
 
@@ -42,9 +42,9 @@ describe('claims of Services', () => {
   it('releases on delete and when the type changes', async () => {
     const { write } = setUp();
     const old = service('web', { type: 'NodePort', clusterIP: '10.96.0.9', ports: [{ port: 80, nodePort: 30005 }] });
-    expect(keys(await write('DELETE', old, old))).toEqual(['delete /registry/ranges/serviceips/10.96.0.9', 'delete /registry/ranges/servicenodeports/30005']);
+    expect(keys(await write('DELETE', old, old))).toEqual(['delete /navarch/claims/serviceips/10.96.0.9', 'delete /navarch/claims/nodeports/30005']);
     const plain = service('web', { type: 'ClusterIP', clusterIP: '10.96.0.9', ports: [{ port: 80, nodePort: 30005 }] });
-    expect(keys(await write('UPDATE', plain, old))).toEqual(['delete /registry/ranges/servicenodeports/30005']);
+    expect(keys(await write('UPDATE', plain, old))).toEqual(['delete /navarch/claims/nodeports/30005']);
   });
 
   it('refuses what is out of range, taken, or no address', async () => {
@@ -79,8 +79,8 @@ describe('claims of Nodes', () => {
     const claims = new NodeClaims();
     const node = { metadata: { name: 'w1' }, spec: { podCIDR: '10.244.1.0/24' } } as KubeObject;
     const change = { operation: 'UPDATE', draft: node, old: { metadata: { name: 'w1' } }, user: { name: '', groups: [] }, dryRun: false, attempt: 0 } as const;
-    expect(keys(await claims.before(change))).toEqual(['put /registry/ranges/podcidrs/10.244.1.0/24']);
+    expect(keys(await claims.before(change))).toEqual(['put /navarch/claims/podcidrs/10.244.1.0/24']);
     await expect(claims.before({ ...change, attempt: 1 })).rejects.toThrow('is the subnet of another node');
-    expect(keys(await claims.before({ ...change, operation: 'DELETE', old: node }))).toEqual(['delete /registry/ranges/podcidrs/10.244.1.0/24']);
+    expect(keys(await claims.before({ ...change, operation: 'DELETE', old: node }))).toEqual(['delete /navarch/claims/podcidrs/10.244.1.0/24']);
   });
 });

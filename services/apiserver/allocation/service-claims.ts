@@ -19,8 +19,8 @@ export interface ServiceClaimsOptions {
   readonly nodePorts: { readonly first: number; readonly last: number };
 }
 
-const IP_CLAIMS = '/registry/ranges/serviceips/';
-const PORT_CLAIMS = '/registry/ranges/servicenodeports/';
+const IP_CLAIMS = '/navarch/claims/serviceips/';
+const PORT_CLAIMS = '/navarch/claims/nodeports/';
 /** So often a lost race is taken for bad luck; an explicit value is then reported as taken. */
 const ATTEMPTS_MAX = 8;
 const KIND = { group: '', kind: 'Service' };

@@ -45,6 +45,7 @@ export class CachedObject implements ObjectHandle {
 
   get object(): KubeObject {
     this.#object ??= JSON.parse(asBuffer(this.json).toString('utf8')) as KubeObject;
+    if (FREEZE && !Object.isFrozen(this.#object)) deepFreeze(this.#object);
     return this.#object;
   }
 
@@ -73,6 +74,7 @@ export class CachedObject implements ObjectHandle {
     const { conversion } = kind;
     if (kind.storageVersion === kind.version && conversion === undefined) return this;
     const apiVersion = apiVersionOf(kind);
+    if (this.object.apiVersion === apiVersion) return this;
     let converted = this.#versions?.get(apiVersion);
     if (converted === undefined) {
       const copy = structuredClone(this.object);
@@ -83,6 +85,15 @@ export class CachedObject implements ObjectHandle {
     }
     return converted;
   }
+}
+
+/** In tests whoever changes a shared object is caught in the act; in production it would cost more than it finds. */
+const FREEZE = process.env['NODE_ENV'] === 'test';
+
+function deepFreeze(value: unknown): void {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return;
+  Object.freeze(value);
+  for (const child of Object.values(value)) deepFreeze(child);
 }
 
 const NO_LABELS: Readonly<Record<string, string>> = Object.freeze(Object.create(null) as Record<string, string>);

@@ -92,6 +92,11 @@ export class ResourceCache {
 
   /** What the selection holds now, in key order, after the key `after` (without prefix). */
   *select(selection: Selection, after?: string): Generator<CachedObject> {
+    if (selection.name !== undefined && selection.namespace !== undefined && after === undefined) {
+      const only = this.#byKey.get(`${this.prefix}${selection.namespace}/${selection.name}`);
+      if (only !== undefined && selects(selection, only)) yield only;
+      return;
+    }
     const { from, to } = this.#bounds(selection.namespace, after);
     for (let index = from; index < to; index++) {
       const object = this.#sorted[index];

@@ -223,6 +223,20 @@ describe('list and watch', () => {
     await expect(take(service.watch({ resource: configMaps, resourceVersion: first.resourceVersion }), 1)).rejects.toMatchObject({ reason: 'Expired' });
   });
 
+  it('selects by name, and by fields of the kind', async () => {
+    await using test = await startRegistry();
+    const { service } = test;
+    for (const name of ['a', 'b']) await service.create({ resource: pods, namespace, object: pod(name) });
+    const names = async (fieldSelector: string) =>
+      (await service.list({ resource: pods, namespace, fieldSelector })).items.map((item) => item.object.metadata?.name);
+    expect(await names('metadata.name=a')).toEqual(['a']);
+    expect(await names('metadata.name!=a')).toEqual(['b']);
+    expect(await names('metadata.name=a,metadata.name=b')).toEqual([]);
+    expect(await names('metadata.name=a,spec.nodeName=n1')).toEqual([]);
+    expect(await names('status.phase=Pending')).toEqual(['a', 'b']);
+    expect(await names('metadata.namespace=elsewhere')).toEqual([]);
+  });
+
   it('refuses selectors and versions that make no sense', async () => {
     await using test = await startRegistry();
     const { service } = test;
@@ -231,5 +245,32 @@ describe('list and watch', () => {
     await expect(service.list({ resource: pods, resourceVersion: 'x' })).rejects.toMatchObject({ code: 400 });
     await expect(service.list({ resource: pods, resourceVersion: '0', resourceVersionMatch: 'Exact' })).rejects.toMatchObject({ code: 400 });
     await expect(service.list({ resource: pods, continue: 'x' })).rejects.toMatchObject({ code: 400 });
+  });
+});
+
+describe('versions', () => {
+  const events = (group: string) => ({ group, version: 'v1', resource: 'events' });
+  const scalers = (version: string) => ({ group: 'autoscaling', version, resource: 'horizontalpodautoscalers' });
+
+  it('of one resource share its objects, each in its own shape', async () => {
+    await using test = await startRegistry();
+    const { service } = test;
+    const event: UnknownObject = {
+      metadata: { name: 'e' }, regarding: { kind: 'Pod', name: 'a', namespace }, reason: 'R', note: 'text', type: 'Normal', action: 'A',
+      eventTime: '2026-01-01T00:00:00.000000Z', reportingController: 'example.com/c', reportingInstance: 'c-1',
+    };
+    await service.create({ resource: events('events.k8s.io'), namespace, object: event });
+    const core = await service.list({ resource: events(''), namespace, fieldSelector: 'involvedObject.name=a' });
+    expect(core.items.map((item) => item.object)).toMatchObject([{ apiVersion: 'v1', kind: 'Event', message: 'text', involvedObject: { name: 'a' } }]);
+    const scaler: UnknownObject = {
+      metadata: { name: 'h' }, spec: { maxReplicas: 3, scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'd' }, targetCPUUtilizationPercentage: 50 },
+    };
+    await service.create({ resource: scalers('v1'), namespace, object: scaler });
+    const dry = await service.patch({ resource: scalers('v1'), namespace, name: 'h', type: 'merge', patch: { spec: { maxReplicas: 9 } }, dryRun: true });
+    expect(dry.object).toMatchObject({ apiVersion: 'autoscaling/v1', spec: { maxReplicas: 9, targetCPUUtilizationPercentage: 50 } });
+    const patched = await service.patch({ resource: scalers('v2'), namespace, name: 'h', type: 'merge', patch: { spec: { maxReplicas: 4 } } });
+    expect(patched.object).toMatchObject({ apiVersion: 'autoscaling/v2', spec: { maxReplicas: 4, metrics: [{ type: 'Resource' }] } });
+    const read = await service.get({ resource: scalers('v1'), namespace, name: 'h' });
+    expect(read.object).toMatchObject({ apiVersion: 'autoscaling/v1', spec: { maxReplicas: 4, targetCPUUtilizationPercentage: 50 } });
   });
 });

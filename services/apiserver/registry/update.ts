@@ -119,11 +119,11 @@ function unchanged(object: KubeObject, old: KubeObject): boolean {
     && jsonEqual({ ...metadata, resourceVersion: '' }, { ...oldMetadata, resourceVersion: '' });
 }
 
-/** The object as its storage version has it. */
+/** The object as its storage version has it. A conversion names that version itself: it may be of another group (events). */
 export function toStored(kind: Kind, object: KubeObject): KubeObject {
-  if (kind.conversion === undefined && kind.storageVersion === kind.version) return object;
-  const converted = kind.conversion === undefined ? object : kind.conversion.toStorage(object);
-  return { ...converted, apiVersion: apiVersionOf({ group: kind.group, version: kind.storageVersion }), kind: kind.kind };
+  if (kind.conversion !== undefined) return kind.conversion.toStorage(object);
+  if (kind.storageVersion === kind.version) return object;
+  return { ...object, apiVersion: apiVersionOf({ group: kind.group, version: kind.storageVersion }) };
 }
 
 /** What a dry run answers, or the last state of an object: never stored under this form. */

@@ -3,7 +3,9 @@ import { OpenApi } from '../../../apimachinery/openapi/openapi.js';
 import type { OpenApiDocument } from '../../../apimachinery/openapi/openapi.js';
 import type { MutableScheme } from '../../../apimachinery/scheme/scheme.js';
 import { cacheable } from './front.js';
+import { headerOf } from './message.js';
 import type { RestRequest, RestResponse } from './message.js';
+import { negotiate } from './negotiate.js';
 
 export const KUBERNETES_VERSION = 'v1.36.0';
 
@@ -18,7 +20,11 @@ export function documents(scheme: MutableScheme): (path: string, request: RestRe
     (document === undefined ? undefined : cacheable(request, document.bytes, 'application/json', `"${document.hash}"`));
   return (path, request) => {
     if (path === '/version' || path === '/version/') return { status: 200, headers: { 'content-type': 'application/json' }, body: VERSION };
-    if (path === '/openapi/v2') return answer(request, openApi.v2());
+    if (path === '/openapi/v2') {
+      // Clients before 1.29 ask for protobuf alone, which we do not have.
+      negotiate(headerOf(request, 'accept'));
+      return answer(request, openApi.v2());
+    }
     if (path === '/openapi/v3' || path === '/openapi/v3/') return answer(request, openApi.index());
     return path.startsWith('/openapi/v3/') ? answer(request, openApi.document(path.slice('/openapi/v3/'.length))) : undefined;
   };

@@ -111,7 +111,9 @@ export class HttpsServer implements Service {
   async #serve(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
     outgoing.on('error', () => outgoing.destroy());
     const gone = new AbortController();
-    outgoing.once('close', () => gone.abort(new Error('the client has gone')));
+    outgoing.once('close', () => {
+      if (!outgoing.writableFinished) gone.abort(new Error('the client has gone'));
+    });
     try {
       const request = toRequest(incoming, gone.signal);
       const response = await this.#options.front.handle(request);

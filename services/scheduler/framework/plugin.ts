@@ -59,7 +59,9 @@ export interface PostFilterContext {
 /** Victims on one node, or a message for the event. */
 export type PostFilterResult =
   | { readonly kind: 'nominate'; readonly node: string; readonly victims: readonly PodInfo[] }
-  | { readonly kind: 'nothing'; readonly message: string };
+  | { readonly kind: 'nothing'; readonly message: string }
+  /** An earlier nomination stands: its victims are still ending. */
+  | { readonly kind: 'wait'; readonly node: string; readonly message: string };
 
 export interface Plugin {
   readonly name: string;

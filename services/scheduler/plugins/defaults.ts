@@ -1,5 +1,6 @@
 /** The plugins of kube-scheduler's default profile that Navarch has, in its order. */
 import type { Plugin } from '../framework/plugin.js';
+import { defaultPreemption } from '../preemption/default-preemption.js';
 import { balancedAllocation } from './balanced-allocation.js';
 import { interPodAffinity } from './inter-pod-affinity.js';
 import { nodePorts } from './node-ports.js';
@@ -15,5 +16,6 @@ export function defaultPlugins(groupSelector: GroupSelector): Plugin[] {
   return [
     prioritySort, nodeUnschedulable, nodeName, taintToleration, nodeAffinity, nodePorts, nodeResourcesFit,
     podTopologySpread(groupSelector), interPodAffinity, balancedAllocation,
+    defaultPreemption,
   ];
 }

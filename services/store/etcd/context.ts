@@ -70,6 +70,8 @@ export class EtcdContext {
   /** `https://` or `http://`: how clients reach addresses that name no scheme. */
   readonly scheme: string;
   readonly #authorize: EtcdAuthorizer;
+  /** By connection: to parse a certificate takes longer than to serve a put. */
+  readonly #identities = new WeakMap<object, { readonly identity: EtcdIdentity | undefined }>();
   #header: ResponseHeader = { clusterId: 0n, memberId: 0n, revision: 0, raftTerm: 0 };
 
   constructor(options: { backend: KvBackend; member: EtcdMember | undefined; authorize: EtcdAuthorizer; progressInterval_ms: number; scheme: string }) {
@@ -90,6 +92,17 @@ export class EtcdContext {
   }
 
   identityOf(call: Call): EtcdIdentity | undefined {
+    const session = sessionOf(call);
+    if (session === undefined) return this.#readIdentity(call);
+    let known = this.#identities.get(session);
+    if (known === undefined) {
+      known = { identity: this.#readIdentity(call) };
+      this.#identities.set(session, known);
+    }
+    return known.identity;
+  }
+
+  #readIdentity(call: Call): EtcdIdentity | undefined {
     const subject = call.getAuthContext().sslPeerCertificate?.subject as { CN?: string | string[]; O?: string | string[] } | undefined;
     if (subject === undefined) return undefined;
     return { name: list(subject.CN)[0] ?? '', roles: list(subject.O) };
@@ -120,6 +133,15 @@ export class EtcdContext {
       else callback(null, answer);
     };
   }
+}
+
+/**
+ * The HTTP/2 session that a call came in on: its certificate cannot change. gRPC does not offer it; where its insides look
+ * different, the certificate is read for each call.
+ */
+function sessionOf(call: Call): object | undefined {
+  const { session } = (call as { call?: { stream?: { session?: unknown } } }).call?.stream ?? {};
+  return typeof session === 'object' && session !== null ? session : undefined;
 }
 
 const list = (value: string | string[] | undefined): string[] => (value === undefined ? [] : Array.isArray(value) ? value : [value]);

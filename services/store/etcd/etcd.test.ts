@@ -8,8 +8,9 @@ import {
 import type { WatchResponse } from '../../../proto/gen/etcd/etcdserverpb/rpc.js';
 import { ElectionClient } from '../../../proto/gen/etcd/v3electionpb/election.js';
 import { LockClient } from '../../../proto/gen/etcd/v3lockpb/lock.js';
+import { TestAuthority } from '../../../raft/testing/certificates.js';
 import { MemoryStore } from '../memory-store.js';
-import type { EtcdOperation } from './authorize.js';
+import type { EtcdIdentity, EtcdOperation } from './authorize.js';
 import { etcdServices } from './index.js';
 import { serializePutResponse } from './put-response.js';
 
@@ -98,6 +99,15 @@ describe('KV', () => {
     forbidden = (operation) => operation.kind === 'read';
     await ask(kv, kv.put, put('open', '1'));
     await expect(ask(kv, kv.put, put('open', '2', { prevKv: true }))).rejects.toMatchObject({ code: status.PERMISSION_DENIED });
+    kv.close();
+  });
+
+  it('refuses nesting without end, and lives', async () => {
+    const kv = open(KVClient);
+    let nested = TxnRequest.fromPartial({});
+    for (let i = 0; i < 25; i++) nested = { compare: [], failure: [], success: [{ request: { $case: 'requestTxn', value: nested } }] };
+    await expect(ask(kv, kv.txn, nested)).rejects.toMatchObject({ code: status.INVALID_ARGUMENT });
+    await ask(kv, kv.put, put('alive', '1'));
     kv.close();
   });
 
@@ -285,4 +295,35 @@ describe('the rest', () => {
     await expect(ask(election, election.proclaim, { leader, value: bytes('late') })).rejects.toMatchObject({ details: 'election: session expired' });
     election.close();
   });
+});
+
+it('knows a client by its certificate, one by one on a shared server', async () => {
+  const authority = await TestAuthority.create(Date.now());
+  const seen: (EtcdIdentity | undefined)[] = [];
+  const authorize = (identity: EtcdIdentity | undefined) => {
+    seen.push(identity);
+    return identity?.roles.includes('admins') === true;
+  };
+  const secure = new Server();
+  for (const { definition, implementation } of etcdServices({ backend: store, tls: true, authorize })) secure.addService(definition, implementation);
+  const own = await authority.issue('server');
+  const pem = (text: string | Buffer) => Buffer.from(text);
+  const port = await new Promise<number>((resolve, reject) => {
+    const credentials = ServerCredentials.createSsl(pem(own.ca), [{ cert_chain: pem(own.cert), private_key: pem(own.key) }], true);
+    secure.bindAsync('127.0.0.1:0', credentials, (error, bound) => (error === null ? resolve(bound) : reject(error)));
+  });
+  const connect = async (subject: string) => {
+    const { ca, cert, key } = await authority.issue(subject);
+    return new KVClient(`localhost:${port}`, ChannelCredentials.createSsl(pem(ca), pem(key), pem(cert), { checkServerIdentity: () => undefined }), { 'grpc.use_local_subchannel_pool': 1 });
+  };
+  const [alice, bob] = [await connect('alice, O=admins, O=others'), await connect('bob, O=workers')];
+  for (let i = 0; i < 2; i++) {
+    await ask(alice, alice.put, put('tls', '1'));
+    await expect(ask(bob, bob.put, put('tls', '2'))).rejects.toMatchObject({ code: status.PERMISSION_DENIED });
+  }
+  const [a, b] = [{ name: 'alice', roles: ['admins', 'others'] }, { name: 'bob', roles: ['workers'] }];
+  expect(seen).toEqual([a, b, a, b]);
+  alice.close();
+  bob.close();
+  secure.forceShutdown();
 });

@@ -124,7 +124,31 @@ export class MemberCore implements KvBackend {
     if (request.serializable !== true) await this.#waitReadIndex();
     else this.#checkOpen();
     if (options?.signal?.aborted === true) throw abortedError();
-    return this.#machine.state.range(request);
+    if (request.rangeEnd === undefined) return this.#machine.state.range(request);
+    return this.#rangePaged(request, options?.signal);
+  }
+
+  /** Between pages of a large range, heartbeats and other requests have their turn. */
+  async #rangePaged(request: KvRange, signal: AbortSignal | undefined): Promise<RangeResult> {
+    const { clock } = this.#options;
+    for (;;) {
+      const { state } = this.#machine;
+      try {
+        const pages = state.rangePages(request);
+        for (let page = pages.next(); ; page = pages.next()) {
+          if (page.done === true) return page.value;
+          await new Promise<void>((resolve) => clock.immediate(resolve));
+          if (signal?.aborted === true) throw abortedError();
+          this.#checkOpen();
+          // A snapshot has taken the state's place: begin again in the new one.
+          if (state !== this.#machine.state) break;
+        }
+      } catch (error) {
+        // The newest revision of a moment ago was compacted meanwhile: there is a newer one.
+        const overtaken = error instanceof StoreError && error.code === 'compacted' && request.revision === undefined;
+        if (!overtaken) throw error;
+      }
+    }
   }
 
   async readRevision(): Promise<Revision> {

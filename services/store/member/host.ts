@@ -11,7 +11,8 @@ import type { CallName } from './calls.js';
 import { storeErrorOf } from './core.js';
 import type { MemberCore } from './core.js';
 import { readWatch, REQUEST, RESPONSE, writeBatch, writeError, writeRangeResult, writeResult } from './frames.js';
-import { Outbox } from './outbox.js';
+import { messageBytes, Outbox } from './outbox.js';
+import type { PortMessage } from './outbox.js';
 
 export class MemberHost {
   readonly #port: MessagePort;
@@ -27,12 +28,13 @@ export class MemberHost {
   }
 
   serve(core: MemberCore): void {
-    this.#port.on('message', (message: ArrayBuffer) => this.#onMessage(core, message));
-    this.sendHead(core.head);
+    this.#port.on('message', (message: PortMessage) => this.#onMessage(core, message));
+    this.sendHead(core.head, core.revision);
   }
 
-  sendHead(head: StoreHead): void {
-    this.#outbox.send(0, RESPONSE.head, (writer) => writer.text(packCall(head)));
+  /** `revision`: the newest known, 0 when it does not matter. */
+  sendHead(head: StoreHead, revision = 0): void {
+    this.#outbox.send(0, RESPONSE.head, (writer) => writer.varint(revision).text(packCall(head)));
   }
 
   sendFatal(error: Error): void {
@@ -40,8 +42,8 @@ export class MemberHost {
     this.#outbox.flush();
   }
 
-  #onMessage(core: MemberCore, message: ArrayBuffer): void {
-    const reader = new ByteReader(new Uint8Array(message));
+  #onMessage(core: MemberCore, message: PortMessage): void {
+    const reader = new ByteReader(messageBytes(message));
     while (reader.remaining > 0) {
       const frame = reader.raw(reader.u32());
       const id = frame.readUInt32LE(0);

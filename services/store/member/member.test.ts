@@ -4,11 +4,13 @@ import { join } from 'node:path';
 import { MessageChannel } from 'node:worker_threads';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock, VirtualClock } from '../../../platform/clock.js';
+import type { Clock } from '../../../platform/clock.js';
 import { systemRandom } from '../../../platform/random.js';
 import { RaftError } from '../../../raft/contract.js';
 import type { LogIndex, Membership, NodeId, RaftEvents, RaftMember, RaftStatus, StateMachine, Term } from '../../../raft/contract.js';
 import { storeConformance } from '../conformance.js';
 import { KvStateMachine } from '../disk/state-machine.js';
+import type { AutoCompactionOptions } from './auto-compaction.js';
 import { MemberCore, storeErrorOf } from './core.js';
 import { MemberHost } from './host.js';
 import { RemoteStore } from './remote-store.js';
@@ -68,7 +70,7 @@ let opened = 0;
 beforeAll(async () => void (root = await mkdtemp(join(tmpdir(), 'member-'))));
 afterAll(() => rm(root, { recursive: true, force: true }));
 
-async function startCore(clock = systemClock, directory = join(root, `${opened++}`)) {
+async function startCore(clock: Clock = systemClock, directory = join(root, `${opened++}`), autoCompaction?: AutoCompactionOptions) {
   const machine = await KvStateMachine.open({ directory, clock });
   let events: RaftEvents = {};
   let raft = new SoleRaft(machine);
@@ -76,6 +78,7 @@ async function startCore(clock = systemClock, directory = join(root, `${opened++
     machine,
     clock,
     random: systemRandom,
+    ...(autoCompaction === undefined ? {} : { autoCompaction }),
     startRaft: async (of, given) => {
       events = given;
       raft = new SoleRaft(of);
@@ -130,6 +133,33 @@ describe('a member', () => {
     await core.close();
   });
 
+  it('does not renew a long lease at each change of leader: checkpoints say what was left', async () => {
+    const clock = new VirtualClock();
+    const { core, events } = await startCore(clock);
+    const { id } = await core.leaseGrant({ ttl_s: 3600 });
+    await clock.advance(20 * 60_000);
+    events.onLeadership?.({ leader: undefined, term: 1 as Term, leading: false });
+    events.onLeadership?.({ leader: 1 as NodeId, term: 1 as Term, leading: true });
+    const { ttl_s } = await core.leaseInfo(id);
+    // At least what is left, at most what was left at the last checkpoint, five minutes ago.
+    expect(ttl_s).toBeGreaterThanOrEqual(2400);
+    expect(ttl_s).toBeLessThanOrEqual(2702);
+    await core.leaseKeepAlive(id);
+    expect((await core.leaseInfo(id)).ttl_s).toBe(3600);
+    await core.close();
+  });
+
+  it('compacts by itself while it leads, by revisions or by age', async () => {
+    for (const [options, expected] of [[{ mode: 'revisions', keep: 10, interval_ms: 1000 }, 41], [{ mode: 'periodic', keep_ms: 10_000 }, 51]] as const) {
+      const clock = new VirtualClock();
+      const { core } = await startCore(clock, join(root, `${opened++}`), options);
+      for (let i = 0; i < 50; i++) await core.put({ kind: 'put', key: bytes('a'), value: bytes(`${i}`) });
+      await clock.advance(11_500);
+      expect((await core.status()).compactRevision).toBe(expected);
+      await core.close();
+    }
+  });
+
   it('says whether a write that failed may have happened', async () => {
     const { remote, raft } = await startRemote();
     const put = () => remote.put({ kind: 'put', key: bytes('a'), value: bytes('1') });
@@ -158,6 +188,21 @@ describe('a member', () => {
     expect(await remote.hash(0)).toEqual(await core.hash(0));
     expect(remote.head).toEqual(core.head);
     await remote.close();
+  });
+
+  it('tells everybody who waits when the thread is gone, and closes all the same', async () => {
+    const { port1, port2 } = new MessageChannel();
+    const remote = new RemoteStore({ port: port2, clock: systemClock, random: systemRandom, onFatal: () => undefined });
+    const put = remote.put({ kind: 'put', key: bytes('a'), value: bytes('1') });
+    const read = remote.range({ key: bytes('a') });
+    const watch = remote.watch({ key: bytes('a') }, { signal: new AbortController().signal })[Symbol.asyncIterator]().next();
+    const closing = remote.close();
+    remote.abandon(new Error('the thread has ended'));
+    await expect(put).rejects.toMatchObject({ code: 'unknown-outcome' });
+    await expect(read).rejects.toMatchObject({ code: 'unavailable' });
+    await expect(watch).rejects.toMatchObject({ code: 'unavailable' });
+    await closing;
+    port1.close();
   });
 
   it('refuses a request that cannot be written, and goes on', async () => {

@@ -16,7 +16,8 @@ import { iterateWatch } from '../watch/iterate.js';
 import { packCall, unpackCall } from './calls.js';
 import type { CallName, Calls } from './calls.js';
 import { readBatch, readError, readRangeResult, readResult, REQUEST, RESPONSE, writeWatch } from './frames.js';
-import { Outbox } from './outbox.js';
+import { messageBytes, Outbox } from './outbox.js';
+import type { PortMessage } from './outbox.js';
 
 interface Pending {
   readonly resolve: (value: unknown) => void;
@@ -44,13 +45,15 @@ export class RemoteStore implements KvBackend {
   #revision = revisionOf(0);
   #head: StoreHead = { clusterId: 0n, memberId: 0n, term: 0 };
   #closed: Promise<void> | undefined;
+  /** The member's thread has ended. */
+  #gone = false;
 
   constructor(options: RemoteStoreOptions) {
     this.#port = options.port;
     this.#outbox = new Outbox(options.port, options.clock);
     this.#random = options.random;
     this.#onFatal = options.onFatal;
-    this.#port.on('message', (message: ArrayBuffer) => this.#onMessage(message));
+    this.#port.on('message', (message: PortMessage) => this.#onMessage(message));
   }
 
   get revision(): Revision {
@@ -162,6 +165,9 @@ export class RemoteStore implements KvBackend {
     const done = this.#send<undefined>(REQUEST.call, (writer) => writer.raw(Buffer.from(packCall({ name: 'close' }))), { writes: false });
     try {
       await done;
+    } catch (error) {
+      // The thread's end may be heard of before its last message.
+      if (!this.#gone) throw error;
     } finally {
       this.#abandon(closedError());
       this.#outbox.close();
@@ -171,6 +177,7 @@ export class RemoteStore implements KvBackend {
 
   /** The other side is gone: everything that waits is told. */
   abandon(error: Error): void {
+    this.#gone = true;
     this.#closed ??= Promise.resolve();
     this.#outbox.close();
     this.#abandon(new StoreError('unavailable', error.message));
@@ -235,8 +242,8 @@ export class RemoteStore implements KvBackend {
     });
   }
 
-  #onMessage(message: ArrayBuffer): void {
-    const reader = new ByteReader(new Uint8Array(message));
+  #onMessage(message: PortMessage): void {
+    const reader = new ByteReader(messageBytes(message));
     while (reader.remaining > 0) {
       const frame = reader.raw(reader.u32());
       this.#onFrame(frame.readUInt32LE(0), frame[4] ?? 0, new ByteReader(frame, 5));
@@ -277,7 +284,10 @@ export class RemoteStore implements KvBackend {
         sink?.onEnd(readError(reader));
         break;
       }
-      case RESPONSE.head: this.#head = unpackCall(reader.text()) as StoreHead; break;
+      case RESPONSE.head:
+        this.#saw(revisionOf(reader.varint()));
+        this.#head = unpackCall(reader.text()) as StoreHead;
+        break;
       case RESPONSE.fatal: this.#onFatal(new Error(reader.text())); break;
       default: throw new StoreError('corrupt', `unknown frame ${type} between threads`);
     }

@@ -14,7 +14,7 @@ import { Leases } from './leases.js';
 import { Mvcc } from './mvcc.js';
 import type { MvccOptions } from './mvcc.js';
 import type { Command, CommandResult, HashResult, KvRange } from './operations.js';
-import { checkReadable, readRange } from './range.js';
+import { checkReadable, readPages, readRange } from './range.js';
 import { endLease, runPut, runTxn } from './txn.js';
 
 export class KvState {
@@ -52,6 +52,13 @@ export class KvState {
     if (request.key.length === 0) throw emptyKeyError();
     checkReadable(this.mvcc, request.revision, this.mvcc.revision);
     return readRange(this.mvcc, request, this.mvcc.revision);
+  }
+
+  /** As `range`, in pages: see readPages. */
+  rangePages(request: KvRange): Generator<undefined, RangeResult> {
+    if (request.key.length === 0) throw emptyKeyError();
+    checkReadable(this.mvcc, request.revision, this.mvcc.revision);
+    return readPages(this.mvcc, request, this.mvcc.revision);
   }
 
   /** `revision` 0: the newest. */

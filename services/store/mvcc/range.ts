@@ -83,6 +83,41 @@ export function readRange(mvcc: Mvcc, request: KvRange, now: number): RangeResul
   return { ...answer, kvs: records.map((record) => mvcc.toKeyValue(record, keysOnly)), count: all.length, more };
 }
 
+/** Keys looked at in one page: what a thread with heartbeats to send may spend at once. */
+const PAGE_KEYS = 1000;
+
+/**
+ * Reads as `readRange`, a page at a time: a value of `undefined` is a moment to let others work. The revision is fixed
+ * when it begins; fails with 'compacted' when that is lost meanwhile.
+ */
+export function* readPages(mvcc: Mvcc, request: KvRange, now: number): Generator<undefined, RangeResult> {
+  const revision = request.revision !== undefined && request.revision > 0 ? request.revision : now;
+  const interval = intervalOf(request.key, request.rangeEnd);
+  // Sorting wants everything at once.
+  if (interval.single || needsAll(request)) return readRange(mvcc, request, now);
+  const limit = request.countOnly === true ? -1 : (request.limit ?? 0);
+  const kvs: KeyValue[] = [];
+  let count = 0;
+  for (let start: string | undefined = interval.start; start !== undefined;) {
+    let looked = 0;
+    let next: string | undefined;
+    mvcc.scan(start, interval.end, revision, (record) => {
+      if (++looked > PAGE_KEYS) {
+        next = record.key;
+        return false;
+      }
+      count++;
+      if (limit === 0 || count <= limit) kvs.push(mvcc.toKeyValue(record, request.keysOnly === true));
+      return true;
+    });
+    start = next;
+    if (next === undefined) break;
+    yield undefined;
+    checkReadable(mvcc, revision, mvcc.revision);
+  }
+  return { revision: revisionOf(now), kvs, count, more: limit >= 0 && count > kvs.length };
+}
+
 function countIn(mvcc: Mvcc, interval: Interval, revision: number): number {
   if (interval.single) return mvcc.at(interval.start, revision) === undefined ? 0 : 1;
   let count = 0;

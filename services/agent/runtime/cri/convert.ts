@@ -1,9 +1,9 @@
 /** Between our shapes and CRI's. Pure. */
 import {
-  Container, ContainerConfig, ContainerState, LinuxContainerSecurityContext, LinuxSandboxSecurityContext, Mount, MountPropagation, NamespaceMode,
+  ContainerConfig, ContainerState, LinuxContainerSecurityContext, LinuxSandboxSecurityContext, Mount, MountPropagation, NamespaceMode,
   NamespaceOption, PodSandboxConfig, PodSandboxState, Protocol, SecurityProfile_ProfileType,
 } from '../../../../proto/gen/cri/runtime/v1/api.js';
-import type { ContainerStatus, Image, PodSandbox, SecurityProfile } from '../../../../proto/gen/cri/runtime/v1/api.js';
+import type { Container, ContainerStatus, Image, PodSandbox, SecurityProfile } from '../../../../proto/gen/cri/runtime/v1/api.js';
 import { LABELS } from '../../pod/container-spec.js';
 import type { ContainerPhase, ContainerRecord, ContainerSpec, ImageRecord, SandboxRecord, SandboxSpec } from '../runtime.js';
 

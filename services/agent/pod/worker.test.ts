@@ -1,0 +1,317 @@
+import { describe, expect, it } from 'vitest';
+import { VirtualClock } from '../../../platform/clock.js';
+import { silentLogger } from '../../../platform/log.js';
+import { seededRandom } from '../../../platform/random.js';
+import { FakeRuntime } from '../runtime/fake.js';
+import { noVolumes } from '../volumes/volumes.js';
+import type { PodEvent } from './environment.js';
+import { Handlers } from '../probes/handlers.js';
+import { Images } from './images.js';
+import { PodManager } from './manager.js';
+import type { ConfigMap, Pod, PodSpec, PodStatus } from './types.js';
+
+class Node {
+  readonly clock = new VirtualClock();
+  readonly runtime = new FakeRuntime(this.clock);
+  readonly events: PodEvent[] = [];
+  readonly terminated: string[] = [];
+  statuses: PodStatus[] = [];
+  manager = this.#manage();
+  version = 1;
+
+  constructor() {
+    this.runtime.images.add('web:1');
+  }
+
+  #manage(): PodManager {
+    const { clock, runtime } = this;
+    const handlers = new Handlers(runtime, clock);
+    const manager = new PodManager({
+      runtime, clock, random: seededRandom(1), logger: silentLogger, nodeName: 'w1', hostIP: '192.0.2.1', volumes: noVolumes, images: new Images(runtime), logRoot: '/logs',
+      node: { clusterDNS: '10.96.0.10', clusterDomain: 'cluster.local', hostDNS: { servers: [], searches: [], options: [] }, memoryCapacity_bytes: 2 ** 30, hostname: 'w1' },
+      allocatable: () => ({ cpu: '2', memory: '1Gi' }),
+      requestToken: () => Promise.reject(new Error('no tokens here')),
+      runHandler: (handler, container, record, podIP, timeout_s) => handlers.run(handler, { container, record, podIP, timeout_s }),
+      reportStatus: (_key, status) => void this.statuses.push(status),
+      reportTerminated: (key) => void this.terminated.push(key.name),
+      event: (event) => void this.events.push(event),
+    });
+    manager.start();
+    return manager;
+  }
+
+  /** As kill -9 of the agent and a new start. */
+  restart(): void {
+    this.manager.stop();
+    this.statuses = [];
+    this.manager = this.#manage();
+  }
+
+  async apply(pod: Pod): Promise<Pod> {
+    const applied = { ...pod, metadata: { ...pod.metadata, resourceVersion: String(this.version++) } };
+    this.manager.applyPod(applied, {});
+    await this.clock.advance(10);
+    return applied;
+  }
+
+  get status(): PodStatus {
+    return this.statuses.at(-1) ?? {};
+  }
+
+  state(name = 'web') {
+    return [...(this.status.initContainerStatuses ?? []), ...(this.status.containerStatuses ?? [])].find((status) => status.name === name);
+  }
+
+  condition(type: string) {
+    return this.status.conditions?.find((condition) => condition.type === type)?.status;
+  }
+
+  starts(): string[] {
+    return this.runtime.calls.filter((call) => call.startsWith('startContainer')).map((call) => call.slice('startContainer '.length));
+  }
+
+  async exit(name: string, code: number): Promise<void> {
+    this.runtime.table.exited(this.runtime.table.find(name).id, code);
+    await this.clock.advance(10);
+  }
+}
+
+const podOf = (spec: Partial<PodSpec> = {}): Pod => ({
+  metadata: { namespace: 'default', name: 'a', uid: 'u1' }, spec: { nodeName: 'w1', containers: [{ name: 'web', image: 'web:1' }], ...spec },
+});
+const deleted = (pod: Pod, grace_s: number): Pod => ({
+  ...pod, metadata: { ...pod.metadata, deletionTimestamp: '2026-01-01T00:00:00Z', deletionGracePeriodSeconds: grace_s },
+});
+
+describe('a pod', () => {
+  it('runs: sandbox, container, Ready', async () => {
+    const node = new Node();
+    await node.apply(podOf());
+    expect(node.runtime.calls).toEqual(['runSandbox a/0', 'createContainer web/0', 'startContainer web/0']);
+    expect(node.status).toMatchObject({ phase: 'Running', podIP: '10.0.0.1', qosClass: 'BestEffort' });
+    expect([node.condition('Ready'), node.condition('Initialized'), node.condition('PodReadyToStartContainers')]).toEqual(['True', 'True', 'True']);
+  });
+
+  it('runs init containers one after the other, and sidecars beside them (KEP-753)', async () => {
+    const node = new Node();
+    await node.apply(podOf({ initContainers: [
+      { name: 'one', image: 'web:1' }, { name: 'side', image: 'web:1', restartPolicy: 'Always' }, { name: 'two', image: 'web:1' },
+    ] }));
+    expect(node.starts()).toEqual(['one/0']);
+    expect(node.status.phase).toBe('Pending');
+    expect(node.state()?.state?.waiting?.reason).toBe('PodInitializing');
+    await node.exit('one', 0);
+    expect(node.starts()).toEqual(['one/0', 'side/0', 'two/0']);
+    await node.exit('two', 1);
+    expect(node.starts().at(-1)).toBe('two/1');
+    await node.exit('two', 0);
+    expect(node.starts().at(-1)).toBe('web/0');
+    expect(node.condition('Initialized')).toBe('True');
+  });
+
+  it('fails for good when an init container fails and nothing may restart', async () => {
+    const node = new Node();
+    await node.apply(podOf({ restartPolicy: 'Never', initContainers: [{ name: 'one', image: 'web:1' }] }));
+    await node.exit('one', 3);
+    expect(node.status.phase).toBe('Failed');
+    expect(node.starts()).toEqual(['one/0']);
+  });
+
+  it('waits 10 s, 20 s, 40 s between restarts, at most 5 min, and says CrashLoopBackOff', async () => {
+    const node = new Node();
+    await node.apply(podOf());
+    await node.exit('web', 1);
+    expect(node.starts()).toHaveLength(2);
+    for (const [restarts, wait_s] of [[2, 10], [3, 20], [4, 40], [5, 80], [6, 160], [7, 300], [8, 300]] as const) {
+      await node.exit('web', 1);
+      expect(node.state()).toMatchObject({ state: { waiting: { reason: 'CrashLoopBackOff' } }, lastState: { terminated: { exitCode: 1, reason: 'Error' } } });
+      await node.clock.advance(wait_s * 1000 - 200);
+      expect(node.starts()).toHaveLength(restarts);
+      await node.clock.advance(400);
+      expect(node.starts()).toHaveLength(restarts + 1);
+    }
+    expect(node.state()?.restartCount).toBe(8);
+    await node.clock.advance(601_000);
+    await node.exit('web', 1);
+    expect(node.starts()).toHaveLength(10);
+  });
+
+  it.each([
+    ['OnFailure', 0, 'Succeeded'], ['Never', 0, 'Succeeded'], ['Never', 2, 'Failed'],
+  ])('with restart policy %s ends after exit code %i as %s', async (restartPolicy, code, phase) => {
+    const node = new Node();
+    await node.apply(podOf({ restartPolicy }));
+    await node.exit('web', code);
+    expect(node.status.phase).toBe(phase);
+    expect(node.starts()).toHaveLength(1);
+    expect(node.runtime.calls.some((call) => call.startsWith('stopSandbox'))).toBe(true);
+  });
+
+  it('ends: containers, sandbox, then the object may go', async () => {
+    const node = new Node();
+    const pod = await node.apply(podOf());
+    await node.apply(deleted(pod, 30));
+    expect(node.runtime.calls.slice(3).map((call) => call.split(' ')[0])).toEqual(['stopContainer', 'stopSandbox', 'removeSandbox']);
+    expect(node.terminated).toEqual(['a']);
+    expect(node.status.containerStatuses?.[0]?.state?.terminated?.exitCode).toBe(143);
+  });
+
+  it('ends at once when the grace period is cut short', async () => {
+    const node = new Node();
+    node.runtime.obedient = false;
+    const pod = await node.apply(podOf());
+    await node.apply(deleted(pod, 600));
+    expect(node.terminated).toEqual([]);
+    await node.apply(deleted(pod, 0));
+    await node.clock.advance(100);
+    expect(node.runtime.calls).toContain('stopContainer web/0 0');
+    expect(node.terminated).toEqual(['a']);
+  });
+
+  it('shares the grace period between preStop and SIGTERM', async () => {
+    const node = new Node();
+    const pod = await node.apply(podOf({ containers: [{ name: 'web', image: 'web:1', lifecycle: { preStop: { sleep: { seconds: 4 } } } }] }));
+    await node.apply(deleted(pod, 10));
+    await node.clock.advance(4_100);
+    expect(node.runtime.calls).toContain('stopContainer web/0 6');
+  });
+
+  it('is started again in a new sandbox when its own is gone', async () => {
+    const node = new Node();
+    await node.apply(podOf());
+    node.runtime.table.stopSandbox(node.runtime.table.snapshot().sandboxes[0]?.id ?? '');
+    await node.clock.advance(100);
+    expect(node.runtime.calls).toContain('runSandbox a/1');
+    expect(node.state()).toMatchObject({ restartCount: 1, state: { running: {} } });
+  });
+
+  it('fails at its deadline', async () => {
+    const node = new Node();
+    const pod = podOf({ activeDeadlineSeconds: 60 });
+    await node.apply({ ...pod, status: { startTime: '2026-01-01T00:00:00Z' } });
+    await node.clock.advance(61_000);
+    expect(node.status).toMatchObject({ phase: 'Failed', reason: 'DeadlineExceeded' });
+  });
+
+  it('is adopted by a new agent: nothing restarts, counts are kept', async () => {
+    const node = new Node();
+    const pod = await node.apply(podOf());
+    await node.exit('web', 1);
+    const before = node.state();
+    const calls = node.runtime.calls.length;
+    node.restart();
+    await node.apply(pod);
+    expect(node.runtime.calls).toHaveLength(calls);
+    expect(node.state()).toEqual(before);
+  });
+
+  it('is cleaned away when it went while the agent was away', async () => {
+    const node = new Node();
+    await node.apply(podOf());
+    node.restart();
+    await node.manager.synced();
+    await node.clock.advance(100);
+    expect(node.runtime.table.snapshot()).toEqual({ sandboxes: [], containers: [] });
+    expect([node.terminated, node.statuses]).toEqual([[], []]);
+  });
+
+  it('does not come back when a member that lags behind still speaks of it', async () => {
+    const node = new Node();
+    const pod = await node.apply(podOf());
+    node.manager.removePod('u1');
+    await node.clock.advance(100);
+    await node.apply(pod);
+    expect(node.runtime.table.snapshot().sandboxes).toEqual([]);
+  });
+});
+
+describe('what keeps a container from starting', () => {
+  it('an image that cannot be pulled: ErrImagePull, then ImagePullBackOff, tried again after 10 s', async () => {
+    const node = new Node();
+    await node.apply(podOf({ containers: [{ name: 'web', image: 'gone:1' }] }));
+    expect(node.state()?.state?.waiting).toMatchObject({ reason: 'ErrImagePull', message: 'failed to pull image "gone:1": no registry holds gone:1' });
+    await node.clock.advance(2_100);
+    expect(node.state()?.state?.waiting?.reason).toBe('ImagePullBackOff');
+    node.runtime.images.add('gone:1');
+    await node.clock.advance(8_000);
+    expect(node.status.phase).toBe('Running');
+  });
+
+  it.each([
+    ['web:1', 'Always', 'ErrImagePull'], ['gone:1', 'Never', 'ErrImageNeverPull'], ['no such name', 'IfNotPresent', 'InvalidImageName'],
+  ])('%s with policy %s: %s', async (image, imagePullPolicy, reason) => {
+    const node = new Node();
+    await node.apply(podOf({ containers: [{ name: 'web', image, imagePullPolicy }] }));
+    expect(node.state()?.state?.waiting?.reason).toBe(reason);
+  });
+
+  it('a ConfigMap that is missing, until it comes', async () => {
+    const node = new Node();
+    await node.apply(podOf({ containers: [{ name: 'web', image: 'web:1', envFrom: [{ configMapRef: { name: 'settings' } }] }] }));
+    expect(node.state()?.state?.waiting).toEqual({ reason: 'CreateContainerConfigError', message: 'configmap "settings" not found' });
+    const map: ConfigMap = { metadata: { namespace: 'default', name: 'settings' }, data: { A: '1' } };
+    node.manager.applyConfig('ConfigMap', 'default', 'settings', map);
+    await node.clock.advance(10);
+    expect(node.runtime.specs.get('web/0')?.env).toContainEqual({ name: 'A', value: '1' });
+  });
+
+  it('a subPath: refused (CVE-2021-25741)', async () => {
+    const node = new Node();
+    await node.apply(podOf({ volumes: [{ name: 'v', emptyDir: {} }], containers: [{ name: 'web', image: 'web:1', volumeMounts: [{ name: 'v', mountPath: '/v', subPath: 'x' }] }] }));
+    expect(node.state()?.state?.waiting?.reason).toBe('CreateContainerConfigError');
+  });
+
+  it('root, when the pod forbids it', async () => {
+    const node = new Node();
+    await node.apply(podOf({ securityContext: { runAsNonRoot: true } }));
+    expect(node.state()?.state?.waiting?.message).toBe('container has runAsNonRoot and image will run as root');
+  });
+});
+
+describe('probes', () => {
+  const probe = { exec: { command: ['check'] }, periodSeconds: 2 };
+
+  it('a readiness probe gates Ready and takes it back', async () => {
+    const node = new Node();
+    let healthy = false;
+    node.runtime.onExec = () => Promise.resolve({ exitCode: healthy ? 0 : 1, stdout: Buffer.from('not yet'), stderr: new Uint8Array() });
+    await node.apply(podOf({ containers: [{ name: 'web', image: 'web:1', readinessProbe: { ...probe, failureThreshold: 2 } }] }));
+    expect(node.condition('Ready')).toBe('False');
+    healthy = true;
+    await node.clock.advance(2_000);
+    expect(node.condition('Ready')).toBe('True');
+    healthy = false;
+    await node.clock.advance(2_000);
+    expect(node.condition('Ready')).toBe('True');
+    await node.clock.advance(2_000);
+    expect(node.condition('Ready')).toBe('False');
+    expect(node.events.find((event) => event.reason === 'Unhealthy')?.message).toBe('Readiness probe failed: not yet');
+    expect(node.starts()).toHaveLength(1);
+  });
+
+  it('a liveness probe restarts, but not before the startup probe has succeeded', async () => {
+    const node = new Node();
+    const failing = new Set(['start', 'live']);
+    node.runtime.onExec = (_id, [command = '']) => Promise.resolve({ exitCode: failing.has(command) ? 1 : 0, stdout: new Uint8Array(), stderr: new Uint8Array() });
+    await node.apply(podOf({ containers: [{
+      name: 'web', image: 'web:1', startupProbe: { exec: { command: ['start'] }, periodSeconds: 1, failureThreshold: 30 },
+      livenessProbe: { exec: { command: ['live'] }, periodSeconds: 1, failureThreshold: 3 },
+    }] }));
+    await node.clock.advance(10_000);
+    expect(node.state()).toMatchObject({ started: false, ready: false, restartCount: 0 });
+    failing.delete('start');
+    await node.clock.advance(1_000);
+    expect(node.state()).toMatchObject({ started: true, ready: true });
+    await node.clock.advance(3_000);
+    expect(node.state()?.restartCount).toBe(1);
+    expect(node.events.find((event) => event.reason === 'Killing')?.message).toBe('Container web failed liveness probe, will be restarted');
+  });
+
+  it('a postStart hook that fails restarts its container', async () => {
+    const node = new Node();
+    node.runtime.onExec = () => Promise.resolve({ exitCode: 1, stdout: new Uint8Array(), stderr: new Uint8Array() });
+    await node.apply(podOf({ containers: [{ name: 'web', image: 'web:1', lifecycle: { postStart: { exec: { command: ['hook'] } } } }] }));
+    expect(node.events.map((event) => event.reason)).toContain('FailedPostStartHook');
+    expect(node.starts().length).toBeGreaterThan(1);
+  });
+});

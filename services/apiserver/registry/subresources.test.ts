@@ -1,0 +1,155 @@
+import { describe, expect, it } from 'vitest';
+import { systemClock } from '../../../platform/clock.js';
+import type { UnknownObject } from '../../../apimachinery/object.js';
+import type { AdmissionAttributes } from '../ports.js';
+import { registerSubresources } from '../subresources/register.js';
+import { objectReader } from './reader.js';
+import { admitEverything, configMap, pod, resources, startRegistry } from './testing.js';
+
+const { pods, namespaces, configMaps, deployments } = resources;
+const namespace = 'default';
+
+async function start(options: Parameters<typeof startRegistry>[0] = {}) {
+  const test = await startRegistry(options);
+  registerSubresources(test.registry, { reader: objectReader(test.scheme, test.cacher), clock: systemClock });
+  return test;
+}
+
+const binding = (name: string, node: string): UnknownObject =>
+  ({ apiVersion: 'v1', kind: 'Binding', metadata: { name }, target: { kind: 'Node', name: node } });
+
+describe('pods/binding', () => {
+  it('assigns a pod once', async () => {
+    await using test = await start();
+    await test.service.create({ resource: pods, namespace, object: pod('a') });
+    const bind = (node: string) => test.service.create({ resource: pods, namespace, name: 'a', subresource: 'binding', object: binding('a', node) });
+    expect((await bind('n1')).object).toMatchObject({ kind: 'Status', status: 'Success' });
+    const bound = await test.service.get({ resource: pods, namespace, name: 'a' });
+    expect(bound.object).toMatchObject({ spec: { nodeName: 'n1' }, status: { conditions: [{ type: 'PodScheduled', status: 'True' }] } });
+    await expect(bind('n2')).rejects.toMatchObject({ code: 409, message: expect.stringContaining('already assigned to node "n1"') as string });
+    await expect(bind('')).rejects.toMatchObject({ code: 422 });
+  });
+});
+
+describe('pods/eviction', () => {
+  const evict = (test: Awaited<ReturnType<typeof start>>) => test.service.create({
+    resource: pods, namespace, name: 'a', subresource: 'eviction', object: { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name: 'a' } },
+  });
+  const budgets = { group: 'policy', version: 'v1', resource: 'poddisruptionbudgets' };
+
+  it('heeds the disruption budget', async () => {
+    await using test = await start();
+    const { service } = test;
+    await service.create({ resource: pods, namespace, object: pod('a', { app: 'x' }) });
+    await service.patch({ resource: pods, namespace, name: 'a', subresource: 'status', type: 'merge', patch: { status: { phase: 'Running' } } });
+    const budget: UnknownObject = { metadata: { name: 'b' }, spec: { minAvailable: 1, selector: { matchLabels: { app: 'x' } } } };
+    await service.create({ resource: budgets, namespace, object: budget });
+    const status = (disruptionsAllowed: number) => service.patch({
+      resource: budgets, namespace, name: 'b', subresource: 'status', type: 'merge',
+      patch: { status: { observedGeneration: 1, disruptionsAllowed, currentHealthy: 1, desiredHealthy: 1, expectedPods: 1 } },
+    });
+    await status(0);
+    await expect(evict(test)).rejects.toMatchObject({ code: 429, status: { details: { causes: [{ reason: 'DisruptionBudget' }] } } });
+    await status(1);
+    await evict(test);
+    const booked = await service.get({ resource: budgets, namespace, name: 'b' });
+    expect(booked.object).toMatchObject({ status: { disruptionsAllowed: 0, disruptedPods: { a: expect.any(String) as string } } });
+  });
+});
+
+describe('namespaces', () => {
+  it('stay until they are finalized', async () => {
+    await using test = await start();
+    const { service } = test;
+    await service.create({ resource: namespaces, object: { metadata: { name: 'x' } } });
+    const marked = await service.delete({ resource: namespaces, name: 'x' });
+    expect(marked).toMatchObject({ gone: false, handle: { object: { status: { phase: 'Terminating' } } } });
+    const object: UnknownObject = { ...marked.handle.object, spec: { finalizers: [] } };
+    await service.update({ resource: namespaces, name: 'x', subresource: 'finalize', object });
+    await expect(service.get({ resource: namespaces, name: 'x' })).rejects.toMatchObject({ code: 404 });
+  });
+});
+
+describe('scale', () => {
+  it('reads and writes the replicas of its parent', async () => {
+    await using test = await start();
+    const { service } = test;
+    const object: UnknownObject = {
+      metadata: { name: 'd' },
+      spec: {
+        replicas: 2, selector: { matchLabels: { app: 'd' } },
+        template: { metadata: { labels: { app: 'd' } }, spec: { containers: [{ name: 'c', image: 'i' }] } },
+      },
+    };
+    await service.create({ resource: deployments, namespace, object });
+    const scale = await service.get({ resource: deployments, namespace, name: 'd', subresource: 'scale' });
+    expect(scale.object).toMatchObject({ apiVersion: 'autoscaling/v1', kind: 'Scale', spec: { replicas: 2 }, status: { selector: 'app=d' } });
+    await service.patch({ resource: deployments, namespace, name: 'd', subresource: 'scale', type: 'merge', patch: { spec: { replicas: 5 } } });
+    const parent = await service.get({ resource: deployments, namespace, name: 'd' });
+    expect(parent.object).toMatchObject({ spec: { replicas: 5 }, metadata: { generation: 2 } });
+    await expect(service.patch({ resource: deployments, namespace, name: 'd', subresource: 'scale', type: 'merge', patch: { spec: { replicas: -1 } } }))
+      .rejects.toMatchObject({ code: 422 });
+  });
+});
+
+describe('what others plug in', () => {
+  it('a handler serves a resource that is not stored', async () => {
+    await using test = await start();
+    const reviews = { group: 'authentication.k8s.io', version: 'v1', resource: 'selfsubjectreviews' };
+    await expect(test.service.create({ resource: reviews, object: {} })).rejects.toMatchObject({ code: 405 });
+    test.registry.handle(reviews, { create: (call) => Promise.resolve({ status: { userInfo: { username: call.user.name } } } as UnknownObject) });
+    const answer = await test.service.create({ resource: reviews, object: {} });
+    expect(answer.object).toMatchObject({ kind: 'SelfSubjectReview', status: { userInfo: { username: 'admin' } } });
+  });
+
+  it('a hook claims keys in the transaction of the object, and chooses again when they are taken', async () => {
+    await using test = await start();
+    const key = (n: number) => Buffer.from(`/registry/ranges/test/${n}`);
+    test.registry.hook(configMaps, {
+      before: ({ draft, attempt }) => {
+        (draft as UnknownObject)['data'] = { claimed: String(attempt) };
+        return Promise.resolve({
+          compare: [{ target: 'version', key: key(attempt), op: '=', value: 0 }], ops: [{ kind: 'put', key: key(attempt), value: Buffer.from('x') }],
+        });
+      },
+    });
+    const claims = await Promise.all(['a', 'b', 'c'].map(async (name) => {
+      const { object } = await test.service.create({ resource: configMaps, namespace, object: configMap(name) });
+      return ((object as UnknownObject)['data'] as { claimed: string }).claimed;
+    }));
+    expect(claims.toSorted()).toEqual(['0', '1', '2']);
+  });
+
+  it('admission changes and refuses, and sees the true old object (CVE-2021-25735)', async () => {
+    const seen: (unknown)[] = [];
+    const admission = {
+      ...admitEverything,
+      mutate(attributes: AdmissionAttributes) {
+        if (attributes.operation === 'CREATE') (attributes.object as UnknownObject)['data'] = { by: 'admission' };
+        return Promise.resolve();
+      },
+      validate(attributes: AdmissionAttributes) {
+        if (attributes.operation === 'UPDATE') seen.push((attributes.oldObject as UnknownObject)['data']);
+        return attributes.operation === 'DELETE' ? Promise.reject(new Error('refused')) : Promise.resolve();
+      },
+    };
+    await using test = await start({ admission });
+    await test.service.create({ resource: configMaps, namespace, object: configMap('a') });
+    await test.service.update({ resource: configMaps, namespace, name: 'a', object: configMap('a', { k: 'v' }) });
+    expect(seen).toEqual([{ by: 'admission' }]);
+    await expect(test.service.delete({ resource: configMaps, namespace, name: 'a' })).rejects.toThrow('refused');
+  });
+});
+
+describe('pods', () => {
+  it('that run are given time to end; a second request with none left ends them', async () => {
+    await using test = await start();
+    const { service } = test;
+    await service.create({ resource: pods, namespace, object: pod('a') });
+    await service.create({ resource: pods, namespace, name: 'a', subresource: 'binding', object: binding('a', 'n1') });
+    const first = await service.delete({ resource: pods, namespace, name: 'a' });
+    expect(first).toMatchObject({ gone: false, handle: { object: { metadata: { deletionGracePeriodSeconds: 30 } } } });
+    expect((await service.delete({ resource: pods, namespace, name: 'a' })).gone).toBe(false);
+    expect((await service.delete({ resource: pods, namespace, name: 'a', options: { gracePeriodSeconds: 0 } })).gone).toBe(true);
+  });
+});

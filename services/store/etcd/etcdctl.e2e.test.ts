@@ -1,0 +1,148 @@
+/**
+ * Debian's etcdctl against three members on threads of their own. Needs `etcdctl` (package etcd-client) and built code
+ * (`npm run build`); says so and skips otherwise.
+ */
+import { execFile, spawn, spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { systemClock } from '../../../platform/clock.js';
+import { systemRandom } from '../../../platform/random.js';
+import type { NodeId, PeerInfo } from '../../../raft/contract.js';
+import { TestAuthority } from '../../../raft/testing/certificates.js';
+import { startStoreMember } from '../member/start.js';
+import type { StoreMember } from '../member/start.js';
+import { etcdServices } from './index.js';
+
+const missing = [
+  spawnSync('etcdctl', ['version']).error === undefined ? [] : ['etcdctl'],
+  existsSync(new URL('../../../dist/services/store/member/worker.js', import.meta.url)) ? [] : ['built code'],
+].flat();
+if (missing.length > 0) process.stderr.write(`skipped: etcdctl tests (missing: ${missing.join(', ')})\n`);
+
+const run = promisify(execFile);
+const PEER_PORT = 23_810;
+let root: string;
+let endpoints: string[] = [];
+const members: StoreMember[] = [];
+const servers: Server[] = [];
+
+async function startAll(): Promise<void> {
+  const authority = await TestAuthority.create(Date.now());
+  const peers: PeerInfo[] = [1, 2, 3].map((i) => ({ id: i as NodeId, name: `m${i}`, peerAddress: `127.0.0.1:${PEER_PORT + i}`, clientAddresses: [`127.0.0.1:${PEER_PORT + 10 + i}`], learner: false }));
+  for (const { id, name } of peers) {
+    members.push(await startStoreMember({
+      clusterId: 'e2e', id, name, peers, certificates: await authority.issue(name), dataDir: join(root, name), listen: { host: '127.0.0.1', port: PEER_PORT + id },
+      clock: systemClock, random: systemRandom, thread: true, log: { level: 'error' },
+    }));
+  }
+  for (const member of members) {
+    const server = new Server();
+    for (const { definition, implementation } of etcdServices({ backend: member.store, member, authorize: () => true, tls: false })) server.addService(definition, implementation);
+    const port = await new Promise<number>((resolve, reject) => server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) => (error === null ? resolve(bound) : reject(error))));
+    servers.push(server);
+    endpoints.push(`127.0.0.1:${port}`);
+  }
+}
+
+describe.skipIf(missing.length > 0)('etcdctl', () => {
+  beforeAll(async () => {
+    root = await mkdtemp(join(tmpdir(), 'etcdctl-'));
+    await startAll();
+  });
+  afterAll(async () => {
+    for (const server of servers) server.forceShutdown();
+    await Promise.all(members.map((member) => member.stop()));
+    await rm(root, { recursive: true, force: true });
+    endpoints = [];
+  });
+
+  const env = { ...process.env, ETCDCTL_API: '3' };
+  async function etcdctl(args: string[], options: { at?: number; input?: string } = {}): Promise<string> {
+    const endpoint = options.at === undefined ? endpoints.join(',') : (endpoints[options.at] ?? '');
+    const running = run('etcdctl', ['--endpoints', endpoint, ...args], { env });
+    if (options.input !== undefined) running.child.stdin?.end(options.input);
+    return (await running).stdout;
+  }
+
+  it('puts, gets by prefix, deletes', async () => {
+    expect(await etcdctl(['put', 'a/1', 'one'])).toBe('OK\n');
+    await etcdctl(['put', 'a/2', 'two'], { at: 1 });
+    expect(await etcdctl(['get', 'a/', '--prefix'], { at: 2 })).toBe('a/1\none\na/2\ntwo\n');
+    expect(await etcdctl(['get', 'a/', '--prefix', '--keys-only', '--order=DESCEND', '--sort-by=KEY'])).toBe('a/2\n\na/1\n\n');
+    expect(await etcdctl(['get', 'a/', '--prefix', '--limit=1', '-w', 'fields'])).toContain('"Count" : 2');
+    expect(await etcdctl(['put', 'a/1', 'uno', '--prev-kv'])).toBe('OK\na/1\none\n');
+    expect(await etcdctl(['del', 'a/', '--prefix', '--prev-kv'])).toBe('2\na/1\nuno\na/2\ntwo\n');
+    expect(await etcdctl(['get', '', '--prefix', '--keys-only'])).toBe('');
+  });
+
+  it('runs transactions', async () => {
+    await etcdctl(['put', 'flag', 'on']);
+    const script = (value: string) => `value("flag") = "${value}"\n\nput result yes\nget flag\n\nput result no\n\n`;
+    expect(await etcdctl(['txn'], { input: script('on') })).toBe('SUCCESS\n\nOK\n\nflag\non\n');
+    expect(await etcdctl(['txn'], { input: script('off') })).toBe('FAILURE\n\nOK\n');
+    expect(await etcdctl(['get', 'result', '--print-value-only'])).toBe('no\n');
+  });
+
+  it('watches, also from a past revision, and says when that is gone', async () => {
+    const revisionOf = async () => Number(/"Revision" : (\d+)/.exec(await etcdctl(['put', 'w', 'x', '-w', 'fields']))?.[1]);
+    const first = await revisionOf();
+    await etcdctl(['del', 'w']);
+    const watcher = spawn('etcdctl', ['--endpoints', endpoints[1] ?? '', 'watch', 'w', `--rev=${first}`], { env });
+    let output = '';
+    const reached = new Promise<void>((resolve) => watcher.stdout.on('data', (chunk: Buffer) => {
+      output += chunk.toString();
+      if (output.includes('live')) resolve();
+    }));
+    await etcdctl(['put', 'w', 'live'], { at: 2 });
+    await reached;
+    watcher.kill();
+    expect(output).toBe('PUT\nw\nx\nDELETE\nw\n\nPUT\nw\nlive\n');
+    const now = await revisionOf();
+    expect(await etcdctl(['compaction', `${now}`])).toBe(`compacted revision ${now}\n`);
+    await expect(etcdctl(['get', 'w', `--rev=${first}`])).rejects.toMatchObject({ stderr: expect.stringContaining('required revision has been compacted') as string });
+    await expect(etcdctl(['watch', 'w', `--rev=${first}`])).rejects.toMatchObject({ stderr: expect.stringContaining('required revision has been compacted') as string });
+  });
+
+  it('grants, keeps alive, lists and revokes leases', async () => {
+    const granted = await etcdctl(['lease', 'grant', '60']);
+    const id = /^lease ([0-9a-f]+) granted with TTL\(60s\)\n$/.exec(granted)?.[1] ?? '';
+    expect(id).not.toBe('');
+    await etcdctl(['put', 'leased', '1', `--lease=${id}`]);
+    expect(await etcdctl(['lease', 'timetolive', id, '--keys'], { at: 1 })).toMatch(new RegExp(`^lease ${id} granted with TTL\\(60s\\), remaining\\((60|59)s\\), attached keys\\(\\[leased\\]\\)\n$`));
+    expect(await etcdctl(['lease', 'keep-alive', '--once', id], { at: 2 })).toBe(`lease ${id} keepalived with TTL(60)\n`);
+    expect(await etcdctl(['lease', 'list'])).toContain(id);
+    expect(await etcdctl(['lease', 'revoke', id])).toBe(`lease ${id} revoked\n`);
+    expect(await etcdctl(['get', 'leased'])).toBe('');
+    await expect(etcdctl(['lease', 'revoke', id])).rejects.toMatchObject({ stderr: expect.stringContaining('requested lease not found') as string });
+  });
+
+  it('reports endpoints and members, with one hash and one leader', async () => {
+    const statuses = JSON.parse(await etcdctl(['endpoint', 'status', '-w', 'json'])) as { Status: { leader: number; version: string; header: { member_id: number } } }[];
+    expect(statuses).toHaveLength(3);
+    expect(new Set(statuses.map(({ Status }) => Status.leader)).size).toBe(1);
+    expect(statuses.map(({ Status }) => Status.header.member_id)).toEqual([1, 2, 3]);
+    const health = await run('etcdctl', ['--endpoints', endpoints.join(','), 'endpoint', 'health'], { env });
+    // Releases differ in where they print it.
+    expect(health.stdout + health.stderr).toMatch(/(.* is healthy.*\n){3}/);
+    const revision = /"Revision" : (\d+)/.exec(await etcdctl(['put', 'h', '1', '-w', 'fields']))?.[1] ?? '';
+    await etcdctl(['get', 'h'], { at: 0 });
+    await etcdctl(['get', 'h'], { at: 1 });
+    await etcdctl(['get', 'h'], { at: 2 });
+    const hashes = (await etcdctl(['endpoint', 'hashkv', `--rev=${revision}`])).trim().split('\n').map((line) => line.split(', ')[1]);
+    expect([hashes.length, new Set(hashes).size]).toEqual([3, 1]);
+    expect(await etcdctl(['member', 'list'])).toContain(', started, m1, https://127.0.0.1:23811, http://127.0.0.1:23821, false');
+  });
+
+  it('locks, elects and moves the leader', async () => {
+    expect(await etcdctl(['lock', 'mutex', 'echo', 'held'])).toContain('held');
+    const leader = Number((await members[0]?.raftStatus())?.leader);
+    const target = (leader % 3) + 1;
+    await etcdctl(['move-leader', target.toString(16)], { at: leader - 1 });
+    expect((await members[target - 1]?.raftStatus())?.role).toBe('leader');
+  });
+});

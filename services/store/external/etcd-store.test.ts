@@ -1,0 +1,66 @@
+import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { describe, expect, it } from 'vitest';
+import { systemClock } from '../../../platform/clock.js';
+import { storeConformance } from '../conformance.js';
+import { etcdServices } from '../etcd/index.js';
+import { MemoryStore } from '../memory-store.js';
+import { EtcdStore } from './etcd-store.js';
+
+async function serve(backend: MemoryStore): Promise<{ server: Server; address: string }> {
+  const server = new Server();
+  for (const { definition, implementation } of etcdServices({ backend, authorize: () => true, tls: false })) server.addService(definition, implementation);
+  const port = await new Promise<number>((resolve, reject) => {
+    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) => (error === null ? resolve(bound) : reject(error)));
+  });
+  return { server, address: `127.0.0.1:${port}` };
+}
+
+storeConformance('external driver on our own etcd API', async () => {
+  const backend = new MemoryStore();
+  const { server, address } = await serve(backend);
+  const store = new EtcdStore({ endpoints: [address], clock: systemClock });
+  return {
+    store,
+    close: async () => {
+      await store.close();
+      server.forceShutdown();
+      await backend.close();
+    },
+  };
+});
+
+describe('EtcdStore', () => {
+  it('goes on at the next endpoint when one is gone: reads, and watches without a gap or a repetition', async () => {
+    const backend = new MemoryStore();
+    const [first, second] = [await serve(backend), await serve(backend)];
+    const store = new EtcdStore({ endpoints: [first.address, second.address], clock: systemClock });
+    const put = (value: string) => backend.put({ kind: 'put', key: Buffer.from('k'), value: Buffer.from(value) });
+    const controller = new AbortController();
+    const seen: string[] = [];
+    const { revision } = await put('0');
+    let onSeen = () => undefined as void;
+    const watching = (async () => {
+      for await (const { events } of store.watch({ key: Buffer.from('k'), startRevision: revision }, { signal: controller.signal })) {
+        for (const event of events) if (event.kind === 'put') seen.push(Buffer.from(event.kv.value).toString());
+        onSeen();
+      }
+    })();
+    const until = (count: number) => new Promise<void>((resolve) => {
+      onSeen = () => (seen.length >= count ? resolve() : undefined);
+      onSeen();
+    });
+    await put('1');
+    await until(2);
+    first.server.forceShutdown();
+    await put('2');
+    await put('3');
+    await until(4);
+    expect(seen).toEqual(['0', '1', '2', '3']);
+    expect((await store.range({ key: Buffer.from('k') })).kvs[0]?.version).toBe(4);
+    controller.abort();
+    await watching;
+    await store.close();
+    second.server.forceShutdown();
+    await backend.close();
+  });
+});

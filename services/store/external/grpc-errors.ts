@@ -1,0 +1,48 @@
+/** etcd's refusals as StoreErrors. What matters for a write: may it have happened? */
+import { status } from '@grpc/grpc-js';
+import type { ServiceError } from '@grpc/grpc-js';
+import { StoreError } from '../store.js';
+import type { StoreErrorCode } from '../store.js';
+
+/** By text, since etcd uses one code for several. */
+const BY_TEXT: readonly (readonly [text: string, code: StoreErrorCode])[] = [
+  ['required revision has been compacted', 'compacted'],
+  ['required revision is a future revision', 'future-revision'],
+  ['requested lease not found', 'lease-not-found'],
+  ['lease already exists', 'lease-exists'],
+  ['database space exceeded', 'no-space'],
+  ['corrupt', 'corrupt'],
+  ['request is too large', 'too-large'],
+  ['trying to send message larger than max', 'too-large'],
+  // These are refused before they enter a log.
+  ['etcdserver: no leader', 'unavailable'],
+  ['etcdserver: too many requests', 'unavailable'],
+  ['No connection established', 'unavailable'],
+];
+
+const asServiceError = (error: unknown): ServiceError | undefined =>
+  error instanceof Error && typeof (error as Partial<ServiceError>).code === 'number' ? (error as ServiceError) : undefined;
+
+/** Another endpoint may do better. */
+export function isRetryable(error: unknown): boolean {
+  const code = asServiceError(error)?.code;
+  return code === status.UNAVAILABLE || code === status.DEADLINE_EXCEEDED || code === status.INTERNAL;
+}
+
+export function toStoreError(error: unknown, writes: boolean): StoreError {
+  if (error instanceof StoreError) return error;
+  const failure = asServiceError(error);
+  if (failure === undefined) return new StoreError(writes ? 'unknown-outcome' : 'unavailable', String(error));
+  const text = failure.details;
+  const known = BY_TEXT.find(([part]) => text.includes(part));
+  if (known !== undefined) return new StoreError(known[1], text);
+  switch (failure.code) {
+    case status.INVALID_ARGUMENT:
+    case status.OUT_OF_RANGE:
+    case status.FAILED_PRECONDITION:
+    case status.PERMISSION_DENIED:
+    case status.UNAUTHENTICATED: return new StoreError('invalid', text);
+    case status.UNIMPLEMENTED: return new StoreError('unsupported', text);
+    default: return new StoreError(writes ? 'unknown-outcome' : 'unavailable', text === '' ? failure.message : text);
+  }
+}

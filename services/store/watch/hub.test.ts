@@ -1,0 +1,154 @@
+import { describe, expect, it } from 'vitest';
+import { VirtualClock } from '../../../platform/clock.js';
+import type { KvWatch } from '../backend.js';
+import { LIMITS } from '../limits.js';
+import { KvState } from '../mvcc/kv-state.js';
+import type { KvOp } from '../mvcc/operations.js';
+import type { Revision, StoreErrorCode, StoreEvent, WatchBatch } from '../store.js';
+import { WatchHub } from './hub.js';
+
+const bytes = (text: string) => Buffer.from(text);
+const show = (event: StoreEvent) => (event.kind === 'put' ? `${Buffer.from(event.kv.key).toString()}=${Buffer.from(event.kv.value).toString()}` : `-${Buffer.from(event.key).toString()}`);
+
+class Bench {
+  readonly state = new KvState();
+  readonly clock = new VirtualClock();
+  readonly hub: WatchHub;
+
+  constructor(lag_events?: number) {
+    this.hub = new WatchHub(this.state.mvcc, { clock: this.clock, ...(lag_events === undefined ? {} : { lag_events }) });
+  }
+
+  txn(...success: KvOp[]): number {
+    this.state.apply({ kind: 'txn', txn: { compare: [], success, failure: [] } }, 1);
+    this.hub.publish();
+    return this.state.mvcc.revision;
+  }
+
+  put(key: string, value: string): number {
+    return this.txn({ kind: 'put', key: bytes(key), value: bytes(value) });
+  }
+
+  watch(request: Partial<KvWatch> = {}) {
+    const batches: WatchBatch[] = [];
+    const ended: StoreErrorCode[] = [];
+    const handle = this.hub.watch({ key: bytes('\0'), rangeEnd: bytes('\0'), ...request }, { onBatch: (batch) => void batches.push(batch), onEnd: (error) => void ended.push(error.code) });
+    return { ...handle, handle, batches, ended, events: () => batches.flatMap((batch) => batch.events.map(show)) };
+  }
+}
+
+describe('a watcher without room', () => {
+  it('is served from history once it has room, in few batches, and nothing is lost or repeated (etcd #17529)', () => {
+    const bench = new Bench();
+    const slow = bench.watch();
+    const fast = bench.watch();
+    fast.handle.grant(1000);
+    for (let i = 0; i < 100; i++) bench.put('k', `${i}`);
+    expect([fast.batches.length, slow.batches.length]).toEqual([100, 0]);
+    slow.handle.grant(1);
+    expect(slow.batches).toHaveLength(1);
+    expect(slow.events()).toEqual(fast.events());
+    bench.put('k', 'more');
+    expect(slow.batches).toHaveLength(1);
+    slow.handle.grant(1);
+    expect(slow.events()).toEqual(fast.events());
+  });
+
+  it('is closed when too much passes while it takes nothing', () => {
+    const bench = new Bench(10);
+    const slow = bench.watch();
+    for (let i = 0; i < 12; i++) bench.put('k', `${i}`);
+    expect(slow.ended).toEqual(['overflow']);
+    expect(bench.hub.size).toBe(0);
+  });
+
+  it('is told when compaction overtakes it, also if all it wanted was deleted (etcd #18089)', () => {
+    const bench = new Bench();
+    const slow = bench.watch({ key: bytes('gone'), rangeEnd: bytes('gonf') });
+    bench.put('gone', '1');
+    bench.txn({ kind: 'delete', key: bytes('gone') });
+    const revision = bench.put('other', '1');
+    bench.state.apply({ kind: 'compact', revision }, 1);
+    while (bench.state.mvcc.scrub(1));
+    slow.handle.grant(1);
+    expect([slow.events(), slow.ended]).toEqual([[], ['compacted']]);
+  });
+});
+
+describe('batches', () => {
+  it('never cut a revision in two, however large it is, and each event comes once (etcd #17247)', () => {
+    const bench = new Bench();
+    const start = bench.put('first', '1');
+    const many: KvOp[] = Array.from({ length: LIMITS.watchBatch_events + 500 }, (_, i) => ({ kind: 'put', key: bytes(`k${i}`), value: bytes('x') }));
+    const large = bench.txn(...many);
+    bench.put('last', '1');
+    const watcher = bench.watch({ startRevision: start as Revision });
+    watcher.handle.grant(10);
+    const sizes = watcher.batches.map((batch) => [batch.events.length, batch.revision]);
+    expect(sizes).toEqual([[many.length + 1, large], [1, large + 1]]);
+    expect(new Set(watcher.events()).size).toBe(many.length + 2);
+  });
+
+  it('have a deletion exactly at the compact revision (etcd #19179)', () => {
+    const bench = new Bench();
+    bench.put('a', '1');
+    const deleted = bench.txn({ kind: 'delete', key: bytes('a') });
+    bench.state.apply({ kind: 'compact', revision: deleted }, 1);
+    while (bench.state.mvcc.scrub(1));
+    const watcher = bench.watch({ startRevision: deleted as Revision });
+    watcher.handle.grant(1);
+    expect(watcher.events()).toEqual(['-a']);
+  });
+
+  it('leave out what a filter or another key excludes, and move on past it', () => {
+    const bench = new Bench();
+    const puts = bench.watch({ noDelete: true });
+    const deletes = bench.watch({ noPut: true });
+    const single = bench.watch({ key: bytes('b'), rangeEnd: Buffer.alloc(0) });
+    for (const watcher of [puts, deletes, single]) watcher.handle.grant(10);
+    bench.put('a', '1');
+    bench.put('b', '2');
+    bench.txn({ kind: 'delete', key: bytes('a') });
+    expect([puts.events(), deletes.events(), single.events()]).toEqual([['a=1', 'b=2'], ['-a'], ['b=2']]);
+  });
+});
+
+describe('progress', () => {
+  it('waits for the events before it, and for room (etcd #15220)', () => {
+    const bench = new Bench();
+    const watcher = bench.watch();
+    const revision = bench.put('a', '1');
+    watcher.handle.requestProgress();
+    expect(watcher.batches).toEqual([]);
+    watcher.handle.grant(1);
+    expect(watcher.batches.map((batch) => batch.events.length)).toEqual([1]);
+    watcher.handle.grant(1);
+    expect(watcher.batches.map((batch) => [batch.events.length, batch.revision])).toEqual([[1, revision], [0, revision]]);
+  });
+
+  it('is silent about a watch that starts in the future (etcd #20221)', () => {
+    const bench = new Bench();
+    const now = bench.put('a', '1');
+    const watcher = bench.watch({ startRevision: (now + 2) as Revision });
+    watcher.handle.grant(10);
+    watcher.handle.requestProgress();
+    expect(watcher.batches).toEqual([]);
+    bench.put('a', '2');
+    bench.put('a', '3');
+    expect(watcher.events()).toEqual(['a=3']);
+  });
+
+  it('comes at intervals, and only while nothing else does', async () => {
+    const bench = new Bench();
+    const watcher = bench.watch({ progressInterval_ms: 100 });
+    watcher.handle.grant(10);
+    await bench.clock.advance(250);
+    expect(watcher.batches.map((batch) => batch.events.length)).toEqual([0, 0]);
+    bench.put('a', '1');
+    await bench.clock.advance(100);
+    expect(watcher.batches.map((batch) => batch.events.length)).toEqual([0, 0, 1]);
+    watcher.handle.cancel();
+    await bench.clock.advance(1000);
+    expect(watcher.batches).toHaveLength(3);
+  });
+});
