@@ -90,6 +90,20 @@ describe('a worker with a hollow runtime', () => {
     await until('the end of the pod', () => api.client.get(pods, ref('a')).then(() => undefined, () => true));
   });
 
+  it('is Ready again when it was taken for dead and is not', async () => {
+    const api = testApi();
+    const endpoints: string[] = [];
+    const member = await startMember(api, 'm1', 'w1', endpoints, 100);
+    stops.push(() => member.stop());
+    await worker(endpoints);
+    const readiness = async () => (await api.client.get(nodes, { name: 'w1' })).status?.conditions?.find((condition) => condition.type === 'Ready')?.status;
+    await until('the node', async () => (await readiness().catch(() => undefined)) === 'True' || undefined);
+    const node = await api.client.get(nodes, { name: 'w1' });
+    const conditions = (node.status?.conditions ?? []).map((condition) => ({ ...condition, status: 'Unknown' }));
+    await api.client.updateStatus(nodes, { ...node, status: { ...node.status, conditions } });
+    await until('the node to be Ready again', async () => (await readiness()) === 'True' || undefined);
+  });
+
   it('keeps conditions of others when it writes status', async () => {
     const api = testApi();
     const [member] = await members(api, 1);
