@@ -173,7 +173,7 @@ class MemberServer implements Server {
       admission: (context) => createAdmission(context, (rbac ??= new RbacAuthorizer(context.reader)), {
         ...(this.#options.defaultTolerationSeconds === undefined ? {} : { tolerationSeconds: this.#options.defaultTolerationSeconds }),
       }),
-      streamer: { open: (node, request, call) => this.nodelink.open(node, request, call) },
+      streamer: { reach: (node) => this.nodelink.reach(node), open: (node, request, call) => this.nodelink.open(node, request, call) },
       streaming: createStreamingFront(),
     });
     const { reader } = server;

@@ -136,6 +136,7 @@ describe('a worker with a hollow runtime', () => {
     const { signal } = new AbortController();
     for (const member of [first, second]) {
       await until('a session', () => member?.nodelink.nodes().includes('w1'));
+      await member?.nodelink.reach('w1');
       const exec = await member?.nodelink.open('w1', execOf(pod, ['hostname']), { signal });
       expect(exec && await textOf(exec)).toBe('a\n[exit 0]');
     }
@@ -149,6 +150,8 @@ describe('a worker with a hollow runtime', () => {
     expect(log && await textOf(log)).toContain('web of a started');
     const refused = await first?.nodelink.open('w1', { ...execOf(pod, ['x']), container: 'nope' } as PodStreamRequest, { signal }).catch((error: unknown) => error);
     expect(isApiError(refused, 'BadRequest')).toBe(true);
+    const unreachable = await first?.nodelink.reach('w9').catch((error: unknown) => error);
+    expect(isApiError(unreachable, 'ServiceUnavailable')).toBe(true);
   });
 
   it('is not held up by a report that the API refuses, nor by one that fails for a moment', async () => {

@@ -81,6 +81,8 @@ const NODE_NAME = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
 const refuse = (call: { emit(event: 'error', error: Error): boolean }, error: Error) => void call.emit('error', error);
 const refusal = (code: number, details: string) => Object.assign(new Error(details), { code, details });
 
+const noSession = (node: string) => apiErrors.serviceUnavailable(`node "${node}" has no session with this member now`);
+
 class NodelinkService implements Nodelink {
   readonly name = 'nodelink';
   readonly definition = NodeServiceService;
@@ -125,9 +127,13 @@ class NodelinkService implements Nodelink {
     return [...this.#sessions.keys()];
   }
 
+  reach(node: string): Promise<void> {
+    return this.#sessions.get(node) === undefined ? Promise.reject(noSession(node)) : Promise.resolve();
+  }
+
   open(node: string, request: PodStreamRequest, options: { readonly signal: AbortSignal }): Promise<PodStream> {
     const session = this.#sessions.get(node);
-    if (session === undefined) return Promise.reject(apiErrors.serviceUnavailable(`node "${node}" has no session with this member now`));
+    if (session === undefined) return Promise.reject(noSession(node));
     return this.#tunnels.open(node, request, { signal: options.signal, send: (message) => session.openTunnel(message) });
   }
 

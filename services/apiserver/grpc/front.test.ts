@@ -212,7 +212,8 @@ describe('slow clients', () => {
     const first = follow(from, true, 300);
     let closes: () => void = () => undefined;
     const closed = new Promise<void>((resolve) => (closes = resolve));
-    await systemClock.sleep(50);
+    // Established first: a watch that has not begun would count as one that was closed.
+    while (service.watchCount === 0) await systemClock.sleep(5);
     await put(0);
     while (service.watchCount > 0) await systemClock.sleep(5);
     closes();
