@@ -41,6 +41,11 @@ export interface SupervisorOptions extends UpOptions {
 }
 
 const READY_MS = 120_000;
+/**
+ * Node's young generation grows to 16 MiB a half space and thread unless told; four serve a member as well, and save some 25 MB of
+ * each process.
+ */
+const NODE_FLAGS = ['--max-semi-space-size=4'];
 const LEFTOVER_GRACE_MS = 10_000;
 
 export function hostsPlanOf(options: Pick<SupervisorOptions, 'dataDir' | 'members' | 'workers' | 'underlay'>): HostsPlan {
@@ -169,8 +174,9 @@ export class Supervisor implements Service {
     for (const one of plan.processes) {
       if (!wanted(one.name) || this.#stop.signal.aborted) continue;
       const inside = one.namespace === undefined ? [] : [`--net=/run/netns/${one.namespace}`, '--', process.execPath];
+      const program = [...NODE_FLAGS, main, ...one.args];
       const managed = new ManagedProcess({
-        name: one.name, command: one.namespace === undefined ? process.execPath : 'nsenter', args: [...inside, main, ...one.args],
+        name: one.name, command: one.namespace === undefined ? process.execPath : 'nsenter', args: [...inside, ...program],
         logFile: join(layout(dataDir).logs, `${one.name}.log`),
       }, { clock, logger, onChange: () => this.#write() });
       this.#processes.push(managed);
