@@ -46,7 +46,14 @@ export interface UpState {
   readonly workers: readonly { readonly name: string; readonly address: string; readonly runtime: string }[];
 }
 
-const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
+/** The folder of package.json: above e2e/ in the sources, above dist/ once compiled. */
+function packageRoot(): string {
+  let at = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(at, 'package.json')) && at !== dirname(at)) at = dirname(at);
+  return at;
+}
+
+const ROOT = packageRoot();
 export const CLI = join(ROOT, 'dist', 'cli', 'main.js');
 export const EXAMPLES = join(ROOT, 'examples');
 const UP_MS_MAX = 120_000;
