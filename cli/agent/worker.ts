@@ -57,7 +57,10 @@ function agentOptions(options: WorkerOptions) {
 }
 
 function hollowWorker(options: WorkerOptions): Service {
-  const agent = createAgent({ ...agentOptions(options), runtime: new HollowRuntime({ clock: options.clock }) });
+  const agent: Agent = createAgent({
+    ...agentOptions(options),
+    runtime: new HollowRuntime({ clock: options.clock, podCIDR: () => agent.podCIDR() }),
+  });
   return {
     name: 'worker',
     start: () => startAll([options.credentials, agent]),

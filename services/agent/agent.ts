@@ -69,6 +69,8 @@ export interface AgentOptions {
 export interface Agent extends Service {
   /** The member that is primary now. */
   primary(): string | undefined;
+  /** The node's share of the pod network, once the cluster has decided on it. */
+  podCIDR(): string | undefined;
   /** Takes in the node's state at once instead of at the next interval, as when the network has become ready. */
   refresh(): void;
 }
@@ -101,6 +103,7 @@ class AgentService implements Agent {
   #nodeTimer: Timer | undefined;
   #allocatable: Quantities = {};
   #tokenId = 0;
+  #podCIDR: string | undefined;
   #reported = '';
   #reported_ms = -Infinity;
   #checking = false;
@@ -127,6 +130,10 @@ class AgentService implements Agent {
 
   primary(): string | undefined {
     return this.#sessions.primaryEndpoint;
+  }
+
+  podCIDR(): string | undefined {
+    return this.#podCIDR;
   }
 
   async start(): Promise<void> {
@@ -179,6 +186,9 @@ class AgentService implements Agent {
       case 'configGone': return pods.applyConfig(kindOf(message.value.kind), message.value.namespace, message.value.name, undefined);
       case 'synced': return this.#collectGarbage();
       case 'tokenGrant': return this.#granted(message.value);
+      case 'nodeSettings':
+        this.#podCIDR = message.value.podCidrs[0];
+        return this.refresh();
       default: return undefined;
     }
   }

@@ -8,7 +8,7 @@ import { systemClock } from '../../platform/clock.js';
 import { silentLogger } from '../../platform/log.js';
 import { systemRandom } from '../../platform/random.js';
 import { NodeServiceClient } from '../../proto/gen/navarch/node/v1/node.js';
-import { createAgent } from '../agent/agent.js';
+import { createAgent, type Agent } from '../agent/agent.js';
 import { HollowRuntime } from '../agent/runtime/hollow.js';
 import { startMember, testApi } from './test-cluster.js';
 import type { TestApi, TestMember } from './test-cluster.js';
@@ -38,9 +38,9 @@ async function members(api: TestApi, count: number): Promise<TestMember[]> {
   return started;
 }
 
-async function worker(endpoints: readonly string[]) {
-  const runtime = new HollowRuntime({ clock: systemClock, podCIDR: () => '10.244.1.0/24' });
-  const agent = createAgent({
+async function worker(endpoints: readonly string[], podCIDR: (agent: Agent) => string | undefined = () => '10.244.1.0/24') {
+  const runtime = new HollowRuntime({ clock: systemClock, podCIDR: () => podCIDR(agent) });
+  const agent: Agent = createAgent({
     nodeName: 'w1', memberEndpoints: endpoints, runtime, nodeIP: '192.0.2.1', clusterDNS: '10.96.0.10',
     clock: systemClock, random: systemRandom, logger: silentLogger,
   });
@@ -88,6 +88,18 @@ describe('a worker with a hollow runtime', () => {
 
     await api.client.delete(pods, ref('a'));
     await until('the end of the pod', () => api.client.get(pods, ref('a')).then(() => undefined, () => true));
+  });
+
+  it('is ready once the cluster has given it a share of the pod network, and gives its pods addresses of that', async () => {
+    const api = testApi();
+    const [member] = await members(api, 1);
+    await api.client.create(pods, podOf('early'));
+    await worker([member?.endpoint ?? ''], (agent) => agent.podCIDR());
+    const readiness = async () => (await api.client.get(nodes, { name: 'w1' }).catch(() => undefined))?.status?.conditions?.find((condition) => condition.type === 'Ready');
+    expect(await until('the node', readiness)).toMatchObject({ status: 'False', message: 'container runtime network not ready: the node has no share of the pod network yet' });
+    await api.client.patch(nodes, { name: 'w1' }, { type: 'merge', body: { spec: { podCIDR: '10.244.77.0/24', podCIDRs: ['10.244.77.0/24'] } } });
+    expect((await phase(api, 'early', 'Running')).status?.podIP).toMatch(/^10\.244\.77\./);
+    await until('the node to be ready', async () => (await readiness())?.status === 'True');
   });
 
   it('keeps conditions of others when it writes status', async () => {
