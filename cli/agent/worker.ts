@@ -12,6 +12,7 @@ import type { Client } from '../../sdk/client.js';
 import { connect } from '../../sdk/grpc/connect.js';
 import { InformerFactory } from '../../sdk/informer/informer-factory.js';
 import { createAgent, type Agent } from '../../services/agent/agent.js';
+import { FileCheckpoints } from '../../services/agent/pod/checkpoints.js';
 import { CriRuntime } from '../../services/agent/runtime/cri/cri-runtime.js';
 import { HollowRuntime } from '../../services/agent/runtime/hollow.js';
 import { HostVolumes } from '../../services/agent/volumes/host-volumes.js';
@@ -109,10 +110,11 @@ class CriWorker implements Service {
   }
 
   #createAgent(): Agent {
-    const { dataDir, clock, random } = this.#options;
+    const { dataDir, clock, random, logger } = this.#options;
     return createAgent({
       ...agentOptions(this.#options), dataDir,
       runtime: new CriRuntime({ socket: this.#runtime.socket, clock }),
+      checkpoints: new FileCheckpoints({ directory: join(dataDir, 'checkpoints'), clock, logger }),
       volumes: new HostVolumes({ dataDir, logRoot: join(dataDir, 'logs'), random }),
       networkReady: () => this.#networkReady,
     });

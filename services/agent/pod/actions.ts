@@ -95,13 +95,14 @@ export class PodActions {
   }
 
   async #prepareVolumes(): Promise<void> {
+    // Without a member there are no tokens; volumes that were made before serve with what they hold.
+    const refused = await this.#tokens.fetch(this.#pod(), keyOf(this.#pod())).then(() => undefined, (error: unknown) => error);
     try {
-      await this.#tokens.fetch(this.#pod(), keyOf(this.#pod()));
       this.#paths = await this.#environment.volumes.prepare(this.#pod(), this.#sources([]));
       this.#memory.volumesReady = true;
       this.#clearTrouble();
     } catch (error) {
-      this.#trouble('FailedMount', `MountVolume.SetUp failed: ${messageOf(error)}`, 'ContainerCreating');
+      this.#trouble('FailedMount', `MountVolume.SetUp failed: ${messageOf(refused ?? error)}`, 'ContainerCreating');
     }
   }
 

@@ -5,6 +5,7 @@ import { seededRandom } from '../../../platform/random.js';
 import { FakeRuntime } from '../runtime/fake.js';
 import { noVolumes } from '../volumes/volumes.js';
 import type { PodEvent } from './environment.js';
+import { noCheckpoints } from './checkpoints.js';
 import { Handlers } from '../probes/handlers.js';
 import { Images } from './images.js';
 import { PodManager } from './manager.js';
@@ -15,6 +16,7 @@ class Node {
   readonly runtime = new FakeRuntime(this.clock);
   readonly events: PodEvent[] = [];
   readonly terminated: string[] = [];
+  readonly saved = new Map<string, Pod>();
   statuses: PodStatus[] = [];
   manager = this.#manage();
   version = 1;
@@ -35,6 +37,7 @@ class Node {
       reportStatus: (_key, status) => void this.statuses.push(status),
       reportTerminated: (key) => void this.terminated.push(key.name),
       event: (event) => void this.events.push(event),
+      checkpoints: { ...noCheckpoints, savePod: ({ pod }) => void this.saved.set(pod.metadata?.uid ?? '', pod), removePod: (uid) => void this.saved.delete(uid) },
     });
     manager.start();
     return manager;
@@ -228,6 +231,22 @@ describe('a pod', () => {
     await node.clock.advance(2_000);
     expect(node.condition('Ready')).toBe('False');
     expect(node.state()).toMatchObject({ started: true, restartCount: 0 });
+  });
+
+  it('is taken up from a checkpoint, restarted if need be, and forgotten once a member says that it is gone', async () => {
+    const node = new Node();
+    await node.apply(podOf());
+    node.restart();
+    node.manager.restore({ pods: [...node.saved.values()].map((pod) => ({ pod, serviceEnvironment: {} })), configMaps: [] });
+    await node.clock.advance(10);
+    expect(node.starts()).toEqual(['web/0']);
+    expect(node.manager.known()).toMatchObject([{ uid: 'u1', resourceVersion: '1' }]);
+    await node.exit('web', 1);
+    expect(node.starts()).toEqual(['web/0', 'web/1']);
+    node.manager.removePod('u1');
+    expect(node.saved.size).toBe(0);
+    await node.clock.advance(100);
+    expect(node.runtime.table.snapshot().sandboxes).toEqual([]);
   });
 
   it('is cleaned away when it went while the agent was away', async () => {

@@ -16,7 +16,7 @@ import { writeAtomically } from './atomic-writer.js';
 import { mountTmpfs, unmountAll } from './mount.js';
 import { bindBelow } from './sub-path.js';
 import { renderVolume } from './render.js';
-import type { VolumeSources } from './render.js';
+import type { VolumeFiles, VolumeSources } from './render.js';
 import type { Volumes } from './volumes.js';
 
 const SAFE_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$/;
@@ -112,7 +112,14 @@ export class HostVolumes implements Volumes {
 
   async #prepareOne(pod: Pod, volume: Volume, path: string, sources: VolumeSources): Promise<PlacedVolume> {
     if (volume.hostPath !== undefined) return { hostPath: await hostPath(volume.hostPath.path, volume.hostPath.type ?? ''), readOnly: false };
-    const files = renderVolume(pod, volume, sources);
+    let files: VolumeFiles | undefined;
+    try {
+      files = renderVolume(pod, volume, sources);
+    } catch (error) {
+      // What it was made of is not to be had now; what it holds from before stays in use, as in a container that runs.
+      if (error instanceof ConfigError && (await readlink(join(path, '..data')).catch(() => undefined)) !== undefined) return { hostPath: path, readOnly: true, rendered: true };
+      throw error;
+    }
     const gid = pod.spec?.securityContext?.fsGroup;
     if (files === undefined && volume.emptyDir === undefined) throw new ConfigError(`volume "${volume.name}" is of a type this node does not support`);
     await mkdir(path, { recursive: true });
