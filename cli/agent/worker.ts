@@ -21,6 +21,7 @@ import { nodePeerSource } from '../../services/overlay/node-source.js';
 import { createOverlay, type Overlay } from '../../services/overlay/overlay.js';
 import { createProxy } from '../../services/proxy/proxy.js';
 import { dnsServiceAddress, type ClusterNetwork } from '../server/network.js';
+import { NODE_PORT, NodePort } from './node-port.js';
 import type { WorkerCredentials } from './credentials.js';
 
 export type RuntimeChoice =
@@ -87,8 +88,10 @@ class CriWorker implements Service {
     await credentials.start();
     const agent = this.#createAgent();
     // The agent first: containers that run are adopted and watched even while no member can be reached.
-    this.#services = [agent];
+    const port = new NodePort({ host: this.#options.nodeIP, port: NODE_PORT, endpoints, credentials, agent, clock, logger });
+    this.#services = [agent, port];
     await agent.start();
+    await port.start();
     const client = await this.#connect();
     this.#client = client;
     const informers = new InformerFactory({ client, clock, random, logger });

@@ -27,6 +27,7 @@ import type { PodKey } from './pod/spec.js';
 import type { ConfigMap, Pod, PodStatus, Quantities, Secret } from './pod/types.js';
 import { Handlers } from './probes/handlers.js';
 import type { Runtime } from './runtime/runtime.js';
+import type { AgentMetrics } from './server/metrics.js';
 import { PodEvents } from './session/events.js';
 import type { Downward } from './session/member-session.js';
 import { MemberSessions } from './session/member-sessions.js';
@@ -75,6 +76,9 @@ export interface Agent extends Service {
   primary(): string | undefined;
   /** The node's share of the pod network, once the cluster has decided on it. */
   podCIDR(): string | undefined;
+  /** What is wrong with the worker; undefined: nothing. A missing member is nothing of the worker's. */
+  health(): Promise<string | undefined>;
+  metrics(): Promise<{ readonly contentType: string; readonly text: string }>;
   /** Takes in the node's state at once instead of at the next interval, as when the network has become ready. */
   refresh(): void;
 }
@@ -112,6 +116,7 @@ class AgentService implements Agent {
   #allocatable: Quantities = {};
   #tokenId = 0;
   #podCIDR: string | undefined;
+  #metrics: AgentMetrics | undefined;
   #reported = '';
   #reported_ms = -Infinity;
   #checking = false;
@@ -143,6 +148,22 @@ class AgentService implements Agent {
 
   podCIDR(): string | undefined {
     return this.#podCIDR;
+  }
+
+  async health(): Promise<string | undefined> {
+    if (this.#pods === undefined || this.#stopped) return 'the agent is not running';
+    const info = await this.#options.runtime.info().catch((error: unknown) => ({ ready: false, message: String(error) }));
+    return info.ready ? undefined : `the container runtime is not ready: ${info.message}`;
+  }
+
+  /** Made when it is first asked for: thousands of agents in a process are not asked. */
+  async metrics(): Promise<{ readonly contentType: string; readonly text: string }> {
+    const { AgentMetrics: Metrics } = await import('./server/metrics.js');
+    this.#metrics ??= new Metrics(() => ({
+      runtime: this.#options.runtime.name, phases: this.#pods?.phases() ?? new Map<string, number>(), runningContainers: this.#pods?.runningContainers ?? 0,
+      hasPrimary: this.#sessions.hasPrimary, events: this.#events.counts(),
+    }));
+    return this.#metrics.text();
   }
 
   async start(): Promise<void> {

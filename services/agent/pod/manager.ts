@@ -68,6 +68,17 @@ export class PodManager {
     return this.#workers;
   }
 
+  /** Pods by phase. */
+  phases(): Map<string, number> {
+    const phases = new Map<string, number>();
+    for (const { phase } of this.#workers.values()) phases.set(phase, (phases.get(phase) ?? 0) + 1);
+    return phases;
+  }
+
+  get runningContainers(): number {
+    return [...this.#workers.values()].reduce((sum, { snapshot }) => sum + snapshot.containers.filter(({ phase }) => phase === 'running').length, 0);
+  }
+
   /** The newest version of a pod that was seen. */
   get revision(): string {
     return String(this.#revision);

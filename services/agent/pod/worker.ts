@@ -62,6 +62,10 @@ export class PodWorker {
     return this.#runtime;
   }
 
+  get phase(): string {
+    return this.#memory.status?.phase ?? this.#pod.status?.phase ?? 'Pending';
+  }
+
   /** The object as the API holds it now. */
   update(pod: Pod): void {
     this.#pod = pod;
