@@ -90,6 +90,12 @@ export class Catalog {
     return this.#pods.lister.getByRef({ namespace, name });
   }
 
+  /** Somebody found the node silent for too long, and said so in its conditions. */
+  isTakenForDead(node: string): boolean {
+    const conditions = this.#nodes.lister.get(node)?.status?.conditions ?? [];
+    return conditions.some(({ type, status }) => type === 'Ready' && status === 'Unknown');
+  }
+
   config(kind: 'ConfigMap' | 'Secret', namespace: string, name: string): KubeObject | undefined {
     return (kind === 'ConfigMap' ? this.#configMaps : this.#secrets).lister.getByRef({ namespace, name });
   }

@@ -5,7 +5,7 @@
  */
 import { spawn } from 'node:child_process';
 import { constants } from 'node:fs';
-import { mkdir, open, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, open, writeFile } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { ConfigError } from '../pod/env.js';
@@ -13,7 +13,6 @@ import { unmountAll } from './mount.js';
 
 /** open(2)'s O_PATH, which Node does not name: a file's place, without reading it or waking a pipe or device. */
 const O_PATH = 0o10_000_000;
-const DIRECTORY_MODE = 0o750;
 
 interface Opened {
   readonly file: FileHandle;
@@ -23,11 +22,13 @@ interface Opened {
 /** Opens `path` below `root`, making directories that are missing. Throws ConfigError for a link, and for what is neither file nor directory. */
 async function openBelow(root: string, path: string): Promise<Opened> {
   let at: Opened = { file: await open(root, O_PATH | constants.O_DIRECTORY), directory: true };
+  // Who may use the volume may use its parts.
+  const mode = (await at.file.stat()).mode & 0o7777;
   for (const name of path.split('/').filter((part) => part !== '' && part !== '.')) {
     const { file, directory } = at;
     try {
       if (!directory) throw new ConfigError(`subPath "${path}": what is before "${name}" is not a directory`);
-      at = await openIn(file, name, path);
+      at = await openIn(file, name, { path, mode });
     } finally {
       await file.close();
     }
@@ -35,16 +36,20 @@ async function openBelow(root: string, path: string): Promise<Opened> {
   return at;
 }
 
-async function openIn(directory: FileHandle, name: string, path: string): Promise<Opened> {
+async function openIn(directory: FileHandle, name: string, { path, mode }: { readonly path: string; readonly mode: number }): Promise<Opened> {
   const place = `/proc/self/fd/${directory.fd}/${name}`;
   const flags = O_PATH | constants.O_NOFOLLOW;
   const file = await open(place, flags).catch(async (error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT') throw error;
     // Somebody may be quicker; what is there then is looked at like anything else.
-    await mkdir(place, { mode: DIRECTORY_MODE }).catch((failure: NodeJS.ErrnoException) => {
+    const made = await mkdir(place, { mode: 0o700 }).then(() => true, (failure: NodeJS.ErrnoException) => {
       if (failure.code !== 'EEXIST') throw failure;
+      return false;
     });
-    return open(place, flags);
+    const opened = await open(place, flags);
+    // Of what was opened, by its descriptor: the name may lead elsewhere by now.
+    if (made && (await opened.stat()).isDirectory()) await chmod(`/proc/self/fd/${opened.fd}`, mode);
+    return opened;
   });
   const found = await file.stat();
   if (found.isDirectory() || found.isFile()) return { file, directory: found.isDirectory() };
