@@ -43,14 +43,8 @@ async function change(name: string | undefined, flags: AccessFlags, what: { read
   const access = await resolveAccess(flags);
   const { members, views } = await listMembers(access);
   const target = name === undefined ? undefined : memberNamed(members, name);
-  await askLeader(access, await viewsOf(access, members, views), { kind: what.kind, id: target?.id ?? 0 });
+  await askLeader(access, views, { kind: what.kind, id: target?.id ?? 0 });
   process.stdout.write(`${what.done(target?.name ?? 'Another member')}\n`);
-}
-
-/** The leader may be one that the caller did not name. */
-async function viewsOf(access: Awaited<ReturnType<typeof resolveAccess>>, members: readonly Member[], views: readonly MemberView[]): Promise<readonly MemberView[]> {
-  if (views.some((view) => view.status?.role === 'leader')) return views;
-  return (await listMembers({ ...access, endpoints: members.flatMap((member) => member.clientAddresses.slice(0, 1)) })).views;
 }
 
 interface Row {
@@ -66,7 +60,7 @@ function rowOf(member: Member, views: readonly MemberView[]): Row {
   const view = views.find((one) => one.status?.member?.id === member.id)?.status;
   const kind = member.learner ? (member.joining ? 'joining' : 'learner') : 'voter';
   return {
-    name: member.name, id: String(member.id), role: view === undefined ? `${kind}, not asked or unreachable` : member.joining ? 'joining' : view.role,
+    name: member.name, id: String(member.id), role: view === undefined ? `${kind}, unreachable` : member.joining ? 'joining' : view.role,
     peer: member.peerAddress, client: member.clientAddresses[0] ?? '', applied: view?.appliedIndex,
   };
 }

@@ -16,6 +16,7 @@ import { runUntilSignal } from '../lib/run.js';
 import { issueMemberCertificates } from '../server/certificates.js';
 import { joinCluster } from '../server/join.js';
 import { knownMember, MemberFileKeeper, peerOfKnown, readMemberFile, writeMemberFile, type MemberFile } from '../server/member-file.js';
+import { wasRecovered } from '../server/recover.js';
 import { claimProcess } from '../server/running.js';
 import { memberIdOf, peerInfoOf, type MemberAddress } from '../server/identity.js';
 import { apiServiceAddress, DEFAULT_NETWORK, type ClusterNetwork } from '../server/network.js';
@@ -164,6 +165,9 @@ async function takeSeat(flags: ServerFlags, self: MemberAddress, logger: Logger)
   if (stored !== undefined) {
     checkOwner(dataDir, stored, { clusterId: pki.clusterId, name: self.name });
     if (stored.id !== undefined) return seatOf(stored, pki);
+  }
+  if (stored === undefined && await wasRecovered(pkiDir)) {
+    throw new CliError('this cluster was recovered from a survivor and lives: an empty data directory joins it (--join and --token), it does not found it again', EXIT_FENCED);
   }
   const peers = members.map((one) => peerInfoOf(pki.clusterId, one));
   await writeMemberFile(dataDir, { members: peers.map(knownMember), ...stored, name: self.name, clusterId: pki.clusterId, pkiDir });

@@ -139,7 +139,9 @@ async function removeMember(options: ClusterServiceOptions, id: NodeId): Promise
   }
   if (id === raft.id) {
     const heir = heirOf(raft);
+    // Removed while it leads, it could not tell whether it happened: its successor is asked.
     if (heir !== undefined) await member.transferLeadership(heir);
+    throw new Refusal(status.ABORTED, `${name} led the cluster and has handed over; ask its successor`);
   }
   await member.changeMembership({ kind: 'remove', id });
   logger.info({ member: name }, 'a member was removed');

@@ -47,10 +47,12 @@ export async function joinCluster(options: JoinOptions, stored: MemberFile | und
   const local = await readClusterPki(pkiDir);
   const answer = await askPatiently(options, pending, local);
   const pki = pkiOf(answer);
-  if (local !== undefined && local.clusterId !== pki.clusterId) {
+  // The same authority under another id: the cluster was recovered from a survivor since.
+  const isRecovered = local !== undefined && local.clusterAuthority.certificate === pki.clusterAuthority.certificate;
+  if (local !== undefined && local.clusterId !== pki.clusterId && !isRecovered) {
     throw new CliError(`${pkiDir} holds the secrets of the cluster ${local.clusterId}, and this one is ${pki.clusterId}; give another --pki-dir`);
   }
-  if (local === undefined) await writeClusterPki(pkiDir, pki);
+  if (local?.clusterId !== pki.clusterId) await writeClusterPki(pkiDir, pki);
   const members = answer.members.map((member) => knownMember(peerOfKnown({ ...member, id: member.id as NodeId })));
   const file: MemberFile = { ...pending, clusterId: pki.clusterId, members };
   await writeMemberFile(dataDir, file);

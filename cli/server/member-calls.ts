@@ -47,7 +47,7 @@ export function askMembers(access: Access): Promise<MemberView[]> {
   }).then((found): MemberView => ({ endpoint, status: found, error: '' }), (error: unknown): MemberView => ({ endpoint, status: undefined, error: textOf(error) }))));
 }
 
-/** The membership as the first member that answers knows it, the leader first. */
+/** The membership as the first member that answers knows it, the leader first, and how all of them are. */
 export async function listMembers(access: Access): Promise<{ readonly members: readonly Member[]; readonly views: readonly MemberView[] }> {
   const views = await askMembers(access);
   const first = views.find((view) => view.status?.role === 'leader') ?? views.find((view) => view.status !== undefined);
@@ -55,7 +55,8 @@ export async function listMembers(access: Access): Promise<{ readonly members: r
   const { members } = await callOnce(first.endpoint, channelOf(access), {
     timeout_ms: ASK_MS, call: (client, deadline, done: (error: ServiceError | null, answer: { members: Member[] }) => void) => client.listMembers({}, new Metadata(), deadline, done),
   });
-  return { members, views };
+  const unasked = members.flatMap((member) => member.clientAddresses.slice(0, 1)).filter((endpoint) => !access.endpoints.includes(endpoint));
+  return { members, views: [...views, ...await askMembers({ ...access, endpoints: unasked })] };
 }
 
 /** By name, or by id for members that share one or have none. */
@@ -67,16 +68,29 @@ export function memberNamed(members: readonly Member[], name: string): Member {
 
 export type Change = { readonly kind: 'remove' | 'promote' | 'transfer'; readonly id: number };
 
-/** Asks the leader. Throws CliError with the leader's reason. */
+const HANDOVERS_MAX = 3;
+
+/** Asks the leader, and its successor when it hands over first. Throws CliError with the leader's reason. */
 export async function askLeader(access: Access, views: readonly MemberView[], change: Change): Promise<void> {
+  let seen = views;
+  for (let attempt = 0; ; attempt++) {
+    try {
+      await askLeaderOnce(access, seen, change);
+      return;
+    } catch (error) {
+      if ((error as Partial<ServiceError>).code !== status.ABORTED || attempt >= HANDOVERS_MAX) throw error instanceof CliError ? error : new CliError(textOf(error));
+    }
+    seen = (await listMembers(access)).views;
+  }
+}
+
+async function askLeaderOnce(access: Access, views: readonly MemberView[], change: Change): Promise<void> {
   const leader = views.find((view) => view.status?.role === 'leader');
   if (leader === undefined) {
     const seen = views.map((view) => `${view.endpoint}: ${view.status?.role ?? view.error}`).join('; ');
     throw new CliError(`the cluster has no leader, and without one its membership cannot change (${seen}). When a majority is gone for good: navarch cluster recover`);
   }
-  await callOnce<object>(leader.endpoint, channelOf(access), { timeout_ms: CHANGE_MS, call: callOf(change) }).catch((error: unknown) => {
-    throw new CliError(textOf(error));
-  });
+  await callOnce<object>(leader.endpoint, channelOf(access), { timeout_ms: CHANGE_MS, call: callOf(change) });
 }
 
 function callOf({ kind, id }: Change): Call<object> {
