@@ -38,6 +38,11 @@ up: node_modules/.package-lock.json ## start a whole cluster on this machine, or
 down: ## stop it; PURGE=1 takes its data away too
 	@[ ! -f dist/cli/main.js ] || node dist/cli/main.js down $(if $(PURGE),--purge)
 
+.PHONY: bench-start
+bench-start: build ## measure starts, memory, a pod's way to Running, a leader's death; RUNS=3
+	@scripts/packages.sh --test
+	@node dist/e2e/bench/start.js
+
 .PHONY: help
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16

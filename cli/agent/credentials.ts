@@ -11,6 +11,7 @@ import type { Clock, Timer } from '../../platform/clock.js';
 import type { Logger } from '../../platform/log.js';
 import type { Service } from '../../platform/service.js';
 import { NodeServiceClient, type RegisterResponse, type RenewResponse } from '../../proto/gen/navarch/node/v1/node.js';
+import { serverNameOptions } from '../../sdk/grpc/server-name.js';
 import { CliError } from '../lib/errors.js';
 import { fetchAuthority, parseJoinToken } from '../lib/join-token.js';
 
@@ -154,7 +155,7 @@ export class WorkerCredentials implements Service {
 }
 
 function clientTo(endpoint: string, channel: ChannelCredentials): NodeServiceClient {
-  return new NodeServiceClient(endpoint, channel);
+  return new NodeServiceClient(endpoint, channel, serverNameOptions(endpoint));
 }
 
 /** gRPC UNAUTHENTICATED and INVALID_ARGUMENT: asking again changes nothing. */

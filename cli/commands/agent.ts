@@ -1,6 +1,6 @@
 /** `navarch agent`: one worker, in the foreground, until it is told to stop. Its containers stay. */
 import { hostname } from 'node:os';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { systemClock } from '../../platform/clock.js';
@@ -19,6 +19,7 @@ interface AgentFlags {
   readonly name: string;
   readonly server: string;
   readonly token?: string;
+  readonly tokenFile?: string;
   readonly nodeIp: string;
   readonly dataDir: string;
   readonly runtime: string;
@@ -40,6 +41,7 @@ export function addAgentCommand(program: Command): void {
     .description('run one worker: pods in containerd (or pretended ones), overlay, Services, DNS')
     .requiredOption('--server <endpoints>', 'gRPC addresses of members, host:port,...; one that answers is enough')
     .option('--token <token>', 'join token, as `navarch token` prints it; needed the first time')
+    .option('--token-file <file>', 'the same, from a file: nobody sees it in the list of processes')
     .option('--name <name>', 'the node\'s name', hostname().toLowerCase())
     .option('--node-ip <address>', 'where other workers reach this one', '127.0.0.1')
     .option('--data-dir <directory>', 'certificates, volumes and logs of this worker', join(defaultDataDir(), 'agent'))
@@ -88,9 +90,10 @@ async function runAgent(flags: AgentFlags): Promise<void> {
   });
   const logger = createLogger('navarch', { level: flags.logLevel, ...(flags.logFile === undefined ? {} : { file: flags.logFile }) }).child({ node: flags.name });
   await mkdir(flags.dataDir, { recursive: true, mode: 0o700 });
+  const token = flags.tokenFile === undefined ? flags.token : (await readFile(flags.tokenFile, 'utf8')).trim();
   const credentials = new WorkerCredentials({
     nodeName: flags.name, directory: join(flags.dataDir, 'pki'), endpoints, clock: systemClock, logger,
-    ...(flags.token === undefined ? {} : { token: flags.token }),
+    ...(token === undefined ? {} : { token }),
   });
   const worker = createWorker({
     nodeName: flags.name, nodeIP: flags.nodeIp, endpoints, dataDir: flags.dataDir, runtime, credentials, labels, clock: systemClock, random: systemRandom, logger,

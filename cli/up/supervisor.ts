@@ -41,6 +41,11 @@ export interface SupervisorOptions extends UpOptions {
 }
 
 const READY_MS = 120_000;
+/**
+ * Node's young generation grows to 16 MiB a half space and thread unless told; four serve a member as well, and save some 25 MB of
+ * each process.
+ */
+const NODE_FLAGS = ['--max-semi-space-size=4'];
 const LEFTOVER_GRACE_MS = 10_000;
 
 export function hostsPlanOf(options: Pick<SupervisorOptions, 'dataDir' | 'members' | 'workers' | 'underlay'>): HostsPlan {
@@ -103,13 +108,14 @@ export class Supervisor implements Service {
     await endLeftovers(dataDir, clock);
     const pki = await this.#pki();
     const token = formatJoinToken({ pin: await authorityPin(pki.clusterAuthority.certificate), kind: 'worker', secret: pki.workerSecret });
+    await writeFileAtomic(layout(dataDir).workerToken, `${token}\n`, 0o600);
     const missing = await this.#missing();
     if (missing.length === 0) {
       this.#hosts = hostsPlanOf(this.#options);
-      this.#plan = planOnHosts(this.#options, this.#hosts, token);
+      this.#plan = planOnHosts(this.#options, this.#hosts);
     } else {
       this.#notes = [`${missing.join('; ')}: members run on loopback, and workers only pretend to run containers (hollow)`];
-      this.#plan = planLoopback(this.#options, token);
+      this.#plan = planLoopback(this.#options);
     }
     const admin = await this.#writeClientFiles(pki, this.#plan);
     if (this.#hosts === undefined) this.#startProcesses(this.#plan, () => true);
@@ -168,8 +174,9 @@ export class Supervisor implements Service {
     for (const one of plan.processes) {
       if (!wanted(one.name) || this.#stop.signal.aborted) continue;
       const inside = one.namespace === undefined ? [] : [`--net=/run/netns/${one.namespace}`, '--', process.execPath];
+      const program = [...NODE_FLAGS, main, ...one.args];
       const managed = new ManagedProcess({
-        name: one.name, command: one.namespace === undefined ? process.execPath : 'nsenter', args: [...inside, main, ...one.args],
+        name: one.name, command: one.namespace === undefined ? process.execPath : 'nsenter', args: [...inside, ...program],
         logFile: join(layout(dataDir).logs, `${one.name}.log`),
       }, { clock, logger, onChange: () => this.#write() });
       this.#processes.push(managed);

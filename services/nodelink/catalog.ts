@@ -2,8 +2,8 @@
  * What each node is to have: one shared informer per resource, pods indexed by their node. Tells sessions which node a
  * change concerns; never reads anything per node from the API.
  */
-import type { ConfigMap, Pod, Secret, Service } from '../../apimachinery/gen/types.js';
-import { configMaps, pods, secrets, services } from '../../apimachinery/gen/resources.js';
+import type { ConfigMap, Node, Pod, Secret, Service } from '../../apimachinery/gen/types.js';
+import { configMaps, nodes, pods, secrets, services } from '../../apimachinery/gen/resources.js';
 import type { KubeObject } from '../../apimachinery/object.js';
 import type { Informer } from '../../sdk/informer/informer.js';
 import type { InformerFactory } from '../../sdk/informer/informer-factory.js';
@@ -29,6 +29,7 @@ export class Catalog {
   readonly #configMaps: Informer<ConfigMap>;
   readonly #secrets: Informer<Secret>;
   readonly #services: Informer<Service>;
+  readonly #nodes: Informer<Node>;
   readonly #listeners = new Map<string, Set<CatalogListener>>();
   readonly #undo: (() => void)[] = [];
 
@@ -37,6 +38,7 @@ export class Catalog {
     this.#configMaps = informers.informer(configMaps);
     this.#secrets = informers.informer(secrets);
     this.#services = informers.informer(services);
+    this.#nodes = informers.informer(nodes);
     this.#pods.addIndex(NODE, (pod) => (nodeOf(pod) === '' ? [] : [nodeOf(pod)]));
     this.#pods.addIndex(CONFIGS, (pod) => {
       if (nodeOf(pod) === '') return [];
@@ -79,6 +81,12 @@ export class Catalog {
 
   pod(namespace: string, name: string): Pod | undefined {
     return this.#pods.lister.getByRef({ namespace, name });
+  }
+
+  /** Somebody found the node silent for too long, and said so in its conditions. */
+  isTakenForDead(node: string): boolean {
+    const conditions = this.#nodes.lister.get(node)?.status?.conditions ?? [];
+    return conditions.some(({ type, status }) => type === 'Ready' && status === 'Unknown');
   }
 
   config(kind: 'ConfigMap' | 'Secret', namespace: string, name: string): KubeObject | undefined {

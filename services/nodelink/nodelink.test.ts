@@ -90,6 +90,20 @@ describe('a worker with a hollow runtime', () => {
     await until('the end of the pod', () => api.client.get(pods, ref('a')).then(() => undefined, () => true));
   });
 
+  it('is Ready again when it was taken for dead and is not', async () => {
+    const api = testApi();
+    const endpoints: string[] = [];
+    const member = await startMember(api, 'm1', 'w1', endpoints, 100);
+    stops.push(() => member.stop());
+    await worker(endpoints);
+    const readiness = async () => (await api.client.get(nodes, { name: 'w1' })).status?.conditions?.find((condition) => condition.type === 'Ready')?.status;
+    await until('the node', async () => (await readiness().catch(() => undefined)) === 'True' || undefined);
+    const node = await api.client.get(nodes, { name: 'w1' });
+    const conditions = (node.status?.conditions ?? []).map((condition) => ({ ...condition, status: 'Unknown' }));
+    await api.client.updateStatus(nodes, { ...node, status: { ...node.status, conditions } });
+    await until('the node to be Ready again', async () => (await readiness()) === 'True' || undefined);
+  });
+
   it('keeps conditions of others when it writes status', async () => {
     const api = testApi();
     const [member] = await members(api, 1);
@@ -122,6 +136,7 @@ describe('a worker with a hollow runtime', () => {
     const { signal } = new AbortController();
     for (const member of [first, second]) {
       await until('a session', () => member?.nodelink.nodes().includes('w1'));
+      await member?.nodelink.reach('w1');
       const exec = await member?.nodelink.open('w1', execOf(pod, ['hostname']), { signal });
       expect(exec && await textOf(exec)).toBe('a\n[exit 0]');
     }
@@ -135,6 +150,8 @@ describe('a worker with a hollow runtime', () => {
     expect(log && await textOf(log)).toContain('web of a started');
     const refused = await first?.nodelink.open('w1', { ...execOf(pod, ['x']), container: 'nope' } as PodStreamRequest, { signal }).catch((error: unknown) => error);
     expect(isApiError(refused, 'BadRequest')).toBe(true);
+    const unreachable = await first?.nodelink.reach('w9').catch((error: unknown) => error);
+    expect(isApiError(unreachable, 'ServiceUnavailable')).toBe(true);
   });
 
   it('is not held up by a report that the API refuses, nor by one that fails for a moment', async () => {

@@ -56,6 +56,8 @@ export interface NodelinkOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  /** How often a worker's Lease is renewed; several times in the silence after which a node counts as dead. 10,000 when absent. */
+  readonly leaseRenewal_ms?: number;
   /** Who calls; absent: the client certificate that TLS has verified. */
   readonly identify?: (call: IdentifiedCall) => string | undefined;
 }
@@ -72,10 +74,14 @@ export function createNodelink(options: NodelinkOptions): Nodelink {
   return new NodelinkService(options);
 }
 
+/** As kubelet does, with the 40 s of the node lifecycle controller in mind. */
+const LEASE_RENEWAL_MS = 10_000;
 const NODE_NAME = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
 /** grpc-js sends a status for the stream's 'error' event; destroying the stream would send none. */
 const refuse = (call: { emit(event: 'error', error: Error): boolean }, error: Error) => void call.emit('error', error);
 const refusal = (code: number, details: string) => Object.assign(new Error(details), { code, details });
+
+const noSession = (node: string) => apiErrors.serviceUnavailable(`node "${node}" has no session with this member now`);
 
 class NodelinkService implements Nodelink {
   readonly name = 'nodelink';
@@ -121,9 +127,13 @@ class NodelinkService implements Nodelink {
     return [...this.#sessions.keys()];
   }
 
+  reach(node: string): Promise<void> {
+    return this.#sessions.get(node) === undefined ? Promise.reject(noSession(node)) : Promise.resolve();
+  }
+
   open(node: string, request: PodStreamRequest, options: { readonly signal: AbortSignal }): Promise<PodStream> {
     const session = this.#sessions.get(node);
-    if (session === undefined) return Promise.reject(apiErrors.serviceUnavailable(`node "${node}" has no session with this member now`));
+    if (session === undefined) return Promise.reject(noSession(node));
     return this.#tunnels.open(node, request, { signal: options.signal, send: (message) => session.openTunnel(message) });
   }
 
@@ -190,6 +200,7 @@ class NodelinkService implements Nodelink {
     this.#sessions.get(node)?.close();
     const session = new NodeSession({
       node, call, client, catalog: this.#catalog, clock, logger, welcome: { memberId: members.id, endpoints: members.endpoints() },
+      leaseRenewal_ms: this.#options.leaseRenewal_ms ?? LEASE_RENEWAL_MS,
     });
     this.#sessions.set(node, session);
     return session;

@@ -25,10 +25,10 @@ export interface SessionOptions {
   readonly catalog: Catalog;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly leaseRenewal_ms: number;
   readonly welcome: { readonly memberId: string; readonly endpoints: readonly string[] };
 }
 
-const LEASE_RENEW_MS = 10_000;
 const RENEWAL_MS_MAX = 4_000;
 const REFUSALS: ReadonlySet<number> = new Set([400, 403, 404, 413, 422]);
 const RETRY_MS = 1000;
@@ -47,7 +47,9 @@ export class NodeSession {
   readonly #statuses = new Map<string, { report: PodReport; ended: boolean }>();
   readonly #events: EventReport[] = [];
   #downstream: Downstream | undefined;
+  /** Waiting to be written. */
   #report: NodeReport | undefined;
+  #lastReport: NodeReport | undefined;
   #primary = false;
   #leaseRenewed_ms = -Infinity;
   #renewing = false;
@@ -71,6 +73,7 @@ export class NodeSession {
       case 'role': return void this.#setRole(message.value).catch((error: unknown) => this.#fail(error));
       case 'nodeReport':
         this.#report = parse<NodeReport>(message.value.node);
+        this.#lastReport = this.#report;
         return this.#pump();
       case 'podReport':
         this.#statuses.set(message.value.uid, { report: message.value, ended: this.#statuses.get(message.value.uid)?.ended ?? false });
@@ -129,18 +132,26 @@ export class NodeSession {
   }
 
   #renewLease(): void {
-    const { clock, logger } = this.#options;
-    if (!this.#primary || this.#renewing || clock.monotonic() - this.#leaseRenewed_ms < LEASE_RENEW_MS) return;
+    const { clock, logger, leaseRenewal_ms } = this.#options;
+    if (!this.#primary || this.#renewing || clock.monotonic() - this.#leaseRenewed_ms < leaseRenewal_ms) return;
     this.#renewing = true;
     const begun_ms = clock.monotonic();
     this.#renewalBegun_ms = begun_ms;
     void this.#nodes.renewLease().then(() => {
       this.#leaseRenewed_ms = begun_ms;
       this.#writesWork = true;
+      this.#contradict();
     }, (error: unknown) => {
       this.#writesWork = false;
       logger.warn({ node: this.node, error: String(error) }, 'the lease of a node could not be renewed');
     }).finally(() => { this.#renewing = false; });
+  }
+
+  /** A node that was found silent and lives says so: its worker sends a report only when something of its own changes. */
+  #contradict(): void {
+    if (!this.#options.catalog.isTakenForDead(this.node)) return;
+    this.#report ??= this.#lastReport;
+    this.#pump();
   }
 
   /** Writes what is waiting, one after the other, until nothing is left. */

@@ -27,7 +27,7 @@ export function testApi(): TestApi {
 }
 
 /** `identity`: the node every caller is taken for. */
-export async function startMember(api: TestApi, id: string, identity: string, endpoints: string[]): Promise<TestMember> {
+export async function startMember(api: TestApi, id: string, identity: string, endpoints: string[], leaseRenewal_ms?: number): Promise<TestMember> {
   const informers = new InformerFactory({ client: api.client, clock: systemClock, random: systemRandom, logger: silentLogger });
   const nodelink = createNodelink({
     client: api.client, informers, clock: systemClock, random: systemRandom, logger: silentLogger,
@@ -35,6 +35,7 @@ export async function startMember(api: TestApi, id: string, identity: string, en
     tokens: { check: (token) => Promise.resolve(token === 'good') },
     members: { id, endpoints: () => endpoints, onChange: () => () => undefined },
     identify: () => identity,
+    ...(leaseRenewal_ms === undefined ? {} : { leaseRenewal_ms }),
   });
   await nodelink.start();
   await informers.start();

@@ -19,7 +19,7 @@ export class StateDirectory {
     this.#last = last;
   }
 
-  /** Opens or makes the directory, and removes what an interrupted snapshot left. */
+  /** Opens or makes the directory. What else lies in it may be another process's, until the current state is locked: see `tidy`. */
   static async open(path: string): Promise<StateDirectory> {
     await mkdir(path, { recursive: true });
     const current = await readCurrent(path);
@@ -30,8 +30,13 @@ export class StateDirectory {
     }
     const directory = new StateDirectory(path, current ?? 'state-1', Math.max(1, ...names.map(numberOf)));
     if (current === undefined) await directory.#point('state-1');
-    else for (const name of names) if (name !== current) await rm(join(path, name), { recursive: true });
     return directory;
+  }
+
+  /** Removes what an interrupted snapshot left. Only for the one process that has opened the current state. */
+  async tidy(): Promise<void> {
+    const names = (await readdir(this.#path)).filter((name) => NAME.test(name) && name !== this.#current);
+    for (const name of names) await rm(join(this.#path, name), { recursive: true });
   }
 
   get current(): string {

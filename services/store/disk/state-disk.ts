@@ -32,7 +32,13 @@ export class StateDisk implements RecordSource {
 
   static async open(directory: string): Promise<StateDisk> {
     const level: StateLevel = new ClassicLevel<Buffer, Buffer>(directory, { ...BINARY, writeBufferSize: 8 * 1024 * 1024, cacheSize: 16 * 1024 * 1024 });
-    await level.open();
+    try {
+      await level.open();
+    } catch (error) {
+      const { code, message = String(error) } = ((error as Error).cause ?? {}) as { code?: string; message?: string };
+      if (code === 'LEVEL_LOCKED') throw new StoreError('invalid', `${directory} is in use by another process: one data directory serves one member`);
+      throw new StoreError(code === 'LEVEL_CORRUPTION' ? 'corrupt' : 'unavailable', `${directory} cannot be opened: ${message}`);
+    }
     return new StateDisk(level);
   }
 

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ClassicLevel } from 'classic-level';
@@ -53,6 +53,17 @@ describe('restart', () => {
     machine.apply(feed.log.slice(3));
     expect(machine.state.hash(0)).toEqual(hash);
     await machine.close();
+  });
+
+  it('refuses a directory that another has open, and touches nothing in it', async () => {
+    const machine = await open();
+    // As of a snapshot that the first one is receiving.
+    await mkdir(join(root, 'a', 'state-2'));
+    await expect(open()).rejects.toMatchObject({ code: 'invalid', message: expect.stringContaining('in use by another process') as string });
+    expect(await readdir(join(root, 'a'))).toContain('state-2');
+    await machine.close();
+    await (await open()).close();
+    expect(await readdir(join(root, 'a'))).not.toContain('state-2');
   });
 
   it('refuses an entry that it has, or that leaves a gap', async () => {

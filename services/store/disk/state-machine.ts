@@ -58,6 +58,7 @@ export class KvStateMachine implements StateMachine {
     const directory = await StateDirectory.open(options.directory);
     const disk = await StateDisk.open(directory.current);
     try {
+      await directory.tidy();
       const meta = await disk.meta();
       const state = await disk.loadState(meta, options.hotValues_bytes);
       const applied = { index: meta?.index ?? (0 as LogIndex), term: meta?.term ?? (0 as Term), membership: meta?.membership };
