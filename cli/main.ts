@@ -2,6 +2,8 @@
 /** The `navarch` command: composes the services into processes. Each subcommand is one file in commands/. */
 import { Command } from 'commander';
 import { addAgentCommand } from './commands/agent.js';
+import { addClusterCommands } from './commands/cluster.js';
+import { addMemberCommands } from './commands/member.js';
 import { addPkiCommands } from './commands/pki.js';
 import { addServerCommand } from './commands/server.js';
 import { addStatusCommand } from './commands/status.js';
@@ -24,6 +26,8 @@ Begin here:
   addStatusCommand(program);
   addServerCommand(program);
   addAgentCommand(program);
+  addMemberCommands(program);
+  addClusterCommands(program);
   addPkiCommands(program);
   program.command('version').description('print versions').action(() => {
     process.stdout.write(`navarch ${VERSION}\nserves Kubernetes ${KUBERNETES_VERSION.gitVersion}\nnode ${process.version}\n`);

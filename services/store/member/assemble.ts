@@ -25,6 +25,7 @@ export function assembleMember(data: StoreMemberData, tls: PeerTls, around: Memb
   const logger = createLogger('store', data.log);
   return assemble(data, around, (stateMachine, events) => startRaftMember({
     clusterId, id, name, peers, dataDir, listen, tls, stateMachine, events, clock, random, logger,
+    join: data.join ?? false,
     ...(data.raft === undefined ? {} : { settings: data.raft }),
   }));
 }
