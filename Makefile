@@ -38,6 +38,10 @@ up: node_modules/.package-lock.json ## start a whole cluster on this machine, or
 down: ## stop it; PURGE=1 takes its data away too
 	@[ ! -f dist/cli/main.js ] || node dist/cli/main.js down $(if $(PURGE),--purge)
 
+.PHONY: bench-store
+bench-store: build ## our store beside etcd, under the same load (QUICK=1: two minutes)
+	@node dist/e2e/bench/store.js
+
 .PHONY: help
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
