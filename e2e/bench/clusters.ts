@@ -160,6 +160,7 @@ export class Cluster {
     if (this.candidate === 'etcd') return new Process('etcd', this.#etcdArgs(member, dataDir, ports), { log });
     const all = this.#ports.map(({ client, peer, api }, i) => `m${i}=127.0.0.1:${peer}:${client}:${api}`).join(',');
     const profile = process.env['PROFILE'] === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${process.env['PROFILE']}`];
+    profile.push(...(process.env['NODE_ARGS'] ?? '').split(' ').filter((arg) => arg !== ''));
     return new Process(process.execPath, [...profile, CLI, 'server', '--name', `m${member}`, '--data-dir', dataDir, '--pki-dir', this.secrets.directory,
       '--advertise-address', '127.0.0.1', '--listen-address', '127.0.0.1', '--api-port', String(ports.api), '--grpc-port', String(ports.client),
       '--peer-port', String(ports.peer), '--initial-cluster', all, '--log-level', 'warn'], { log });

@@ -135,6 +135,8 @@ export function quantile(sorted: readonly number[], q: number): number {
 
 export interface WatchResult {
   readonly events: number;
+  /** Of all members together. */
+  readonly cpu_us: number;
   readonly seconds: number;
   readonly p50_ms: number;
   readonly p99_ms: number;
@@ -175,6 +177,7 @@ export async function watchLoad(cluster: Cluster, watchers: number, seconds: num
   await allCreated;
   const [writer] = await connectAll(cluster, 1);
   const put = PutRequest.encode(PutRequest.fromPartial({ key: Buffer.from('watched/key'), value })).finish();
+  const cpu_us = cluster.cpu_us();
   const start_ms = performance.now();
   while (performance.now() < start_ms + seconds * 1000) {
     wanted += watchers;
@@ -185,7 +188,7 @@ export async function watchLoad(cluster: Cluster, watchers: number, seconds: num
   const elapsed_s = (performance.now() - start_ms) / 1000;
   for (const connection of [...connections, ...(writer === undefined ? [] : [writer])]) connection.close();
   delays.sort((a, b) => a - b);
-  return { events, seconds: elapsed_s, p50_ms: quantile(delays, 0.5), p99_ms: quantile(delays, 0.99) };
+  return { events, cpu_us: cluster.cpu_us() - cpu_us, seconds: elapsed_s, p50_ms: quantile(delays, 0.5), p99_ms: quantile(delays, 0.99) };
 }
 
 /** kill -9 of the leader: milliseconds until a write that began afterwards is acknowledged by a survivor. */

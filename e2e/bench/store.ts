@@ -4,7 +4,8 @@
  * The generator is our own (h2load cannot show a client certificate), and its processor time is told beside the members'.
  *
  * QUICK=1: one short round. ROUNDS, SECONDS, KILLS, MEMORY_PUTS: how much. PERF=0: without `etcdctl check perf`.
- * ONLY=navarch|etcd: one candidate. LOADS=text: only loads whose name holds it. JSON=file: the raw numbers. PROFILE=folder: processor profiles of our members.
+ * ONLY=navarch|etcd: one candidate. LOADS=text: only loads whose name holds it. JSON=file: the raw numbers.
+ * PROFILE=folder: processor profiles of our members. NODE_ARGS: options for their node.
  */
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
@@ -42,6 +43,7 @@ const AIMS: readonly Aim[] = [
   ]),
   { name: 'watch: events/s delivered', better: 'more', aim: 1 },
   { name: 'watch: p99 delay ms', better: 'less', aim: 1 },
+  { name: "watch: members' CPU us an event", better: 'less', aim: 1 },
   { name: 'kill -9 of the leader: p50 ms', better: 'less', aim: 0.2 },
   { name: 'kill -9 of the leader: worst ms', better: 'less', aim: 0.2 },
   { name: 'resident MB after the puts', better: 'less', aim: 0.5 },
@@ -79,7 +81,8 @@ async function round(candidate: Candidate, secrets: Secrets, directory: string, 
     if (watch !== undefined) {
       addSample(samples, 'watch: events/s delivered', watch.events / watch.seconds);
       addSample(samples, 'watch: p99 delay ms', watch.p99_ms);
-      say(`  ${candidate}: ${settings.watchers} watchers: ${Math.round(watch.events / watch.seconds)} events/s`);
+      addSample(samples, "watch: members' CPU us an event", watch.cpu_us / watch.events);
+      say(`  ${candidate}: ${settings.watchers} watchers: ${Math.round(watch.events / watch.seconds)} events/s, CPU ${(watch.cpu_us / watch.events).toFixed(1)} us`);
     }
     for (let i = 0; i < settings.kills; i++) addSample(samples, 'kill', await killLeader(cluster));
   } finally {

@@ -134,7 +134,7 @@ class WatchStream {
         return;
       }
     }
-    const room = events.length > 0 ? this.#writeEvents(watch, events.map(fromEvent), revision) : this.#onProgress(watch, revision);
+    const room = events.length > 0 ? this.#writeEvents(watch, eventsOf(batch), revision) : this.#onProgress(watch, revision);
     if (room) watch.handle?.grant(1);
     else watch.owed++;
   }
@@ -225,6 +225,17 @@ class WatchStream {
       ...response,
     });
   }
+}
+
+let lastBatch: WatchBatch | undefined;
+let lastEvents: Event[] = [];
+
+/** Many watches are sent the same batch one after the other: it is turned into etcd's form once. */
+function eventsOf(batch: WatchBatch): Event[] {
+  if (batch === lastBatch) return lastEvents;
+  lastEvents = batch.events.map(fromEvent);
+  lastBatch = batch;
+  return lastEvents;
 }
 
 function toWatch(request: WatchCreateRequest, key: Uint8Array, progressInterval_ms: number): KvWatch {

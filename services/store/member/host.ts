@@ -6,6 +6,7 @@ import type { StoreHead, WatchHandle } from '../backend.js';
 import { ByteReader } from '../bytes.js';
 import { readRange } from '../mvcc/commands.js';
 import { StoreError } from '../store.js';
+import type { WatchBatch } from '../store.js';
 import { packCall, unpackCall } from './calls.js';
 import type { CallName } from './calls.js';
 import { storeErrorOf } from './core.js';
@@ -19,6 +20,7 @@ export class MemberHost {
   readonly #outbox: Outbox;
   readonly #onClosed: () => void;
   readonly #watches = new Map<number, WatchHandle>();
+  #lastBatch: WatchBatch | undefined;
 
   /** `onClosed` is called once the core has been closed on the other side's request and told so. */
   constructor(port: MessagePort, clock: Clock, onClosed: () => void) {
@@ -87,7 +89,14 @@ export class MemberHost {
   #openWatch(core: MemberCore, id: number, payload: Buffer): void {
     try {
       const handle = core.openWatch(readWatch(new ByteReader(payload)), {
-        onBatch: (batch) => this.#outbox.send(id, RESPONSE.batch, (writer) => writeBatch(writer, batch)),
+        onBatch: (batch) => {
+          if (batch === this.#lastBatch) {
+            this.#outbox.send(id, RESPONSE.again);
+            return;
+          }
+          this.#lastBatch = batch;
+          this.#outbox.send(id, RESPONSE.batch, (writer) => writeBatch(writer, batch));
+        },
         onEnd: (error) => {
           this.#watches.delete(id);
           this.#outbox.send(id, RESPONSE.end, (writer) => writeError(writer, error));

@@ -41,6 +41,7 @@ export class RemoteStore implements KvBackend {
   readonly #onFatal: (error: Error) => void;
   readonly #pending = new Map<number, Pending>();
   readonly #watches = new Map<number, WatchSink>();
+  #lastBatch: WatchBatch | undefined;
   #nextId = 1;
   #revision = revisionOf(0);
   #head: StoreHead = { clusterId: 0n, memberId: 0n, term: 0 };
@@ -275,9 +276,14 @@ export class RemoteStore implements KvBackend {
       case RESPONSE.batch: {
         const batch = readBatch(reader);
         this.#saw(batch.revision);
+        this.#lastBatch = batch;
         this.#watches.get(id)?.onBatch(batch);
         break;
       }
+      case RESPONSE.again:
+        if (this.#lastBatch === undefined) throw new StoreError('corrupt', 'a batch is to be repeated, and there was none');
+        this.#watches.get(id)?.onBatch(this.#lastBatch);
+        break;
       case RESPONSE.end: {
         const sink = this.#watches.get(id);
         this.#watches.delete(id);
