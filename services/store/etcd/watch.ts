@@ -14,6 +14,8 @@ import type { EtcdIdentity } from './authorize.js';
 import { toEtcdError } from './context.js';
 import type { EtcdContext } from './context.js';
 import { fromEvent } from './convert.js';
+import { StreamWriter } from './stream-writer.js';
+import { serializeWatchResponse } from './watch-response.js';
 
 type Stream = ServerDuplexStream<WatchRequest, WatchResponse>;
 
@@ -42,6 +44,7 @@ export function watchService(context: EtcdContext): WatchServer {
 class WatchStream {
   readonly #context: EtcdContext;
   readonly #call: Stream;
+  readonly #writer: StreamWriter<WatchResponse>;
   readonly #identity: EtcdIdentity | undefined;
   readonly #watches = new Map<number, OpenWatch>();
   /** Watches whose progress is awaited before the stream's can be told, and the least of theirs so far. */
@@ -53,15 +56,15 @@ class WatchStream {
     this.#context = context;
     this.#call = call;
     this.#identity = context.identityOf(call);
+    this.#writer = new StreamWriter({ call, serialize: serializeWatchResponse, onDrain: () => this.#onDrain() });
   }
 
   start(): void {
     const call = this.#call;
     call.on('data', (request: WatchRequest) => this.#onRequest(request));
-    call.on('drain', () => this.#onDrain());
     call.on('end', () => {
       this.#close();
-      call.end();
+      this.#writer.end();
     });
     call.on('cancelled', () => this.#close());
     // A client that goes away is no fault of ours.
@@ -212,8 +215,7 @@ class WatchStream {
 
   /** False when the stream is full. */
   #write(response: Partial<WatchResponse>, revision?: number): boolean {
-    if (this.#call.cancelled || this.#call.destroyed) return false;
-    return this.#call.write({
+    return this.#writer.write({
       header: this.#context.header(revision),
       watchId: 0,
       created: false,
