@@ -32,8 +32,6 @@ export class GrpcServer implements Service {
     this.#server = new Server({
       'grpc.max_receive_message_length': MESSAGE_BYTES_MAX,
       'grpc.max_send_message_length': -1,
-      // Its bookkeeping costs a tenth of a short call.
-      'grpc.enable_channelz': 0,
       'grpc.max_concurrent_streams': STREAMS_MAX,
       // Workers and watches are silent for long: find dead peers, and allow clients to do the same.
       'grpc.keepalive_time_ms': 5_000,

@@ -31,9 +31,7 @@ type Incoming =
 
 export class GrpcTransport implements Transport {
   readonly #options: GrpcTransportOptions;
-  readonly #server = new grpc.Server({
-    'grpc.enable_channelz': 0, 'grpc.max_receive_message_length': -1, 'grpc.max_send_message_length': -1, 'grpc.keepalive_time_ms': 5000,
-  });
+  readonly #server = new grpc.Server({ 'grpc.max_receive_message_length': -1, 'grpc.max_send_message_length': -1, 'grpc.keepalive_time_ms': 5000 });
   readonly #links = new Map<NodeId, PeerLink>();
   readonly #snapshots = new Set<AbortController>();
   #handler: TransportHandler | undefined;
