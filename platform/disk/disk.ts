@@ -38,6 +38,8 @@ export interface KeyValueDisk extends DiskView {
   write(operations: readonly DiskOperation[]): Promise<void>;
   /** Removes a range bit by bit and without waiting for the disk: what is gone may be back after a crash. */
   clear(range: KeyRange): Promise<void>;
+  /** Gives the space of what was removed back to the machine, without stopping others. Absent where there is none to give. */
+  reclaim?(): Promise<void>;
   close(): Promise<void>;
 }
 

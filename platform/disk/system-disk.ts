@@ -12,6 +12,9 @@ const BINARY = { keyEncoding: 'buffer', valueEncoding: 'buffer' } as const;
 const PAGE_ROWS = 1000;
 const PAGE_BYTES = 1 << 20;
 
+const FIRST_KEY = Buffer.alloc(0);
+const LAST_KEY = Buffer.alloc(32, 0xff);
+
 class LevelDisk implements KeyValueDisk {
   readonly #level: Level;
 
@@ -53,6 +56,10 @@ class LevelDisk implements KeyValueDisk {
 
   clear(range: KeyRange): Promise<void> {
     return this.#level.clear(range);
+  }
+
+  reclaim(): Promise<void> {
+    return this.#level.compactRange(FIRST_KEY, LAST_KEY);
   }
 
   close(): Promise<void> {

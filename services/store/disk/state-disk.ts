@@ -35,8 +35,8 @@ export class StateDisk implements RecordSource {
 
   /** Everything that must be on disk for `applied`. Synchronous: no entry is applied in between. */
   static checkpoint(state: KvState, applied: Pick<Meta, 'index' | 'term' | 'membership'>): Checkpoint {
-    const { mvcc, leases } = state;
-    const meta = { ...applied, revision: mvcc.revision, compactRevision: mvcc.compactRevision };
+    const { mvcc, leases, alarms } = state;
+    const meta = { ...applied, revision: mvcc.revision, compactRevision: mvcc.compactRevision, alarms: alarms.all };
     const { added, removed } = mvcc.takeChanges();
     const operations: DiskOperation[] = [];
     for (const record of added) {
@@ -63,6 +63,7 @@ export class StateDisk implements RecordSource {
     const state = new KvState({ source: this, durable: true, ...(hotValues_bytes === undefined ? {} : { hotValues_bytes }) });
     if (meta === undefined) return state;
     state.mvcc.restoreRevisions(meta.revision, meta.compactRevision);
+    for (const alarm of meta.alarms) state.alarms.raise(alarm);
     for await (const rows of this.disk.pages(LEASES)) {
       for (const [key, value] of rows) {
         const { ttl_s, remaining_s } = decodeLease(value);

@@ -115,6 +115,11 @@ export class KvStateMachine implements StateMachine {
     });
   }
 
+  /** Gives back the space of what was removed; reads and writes go on. */
+  async reclaim(): Promise<void> {
+    await this.#disk.disk.reclaim?.();
+  }
+
   openSnapshot(): Promise<SnapshotReader> {
     return openSnapshot(this.#disk.disk);
   }

@@ -8,7 +8,7 @@ import { readRange } from '../mvcc/commands.js';
 import { StoreError } from '../store.js';
 import type { WatchBatch } from '../store.js';
 import { packCall, unpackCall } from './calls.js';
-import type { CallName } from './calls.js';
+import type { CallName, Calls } from './calls.js';
 import { storeErrorOf } from './core.js';
 import type { MemberCore } from './core.js';
 import { readWatch, REQUEST, RESPONSE, writeBatch, writeError, writeRangeResult, writeResult } from './frames.js';
@@ -131,6 +131,12 @@ export class MemberHost {
       case 'hash': return core.hash(argument as number);
       case 'leaseInfo': return core.leaseInfo(argument as bigint);
       case 'leases': return core.leases();
+      case 'alarms': return core.alarms();
+      case 'changeAlarm': {
+        const { action, alarm } = argument as Calls['changeAlarm'][0];
+        return core.changeAlarm(action, alarm);
+      }
+      case 'reclaim': return core.reclaim();
       case 'close': return core.close();
       default: return name satisfies never;
     }
