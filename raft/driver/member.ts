@@ -39,12 +39,17 @@ export class Member implements RaftMember {
   #ticks: Timer | undefined;
   #takeover: Timer | undefined;
   #farewell: Timer | undefined;
+  #pace: Timer | undefined;
+  /** The last batch handed to the core: its last mark, and its place in the log where this member appended it itself. */
+  #batch: { readonly mark: number; readonly index: number; readonly since_ms: number } | undefined;
+  /** Proposals that peers forwarded, to be appended with our own. */
+  #forwarded: PeerMessage[] = [];
   #isFlushDue = false;
   #isPumping = false;
   #isOver = false;
   #stopping: Promise<void> | undefined;
   /** What the last leadership event told. */
-  #announced = '';
+  #announced: { readonly lead: number; readonly term: number; readonly leading: boolean } | undefined;
 
   private constructor(options: MemberOptions, membership: Membership) {
     const { settings, random, log, clock } = options;
@@ -199,6 +204,7 @@ export class Member implements RaftMember {
     this.#ticks?.cancel();
     this.#takeover?.cancel();
     this.#farewell?.cancel();
+    this.#pace?.cancel();
     this.#proposals.stop();
     this.#reads.stop();
   }
@@ -262,20 +268,35 @@ export class Member implements RaftMember {
 
   #receive(messages: readonly PeerMessage[]): void {
     for (const message of messages) {
-      if (message.type === 'prop') this.#receiveProposals(message);
+      if (message.type === 'prop') this.#forwarded.push(message);
       else if (message.type === 'prop-refused') this.#proposals.requeue(message.entries);
       else this.#node.step(message as Message);
     }
+    if (this.#forwarded.length > 0) this.#flushSoon();
     this.#pump();
   }
 
-  /** `logTerm` is the term that the sender believes in: only its leader may append, or a proposal could happen twice. */
-  #receiveProposals(message: PeerMessage): void {
+  /**
+   * Takes what peers forwarded, or refuses it. `logTerm` is the term that the sender believes in: only its leader may append,
+   * or a proposal could happen twice.
+   */
+  #takeForwarded(): readonly PeerMessage[] {
+    const messages = this.#forwarded;
+    this.#forwarded = [];
     const { role, term } = this.#node.status();
-    const isForUs = role === 'leader' && message.logTerm === term && (this.#applier.isLeading || message.entries.every(({ kind }) => kind === 'normal'));
-    if (isForUs && this.#node.step({ ...message, logTerm: 0 } as Message) === 'ok') return;
-    const entries = message.entries.map(({ kind, proposal }) => ({ kind, proposal, data: NO_DATA }));
-    this.#options.transport.send([{ ...message, type: 'prop-refused', to: message.from, from: this.#options.id, logTerm: 0, entries }]);
+    const { isLeading } = this.#applier;
+    const isForUs = ({ logTerm, entries }: PeerMessage) =>
+      role === 'leader' && logTerm === term && (isLeading || entries.every(({ kind }) => kind === 'normal'));
+    this.#refuse(messages.filter((message) => !isForUs(message)));
+    return messages.filter(isForUs);
+  }
+
+  #refuse(messages: readonly PeerMessage[]): void {
+    if (messages.length === 0) return;
+    this.#options.transport.send(messages.map((message) => {
+      const entries = message.entries.map(({ kind, proposal }) => ({ kind, proposal, data: NO_DATA }));
+      return { ...message, type: 'prop-refused', to: message.from, from: this.#options.id, logTerm: 0, entries };
+    }));
   }
 
   async #receiveSnapshot(snapshot: IncomingSnapshot): Promise<void> {
@@ -328,7 +349,11 @@ export class Member implements RaftMember {
     this.#pump();
   }
 
-  /** One batch per turn; while the disk is busy, what arrives waits for it and becomes one batch. */
+  /**
+   * One batch per turn, and none while the disk is busy or the batch before is undecided: what arrives meanwhile becomes the
+   * next one. Batches grow with the load, and with them the work of all members shrinks. Where a decision takes longer than
+   * `batch_ms`, as between sites, the next batch goes out without it.
+   */
   #flushSoon(): void {
     if (this.#isFlushDue) return;
     this.#isFlushDue = true;
@@ -341,11 +366,40 @@ export class Member implements RaftMember {
   #flush(): void {
     const context = this.#node.status().lead === 0 ? undefined : this.#reads.nextAttempt(this.#options.clock.monotonic());
     if (context !== undefined) this.#node.readIndex(context);
-    if (!this.#writer.isBusy) this.#proposeQueued();
+    this.#proposeIfDue();
     this.#pump();
   }
 
+  get #isWaiting(): boolean {
+    return this.#proposals.hasQueued || this.#forwarded.length > 0;
+  }
+
+  #proposeIfDue(): void {
+    if (this.#writer.isBusy || !this.#isWaiting) return;
+    const wait_ms = this.#undecidedFor_ms();
+    if (wait_ms <= 0) this.#proposeQueued();
+    else {
+      this.#pace ??= this.#options.clock.after(wait_ms, () => {
+        this.#pace = undefined;
+        this.#guard(() => this.#flush());
+      });
+    }
+  }
+
+  /** How much longer the last batch holds the next one back. */
+  #undecidedFor_ms(): number {
+    if (this.#batch === undefined) return 0;
+    const { mark, index, since_ms } = this.#batch;
+    const isDecided = index > 0 ? this.#node.status().committed >= index : !this.#proposals.isPending(mark);
+    if (isDecided) {
+      this.#batch = undefined;
+      return 0;
+    }
+    return since_ms + this.#options.settings.batch_ms - this.#options.clock.monotonic();
+  }
+
   #proposeQueued(): void {
+    if (this.#forwarded.length > 0) this.#appendForwarded();
     while (this.#proposals.hasQueued) {
       const { lead, role, term, transferee } = this.#node.status();
       if (lead === 0) return;
@@ -353,6 +407,7 @@ export class Member implements RaftMember {
       if (entries.length === 0) return;
       if (this.#node.propose(entries) === 'ok') {
         this.#proposals.markSent(entries, term);
+        this.#startBatch(entries.at(-1)?.proposal ?? 0);
       } else if (role === 'leader' && transferee === 0) {
         this.#proposals.reject(entries, new RaftError('dropped', 'too many proposals are under way; try again later'));
       } else {
@@ -360,6 +415,18 @@ export class Member implements RaftMember {
         return;
       }
     }
+  }
+
+  #appendForwarded(): void {
+    const messages = this.#takeForwarded();
+    if (messages.length === 0) return;
+    if (this.#node.propose(messages.flatMap(({ entries }) => entries)) === 'ok') this.#startBatch(0);
+    else this.#refuse(messages);
+  }
+
+  #startBatch(mark: number): void {
+    const { role, lastIndex } = this.#node.status();
+    this.#batch = { mark, index: role === 'leader' ? lastIndex : 0, since_ms: this.#options.clock.monotonic() };
   }
 
   #pump(): void {
@@ -401,7 +468,7 @@ export class Member implements RaftMember {
     this.#guard(() => {
       this.#deliver(responses);
       this.#pump();
-      this.#proposeQueued();
+      this.#proposeIfDue();
       this.#pump();
     });
   }
@@ -417,15 +484,16 @@ export class Member implements RaftMember {
 
   #applied(index: number): void {
     this.#reads.applied(index);
+    if (this.#isWaiting) this.#flushSoon();
     this.#options.events.onApplied?.(index as LogIndex);
   }
 
   #announce(): void {
     const { lead, term } = this.#node.status();
     const leading = this.#applier.isLeading;
-    const state = `${lead}/${term}/${String(leading)}`;
-    if (state === this.#announced) return;
-    this.#announced = state;
+    const last = this.#announced;
+    if (last !== undefined && last.lead === lead && last.term === term && last.leading === leading) return;
+    this.#announced = { lead, term, leading };
     this.#options.logger.info({ leader: lead, term, leading }, 'leadership');
     const leader = lead === 0 ? undefined : lead as NodeId;
     this.#options.events.onLeadership?.({ leader, term: term as Term, leading });

@@ -18,6 +18,8 @@ export interface MemberSettings {
   /** Entries kept behind the durable state, so that a member that was away shortly needs no snapshot. */
   readonly logTail_entries: number;
   readonly logTail_bytes: number;
+  /** A batch of proposals holds the next one back until it is decided, but no longer than this. */
+  readonly batch_ms: number;
   readonly message_bytes_max: number;
   readonly inflight_max: number;
   readonly inflight_bytes_max: number;
@@ -42,6 +44,7 @@ export const DEFAULT_SETTINGS: MemberSettings = {
   persist_ms: 200,
   logTail_entries: 10_000,
   logTail_bytes: 32 << 20,
+  batch_ms: 3,
   message_bytes_max: 1 << 20,
   inflight_max: 256,
   inflight_bytes_max: 16 << 20,

@@ -43,8 +43,8 @@ export class SnapshotExchange {
     const { view } = log;
     const tail = Math.min(settings.logTail_entries, durable);
     let limit = durable - tail;
-    // By bytes too, counted from the end; only now and then, since counting costs.
-    if (view.lastIndex - view.firstIndex > tail / 2) limit = Math.max(limit, this.#limitByBytes(durable));
+    // By bytes too, counted from the end only when there are too many.
+    if (view.payload_bytes > settings.logTail_bytes) limit = Math.max(limit, this.#limitByBytes(durable));
     for (const index of this.#outgoing.values()) limit = Math.min(limit, index);
     // In steps, so that not every few entries cost a write.
     return limit - view.firstIndex >= Math.max(tail / 4, 1) ? limit : 0;

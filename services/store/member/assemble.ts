@@ -39,7 +39,7 @@ export function assembleInlineMember(data: InlineMemberOptions): Promise<MemberC
   }));
 }
 
-type Common = Pick<StoreMemberData, 'dataDir' | 'autoCompaction' | 'hotValues_bytes'>;
+type Common = Pick<StoreMemberData, 'dataDir' | 'autoCompaction' | 'hotValues_bytes' | 'quota_bytes'>;
 
 async function assemble(data: Common, around: MemberSurroundings, startRaft: RaftFactory): Promise<MemberCore> {
   const { clock, random, onHead, onFatal } = around;
@@ -55,6 +55,7 @@ async function assemble(data: Common, around: MemberSurroundings, startRaft: Raf
       clock,
       random,
       ...(data.autoCompaction === undefined ? {} : { autoCompaction: data.autoCompaction }),
+      ...(data.quota_bytes === undefined ? {} : { quota_bytes: data.quota_bytes }),
       ...(onHead === undefined ? {} : { onHead }),
       ...(onFatal === undefined ? {} : { onFatal }),
     });

@@ -7,8 +7,9 @@ import type { StoreHead, WatchHandle } from '../backend.js';
 import { ByteReader } from '../bytes.js';
 import { readRange } from '../mvcc/commands.js';
 import { StoreError } from '../store.js';
+import type { WatchBatch } from '../store.js';
 import { packCall, unpackCall } from './calls.js';
-import type { CallName } from './calls.js';
+import type { CallName, Calls } from './calls.js';
 import { storeErrorOf } from './core.js';
 import type { MemberCore } from './core.js';
 import { readWatch, REQUEST, RESPONSE, writeBatch, writeError, writeRangeResult, writeResult } from './frames.js';
@@ -20,6 +21,7 @@ export class MemberHost {
   readonly #outbox: Outbox;
   readonly #onClosed: () => void;
   readonly #watches = new Map<number, WatchHandle>();
+  #lastBatch: WatchBatch | undefined;
 
   /** `onClosed` is called once the core has been closed on the other side's request and told so. */
   constructor(port: MessagePort, clock: Clock, onClosed: () => void) {
@@ -88,7 +90,14 @@ export class MemberHost {
   #openWatch(core: MemberCore, id: number, payload: Buffer): void {
     try {
       const handle = core.openWatch(readWatch(new ByteReader(payload)), {
-        onBatch: (batch) => this.#outbox.send(id, RESPONSE.batch, (writer) => writeBatch(writer, batch)),
+        onBatch: (batch) => {
+          if (batch === this.#lastBatch) {
+            this.#outbox.send(id, RESPONSE.again);
+            return;
+          }
+          this.#lastBatch = batch;
+          this.#outbox.send(id, RESPONSE.batch, (writer) => writeBatch(writer, batch));
+        },
         onEnd: (error) => {
           this.#watches.delete(id);
           this.#outbox.send(id, RESPONSE.end, (writer) => writeError(writer, error));
@@ -123,6 +132,12 @@ export class MemberHost {
       case 'hash': return core.hash(argument as number);
       case 'leaseInfo': return core.leaseInfo(argument as bigint);
       case 'leases': return core.leases();
+      case 'alarms': return core.alarms();
+      case 'changeAlarm': {
+        const { action, alarm } = argument as Calls['changeAlarm'][0];
+        return core.changeAlarm(action, alarm);
+      }
+      case 'reclaim': return core.reclaim();
       case 'close': return core.close();
       default: return name satisfies never;
     }

@@ -7,13 +7,13 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { assert } from '../../../platform/assert.js';
 import type { Clock } from '../../../platform/clock.js';
+import { systemFolder } from '../../../platform/disk/system-disk.js';
 import { RaftError } from '../../../raft/contract.js';
 import type { CommittedEntry, LogIndex, Membership, NodeId, PeerInfo, Term } from '../../../raft/contract.js';
 import { openDurableLog } from '../../../raft/log/durable-log.js';
 import type { MemberLog } from '../../../raft/log/log.js';
 import { encodeMeta, META_KEY } from '../disk/layout.js';
 import { StateDirectory } from '../disk/directory.js';
-import { StateDisk } from '../disk/state-disk.js';
 import { KvStateMachine } from '../disk/state-machine.js';
 
 export interface SurvivorIdentity {
@@ -79,10 +79,12 @@ export async function foundFrom(directory: string, survivor: Survivor, founder: 
     index, voters: [id], votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false, peers: [founder.peer],
   };
   const revision = survivor.revision + REVISION_JUMP;
-  const state = await StateDirectory.open(join(directory, 'state'));
-  const disk = await StateDisk.open(state.current);
+  const state = await StateDirectory.open(systemFolder(join(directory, 'state')));
+  const disk = await state.openDisk(state.current);
   try {
-    await disk.level.put(META_KEY, encodeMeta({ index, term, revision, compactRevision: revision, membership }), { sync: true });
+    // Alarms were raised by members of the old cluster: the new one raises its own.
+    const value = encodeMeta({ index, term, revision, compactRevision: revision, membership, alarms: [] });
+    await disk.write([{ type: 'put', key: META_KEY, value }]);
   } finally {
     await disk.close();
   }

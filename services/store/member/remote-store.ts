@@ -10,6 +10,7 @@ import type { ByteWriter } from '../bytes.js';
 import { closedError, emptyKeyError, revisionOf } from '../errors.js';
 import { newLeaseId } from '../lease-id.js';
 import { writeCommand, writeRange } from '../mvcc/commands.js';
+import type { Alarm } from '../mvcc/alarms.js';
 import type { Command, CommandResult, HashResult, KvPut, KvRange, KvTxn, KvTxnResult, LeaseInfo } from '../mvcc/operations.js';
 import { StoreError } from '../store.js';
 import type { RangeResult, Revision, StoreCallOptions, StoreStatus, TxnRequest, TxnResult, WatchBatch } from '../store.js';
@@ -42,6 +43,7 @@ export class RemoteStore implements KvBackend {
   readonly #onFatal: (error: Error) => void;
   readonly #pending = new Map<number, Pending>();
   readonly #watches = new Map<number, WatchSink>();
+  #lastBatch: WatchBatch | undefined;
   #nextId = 1;
   #revision = revisionOf(0);
   #head: StoreHead = { clusterId: 0n, memberId: 0n, term: 0 };
@@ -136,6 +138,18 @@ export class RemoteStore implements KvBackend {
     return this.#call('leases', undefined);
   }
 
+  alarms(): Promise<readonly Alarm[]> {
+    return this.#call('alarms', undefined);
+  }
+
+  changeAlarm(action: 'raise' | 'clear', alarm: Alarm): Promise<undefined> {
+    return this.#call('changeAlarm', { action, alarm });
+  }
+
+  reclaim(): Promise<undefined> {
+    return this.#call('reclaim', undefined);
+  }
+
   hash(revision: number): Promise<HashResult> {
     return this.#call('hash', revision);
   }
@@ -207,7 +221,7 @@ export class RemoteStore implements KvBackend {
 
   #call<N extends CallName>(name: N, argument: Calls[N][0]): Promise<Calls[N][1]> {
     const text = Buffer.from(packCall({ name, argument }));
-    return this.#ask(REQUEST.call, (writer) => writer.raw(text), { writes: name === 'changeMembership' });
+    return this.#ask(REQUEST.call, (writer) => writer.raw(text), { writes: name === 'changeMembership' || name === 'changeAlarm' });
   }
 
   #ask<T>(type: number, write: ((writer: ByteWriter) => void) | undefined, options: StoreCallOptions & { readonly writes: boolean }): Promise<T> {
@@ -276,9 +290,14 @@ export class RemoteStore implements KvBackend {
       case RESPONSE.batch: {
         const batch = readBatch(reader);
         this.#saw(batch.revision);
+        this.#lastBatch = batch;
         this.#watches.get(id)?.onBatch(batch);
         break;
       }
+      case RESPONSE.again:
+        if (this.#lastBatch === undefined) throw new StoreError('corrupt', 'a batch is to be repeated, and there was none');
+        this.#watches.get(id)?.onBatch(this.#lastBatch);
+        break;
       case RESPONSE.end: {
         const sink = this.#watches.get(id);
         this.#watches.delete(id);
