@@ -21,6 +21,8 @@ import type { HealthCheck } from './health.js';
 import { headerOf } from './message.js';
 import type { RestRequest, RestResponse } from './message.js';
 import type { RestMetrics } from './metrics.js';
+import { CONTENT_TYPES, negotiateError } from './negotiate.js';
+import type { Encoding } from './negotiate.js';
 import { serveObjects, verbOf } from './objects.js';
 import type { ResourceRoute, Verb } from './objects.js';
 import { serveLog } from './pod-log.js';
@@ -102,8 +104,10 @@ export class RestFront {
 
   /** Throws Forbidden. */
   async authorize(user: UserInfo, route: ResourceRoute, verb: string, query: URLSearchParams): Promise<void> {
-    const { id, namespace, name, subresource } = route;
+    const { id, namespace, subresource } = route;
     const [fieldSelector, labelSelector] = [query.get('fieldSelector'), query.get('labelSelector')];
+    // A list or watch of one name may be granted by resourceNames (k8s.io/apiserver/pkg/endpoints/request.RequestInfo).
+    const name = route.name ?? /^metadata\.name==?([^,=!]+)$/.exec(fieldSelector ?? '')?.[1];
     const decision = await this.#options.authorizer.authorize({
       kind: 'resource', user, verb, ...id,
       ...(namespace === undefined ? {} : { namespace }),
@@ -155,7 +159,7 @@ export class RestFront {
       () => deadline.abort(apiErrors.timeout('request did not complete within the allotted timeout')));
     try {
       return await serveObjects({
-        request, url: asked.url, route, verb, kind, user: asked.user, service: this.#options.as(asked.user), clock: this.#options.clock,
+        request, url: asked.url, route, verb, kind, isBuiltIn: this.#options.scheme.isBuiltIn(kind), user: asked.user, service: this.#options.as(asked.user), clock: this.#options.clock,
         signal: AbortSignal.any([request.signal, deadline.signal]), closing: this.#closing.signal,
       });
     } finally {
@@ -192,16 +196,16 @@ export class RestFront {
       this.#options.logger.error({ error: error instanceof Error ? (error.stack ?? error.message) : String(error), method: request.method }, 'a request failed unexpectedly');
       failure = apiErrors.internal('an unexpected failure; the server\'s log has more');
     }
-    return statusResponse(failure);
+    return statusResponse(failure, negotiateError(headerOf(request, 'accept')));
   }
 }
 
-export function statusResponse(error: ApiError): RestResponse {
+export function statusResponse(error: ApiError, encoding: Encoding = 'json'): RestResponse {
   const { status } = error;
   const retryAfter = status.details?.retryAfterSeconds;
   return {
-    status: status.code, body: renderStatus(status),
-    headers: { 'content-type': 'application/json', ...(retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) }) },
+    status: status.code, body: renderStatus(status, encoding),
+    headers: { 'content-type': CONTENT_TYPES[encoding], ...(retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) }) },
   };
 }
 
