@@ -14,8 +14,9 @@ const VERSION = Buffer.from(JSON.stringify({
   goVersion: `node ${process.version}`, compiler: 'node', platform: `${process.platform}/${process.arch === 'x64' ? 'amd64' : process.arch}`,
 }));
 
-/** Two spellings of one type: the first has a character no media type may hold, but was what clients sent for years. */
-const V2_PROTOBUF = new Set(['application/com.github.proto-openapi.spec.v2@v1.0+protobuf', 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf']);
+const V2_PROTOBUF_TYPE = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf';
+/** The other spelling has a character no media type may hold: clients send it, and fail on it when it is sent back. */
+const V2_PROTOBUF = new Set([V2_PROTOBUF_TYPE, 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf']);
 const JSON_TYPES = new Set(['application/json', 'application/*', '*/*']);
 
 export function documents(scheme: MutableScheme): (path: string, request: RestRequest) => RestResponse | undefined {
@@ -27,7 +28,7 @@ export function documents(scheme: MutableScheme): (path: string, request: RestRe
     if (path === '/openapi/v2') {
       // Clients before 1.29 ask for protobuf alone; anybody else for JSON.
       const protobuf = mediaRanges(headerOf(request, 'accept')).find(({ type }) => V2_PROTOBUF.has(type) || JSON_TYPES.has(type));
-      if (protobuf !== undefined && V2_PROTOBUF.has(protobuf.type)) return answer(request, openApi.v2Protobuf(), protobuf.type);
+      if (protobuf !== undefined && V2_PROTOBUF.has(protobuf.type)) return answer(request, openApi.v2Protobuf(), V2_PROTOBUF_TYPE);
       negotiate(headerOf(request, 'accept'), ['json']);
       return answer(request, openApi.v2());
     }

@@ -3,6 +3,7 @@
  * control, what is asked, whether it is allowed, then one call of the registry. It knows HTTP, URLs and media types; about
  * kinds it knows what their rows say.
  */
+import type { Kind } from '../../../apimachinery/kind.js';
 import type { PodStreamer } from '../../../apimachinery/pod-streams.js';
 import type { ObjectService, UserInfo } from '../../../apimachinery/object-service.js';
 import type { MutableScheme } from '../../../apimachinery/scheme/scheme.js';
@@ -43,6 +44,8 @@ export interface RestOptions {
   readonly health: readonly HealthCheck[];
   /** Documents by path, as `/version` or `/openapi/v3`; undefined when there is none. */
   readonly documents: (path: string, request: RestRequest) => RestResponse | undefined;
+  /** Resolves when the watch cache has everything acknowledged before the call. */
+  readonly fresh: () => Promise<void>;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -147,7 +150,7 @@ export class RestFront {
 
   async #resource(request: RestRequest, asked: Asked, target: { readonly route: ResourceRoute; readonly verb: Verb }): Promise<RestResponse> {
     const { route, verb } = target;
-    const kind = this.#options.scheme.byResource(route.id);
+    const kind = this.#options.scheme.byResource(route.id) ?? await this.#justDefined(route);
     if (kind === undefined || route.rest.length > 0) throw noSuchResource();
     if (isConnect(route)) throw apiErrors.badRequest('Upgrade request required');
     if (isPodLog(route) && verb === 'get') {
@@ -165,6 +168,13 @@ export class RestFront {
     } finally {
       timer.cancel();
     }
+  }
+
+  /** A custom resource may have been defined a moment ago on another member: before a 404, the cache catches up. */
+  async #justDefined({ id }: ResourceRoute): Promise<Kind | undefined> {
+    if (!id.group.includes('.')) return undefined;
+    await this.#options.fresh();
+    return this.#options.scheme.byResource(id);
   }
 
   async #other(request: RestRequest, { url, user }: Asked): Promise<RestResponse> {
@@ -196,7 +206,7 @@ export class RestFront {
       this.#options.logger.error({ error: error instanceof Error ? (error.stack ?? error.message) : String(error), method: request.method }, 'a request failed unexpectedly');
       failure = apiErrors.internal('an unexpected failure; the server\'s log has more');
     }
-    return statusResponse(failure, negotiateError(headerOf(request, 'accept')));
+    return statusResponse(failure, failure.reason === 'NotAcceptable' ? 'json' : negotiateError(headerOf(request, 'accept')));
   }
 }
 
