@@ -28,6 +28,16 @@ test: node_modules/.package-lock.json ## lint, unit, integration and end-to-end 
 raft-golden: build ## replay the Raft scripts below DIR=... and compare the traces
 	@node dist/raft/golden/main.js $(or $(DIR),raft/golden/scripts)
 
+.PHONY: up
+up: node_modules/.package-lock.json ## start a whole cluster on this machine, or heal the one that is there
+	@scripts/packages.sh
+	@npm run --silent build
+	@node dist/cli/main.js up $(UP)
+
+.PHONY: down
+down: ## stop it; PURGE=1 takes its data away too
+	@[ ! -f dist/cli/main.js ] || node dist/cli/main.js down $(if $(PURGE),--purge)
+
 .PHONY: help
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16

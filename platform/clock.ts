@@ -160,3 +160,9 @@ export class VirtualClock implements Clock {
     this.#elapsed_ms = elapsed_ms;
   }
 }
+
+/** Keeps the process alive until cancelled: timers of a Clock do not. For the `main` of a command. */
+export function holdProcess(): Timer {
+  const timer = setInterval(() => undefined, TIMER_DELAY_MS_MAX);
+  return { cancel: () => clearInterval(timer) };
+}

@@ -10,7 +10,8 @@ import { certificateValidity, createSigningRequest, dueForRotation, type KeyPair
 import type { Clock, Timer } from '../../platform/clock.js';
 import type { Logger } from '../../platform/log.js';
 import type { Service } from '../../platform/service.js';
-import { NodeServiceClient } from '../../proto/gen/navarch/node/v1/node.js';
+import { NodeServiceClient, type RegisterResponse, type RenewResponse } from '../../proto/gen/navarch/node/v1/node.js';
+import { serverNameOptions } from '../../sdk/grpc/server-name.js';
 import { CliError } from '../lib/errors.js';
 import { fetchAuthority, parseJoinToken } from '../lib/join-token.js';
 
@@ -34,8 +35,6 @@ const CALL_MS = 10_000;
 const LOOK_MS = 3_600_000;
 const RETRY_MS = 1_000;
 const JOIN_MS = 120_000;
-
-const toDer = (pem: string) => Buffer.from(pem.replace(/-----[^-]+-----|\s/g, ''), 'base64');
 
 type Unary<R> = (callback: (error: Error | null, answer: R) => void) => void;
 
@@ -126,7 +125,7 @@ export class WorkerCredentials implements Service {
     const { nodeName, clock } = this.#options;
     const { request, privateKey } = await createSigningRequest({ commonName: `system:node:${nodeName}`, organizations: ['system:nodes'] });
     const client = clientTo(endpoint, credentials.createSsl(Buffer.from(ca)));
-    const answer = await callOnce(client, (callback) => client.register({ token: secret, nodeName, csr: toDer(request) }, new Metadata(), deadline(clock), callback));
+    const answer = await callOnce<RegisterResponse>(client, (callback) => client.register({ token: secret, nodeName, csr: request }, new Metadata(), deadline(clock), callback));
     await this.#take({ ca: answer.ca, pair: { certificate: answer.certificate, privateKey } });
   }
 
@@ -138,7 +137,7 @@ export class WorkerCredentials implements Service {
         const { ca, pair } = this.current;
         const { request, privateKey } = await createSigningRequest({ commonName: 'renewal' });
         const client = clientTo(endpoint, credentials.createSsl(Buffer.from(ca), Buffer.from(pair.privateKey), Buffer.from(pair.certificate)));
-        const answer = await callOnce(client, (callback) => client.renew({ csr: toDer(request) }, new Metadata(), deadline(clock), callback));
+        const answer = await callOnce<RenewResponse>(client, (callback) => client.renew({ csr: request }, new Metadata(), deadline(clock), callback));
         await this.#take({ ca: answer.ca, pair: { certificate: answer.certificate, privateKey } });
         return;
       } catch (error) {
@@ -156,7 +155,7 @@ export class WorkerCredentials implements Service {
 }
 
 function clientTo(endpoint: string, channel: ChannelCredentials): NodeServiceClient {
-  return new NodeServiceClient(endpoint, channel);
+  return new NodeServiceClient(endpoint, channel, serverNameOptions(endpoint));
 }
 
 /** gRPC UNAUTHENTICATED and INVALID_ARGUMENT: asking again changes nothing. */

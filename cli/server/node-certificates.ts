@@ -6,13 +6,10 @@ import type { NodeCertificates } from '../../services/nodelink/nodelink.js';
 /** Short, since it renews itself: a worker that was taken out is locked out within days. */
 const LIFETIME_MS = 30 * 24 * 3_600_000;
 
-const toPem = (der: Uint8Array) =>
-  `-----BEGIN CERTIFICATE REQUEST-----\n${(Buffer.from(der).toString('base64').match(/.{1,64}/g) ?? []).join('\n')}\n-----END CERTIFICATE REQUEST-----\n`;
-
 export function nodeCertificates(pki: ClusterPki, context: PkiContext): NodeCertificates {
   return {
     async signNodeCertificate(csr, nodeName) {
-      const certificate = await signSigningRequest(pki.clusterAuthority, toPem(csr), {
+      const certificate = await signSigningRequest(pki.clusterAuthority, csr, {
         subject: { commonName: `system:node:${nodeName}`, organizations: ['system:nodes'] },
         usages: ['client'], lifetime_ms: LIFETIME_MS,
       }, context);

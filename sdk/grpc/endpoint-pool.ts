@@ -12,7 +12,7 @@ export interface EndpointPoolOptions {
   /** `host:port`. */
   readonly addresses: readonly string[];
   readonly credentials: () => ChannelCredentials;
-  readonly channelOptions: ChannelOptions;
+  readonly channelOptions: (address: string) => ChannelOptions;
   readonly clock: Clock;
   readonly random: Random;
   /** How long `pick` waits for any endpoint. */
@@ -86,7 +86,7 @@ export class EndpointPool {
   }
 
   #clientFor(address: string): Client {
-    return new Client(address, this.#options.credentials(), this.#options.channelOptions);
+    return new Client(address, this.#options.credentials(), this.#options.channelOptions(address));
   }
 
   #fromCurrent(members: readonly Member[]): Member[] {

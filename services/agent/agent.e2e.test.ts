@@ -175,6 +175,10 @@ describe.skipIf(missing.length > 0 || INSIDE === undefined)('the agent on contai
     expect(await exec(pod, shell('cat /etc/resolv.conf'))).toContain('search default.svc.cluster.local svc.cluster.local cluster.local');
     expect(await exec(pod, shell('echo err >&2; exit 7'))).toBe('err\n[exit 7]');
     expect(await exec(pod, ['sh'], { stdin: true, tty: true, inputs: [{ kind: 'resize', columns: 90, rows: 30 }, { kind: 'stdin', data: Buffer.from('exit 3\n') }] })).toContain('[exit 3]');
+    const large = Buffer.alloc(3_000_000, 'x');
+    const piped = await exec(pod, shell('cat | wc -c; echo done >&2'), { stdin: true, inputs: [{ kind: 'stdin', data: large.subarray(0, 1_000_000) }, { kind: 'stdin', data: large.subarray(1_000_000) }, { kind: 'stdin-end' }] });
+    expect(piped).toContain('3000000\n');
+    expect((await exec(pod, shell('head -c 5000000 /dev/zero'))).length).toBe(5_000_000 + '[exit 0]'.length);
     await api.client.patch(configMaps, ref('settings'), { type: 'merge', body: { data: { 'app.conf': 'two' } } });
     await until('the mounted ConfigMap to change', async () => (await exec(pod, ['cat', '/conf/app.conf'])).startsWith('two'));
     await api.client.delete(pods, ref('full'));

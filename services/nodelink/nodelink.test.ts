@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { Lease, Node, Pod } from '../../apimachinery/gen/types.js';
 import { configMaps, leases, nodes, pods, secrets } from '../../apimachinery/gen/resources.js';
 import type { PodStream, PodStreamRequest } from '../../apimachinery/pod-streams.js';
-import { isApiError } from '../../apimachinery/status.js';
+import { apiErrors, isApiError } from '../../apimachinery/status.js';
 import { systemClock } from '../../platform/clock.js';
 import { silentLogger } from '../../platform/log.js';
 import { systemRandom } from '../../platform/random.js';
@@ -135,6 +135,19 @@ describe('a worker with a hollow runtime', () => {
     expect(log && await textOf(log)).toContain('web of a started');
     const refused = await first?.nodelink.open('w1', { ...execOf(pod, ['x']), container: 'nope' } as PodStreamRequest, { signal }).catch((error: unknown) => error);
     expect(isApiError(refused, 'BadRequest')).toBe(true);
+  });
+
+  it('is not held up by a report that the API refuses, nor by one that fails for a moment', async () => {
+    const api = testApi();
+    const [member] = await members(api, 1);
+    await worker([member?.endpoint ?? '']);
+    await until('the node', () => api.client.get(nodes, { name: 'w1' }).then(() => true, () => undefined));
+    api.service.failNext('update', 'pods', apiErrors.badRequest('no'), 1);
+    await api.client.create(pods, podOf('a'));
+    await phase(api, 'a', 'Running');
+    api.service.failNext('update', 'pods', apiErrors.serviceUnavailable('no quorum'), 1);
+    await api.client.create(pods, podOf('b'));
+    await phase(api, 'b', 'Running');
   });
 
   it('fails over at once when the primary goes, and restarts nothing', async () => {

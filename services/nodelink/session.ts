@@ -4,6 +4,7 @@
  */
 import type { ServerDuplexStream } from '@grpc/grpc-js';
 import type { PodStatus } from '../../apimachinery/gen/types.js';
+import { isApiError } from '../../apimachinery/status.js';
 import type { Clock } from '../../platform/clock.js';
 import type { Logger } from '../../platform/log.js';
 import type { Client } from '../../sdk/client.js';
@@ -29,6 +30,7 @@ export interface SessionOptions {
 
 const LEASE_RENEW_MS = 10_000;
 const RENEWAL_MS_MAX = 4_000;
+const REFUSALS: ReadonlySet<number> = new Set([400, 403, 404, 413, 422]);
 const RETRY_MS = 1000;
 const CATCH_UP_POLL_MS = 20;
 /** Bytes that may wait in the stream: a worker that takes nothing is cut off and resumes. */
@@ -156,6 +158,8 @@ export class NodeSession {
         await next.run();
       } catch (error) {
         this.#options.logger.warn({ node: this.node, what: next.what, error: String(error) }, 'a report of a node could not be written');
+        // What the API refuses for what it says will be refused again: the next report may be better, and others wait.
+        if (isApiError(error) && REFUSALS.has(error.code)) continue;
         next.again();
         await this.#options.clock.sleep(RETRY_MS, this.#closed.signal);
       }

@@ -1,13 +1,14 @@
 /**
  * Container images without a registry: a rootfs, as files in memory or on disk, becomes a tar that `ctr images import`
- * and `docker load` take (the Docker image format, with the OCI configuration inside). Same input, same bytes.
+ * and `docker load` take (the Docker image format, with the OCI configuration inside). Same input, same bytes. One tar may hold
+ * several images, and a layer that they share is in it once.
  */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { lstat, mkdir, open, readFile, readdir, readlink, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pack } from 'tar-stream';
-import type { Header, Pack } from 'tar-stream';
+import type { Pack } from 'tar-stream';
 
 export type ImageFile =
   | { readonly kind: 'file'; readonly data: Uint8Array | string; readonly mode?: number }
@@ -16,11 +17,12 @@ export type ImageFile =
   | { readonly kind: 'directory'; readonly mode?: number }
   | { readonly kind: 'link'; readonly to: string };
 
-export interface ImageSpec {
+/** Path in the image -> what lies there. Missing parent directories are made. */
+export type LayerFiles = Readonly<Record<string, ImageFile>>;
+
+export interface ImageConfig {
   /** As `example.test/web:1`. */
   readonly name: string;
-  /** Path in the image -> what lies there. Missing parent directories are made. */
-  readonly files: Readonly<Record<string, ImageFile>>;
   readonly entrypoint?: readonly string[];
   readonly command?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
@@ -28,13 +30,23 @@ export interface ImageSpec {
   /** As `1000` or `1000:1000`. */
   readonly user?: string;
   readonly exposedPorts?: readonly string[];
+}
+
+export interface ImageSpec extends ImageConfig {
+  readonly files: LayerFiles;
   /** Where the tar is written. */
   readonly output: string;
+}
+
+export interface LayeredImage extends ImageConfig {
+  /** From the bottom up. The same object in several images becomes one layer of the archive. */
+  readonly layers: readonly LayerFiles[];
 }
 
 /** The image's time of creation: fixed, so that equal input gives equal bytes. */
 const CREATED = '2026-01-01T00:00:00Z';
 const MTIME = new Date(CREATED);
+type Header = Parameters<Pack['entry']>[0];
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', ia32: '386' };
 
 /** Everything below a directory of the host, for `ImageSpec.files`, at `target` in the image. Links are kept as links. */
@@ -51,26 +63,44 @@ export async function filesOf(directory: string, target = '/'): Promise<Record<s
 }
 
 /** Writes the image; returns the path of the tar. */
-export async function buildImage(spec: ImageSpec): Promise<string> {
-  await mkdir(dirname(spec.output), { recursive: true });
-  const layerPath = `${spec.output}.layer`;
-  const diffId = await writeTar(layerPath, async (tar) => addFiles(tar, spec.files));
-  const config = Buffer.from(JSON.stringify(configOf(spec, diffId)));
-  const configName = `${createHash('sha256').update(config).digest('hex')}.json`;
-  const layerName = `${diffId}/layer.tar`;
-  const manifest = Buffer.from(JSON.stringify([{ Config: configName, RepoTags: [spec.name], Layers: [layerName] }]));
-  const { size } = await lstat(layerPath);
-  await writeTar(`${spec.output}.part`, async (tar) => {
-    await entry(tar, { name: configName, size: config.length }, config);
-    await entryFromFile(tar, { name: layerName, size }, layerPath);
-    await entry(tar, { name: 'manifest.json', size: manifest.length }, manifest);
-  });
-  await rm(layerPath);
-  await rename(`${spec.output}.part`, spec.output);
-  return spec.output;
+export function buildImage(spec: ImageSpec): Promise<string> {
+  return buildArchive([{ ...spec, layers: [spec.files] }], spec.output);
 }
 
-function configOf(spec: ImageSpec, diffId: string): unknown {
+/** Writes several images into one tar; returns its path. What was at `output` is replaced when the new one is whole. */
+export async function buildArchive(images: readonly LayeredImage[], output: string): Promise<string> {
+  await mkdir(dirname(output), { recursive: true });
+  const diffIds = new Map<LayerFiles, string>();
+  const layerPaths = new Map<string, string>();
+  const temporary = [`${output}.part`];
+  try {
+    for (const files of new Set(images.flatMap((image) => image.layers))) {
+      const path = `${output}.layer${diffIds.size}`;
+      temporary.push(path);
+      const diffId = await writeTar(path, (tar) => addFiles(tar, files));
+      diffIds.set(files, diffId);
+      layerPaths.set(diffId, path);
+    }
+    await writeTar(`${output}.part`, async (tar) => {
+      const entries = images.map((image) => {
+        const ids = image.layers.map((files) => diffIds.get(files) ?? '');
+        const config = Buffer.from(JSON.stringify(configOf(image, ids)));
+        return { name: image.name, ids, config, configName: `${createHash('sha256').update(config).digest('hex')}.json` };
+      });
+      for (const { config, configName } of entries) await entry(tar, { name: configName, size: config.length }, config);
+      for (const [diffId, path] of layerPaths) await entryFromFile(tar, { name: `${diffId}/layer.tar`, size: (await lstat(path)).size }, path);
+      const manifest = Buffer.from(JSON.stringify(entries.map(({ name, ids, configName }) => (
+        { Config: configName, RepoTags: [name], Layers: ids.map((id) => `${id}/layer.tar`) }))));
+      await entry(tar, { name: 'manifest.json', size: manifest.length }, manifest);
+    });
+    await rename(`${output}.part`, output);
+  } finally {
+    for (const path of temporary) await rm(path, { force: true });
+  }
+  return output;
+}
+
+function configOf(spec: ImageConfig, diffIds: readonly string[]): unknown {
   return {
     created: CREATED, architecture: ARCHITECTURES[process.arch] ?? process.arch, os: 'linux',
     config: {
@@ -81,8 +111,8 @@ function configOf(spec: ImageSpec, diffId: string): unknown {
       WorkingDir: spec.workingDir ?? '/',
       ...(spec.exposedPorts === undefined ? {} : { ExposedPorts: Object.fromEntries(spec.exposedPorts.map((port) => [port, {}])) }),
     },
-    rootfs: { type: 'layers', diff_ids: [`sha256:${diffId}`] },
-    history: [{ created: CREATED, created_by: 'navarch buildImage' }],
+    rootfs: { type: 'layers', diff_ids: diffIds.map((id) => `sha256:${id}`) },
+    history: diffIds.map(() => ({ created: CREATED, created_by: 'navarch' })),
   };
 }
 
@@ -110,9 +140,9 @@ async function writeTar(path: string, fill: (tar: Pack) => Promise<void>): Promi
   return hash.digest('hex');
 }
 
-async function addFiles(tar: Pack, files: ImageSpec['files']): Promise<void> {
+async function addFiles(tar: Pack, files: LayerFiles): Promise<void> {
   const all = new Map(Object.entries(files).map(([path, file]): [string, ImageFile] => [path.replace(/^\/+/, ''), file]));
-  for (const path of all.keys()) {
+  for (const path of [...all.keys()]) {
     const parts = path.split('/');
     for (let i = 1; i < parts.length; i++) {
       const parent = parts.slice(0, i).join('/');
@@ -138,7 +168,7 @@ async function addFiles(tar: Pack, files: ImageSpec['files']): Promise<void> {
   }
 }
 
-function entry(tar: Pack, header: Partial<Header> & Pick<Header, 'name'>, data?: Uint8Array): Promise<void> {
+function entry(tar: Pack, header: Header, data?: Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => {
     const done = (error?: Error | null) => (error == null ? resolve() : reject(error));
     const full = { ...header, mtime: MTIME, uid: 0, gid: 0 };
@@ -147,7 +177,7 @@ function entry(tar: Pack, header: Partial<Header> & Pick<Header, 'name'>, data?:
   });
 }
 
-function entryFromFile(tar: Pack, header: Partial<Header> & Pick<Header, 'name'>, path: string): Promise<void> {
+function entryFromFile(tar: Pack, header: Header, path: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const sink = tar.entry({ ...header, mtime: MTIME, uid: 0, gid: 0 }, (error) => (error == null ? resolve() : reject(error)));
     createReadStream(path).on('error', reject).pipe(sink);

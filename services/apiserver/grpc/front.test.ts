@@ -28,7 +28,7 @@ let strangerPair: KeyPair;
 beforeAll(async () => {
   authority = await createAuthority('test', HOUR_MS, context);
   const other = await createAuthority('other', HOUR_MS, context);
-  serverPair = await issueCertificate(authority, { subject: { commonName: 'member' }, names: ['localhost', '127.0.0.1'], usages: ['server'], lifetime_ms: HOUR_MS }, context);
+  serverPair = await issueCertificate(authority, { subject: { commonName: 'member' }, names: ['localhost', 'kubernetes.default.svc'], usages: ['server'], lifetime_ms: HOUR_MS }, context);
   const client = { subject: { commonName: 'alice', organizations: ['people'] }, names: [], usages: ['client' as const], lifetime_ms: HOUR_MS };
   clientPair = await issueCertificate(authority, client, context);
   strangerPair = await issueCertificate(other, client, context);

@@ -9,6 +9,7 @@ import type {
 import { Event_EventType } from '../../../proto/gen/etcd/mvccpb/kv.js';
 import type { Event, KeyValue as EtcdKeyValue } from '../../../proto/gen/etcd/mvccpb/kv.js';
 import { revisionOf } from '../errors.js';
+import { LIMITS } from '../limits.js';
 import type { KvCompare, KvDelete, KvOp, KvOpResult, KvPut, KvRange, KvTxn, KvTxnResult, SortTarget } from '../mvcc/operations.js';
 import type { KeyValue, RangeResult, StoreEvent } from '../store.js';
 import type { EtcdOperation } from './authorize.js';
@@ -58,16 +59,19 @@ export function toDelete(request: DeleteRangeRequest): KvDelete {
   return { kind: 'delete', key, prevKv, ...(rangeEnd.length === 0 ? {} : { rangeEnd }) };
 }
 
-export function toTxn(request: TxnRequest): KvTxn {
-  return { compare: request.compare.map(toCompare), success: request.success.map(toOp), failure: request.failure.map(toOp) };
+/** Refused before anything walks through it: nesting beyond the limit costs more than it is worth at every step. */
+export function toTxn(request: TxnRequest, depth = 0): KvTxn {
+  if (depth > LIMITS.txnDepth) throw new EtcdError(status.INVALID_ARGUMENT, 'etcdserver: transactions are nested too deep');
+  const op = (one: RequestOp) => toOp(one, depth);
+  return { compare: request.compare.map(toCompare), success: request.success.map(op), failure: request.failure.map(op) };
 }
 
-function toOp({ request }: RequestOp): KvOp {
+function toOp({ request }: RequestOp, depth: number): KvOp {
   switch (request?.$case) {
     case 'requestRange': return { kind: 'range', request: toRange(request.value) };
     case 'requestPut': return toPut(request.value);
     case 'requestDeleteRange': return toDelete(request.value);
-    case 'requestTxn': return { kind: 'txn', txn: toTxn(request.value) };
+    case 'requestTxn': return { kind: 'txn', txn: toTxn(request.value, depth + 1) };
     case undefined: throw new EtcdError(status.INVALID_ARGUMENT, 'etcdserver: key is not provided');
     default: return request satisfies never;
   }

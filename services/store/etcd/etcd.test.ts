@@ -102,6 +102,15 @@ describe('KV', () => {
     kv.close();
   });
 
+  it('refuses nesting without end, and lives', async () => {
+    const kv = open(KVClient);
+    let nested = TxnRequest.fromPartial({});
+    for (let i = 0; i < 25; i++) nested = { compare: [], failure: [], success: [{ request: { $case: 'requestTxn', value: nested } }] };
+    await expect(ask(kv, kv.txn, nested)).rejects.toMatchObject({ code: status.INVALID_ARGUMENT });
+    await ask(kv, kv.put, put('alive', '1'));
+    kv.close();
+  });
+
   it('writes the answer to a put as the generated code would', () => {
     for (const [clusterId, revision, raftTerm] of [[1n, 1, 1], [2n ** 64n - 1n, 127, 128], [7n, 128, 2], [7n, 2 ** 40, 2 ** 33], [7n, 5, 0]] as const) {
       const response = { header: { clusterId, memberId: 3n, revision, raftTerm }, prevKv: undefined };

@@ -190,6 +190,21 @@ describe('a member', () => {
     await remote.close();
   });
 
+  it('tells everybody who waits when the thread is gone, and closes all the same', async () => {
+    const { port1, port2 } = new MessageChannel();
+    const remote = new RemoteStore({ port: port2, clock: systemClock, random: systemRandom, onFatal: () => undefined });
+    const put = remote.put({ kind: 'put', key: bytes('a'), value: bytes('1') });
+    const read = remote.range({ key: bytes('a') });
+    const watch = remote.watch({ key: bytes('a') }, { signal: new AbortController().signal })[Symbol.asyncIterator]().next();
+    const closing = remote.close();
+    remote.abandon(new Error('the thread has ended'));
+    await expect(put).rejects.toMatchObject({ code: 'unknown-outcome' });
+    await expect(read).rejects.toMatchObject({ code: 'unavailable' });
+    await expect(watch).rejects.toMatchObject({ code: 'unavailable' });
+    await closing;
+    port1.close();
+  });
+
   it('refuses a request that cannot be written, and goes on', async () => {
     const { remote } = await startRemote();
     const bad = remote.txn({ compare: [{ target: 'version', key: bytes('a'), op: '=', value: Number.NaN }], success: [], failure: [] });

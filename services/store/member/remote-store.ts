@@ -45,6 +45,8 @@ export class RemoteStore implements KvBackend {
   #revision = revisionOf(0);
   #head: StoreHead = { clusterId: 0n, memberId: 0n, term: 0 };
   #closed: Promise<void> | undefined;
+  /** The member's thread has ended. */
+  #gone = false;
 
   constructor(options: RemoteStoreOptions) {
     this.#port = options.port;
@@ -163,6 +165,9 @@ export class RemoteStore implements KvBackend {
     const done = this.#send<undefined>(REQUEST.call, (writer) => writer.raw(Buffer.from(packCall({ name: 'close' }))), { writes: false });
     try {
       await done;
+    } catch (error) {
+      // The thread's end may be heard of before its last message.
+      if (!this.#gone) throw error;
     } finally {
       this.#abandon(closedError());
       this.#outbox.close();
@@ -172,6 +177,7 @@ export class RemoteStore implements KvBackend {
 
   /** The other side is gone: everything that waits is told. */
   abandon(error: Error): void {
+    this.#gone = true;
     this.#closed ??= Promise.resolve();
     this.#outbox.close();
     this.#abandon(new StoreError('unavailable', error.message));

@@ -146,7 +146,7 @@ export class CriRuntime implements Runtime {
     const { url } = request.kind === 'exec'
       ? await this.#cri.call(runtime, runtime.exec, { ...streams, cmd: [...request.command] })
       : await this.#cri.call(runtime, runtime.attach, streams);
-    return openStreaming(url, request.kind, signal);
+    return openStreaming(url, request, signal);
   }
 
   openLog(container: ContainerRecord, request: LogRequest, signal: AbortSignal): Promise<PodStream> {

@@ -1,94 +1,101 @@
 /**
- * Exec and attach: the runtime's streaming server, by WebSocket `v4.channel.k8s.io`. Each message begins with a channel:
- * 0 in, 1 out, 2 error, 3 a Status at the end, 4 the terminal's size. Loopback only, and no redirect is followed (CVE-2020-8559).
+ * Exec and attach: the runtime's streaming server, by SPDY/3.1 with the remote command protocol v4: one stream each for
+ * input, outputs, the terminal's size, and a Status at the end. Loopback only; no redirect is followed (CVE-2020-8559);
+ * nothing is relayed before the server has said 101 (CVE-2018-1002105).
  */
-import { WebSocket } from 'ws';
-import type { RawData } from 'ws';
+import { request as httpRequest } from 'node:http';
+import type { Duplex } from 'node:stream';
 import type { PodStream, PodStreamInput } from '../../../../apimachinery/pod-streams.js';
 import { apiErrors } from '../../../../apimachinery/status.js';
+import type { ExecRequest } from '../runtime.js';
 import { PipedStream } from '../piped-stream.js';
+import { SpdyConnection } from './spdy.js';
 
 const PROTOCOL = 'v4.channel.k8s.io';
-const MESSAGE_BYTES_MAX = 4 << 20;
+type Channel = 'error' | 'stdin' | 'stdout' | 'stderr' | 'resize';
 
 /** Throws when the URL does not lead to this machine. */
 export function streamingUrl(text: string): URL {
   const url = new URL(text);
   const loopback = url.hostname === 'localhost' || url.hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(url.hostname);
   if (url.protocol !== 'http:' || !loopback) throw apiErrors.internal(`the runtime's streaming server is not on loopback: ${url.origin}`);
-  url.protocol = 'ws:';
   return url;
 }
 
-export function openStreaming(text: string, kind: 'exec' | 'attach', signal: AbortSignal): Promise<PodStream> {
-  const socket = new WebSocket(streamingUrl(text), [PROTOCOL], { followRedirects: false, perMessageDeflate: false, maxPayload: MESSAGE_BYTES_MAX });
-  return new Promise((resolve, reject) => {
-    const stream = new PipedStream({ signal, onInput: (input) => send(socket, input), onClose: () => close(socket) });
-    let exited = false;
-    socket.on('open', () => resolve(stream));
-    socket.on('message', (data: RawData) => {
-      const message = bytesOf(data);
-      const [channel] = message;
-      const body = message.subarray(1);
-      if ((channel === 1 || channel === 2) && body.length > 0) {
-        socket.pause();
-        void stream.push({ kind: channel === 1 ? 'stdout' : 'stderr', data: body }).finally(() => {
-          if (socket.readyState === WebSocket.OPEN) socket.resume();
-        });
-      } else if (channel === 3 && body.length > 0) {
-        exited = true;
-        void stream.push({ kind: 'exit', ...exitOf(body) });
-      }
-    });
-    socket.on('error', (error) => {
-      const failure = apiErrors.internal(`the stream to the container failed: ${error.message}`);
-      reject(failure);
-      stream.end(failure);
-    });
-    socket.on('close', () => {
-      reject(apiErrors.internal('the runtime closed the stream'));
-      if (!exited && kind === 'attach') void stream.push({ kind: 'exit', code: 0 });
-      stream.end();
-    });
+export async function openStreaming(text: string, request: ExecRequest, signal: AbortSignal): Promise<PodStream> {
+  const { socket, head } = await upgrade(streamingUrl(text), signal);
+  const channels = new Map<number, Channel>();
+  const ids = new Map<Channel, number>();
+  const pending = new Set<Channel>();
+  let status: Buffer = Buffer.alloc(0);
+  const finish = () => {
+    if (pending.size > 0) return;
+    void stream.push({ kind: 'exit', ...exitOf(status) });
+    stream.end();
+  };
+  const connection: SpdyConnection = new SpdyConnection(socket, head, {
+    async data(id, bytes) {
+      const channel = channels.get(id);
+      if (channel === 'error') status = Buffer.concat([status, bytes]);
+      else if (channel === 'stdout' || channel === 'stderr') await stream.push({ kind: channel, data: bytes });
+    },
+    end(id) {
+      const channel = channels.get(id);
+      if (channel !== undefined && pending.delete(channel)) finish();
+    },
+    close: (error) => stream.end(error === undefined ? undefined : apiErrors.internal(`the stream to the container broke: ${error.message}`)),
   });
-}
-
-function bytesOf(data: RawData): Buffer {
-  if (Buffer.isBuffer(data)) return data;
-  return Array.isArray(data) ? Buffer.concat(data) : Buffer.from(data);
-}
-
-function close(socket: WebSocket): void {
-  if (socket.readyState === WebSocket.CONNECTING) socket.terminate();
-  else socket.close();
-}
-
-function send(socket: WebSocket, input: PodStreamInput): Promise<void> {
-  if (socket.readyState !== WebSocket.OPEN) return Promise.resolve();
-  const frame = frameOf(input);
-  return new Promise((resolve, reject) => {
-    socket.send(frame, (error) => (error == null ? resolve() : reject(error)));
-  });
-}
-
-/** The v4 protocol has no half-close: the end of input cannot be told, and an empty message on channel 0 is nothing to the container. */
-function frameOf(input: PodStreamInput): Buffer {
-  switch (input.kind) {
-    case 'stdin': return Buffer.concat([Buffer.from([0]), input.data]);
-    case 'stdin-end': return Buffer.from([0]);
-    case 'resize': return Buffer.concat([Buffer.from([4]), Buffer.from(JSON.stringify({ Width: input.columns, Height: input.rows }))]);
+  const stream: PipedStream = new PipedStream({ signal, onInput: (input) => send(connection, ids, input), onClose: () => connection.close() });
+  connection.start();
+  for (const channel of channelsOf(request)) {
+    const id = await connection.open({ streamtype: channel });
+    channels.set(id, channel);
+    ids.set(channel, id);
+    if (channel !== 'stdin' && channel !== 'resize') pending.add(channel);
   }
+  return stream;
+}
+
+function channelsOf(request: ExecRequest): Channel[] {
+  return [
+    'error', ...(request.stdin ? ['stdin' as const] : []), ...(request.stdout ? ['stdout' as const] : []),
+    ...(request.stderr && !request.tty ? ['stderr' as const] : []), ...(request.tty ? ['resize' as const] : []),
+  ];
+}
+
+function upgrade(url: URL, signal: AbortSignal): Promise<{ socket: Duplex; head: Buffer }> {
+  return new Promise((resolve, reject) => {
+    const request = httpRequest(url, {
+      method: 'POST', agent: false, signal, headers: { connection: 'Upgrade', upgrade: 'SPDY/3.1', 'x-stream-protocol-version': PROTOCOL },
+    });
+    request.on('upgrade', (_response, socket, head) => resolve({ socket, head }));
+    request.on('response', (response) => {
+      response.destroy();
+      reject(apiErrors.internal(`the runtime's streaming server answered ${response.statusCode ?? 0}`));
+    });
+    request.on('error', (error) => reject(apiErrors.internal(`the runtime's streaming server: ${error.message}`)));
+    request.end();
+  });
+}
+
+async function send(connection: SpdyConnection, ids: ReadonlyMap<Channel, number>, input: PodStreamInput): Promise<void> {
+  const id = ids.get(input.kind === 'resize' ? 'resize' : 'stdin');
+  if (id === undefined) return;
+  if (input.kind === 'stdin') await connection.write(id, input.data);
+  else if (input.kind === 'stdin-end') connection.end(id);
+  else await connection.write(id, Buffer.from(JSON.stringify({ Width: input.columns, Height: input.rows })));
 }
 
 interface ExitStatus {
   readonly status?: string;
   readonly message?: string;
-  readonly reason?: string;
   readonly details?: { readonly causes?: readonly { readonly reason?: string; readonly message?: string }[] };
 }
 
+/** No status at all is success: the process ended and nobody complained. */
 function exitOf(body: Buffer): { code: number; message?: string } {
   const text = body.toString('utf8');
+  if (text === '') return { code: 0 };
   try {
     const status = JSON.parse(text) as ExitStatus;
     if (status.status === 'Success') return { code: 0 };

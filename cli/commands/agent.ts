@@ -1,0 +1,103 @@
+/** `navarch agent`: one worker, in the foreground, until it is told to stop. Its containers stay. */
+import { hostname } from 'node:os';
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import { systemClock } from '../../platform/clock.js';
+import { createLogger, type LogLevel } from '../../platform/log.js';
+import { systemRandom } from '../../platform/random.js';
+import { WorkerCredentials } from '../agent/credentials.js';
+import { createWorker, type RuntimeChoice } from '../agent/worker.js';
+import { CliError } from '../lib/errors.js';
+import { splitEndpoint } from '../lib/join-token.js';
+import { defaultDataDir } from '../lib/paths.js';
+import { runUntilSignal } from '../lib/run.js';
+import { hostPort } from '../server/identity.js';
+import { DEFAULT_NETWORK } from '../server/network.js';
+
+interface AgentFlags {
+  readonly name: string;
+  readonly server: string;
+  readonly token?: string;
+  readonly tokenFile?: string;
+  readonly nodeIp: string;
+  readonly dataDir: string;
+  readonly runtime: string;
+  readonly runtimeSocket: string;
+  readonly cniConfDir: string;
+  readonly cniDataDir?: string;
+  readonly clusterCidr: string;
+  readonly serviceCidr: string;
+  readonly clusterDomain: string;
+  readonly label: readonly string[];
+  readonly logLevel: LogLevel;
+  readonly logFile?: string;
+}
+
+const collect = (value: string, all: readonly string[]) => [...all, value];
+
+export function addAgentCommand(program: Command): void {
+  program.command('agent')
+    .description('run one worker: pods in containerd (or pretended ones), overlay, Services, DNS')
+    .requiredOption('--server <endpoints>', 'gRPC addresses of members, host:port,...; one that answers is enough')
+    .option('--token <token>', 'join token, as `navarch token` prints it; needed the first time')
+    .option('--token-file <file>', 'the same, from a file: nobody sees it in the list of processes')
+    .option('--name <name>', 'the node\'s name', hostname().toLowerCase())
+    .option('--node-ip <address>', 'where other workers reach this one', '127.0.0.1')
+    .option('--data-dir <directory>', 'certificates, volumes and logs of this worker', join(defaultDataDir(), 'agent'))
+    .option('--runtime <kind>', 'cri: containers; hollow: pods that only pretend, for tests and for scale', 'cri')
+    .option('--runtime-socket <path>', 'the CRI socket', '/run/containerd/containerd.sock')
+    .option('--cni-conf-dir <directory>', 'where the runtime reads its network configuration', '/etc/cni/net.d')
+    .option('--cni-data-dir <directory>', 'where the address leases of pods lie (default: <data-dir>/cni)')
+    .option('--cluster-cidr <cidr>', 'addresses of pods: the cluster\'s own', DEFAULT_NETWORK.clusterCidr)
+    .option('--service-cidr <cidr>', 'addresses of Services: the cluster\'s own', DEFAULT_NETWORK.serviceCidr)
+    .option('--cluster-domain <name>', 'DNS domain of the cluster', DEFAULT_NETWORK.clusterDomain)
+    .option('--label <key=value>', 'label of the node; may be repeated', collect, [])
+    .option('--log-level <level>', 'debug, info, warn or error', 'info')
+    .option('--log-file <file>', 'log here instead of to standard error')
+    .addHelpText('after', `
+Join a cluster with a token from one of its members:
+  navarch agent --server 10.0.0.1:2379,10.0.0.2:2379 --node-ip 10.0.0.9 --token "$(ssh 10.0.0.1 navarch token)"
+Stopping the agent, even with kill -9, leaves the containers running; started again, it adopts them.`)
+    .action(async (flags: AgentFlags) => runAgent(flags));
+}
+
+function runtimeOf(flags: AgentFlags): RuntimeChoice {
+  switch (flags.runtime) {
+    case 'hollow':
+      return { kind: 'hollow' };
+    case 'cri':
+      return { kind: 'cri', socket: flags.runtimeSocket, cniConfDir: flags.cniConfDir, cniDataDir: flags.cniDataDir ?? join(flags.dataDir, 'cni') };
+    default:
+      throw new CliError(`--runtime must be cri or hollow, not "${flags.runtime}"`, 2);
+  }
+}
+
+function labelsOf(flags: AgentFlags): Record<string, string> {
+  return Object.fromEntries(flags.label.map((text) => {
+    const at = text.indexOf('=');
+    if (at < 1) throw new CliError(`--label must be key=value, not "${text}"`, 2);
+    return [text.slice(0, at), text.slice(at + 1)];
+  }));
+}
+
+async function runAgent(flags: AgentFlags): Promise<void> {
+  const runtime = runtimeOf(flags);
+  const labels = labelsOf(flags);
+  const endpoints = flags.server.split(',').map((text) => {
+    const { host, port } = splitEndpoint(text.trim());
+    return hostPort(host, port);
+  });
+  const logger = createLogger('navarch', { level: flags.logLevel, ...(flags.logFile === undefined ? {} : { file: flags.logFile }) }).child({ node: flags.name });
+  await mkdir(flags.dataDir, { recursive: true, mode: 0o700 });
+  const token = flags.tokenFile === undefined ? flags.token : (await readFile(flags.tokenFile, 'utf8')).trim();
+  const credentials = new WorkerCredentials({
+    nodeName: flags.name, directory: join(flags.dataDir, 'pki'), endpoints, clock: systemClock, logger,
+    ...(token === undefined ? {} : { token }),
+  });
+  const worker = createWorker({
+    nodeName: flags.name, nodeIP: flags.nodeIp, endpoints, dataDir: flags.dataDir, runtime, credentials, labels, clock: systemClock, random: systemRandom, logger,
+    network: { ...DEFAULT_NETWORK, clusterCidr: flags.clusterCidr, serviceCidr: flags.serviceCidr, clusterDomain: flags.clusterDomain },
+  });
+  await runUntilSignal(worker, logger);
+}

@@ -1,0 +1,186 @@
+/** `navarch server`: one member, in the foreground, until it is told to stop. */
+import { mkdir, readFile } from 'node:fs/promises';
+import { hostname, networkInterfaces } from 'node:os';
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import { systemClock } from '../../platform/clock.js';
+import { createLogger, type Logger, type LogLevel } from '../../platform/log.js';
+import { createClusterPki, readClusterPki, writeClusterPki, type ClusterPki } from '../../platform/pki/cluster-pki.js';
+import { writeFileAtomic } from '../../platform/pki/files.js';
+import { systemRandom } from '../../platform/random.js';
+import { startStoreMember } from '../../services/store/member/start.js';
+import { CliError } from '../lib/errors.js';
+import { defaultDataDir, layout } from '../lib/paths.js';
+import { runUntilSignal } from '../lib/run.js';
+import { issueMemberCertificates } from '../server/certificates.js';
+import { memberIdOf, peerInfoOf, type MemberAddress } from '../server/identity.js';
+import { apiServiceAddress, DEFAULT_NETWORK, type ClusterNetwork } from '../server/network.js';
+import { createServer } from '../server/server.js';
+
+interface ServerFlags {
+  readonly name: string;
+  readonly dataDir: string;
+  readonly pkiDir?: string;
+  readonly advertiseAddress: string;
+  readonly listenAddress: string;
+  readonly apiPort: string;
+  readonly grpcPort: string;
+  readonly peerPort: string;
+  readonly initialCluster?: string;
+  readonly clusterCidr: string;
+  readonly serviceCidr: string;
+  readonly clusterDomain: string;
+  readonly nodeGrace: string;
+  readonly defaultToleration: string;
+  readonly logLevel: LogLevel;
+  readonly logFile?: string;
+}
+
+const clockAndRandom = { clock: systemClock, random: systemRandom };
+
+function firstAddress(): string {
+  const found = Object.values(networkInterfaces()).flat().find((one) => one !== undefined && one.family === 'IPv4' && !one.internal);
+  return found?.address ?? '127.0.0.1';
+}
+
+export function addServerCommand(program: Command): void {
+  program.command('server')
+    .description('run one member of the control plane: store, API server, scheduler and controllers')
+    .option('--name <name>', 'this member\'s name: unique in the cluster, kept for its life', hostname().toLowerCase())
+    .option('--data-dir <directory>', 'this member\'s own state; nobody else\'s', join(defaultDataDir(), 'server'))
+    .option('--pki-dir <directory>', 'the cluster\'s secrets, the same on all members; made here when missing (default: <data-dir>/pki)')
+    .option('--advertise-address <address>', 'where clients, workers and peers reach this member', firstAddress())
+    .option('--listen-address <address>', 'interface to listen on', '0.0.0.0')
+    .option('--api-port <port>', 'REST, for kubectl', '6443')
+    .option('--grpc-port <port>', 'gRPC: SDK, workers, etcd\'s API', '2379')
+    .option('--peer-port <port>', 'Raft, for the other members', '2380')
+    .option('--initial-cluster <members>', 'all members of a new cluster, as name=host[:peerPort[:grpcPort[:apiPort]]],...; the same text on each')
+    .option('--cluster-cidr <cidr>', 'addresses of pods', DEFAULT_NETWORK.clusterCidr)
+    .option('--service-cidr <cidr>', 'addresses of Services', DEFAULT_NETWORK.serviceCidr)
+    .option('--cluster-domain <name>', 'DNS domain of the cluster', DEFAULT_NETWORK.clusterDomain)
+    .option('--node-grace <seconds>', 'silence after which a worker is NotReady', '40')
+    .option('--default-toleration <seconds>', 'how long pods stay on an unreachable worker unless they say otherwise', '300')
+    .option('--log-level <level>', 'debug, info, warn or error', 'info')
+    .option('--log-file <file>', 'log here instead of to standard error')
+    .addHelpText('after', `
+A cluster of one:
+  navarch server --data-dir /var/lib/navarch/server
+A cluster of three, on each host with its own --name and the same --pki-dir content:
+  navarch server --name a --initial-cluster a=10.0.0.1,b=10.0.0.2,c=10.0.0.3 --pki-dir /etc/navarch/pki
+All of it on this machine, with workers:
+  navarch up`)
+    .action(async (flags: ServerFlags) => runServer(flags));
+}
+
+function portOf(text: string, flag: string): number {
+  const port = Number(text);
+  if (!/^\d+$/.test(text) || port < 1 || port > 65_535) throw new CliError(`${flag} must be a port from 1 to 65535, not "${text}"`, 2);
+  return port;
+}
+
+function secondsOf(text: string, flag: string): number {
+  const seconds = Number(text);
+  if (!Number.isFinite(seconds) || seconds < 0 || text.trim() === '') throw new CliError(`${flag} must be a number of seconds, not "${text}"`, 2);
+  return seconds;
+}
+
+function selfOf(flags: ServerFlags): MemberAddress {
+  if (!/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(flags.name)) {
+    throw new CliError(`--name must be lower-case letters, digits and '-', 63 at most, not "${flags.name}"`, 2);
+  }
+  return {
+    name: flags.name, host: flags.advertiseAddress,
+    apiPort: portOf(flags.apiPort, '--api-port'), grpcPort: portOf(flags.grpcPort, '--grpc-port'), peerPort: portOf(flags.peerPort, '--peer-port'),
+  };
+}
+
+/** `a=10.0.0.1,b=10.0.0.2:2380`; ports default to this member's own. */
+export function parseInitialCluster(text: string, self: MemberAddress): MemberAddress[] {
+  const members = text.split(',').map((part) => part.trim()).filter((part) => part !== '').map((part): MemberAddress => {
+    const match = /^([a-z0-9][-a-z0-9]*)=([^:,=\s]+)(?::(\d+))?(?::(\d+))?(?::(\d+))?$/.exec(part);
+    if (match === null) throw new CliError(`--initial-cluster: "${part}" is not name=host[:peerPort[:grpcPort[:apiPort]]]`, 2);
+    const [, name = '', host = '', peer, grpc, api] = match;
+    const port = (given: string | undefined, own: number) => (given === undefined ? own : portOf(given, '--initial-cluster'));
+    return { name, host, peerPort: port(peer, self.peerPort), grpcPort: port(grpc, self.grpcPort), apiPort: port(api, self.apiPort) };
+  });
+  const names = new Set(members.map((member) => member.name));
+  if (names.size !== members.length) throw new CliError('--initial-cluster names a member twice', 2);
+  if (!names.has(self.name)) throw new CliError(`--initial-cluster does not name this member, "${self.name}": ${[...names].join(', ')}`, 2);
+  return members;
+}
+
+function networkOf(flags: ServerFlags): ClusterNetwork {
+  const cidr = (text: string, flag: string) => {
+    if (!/^\d{1,3}(\.\d{1,3}){3}\/\d{1,2}$/.test(text)) throw new CliError(`${flag} must be an IPv4 CIDR such as 10.244.0.0/16, not "${text}"`, 2);
+    return text;
+  };
+  return {
+    ...DEFAULT_NETWORK, clusterCidr: cidr(flags.clusterCidr, '--cluster-cidr'), serviceCidr: cidr(flags.serviceCidr, '--service-cidr'),
+    clusterDomain: flags.clusterDomain,
+  };
+}
+
+async function clusterPki(directory: string, alone: boolean): Promise<ClusterPki> {
+  const stored = await readClusterPki(directory);
+  if (stored !== undefined) return stored;
+  if (!alone) throw new CliError(`${directory} holds no cluster secrets: make them once (\`navarch pki init --pki-dir ${directory}\`) and copy the folder to each member`);
+  const pki = await createClusterPki(clockAndRandom);
+  await writeClusterPki(directory, pki);
+  return pki;
+}
+
+/** A data directory belongs to one cluster and one member for ever. */
+async function claimDataDir(dataDir: string, pki: ClusterPki, name: string): Promise<void> {
+  const path = join(dataDir, 'member.json');
+  const stored = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (stored === undefined) {
+    await writeFileAtomic(path, `${JSON.stringify({ clusterId: pki.clusterId, name }, null, 2)}\n`, 0o600);
+    return;
+  }
+  const owner = JSON.parse(stored) as { clusterId?: string; name?: string };
+  if (owner.clusterId !== pki.clusterId) {
+    throw new CliError(`${dataDir} belongs to the cluster ${owner.clusterId ?? '?'}, and the secrets in use to the cluster ${pki.clusterId}; give the right --data-dir or --pki-dir`);
+  }
+  if (owner.name !== name) throw new CliError(`${dataDir} belongs to the member "${owner.name ?? '?'}", not to "${name}"; give the right --data-dir or --name`);
+}
+
+async function runServer(flags: ServerFlags): Promise<void> {
+  const self = selfOf(flags);
+  const network = networkOf(flags);
+  const logger = createLogger('navarch', { level: flags.logLevel, ...(flags.logFile === undefined ? {} : { file: flags.logFile }) }).child({ member: self.name });
+  const members = flags.initialCluster === undefined ? [self] : parseInitialCluster(flags.initialCluster, self);
+  await mkdir(flags.dataDir, { recursive: true, mode: 0o700 });
+  const pki = await clusterPki(flags.pkiDir ?? layout(flags.dataDir).pki, members.length === 1);
+  await claimDataDir(flags.dataDir, pki, self.name);
+  const certificates = await issueMemberCertificates({
+    pki, name: self.name, context: clockAndRandom,
+    names: [
+      'localhost', '127.0.0.1', self.host, self.name, hostname(), 'kubernetes', 'kubernetes.default', 'kubernetes.default.svc',
+      `kubernetes.default.svc.${network.clusterDomain}`, apiServiceAddress(network),
+    ],
+  });
+  const peerCertificates = () => ({ ca: pki.peerAuthority.certificate, cert: certificates.peer.current.certificate, key: certificates.peer.current.privateKey });
+  const member = await startStoreMember({
+    clusterId: pki.clusterId, id: memberIdOf(pki.clusterId, self.name), name: self.name, peers: members.map((one) => peerInfoOf(pki.clusterId, one)),
+    dataDir: flags.dataDir, listen: { host: flags.listenAddress, port: self.peerPort }, certificates: peerCertificates(),
+    log: { level: flags.logLevel, ...(flags.logFile === undefined ? {} : { file: flags.logFile }) }, ...clockAndRandom,
+    onFatal: (error) => dieOf(error, logger),
+  });
+  certificates.peer.onChange(() => member.renewCertificates(peerCertificates()));
+  const server = createServer({
+    address: self, listenHost: flags.listenAddress, member, pki, certificates, network, logger, ...clockAndRandom,
+    nodeGrace_ms: secondsOf(flags.nodeGrace, '--node-grace') * 1000, defaultTolerationSeconds: secondsOf(flags.defaultToleration, '--default-toleration'),
+  });
+  logger.info({ cluster: pki.clusterId, api: self.apiPort, grpc: self.grpcPort, peer: self.peerPort }, 'member starts');
+  await runUntilSignal(server, logger);
+}
+
+/** A store that failed for good (disk, corruption) must not go on answering: whoever supervises starts it again. */
+function dieOf(error: Error, logger: Logger): void {
+  logger.error({ error: error.message }, 'the store has failed; this member stops');
+  process.stderr.write(`navarch server: ${error.message}\n`);
+  process.exit(1);
+}

@@ -1,0 +1,138 @@
+/** `navarch status`: members, workers and pods at a glance. */
+import { readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { credentials, Metadata } from '@grpc/grpc-js';
+import type { Command } from 'commander';
+import { nodes, pods } from '../../apimachinery/gen/resources.js';
+import type { Node, Pod } from '../../apimachinery/gen/types.js';
+import { systemClock } from '../../platform/clock.js';
+import { readKeyPair } from '../../platform/pki/files.js';
+import { ClusterServiceClient, type GetStatusResponse } from '../../proto/gen/navarch/cluster/v1/cluster.js';
+import { connect } from '../../sdk/grpc/connect.js';
+import { serverNameOptions } from '../../sdk/grpc/server-name.js';
+import { CliError } from '../lib/errors.js';
+import { defaultDataDir, layout } from '../lib/paths.js';
+import { liveState } from '../up/state-file.js';
+
+interface Access {
+  readonly endpoints: readonly string[];
+  readonly ca: string;
+  readonly certificate: string;
+  readonly privateKey: string;
+}
+
+interface MemberView {
+  readonly endpoint: string;
+  readonly status: GetStatusResponse | undefined;
+  readonly error: string;
+}
+
+const CALL_MS = 3_000;
+
+export function addStatusCommand(program: Command): void {
+  program.command('status')
+    .description('show members (role, term, applied revision, lag), workers and pods')
+    .option('--data-dir <directory>', 'of the cluster that `up` started', defaultDataDir())
+    .option('-o, --output <format>', 'table or json', 'table')
+    .action(async ({ dataDir, output }: { dataDir: string; output: string }) => {
+      if (output !== 'table' && output !== 'json') throw new CliError(`--output must be table or json, not "${output}"`, 2);
+      const access = await accessOf(resolve(dataDir));
+      const members = await Promise.all(access.endpoints.map((endpoint) => askMember(endpoint, access)));
+      const objects = await readObjects(access);
+      process.stdout.write(output === 'json' ? `${JSON.stringify(asJson(members, objects), null, 2)}\n` : asText(members, objects));
+      if (members.some((member) => member.status === undefined)) process.exitCode = 1;
+    });
+}
+
+/** From the running cluster of this data directory. */
+export async function accessOf(dataDir: string): Promise<Access> {
+  const state = liveState(dataDir);
+  const pair = await readKeyPair(layout(dataDir).etcdClient);
+  if (state === undefined || pair === undefined) throw new CliError(`no cluster runs from ${dataDir}; start one with \`navarch up\``);
+  const ca = await readFile(join(layout(dataDir).pki, 'cluster-ca.crt'), 'utf8');
+  return { endpoints: state.members.map((member) => member.grpc), ca, certificate: pair.certificate, privateKey: pair.privateKey };
+}
+
+function askMember(endpoint: string, access: Access): Promise<MemberView> {
+  const client = new ClusterServiceClient(endpoint, credentials.createSsl(Buffer.from(access.ca), Buffer.from(access.privateKey), Buffer.from(access.certificate)), serverNameOptions(endpoint));
+  return new Promise((resolve) => {
+    client.getStatus({}, new Metadata(), { deadline: systemClock.now() + CALL_MS }, (error, status) => {
+      client.close();
+      resolve(error === null ? { endpoint, status, error: '' } : { endpoint, status: undefined, error: error.details === '' ? error.message : error.details });
+    });
+  });
+}
+
+interface Objects {
+  readonly nodes: readonly Node[];
+  readonly pods: readonly Pod[];
+  readonly error: string;
+}
+
+async function readObjects(access: Access): Promise<Objects> {
+  try {
+    const client = await connect({ endpoints: access.endpoints, tls: access, connectTimeout_ms: CALL_MS, callTimeout_ms: CALL_MS });
+    try {
+      const [nodeList, podList] = await Promise.all([client.list(nodes), client.list(pods)]);
+      return { nodes: nodeList.items, pods: podList.items, error: '' };
+    } finally {
+      await client.close();
+    }
+  } catch (error) {
+    return { nodes: [], pods: [], error: (error as Error).message };
+  }
+}
+
+const readyOf = (node: Node) => node.status?.conditions?.find((condition) => condition.type === 'Ready')?.status === 'True' ? 'Ready' : 'NotReady';
+const addressOf = (node: Node) => node.status?.addresses?.find((address) => address.type === 'InternalIP')?.address ?? '';
+const newest = (members: readonly MemberView[]) => Math.max(0, ...members.map((member) => member.status?.revision ?? 0));
+const megabytes = (bytes: number) => `${Math.round(bytes / 2 ** 20)} MiB`;
+
+function asJson(members: readonly MemberView[], objects: Objects): object {
+  const revision = newest(members);
+  return {
+    members: members.map(({ endpoint, status, error }) => (status === undefined
+      ? { endpoint, reachable: false, error }
+      : {
+          endpoint, reachable: true, name: status.member?.name, role: status.role, term: status.term, revision: status.revision, lag: revision - status.revision,
+          appliedIndex: status.appliedIndex, commitIndex: status.commitIndex, dbSizeBytes: status.dbSizeBytes, residentBytes: status.residentBytes, version: status.version,
+        })),
+    nodes: objects.nodes.map((node) => ({
+      name: node.metadata?.name, status: readyOf(node), address: addressOf(node), podCIDR: node.spec?.podCIDR,
+      runtime: node.status?.nodeInfo?.containerRuntimeVersion, pods: objects.pods.filter((pod) => pod.spec?.nodeName === node.metadata?.name).length,
+    })),
+    pods: countBy(objects.pods.map((pod) => pod.status?.phase ?? 'Unknown')),
+    ...(objects.error === '' ? {} : { error: objects.error }),
+  };
+}
+
+function countBy(values: readonly string[]): Record<string, number> {
+  const counts = new Map<string, number>();
+  for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
+  return Object.fromEntries(counts);
+}
+
+function table(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)));
+  return rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('   ').trimEnd()).join('\n');
+}
+
+function asText(members: readonly MemberView[], objects: Objects): string {
+  const revision = newest(members);
+  const memberRows = members.map(({ endpoint, status, error }) => (status === undefined
+    ? ['?', endpoint, 'unreachable', '', '', '', '', error]
+    : [status.member?.name ?? '', endpoint, status.role, String(status.term), String(status.revision), String(revision - status.revision), megabytes(status.dbSizeBytes), megabytes(status.residentBytes)]));
+  const nodeRows = objects.nodes.map((node) => [
+    node.metadata?.name ?? '', readyOf(node), addressOf(node), node.spec?.podCIDR ?? '', node.status?.nodeInfo?.containerRuntimeVersion ?? '',
+    String(objects.pods.filter((pod) => pod.spec?.nodeName === node.metadata?.name).length),
+  ]);
+  const phases = Object.entries(countBy(objects.pods.map((pod) => pod.status?.phase ?? 'Unknown'))).map(([phase, n]) => `${n} ${phase}`);
+  return [
+    table([['MEMBER', 'ENDPOINT', 'ROLE', 'TERM', 'REVISION', 'LAG', 'DISK', 'MEMORY'], ...memberRows]),
+    '',
+    objects.error === '' ? table([['WORKER', 'STATUS', 'ADDRESS', 'PODS FROM', 'RUNTIME', 'PODS'], ...nodeRows]) : `workers and pods cannot be read: ${objects.error}`,
+    '',
+    `pods: ${phases.length === 0 ? 'none' : phases.join(', ')}`,
+    '',
+  ].join('\n');
+}

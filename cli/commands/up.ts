@@ -1,0 +1,178 @@
+/** `navarch up` and `navarch down`: a whole cluster on this machine, and its end. */
+import { spawn } from 'node:child_process';
+import { mkdirSync, openSync, closeSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import type { Command } from 'commander';
+import { holdProcess, systemClock } from '../../platform/clock.js';
+import { systemExecutor } from '../../platform/exec.js';
+import { createLogger } from '../../platform/log.js';
+import { systemRandom } from '../../platform/random.js';
+import { missingForHosts, removeHosts } from '../hosts/hosts.js';
+import { CliError } from '../lib/errors.js';
+import { defaultDataDir, layout } from '../lib/paths.js';
+import { runUntilSignal } from '../lib/run.js';
+import { isRunning, signalProcess } from '../up/process-id.js';
+import { liveState, readState, type SupervisorState } from '../up/state-file.js';
+import { endLeftovers, hostsPlanOf, Supervisor, type SupervisorOptions } from '../up/supervisor.js';
+
+interface UpFlags {
+  readonly dataDir: string;
+  readonly members: string;
+  readonly workers: string;
+  readonly loopback?: boolean;
+  readonly underlay: string;
+  readonly apiPort: string;
+  readonly grpcPort: string;
+  readonly peerPort: string;
+  readonly nodeGrace: string;
+  readonly defaultToleration: string;
+}
+
+const POLL_MS = 50;
+const UP_MS = 180_000;
+const DOWN_MS = 60_000;
+
+function addUpOptions(command: Command): Command {
+  return command
+    .option('--data-dir <directory>', 'everything of this cluster', defaultDataDir())
+    .option('--members <n>', 'members of the control plane: 1, 3 or 5', '3')
+    .option('--workers <n>', 'workers', '2')
+    .option('--loopback', 'members on loopback and hollow workers, also where real ones were possible')
+    .option('--underlay <cidr>', 'addresses of the hosts, a /24 that nothing else uses', '198.18.0.0/24')
+    .option('--api-port <port>', 'on loopback: REST port of the first member; the others follow', '6443')
+    .option('--grpc-port <port>', 'on loopback: gRPC port of the first member; the others in steps of ten', '2379')
+    .option('--peer-port <port>', 'on loopback: Raft port of the first member; the others in steps of ten', '2380')
+    .option('--node-grace <seconds>', 'silence after which a worker is NotReady', '40')
+    .option('--default-toleration <seconds>', 'how long pods stay on an unreachable worker unless they say otherwise', '300');
+}
+
+export function addUpCommands(program: Command): void {
+  addUpOptions(program.command('up').description('start a whole cluster on this machine, or heal the one that is there'))
+    .addHelpText('after', `
+As root on Linux with containerd: each member and worker is a host of its own (a network namespace), and pods are
+containers. Otherwise members listen on loopback and workers only pretend to run pods; everything else is the same.
+Running it again, after a reboot or a crash, heals. \`navarch down\` takes it away.`)
+    .action(async (flags: UpFlags) => held(() => up(flags)));
+  addUpOptions(program.command('supervise', { hidden: true })).action(async (flags: UpFlags) => supervise(flags));
+  program.command('down')
+    .description('stop the cluster that `up` started; its data stays for the next `up`')
+    .option('--data-dir <directory>', 'everything of this cluster', defaultDataDir())
+    .option('--underlay <cidr>', 'as given to `up`', '198.18.0.0/24')
+    .option('--purge', 'take the data away too: all objects, certificates and images')
+    .action(async (flags: { dataDir: string; purge?: boolean; underlay: string }) => held(() => down(flags)));
+}
+
+/** A command that waits by the clock alone would end in the middle. */
+async function held(run: () => Promise<void>): Promise<void> {
+  const hold = holdProcess();
+  try {
+    await run();
+  } finally {
+    hold.cancel();
+  }
+}
+
+function count(text: string, flag: string, most: number): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || value > most) throw new CliError(`${flag} must be a number up to ${most}, not "${text}"`, 2);
+  return value;
+}
+
+function optionsOf(flags: UpFlags): SupervisorOptions {
+  const members = count(flags.members, '--members', 9);
+  if (members % 2 === 0) throw new CliError(`--members must be odd: ${members} members bear no more failures than ${Math.max(members - 1, 1)}`, 2);
+  return {
+    dataDir: resolve(flags.dataDir), members, workers: count(flags.workers, '--workers', 200), loopback: flags.loopback === true, underlay: flags.underlay,
+    apiPort: count(flags.apiPort, '--api-port', 65_535), grpcPort: count(flags.grpcPort, '--grpc-port', 65_535), peerPort: count(flags.peerPort, '--peer-port', 65_535),
+    nodeGrace_s: count(flags.nodeGrace, '--node-grace', 86_400), toleration_s: count(flags.defaultToleration, '--default-toleration', 86_400),
+    executor: systemExecutor, clock: systemClock, random: systemRandom,
+    logger: createLogger('supervisor', { file: join(layout(resolve(flags.dataDir)).logs, 'supervisor.log') }),
+  };
+}
+
+async function supervise(flags: UpFlags): Promise<void> {
+  const options = optionsOf(flags);
+  await runUntilSignal(new Supervisor(options), options.logger);
+}
+
+async function up(flags: UpFlags): Promise<void> {
+  const options = optionsOf(flags);
+  const { dataDir } = options;
+  const started_ms = systemClock.monotonic();
+  if (liveState(dataDir) === undefined) startSupervisor(dataDir);
+  const state = await followProgress(dataDir);
+  report(state, dataDir, systemClock.monotonic() - started_ms);
+}
+
+/** The same command line, as `supervise`, in a session of its own. */
+function startSupervisor(dataDir: string): void {
+  const { logs } = layout(dataDir);
+  mkdirSync(logs, { recursive: true, mode: 0o700 });
+  const log = openSync(join(logs, 'supervisor.out'), 'a', 0o600);
+  const [node = process.execPath, main = '', , ...flags] = process.argv;
+  const child = spawn(node, [main, 'supervise', ...flags], { detached: true, stdio: ['ignore', log, log] });
+  closeSync(log);
+  child.unref();
+}
+
+/** Prints each new step; resolves when the cluster runs. */
+async function followProgress(dataDir: string): Promise<SupervisorState> {
+  const end_ms = systemClock.monotonic() + UP_MS;
+  let said = '';
+  let appeared = false;
+  for (;;) {
+    const state = liveState(dataDir);
+    appeared ||= state !== undefined;
+    if (state !== undefined && state.message !== said) {
+      said = state.message;
+      if (state.phase === 'starting') process.stdout.write(`navarch: ${said}\n`);
+    }
+    if (state?.phase === 'running') return state;
+    const last = readState(dataDir);
+    if (appeared && state === undefined) throw new CliError(`the cluster could not be started: ${last?.message ?? 'the supervisor ended'}\nlogs: ${layout(dataDir).logs}`);
+    if (state?.phase === 'failed') throw new CliError(`the cluster could not be started: ${state.message}`);
+    if (systemClock.monotonic() > end_ms) throw new CliError(`the cluster is not ready after ${UP_MS / 1000} s: ${said}; logs: ${layout(dataDir).logs}`);
+    await systemClock.sleep(POLL_MS);
+  }
+}
+
+function report(state: SupervisorState, dataDir: string, took_ms: number): void {
+  const lines = [
+    '',
+    `The cluster is up (${(took_ms / 1000).toFixed(1)} s): ${state.members.length} members, ${state.workers.length} workers.`,
+    ...state.members.map((member) => `  member ${member.name}   ${member.api}   gRPC ${member.grpc}`),
+    ...state.workers.map((worker) => `  worker ${worker.name}   ${worker.address}   ${worker.runtime === 'hollow' ? 'hollow: pods only pretend' : 'containerd'}`),
+    ...state.notes.map((note) => `Note: ${note}`),
+    '',
+    'Next:',
+    `  export KUBECONFIG=${layout(dataDir).kubeconfig}`,
+    '  kubectl get nodes',
+    '  kubectl apply -f examples/guestbook.yaml',
+    `  navarch status --data-dir ${dataDir}`,
+    `  navarch down --data-dir ${dataDir}`,
+    '',
+  ];
+  process.stdout.write(lines.join('\n'));
+}
+
+async function down(flags: { readonly dataDir: string; readonly purge?: boolean; readonly underlay: string }): Promise<void> {
+  const dataDir = resolve(flags.dataDir);
+  const state = liveState(dataDir);
+  if (state !== undefined) {
+    signalProcess(state.supervisor, 'SIGTERM');
+    const end_ms = systemClock.monotonic() + DOWN_MS;
+    while (isRunning(state.supervisor) && systemClock.monotonic() < end_ms) await systemClock.sleep(POLL_MS);
+    signalProcess(state.supervisor, 'SIGKILL');
+  }
+  // Also after an orderly end: what a crashed supervisor left behind goes now.
+  await endLeftovers(dataDir, systemClock);
+  if ((await missingForHosts(systemExecutor)).length === 0) {
+    const last = readState(dataDir);
+    const plan = hostsPlanOf({ dataDir, members: Math.max(last?.members.length ?? 0, 9), workers: Math.max(last?.workers.length ?? 0, 16), underlay: flags.underlay });
+    await removeHosts(plan, { executor: systemExecutor, clock: systemClock, logger: createLogger('down', { level: 'warn' }) });
+  }
+  if (flags.purge === true) await rm(dataDir, { recursive: true, force: true });
+  else await rm(join(dataDir, 'run'), { recursive: true, force: true });
+  process.stdout.write(flags.purge === true ? 'The cluster is gone, and its data.\n' : `The cluster is stopped. Its data stays in ${dataDir}; \`navarch up\` brings it back.\n`);
+}

@@ -1,0 +1,96 @@
+/** What `navarch up` is to make, as data: which members and workers, where, and how each is started. */
+import { join } from 'node:path';
+import type { HostsPlan } from '../hosts/plan.js';
+import { layout } from '../lib/paths.js';
+import type { MemberAddress } from '../server/identity.js';
+
+export interface UpOptions {
+  readonly dataDir: string;
+  readonly members: number;
+  readonly workers: number;
+  /** First ports on loopback: those of later members follow. */
+  readonly apiPort: number;
+  readonly grpcPort: number;
+  readonly peerPort: number;
+  /** Silence after which a worker is NotReady. */
+  readonly nodeGrace_s: number;
+  /** How long pods stay on an unreachable worker. */
+  readonly toleration_s: number;
+}
+
+export interface PlannedProcess {
+  readonly name: string;
+  /** Network namespace; undefined: this machine's own. */
+  readonly namespace: string | undefined;
+  readonly args: readonly string[];
+}
+
+export interface PlannedWorker {
+  readonly name: string;
+  readonly address: string;
+  readonly runtime: 'cri' | 'hollow';
+}
+
+export interface UpPlan {
+  readonly mode: 'hosts' | 'loopback';
+  readonly members: readonly MemberAddress[];
+  readonly workers: readonly PlannedWorker[];
+  readonly processes: readonly PlannedProcess[];
+}
+
+const initialCluster = (members: readonly MemberAddress[]) =>
+  members.map((m) => `${m.name}=${m.host}:${m.peerPort}:${m.grpcPort}:${m.apiPort}`).join(',');
+
+function serverArgs(options: UpOptions, self: MemberAddress, members: readonly MemberAddress[]): string[] {
+  return [
+    'server', '--name', self.name, '--data-dir', layout(options.dataDir).member(self.name), '--pki-dir', layout(options.dataDir).pki,
+    '--advertise-address', self.host, '--listen-address', self.host, '--api-port', String(self.apiPort), '--grpc-port', String(self.grpcPort),
+    '--peer-port', String(self.peerPort), '--initial-cluster', initialCluster(members),
+    '--node-grace', String(options.nodeGrace_s), '--default-toleration', String(options.toleration_s),
+  ];
+}
+
+const endpoints = (members: readonly MemberAddress[]) => members.map((m) => `${m.host}:${m.grpcPort}`).join(',');
+
+/** Members on loopback ports, workers that pretend. */
+export function planLoopback(options: UpOptions): UpPlan {
+  const members = Array.from({ length: options.members }, (_, i): MemberAddress => ({
+    name: `m${i + 1}`, host: '127.0.0.1', apiPort: options.apiPort + i, grpcPort: options.grpcPort + 10 * i, peerPort: options.peerPort + 10 * i,
+  }));
+  const workers = Array.from({ length: options.workers }, (_, i): PlannedWorker => ({ name: `w${i + 1}`, address: '127.0.0.1', runtime: 'hollow' }));
+  return {
+    mode: 'loopback', members, workers,
+    processes: [
+      ...members.map((m): PlannedProcess => ({ name: m.name, namespace: undefined, args: serverArgs(options, m, members) })),
+      ...workers.map((w): PlannedProcess => ({
+        name: w.name, namespace: undefined,
+        args: ['agent', '--name', w.name, '--server', endpoints(members), '--token-file', layout(options.dataDir).workerToken, '--node-ip', w.address, '--runtime', 'hollow', '--data-dir', layout(options.dataDir).worker(w.name)],
+      })),
+    ],
+  };
+}
+
+/** Each member and worker on a host of its own, workers with a containerd. */
+export function planOnHosts(options: UpOptions, hosts: HostsPlan): UpPlan {
+  const memberHosts = hosts.hosts.filter((host) => host.role === 'member');
+  const workerHosts = hosts.hosts.filter((host) => host.role === 'worker');
+  const members = memberHosts.map((host, i): MemberAddress => ({ name: `m${i + 1}`, host: host.address, apiPort: 6443, grpcPort: 2379, peerPort: 2380 }));
+  const workers = workerHosts.map((host, i): PlannedWorker => ({ name: `w${i + 1}`, address: host.address, runtime: 'cri' }));
+  return {
+    mode: 'hosts', members, workers,
+    processes: [
+      ...members.map((m, i): PlannedProcess => ({ name: m.name, namespace: memberHosts[i]?.namespace, args: serverArgs(options, m, members) })),
+      ...workers.map((w, i): PlannedProcess => {
+        const host = workerHosts[i];
+        return {
+          name: w.name, namespace: host?.namespace,
+          args: [
+            'agent', '--name', w.name, '--server', endpoints(members), '--token-file', layout(options.dataDir).workerToken, '--node-ip', w.address, '--runtime', 'cri',
+            '--runtime-socket', host?.containerd?.socket ?? '', '--cni-conf-dir', host?.containerd?.cniConfDir ?? '',
+            '--cni-data-dir', host?.containerd?.cniDataDir ?? '', '--data-dir', join(host?.dataDir ?? '', 'agent'),
+          ],
+        };
+      }),
+    ],
+  };
+}

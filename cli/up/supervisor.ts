@@ -1,0 +1,262 @@
+/**
+ * What `navarch up` leaves running: makes the hosts, starts members and workers, starts again what dies, and takes everything away when it
+ * is told to. Every step looks first and makes what is missing, so that it heals what a crash or a reboot left behind.
+ */
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { nodes } from '../../apimachinery/gen/resources.js';
+import type { Clock } from '../../platform/clock.js';
+import type { Executor } from '../../platform/exec.js';
+import type { Logger } from '../../platform/log.js';
+import { createClusterPki, readClusterPki, writeClusterPki, type ClusterPki } from '../../platform/pki/cluster-pki.js';
+import { writeFileAtomic, writeKeyPair } from '../../platform/pki/files.js';
+import { authorityPin, type KeyPair } from '../../platform/pki/x509.js';
+import type { Random } from '../../platform/random.js';
+import type { Service } from '../../platform/service.js';
+import type { Client } from '../../sdk/client.js';
+import { connect } from '../../sdk/grpc/connect.js';
+import { importImages } from '../hosts/containerd.js';
+import { createHosts, missingForHosts, removeHosts } from '../hosts/hosts.js';
+import { planHosts, type HostsPlan } from '../hosts/plan.js';
+import { buildExampleImages, EXAMPLE_IMAGES, missingForImages, SANDBOX_IMAGE } from '../images/examples.js';
+import { CliError } from '../lib/errors.js';
+import { formatJoinToken } from '../lib/join-token.js';
+import { kubeconfigText } from '../lib/kubeconfig.js';
+import { layout } from '../lib/paths.js';
+import { issueAdminCertificate } from '../server/certificates.js';
+import { hostPort } from '../server/identity.js';
+import { ManagedProcess } from './managed-process.js';
+import { planLoopback, planOnHosts, type UpOptions, type UpPlan } from './plan.js';
+import { isRunning, processIdOf, signalProcess, type ProcessId } from './process-id.js';
+import { readState, writeState, type SupervisorState } from './state-file.js';
+
+export interface SupervisorOptions extends UpOptions {
+  readonly loopback: boolean;
+  /** Addresses of the hosts, a /24. */
+  readonly underlay: string;
+  readonly executor: Executor;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+const READY_MS = 120_000;
+const LEFTOVER_GRACE_MS = 10_000;
+
+export function hostsPlanOf(options: Pick<SupervisorOptions, 'dataDir' | 'members' | 'workers' | 'underlay'>): HostsPlan {
+  return planHosts({ ...options, sandboxImage: SANDBOX_IMAGE });
+}
+
+/** Ends what a supervisor that is gone has left running, by the ids it wrote down. */
+export async function endLeftovers(dataDir: string, clock: Clock): Promise<void> {
+  const left = (readState(dataDir)?.processes ?? []).flatMap((one) => (one.id === undefined ? [] : [one.id]));
+  const alive = () => left.filter((id: ProcessId) => isRunning(id));
+  for (const id of alive()) signalProcess(id, 'SIGTERM');
+  const end_ms = clock.monotonic() + LEFTOVER_GRACE_MS;
+  while (alive().length > 0 && clock.monotonic() < end_ms) await clock.sleep(50);
+  for (const id of alive()) signalProcess(id, 'SIGKILL');
+}
+
+export class Supervisor implements Service {
+  readonly name = 'supervisor';
+  readonly #options: SupervisorOptions;
+  readonly #stop = new AbortController();
+  #processes: ManagedProcess[] = [];
+  #hosts: HostsPlan | undefined;
+  #plan: UpPlan | undefined;
+  #notes: string[] = [];
+  #phase: SupervisorState['phase'] = 'starting';
+  #message = '';
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+  }
+
+  async start(): Promise<void> {
+    try {
+      await this.#start();
+      this.#phase = 'running';
+      this.#say('ready');
+    } catch (error) {
+      if (this.#stop.signal.aborted) return;
+      this.#phase = 'failed';
+      this.#say((error as Error).message);
+      this.#options.logger.error({ error: (error as Error).stack }, 'the cluster could not be started');
+      throw error;
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort(new Error('the supervisor was stopped'));
+    this.#phase = 'stopping';
+    this.#say('stopping');
+    const isWorker = (one: ManagedProcess) => this.#plan?.workers.some((worker) => worker.name === one.spec.name) === true;
+    await Promise.all(this.#processes.filter(isWorker).map((one) => one.stop()));
+    await Promise.all(this.#processes.map((one) => one.stop()));
+    if (this.#hosts !== undefined) await removeHosts(this.#hosts, this.#options);
+    this.#say('stopped');
+  }
+
+  async #start(): Promise<void> {
+    const { dataDir, clock } = this.#options;
+    this.#say('looking at this machine');
+    await endLeftovers(dataDir, clock);
+    const pki = await this.#pki();
+    const token = formatJoinToken({ pin: await authorityPin(pki.clusterAuthority.certificate), kind: 'worker', secret: pki.workerSecret });
+    await writeFileAtomic(layout(dataDir).workerToken, `${token}\n`, 0o600);
+    const missing = await this.#missing();
+    if (missing.length === 0) {
+      this.#hosts = hostsPlanOf(this.#options);
+      this.#plan = planOnHosts(this.#options, this.#hosts);
+    } else {
+      this.#notes = [`${missing.join('; ')}: members run on loopback, and workers only pretend to run containers (hollow)`];
+      this.#plan = planLoopback(this.#options);
+    }
+    const admin = await this.#writeClientFiles(pki, this.#plan);
+    if (this.#hosts === undefined) this.#startProcesses(this.#plan, () => true);
+    else await this.#startOnHosts(this.#plan, this.#hosts);
+    await this.#waitUntilReady(pki, admin, this.#plan);
+  }
+
+  async #missing(): Promise<string[]> {
+    if (this.#options.loopback) return ['--loopback was given'];
+    const reasons = await missingForHosts(this.#options.executor);
+    return reasons.length > 0 ? reasons : missingForImages();
+  }
+
+  async #pki(): Promise<ClusterPki> {
+    const directory = layout(this.#options.dataDir).pki;
+    const stored = await readClusterPki(directory);
+    if (stored !== undefined) return stored;
+    this.#say('making the cluster\'s certificates');
+    const pki = await createClusterPki(this.#options);
+    await writeClusterPki(directory, pki);
+    return pki;
+  }
+
+  async #writeClientFiles(pki: ClusterPki, plan: UpPlan): Promise<KeyPair> {
+    const { dataDir } = this.#options;
+    const admin = await issueAdminCertificate(pki, this.#options);
+    const first = plan.members[0];
+    if (first === undefined) throw new CliError('a cluster needs at least one member', 2);
+    await writeFileAtomic(layout(dataDir).kubeconfig, kubeconfigText({
+      server: `https://${hostPort(first.host, first.apiPort)}`, clusterAuthority: pki.clusterAuthority.certificate, user: 'kubernetes-admin', credential: admin,
+    }), 0o600);
+    await writeKeyPair(layout(dataDir).etcdClient, admin);
+    return admin;
+  }
+
+  /** Members need nothing of the images: they form the cluster while those are built. */
+  async #startOnHosts(plan: UpPlan, hosts: HostsPlan): Promise<void> {
+    const isMember = (name: string) => plan.members.some((member) => member.name === name);
+    this.#say('making the hosts');
+    const images = buildExampleImages(layout(this.#options.dataDir).images);
+    // Both may fail; the first failure is reported, the other must not be unhandled.
+    images.catch(() => undefined);
+    await createHosts(hosts, this.#options);
+    this.#startProcesses(plan, isMember);
+    this.#say('building and importing the example images');
+    const paths = await images;
+    const references = [SANDBOX_IMAGE, ...Object.values(EXAMPLE_IMAGES)];
+    const workers = hosts.hosts.filter((host) => host.containerd !== undefined);
+    await Promise.all(workers.map((host) => importImages(host, paths.flatMap((path) => references.map((reference) => ({ reference, path }))), this.#options)));
+    this.#startProcesses(plan, (name) => !isMember(name));
+  }
+
+  #startProcesses(plan: UpPlan, wanted: (name: string) => boolean): void {
+    const { clock, logger, dataDir } = this.#options;
+    const main = process.argv[1] ?? '';
+    for (const one of plan.processes) {
+      if (!wanted(one.name) || this.#stop.signal.aborted) continue;
+      const inside = one.namespace === undefined ? [] : [`--net=/run/netns/${one.namespace}`, '--', process.execPath];
+      const managed = new ManagedProcess({
+        name: one.name, command: one.namespace === undefined ? process.execPath : 'nsenter', args: [...inside, main, ...one.args],
+        logFile: join(layout(dataDir).logs, `${one.name}.log`),
+      }, { clock, logger, onChange: () => this.#write() });
+      this.#processes.push(managed);
+      managed.start();
+    }
+    this.#say(`starting ${plan.members.length} members and ${plan.workers.length} workers`);
+  }
+
+  async #waitUntilReady(pki: ClusterPki, admin: KeyPair, plan: UpPlan): Promise<void> {
+    const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(READY_MS)]);
+    const endpoints = plan.members.map((member) => hostPort(member.host, member.grpcPort));
+    const tls = { ca: pki.clusterAuthority.certificate, certificate: admin.certificate, privateKey: admin.privateKey };
+    const missing = new Set(plan.workers.map((worker) => worker.name));
+    this.#say('waiting for the members');
+    let client: Client | undefined;
+    try {
+      client = await this.#connectPatiently(endpoints, tls, signal);
+      while (missing.size > 0) {
+        this.#say(`waiting for ${[...missing].join(', ')} to be ready`);
+        await this.#watchNodes(client, missing, signal);
+      }
+    } catch (error) {
+      throw this.#stop.signal.aborted ? error : new CliError(await this.#whyNotReady(error as Error, missing));
+    } finally {
+      await client?.close();
+    }
+  }
+
+  async #connectPatiently(endpoints: readonly string[], tls: { ca: string; certificate: string; privateKey: string }, signal: AbortSignal): Promise<Client> {
+    for (;;) {
+      try {
+        return await connect({ endpoints, tls, signal, connectTimeout_ms: 2_000 });
+      } catch (error) {
+        if (signal.aborted) throw error;
+        this.#failIfDoomed();
+        await this.#options.clock.sleep(20);
+      }
+    }
+  }
+
+  async #watchNodes(client: Client, missing: Set<string>, signal: AbortSignal): Promise<void> {
+    try {
+      for await (const event of client.watch(nodes, { signal })) {
+        const ready = event.object.status?.conditions?.some((condition) => condition.type === 'Ready' && condition.status === 'True') === true;
+        if (event.type !== 'BOOKMARK' && ready) missing.delete(event.object.metadata?.name ?? '');
+        if (missing.size === 0) return;
+      }
+    } catch (error) {
+      if (signal.aborted) throw error;
+      this.#failIfDoomed();
+      await this.#options.clock.sleep(100);
+    }
+  }
+
+  /** A process that ends again and again will not get better by waiting: a port in use, a foreign data directory. */
+  #failIfDoomed(): void {
+    const doomed = this.#processes.find((one) => one.restarts >= 5 && one.id === undefined);
+    if (doomed !== undefined) throw new CliError(`${doomed.spec.name} does not start (${doomed.lastExit}); its log: ${doomed.spec.logFile}`);
+  }
+
+  async #whyNotReady(error: Error, missing: ReadonlySet<string>): Promise<string> {
+    if (error instanceof CliError) return error.message;
+    const logs = await readdir(layout(this.#options.dataDir).logs).catch(() => []);
+    const waited = missing.size === 0 ? error.message : `not ready: ${[...missing].join(', ')}`;
+    return `the cluster is not ready after ${READY_MS / 1000} s (${waited}); logs in ${layout(this.#options.dataDir).logs}: ${logs.join(', ')}`;
+  }
+
+  #say(message: string): void {
+    this.#message = message;
+    this.#options.logger.info({ phase: this.#phase }, message);
+    this.#write();
+  }
+
+  #write(): void {
+    const self = processIdOf(process.pid);
+    if (self === undefined) return;
+    const plan = this.#plan;
+    writeState(this.#options.dataDir, {
+      supervisor: self, phase: this.#phase, message: this.#message, notes: this.#notes, mode: plan?.mode ?? 'loopback',
+      processes: this.#processes.map((one) => ({
+        name: one.spec.name, restarts: one.restarts, lastExit: one.lastExit, logFile: one.spec.logFile, ...(one.id === undefined ? {} : { id: one.id }),
+      })),
+      members: (plan?.members ?? []).map((member) => ({
+        name: member.name, api: `https://${hostPort(member.host, member.apiPort)}`, grpc: hostPort(member.host, member.grpcPort), peer: hostPort(member.host, member.peerPort),
+      })),
+      workers: (plan?.workers ?? []).map((worker) => ({ ...worker })),
+    });
+  }
+}
