@@ -73,10 +73,13 @@ export class Member implements RaftMember {
       onDurable: (index) => this.#writer.compact(this.#snapshots.compactionLimit(index)),
       onFailure: (error) => this.#fail(error),
     });
-    this.#snapshots = new SnapshotExchange(options, this.#node, this.#applier, (work) => this.#guard(() => {
-      work();
-      this.#pump();
-    }));
+    this.#snapshots = new SnapshotExchange(options, this.#node, this.#applier, {
+      run: (work) => this.#guard(() => {
+        work();
+        this.#pump();
+      }),
+      onFailure: (error) => this.#fail(error),
+    });
     this.#writer = new LogWriter(log, clock, {
       onDurable: (responses) => this.#durable(responses),
       onFailure: (error) => this.#fail(error),

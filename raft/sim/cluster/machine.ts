@@ -74,7 +74,7 @@ export class Machine {
     this.storage = new SimStorage(world.random, {
       latency_ms: () => settings.diskLatency_ms * this.slowness * (0.5 + world.random.next()),
       isHung: false, isFull: false, failNext: undefined, loseNextSync: undefined, misdirectNext: false, rotationLoss: settings.rotationLoss,
-    }, { onFault: (kind) => this.#fault(kind) });
+    }, { onFault: (kind) => this.#fault(kind), onHole: () => (this.isDamaged = true) });
   }
 
   get member(): Member | undefined {

@@ -190,8 +190,8 @@ export class Injector {
     const { world, cluster } = this.#parts;
     const { storage } = machine;
     const { trouble } = storage;
-    const isRisky = name === 'bit rot' || name === 'misdirected write' || name === 'old disk' || name === 'wiped disk';
-    if (isRisky && (cluster.expendable < 1 || cluster.isChanging || machine.isDamaged)) return;
+    const isRisky = name === 'lost sync' || name === 'bit rot' || name === 'misdirected write' || name === 'old disk' || name === 'wiped disk';
+    if (isRisky && (cluster.expendable - cluster.present.filter((each) => each.storage.hasLimbo).length < 1 || cluster.isChanging || machine.isDamaged)) return;
     if (name !== 'old disk' && name !== 'wiped disk') this.#count(name, machine);
     switch (name) {
       case 'slow disk':

@@ -26,7 +26,7 @@ class Image {
   promised: Rows = new Map();
   /** Written and not synced, oldest first. */
   pending: Batch[] = [];
-  /** Promised and not durable. */
+  /** From the first batch on that is promised and not durable: that one, and all after it. */
   limbo: Batch[] = [];
 }
 
@@ -46,6 +46,8 @@ export interface DiskTrouble {
 }
 
 export interface DiskEvents {
+  /** Something that was promised is missing, with later things in place. */
+  onHole(): void;
   onFault(kind: string): void;
 }
 
@@ -90,6 +92,8 @@ export class SimStorage {
       if (kept < pending.length) this.#events.onFault(this.#random.int(2) === 0 ? 'torn write' : 'lost unsynced write');
       for (const batch of pending.slice(0, kept)) settle(image, batch);
       if (image.limbo.length > 0) this.#events.onFault('lost sync');
+      // With a later batch on the disk there is a hole; without one the disk is merely older.
+      if (image.limbo.some(({ isLost }) => !isLost)) this.#events.onHole();
       image.limbo = [];
       image.promised = new Map(image.durable);
     } else {
@@ -249,8 +253,8 @@ export class SimStorage {
         continue;
       }
       apply(image.promised, batch.operations);
-      if (batch.isLost) image.limbo.push(batch);
-      else apply(image.durable, batch.actual);
+      if (batch.isLost || image.limbo.length > 0) image.limbo.push(batch);
+      if (!batch.isLost) apply(image.durable, batch.actual);
     }
   }
 

@@ -201,7 +201,8 @@ export class SimNetwork {
       const answer = outcome();
       if (isBroken() || (answer === undefined && this.#world.now_ms > end_ms)) throw new RaftError('invalid', 'the snapshot was not acknowledged');
       if (answer === 'taken') return;
-      if (answer !== undefined) throw answer;
+      // What travels is a text, not the receiver's error.
+      if (answer !== undefined) throw new RaftError('invalid', answer.message);
       await process.clock.sleep(5);
     }
   }

@@ -324,7 +324,8 @@ export class Mvcc {
   }
 }
 
-const digestOf = ({ checksum, main, sub }: Record) => mix32(mix32(checksum, main | 0), sub);
+/** A record's part in the digest of a set of records, which is the sum of all parts. */
+export const digestOf = ({ checksum, main, sub }: Record) => mix32(mix32(checksum, main | 0), sub);
 
 /** What a compaction leaves: all at or above it, and the version it sees of each key that is there. */
 function isKept(record: Record, next: Record | undefined, compactRevision: number): boolean {
