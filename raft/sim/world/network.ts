@@ -174,25 +174,41 @@ export class SimNetwork {
       (error: unknown) => (outcome = error instanceof Error ? error : new Error(String(error))),
     ));
     const isBroken = () => !node.process.isAlive || this.isCut(self, to) || this.isCut(to, self);
-    const pass = async (chunk: Uint8Array) => {
-      await process.clock.sleep(this.#latency(self, to) / 4);
-      if (this.#world.random.next() < this.settings.snapshotBreak || isBroken()) {
-        this.#onFault('snapshot stream broken');
-        node.process.run(() => stream.fail(new RaftError('invalid', 'the snapshot broke off')));
-        throw new RaftError('invalid', 'the snapshot broke off');
-      }
-      node.process.run(() => stream.push(chunk));
+    const breakOff = () => node.process.run(() => stream.fail(new RaftError('invalid', 'the snapshot broke off')));
+    // Whoever waits for the next chunk of a sender that is dead or cut off hears so in the end: streams are kept alive by pings.
+    const watch = () => {
+      if (stream.isOver) return;
+      if (!process.isAlive || isBroken()) this.#world.after(SNAPSHOT_TIMEOUT_MS, breakOff);
+      else this.#world.after(SNAPSHOT_TIMEOUT_MS / 4, watch);
     };
-    for await (const chunk of reader.chunks()) {
-      // Cut anywhere: a stream of bytes has no memory of how it was written.
-      for (let at = 0; at < chunk.length;) {
-        const end = Math.min(chunk.length, at + 1 + this.#world.random.int(PIECE_BYTES_MAX));
-        await pass(Buffer.from(chunk.subarray(at, end)));
-        at = end;
-      }
+    watch();
+    try {
+      await this.#pass(process, { self, to, reader, stream, isBroken });
+    } catch (error) {
+      breakOff();
+      throw error;
     }
     node.process.run(() => stream.end());
     await this.#answer(process, () => outcome, isBroken);
+  }
+
+  async #pass(process: Process, parts: { self: number; to: number; reader: SnapshotReader; stream: ChunkStream; isBroken: () => boolean }): Promise<void> {
+    const { self, to, reader, stream, isBroken } = parts;
+    const { random } = this.#world;
+    for await (const chunk of reader.chunks()) {
+      // Cut anywhere: a stream of bytes has no memory of how it was written.
+      for (let at = 0; at < chunk.length;) {
+        const end = Math.min(chunk.length, at + 1 + random.int(PIECE_BYTES_MAX));
+        await process.clock.sleep(this.#latency(self, to) / 4);
+        if (random.next() < this.settings.snapshotBreak || isBroken()) {
+          this.#onFault('snapshot stream broken');
+          throw new RaftError('invalid', 'the snapshot broke off');
+        }
+        const piece = Buffer.from(chunk.subarray(at, end));
+        this.#nodes.get(to)?.process.run(() => stream.push(piece));
+        at = end;
+      }
+    }
   }
 
   async #answer(process: Process, outcome: () => 'taken' | Error | undefined, isBroken: () => boolean): Promise<void> {
@@ -214,6 +230,10 @@ class ChunkStream {
   #isEnded = false;
   #error: Error | undefined;
   #wake: (() => void) | undefined;
+
+  get isOver(): boolean {
+    return this.#isEnded || this.#error !== undefined;
+  }
 
   push(chunk: Uint8Array): void {
     this.#chunks.push(chunk);
