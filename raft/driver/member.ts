@@ -240,19 +240,22 @@ export class Member implements RaftMember {
   #receive(messages: readonly PeerMessage[]): void {
     for (const message of messages) {
       if (message.type === 'prop') this.#receiveProposals(message);
-      else if (message.type === 'prop-refused') this.#proposals.requeue(message.entries);
+      else if (message.type === 'prop-refused') this.#proposals.requeue(message.entries, message.logTerm);
       else this.#node.step(message as Message);
     }
     this.#pump();
   }
 
-  /** `logTerm` is the term that the sender believes in: only its leader may append, or a proposal could happen twice. */
+  /**
+   * `logTerm` is the term that the sender believes in: only its leader may append, or a proposal could happen twice. A refusal
+   * carries it back, since it speaks of that attempt alone.
+   */
   #receiveProposals(message: PeerMessage): void {
     const { role, term } = this.#node.status();
     const isForUs = role === 'leader' && message.logTerm === term && (this.#applier.isLeading || message.entries.every(({ kind }) => kind === 'normal'));
     if (isForUs && this.#node.step({ ...message, logTerm: 0 } as Message) === 'ok') return;
     const entries = message.entries.map(({ kind, proposal }) => ({ kind, proposal, data: NO_DATA }));
-    this.#options.transport.send([{ ...message, type: 'prop-refused', to: message.from, from: this.#options.id, logTerm: 0, entries }]);
+    this.#options.transport.send([{ ...message, type: 'prop-refused', to: message.from, from: this.#options.id, entries }]);
   }
 
   async #receiveSnapshot(snapshot: IncomingSnapshot): Promise<void> {
@@ -298,7 +301,7 @@ export class Member implements RaftMember {
   #undelivered(messages: readonly PeerMessage[]): void {
     const lost = new Set<number>();
     for (const message of messages) {
-      if (message.type === 'prop') this.#proposals.requeue(message.entries);
+      if (message.type === 'prop') this.#proposals.requeue(message.entries, message.logTerm);
       else if (message.type === 'app') lost.add(message.to);
     }
     if (this.#node.status().role === 'leader') for (const id of lost) this.#node.reportUnreachable(id);
