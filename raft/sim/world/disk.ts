@@ -93,7 +93,7 @@ export class SimStorage {
       for (const batch of pending.slice(0, kept)) settle(image, batch);
       if (image.limbo.length > 0) this.#events.onFault('lost sync');
       // With a later batch on the disk there is a hole; without one the disk is merely older.
-      if (image.limbo.some(({ isLost }) => !isLost)) this.#events.onHole();
+      if (image.limbo.length > 0 && (kept > 0 || image.limbo.some(({ isLost }) => !isLost))) this.#events.onHole();
       image.limbo = [];
       image.promised = new Map(image.durable);
     } else {
