@@ -118,7 +118,8 @@ export class SnapshotExchange {
   async receive({ message, peers, chunks }: IncomingSnapshot): Promise<void> {
     const { snapshot } = message;
     if (snapshot === undefined) throw new RaftError('invalid', 'a snapshot without a description');
-    if (this.#isReceiving) throw new RaftError('dropped', 'another snapshot is being received');
+    // Received and taken by the core, one waits until the log is ready for it: it must still be here then.
+    if (this.#isReceiving || this.#received !== undefined) throw new RaftError('dropped', 'another snapshot is being received');
     this.#isReceiving = true;
     try {
       const membership = membershipOf(snapshot, peers);

@@ -191,7 +191,7 @@ export class Injector {
     const { storage } = machine;
     const { trouble } = storage;
     const isRisky = name === 'lost sync' || name === 'bit rot' || name === 'misdirected write' || name === 'old disk' || name === 'wiped disk';
-    if (isRisky && (cluster.expendable - cluster.present.filter((each) => each.storage.hasLimbo).length < 1 || cluster.isChanging || machine.isDamaged)) return;
+    if (isRisky && (cluster.expendable - cluster.present.filter((each) => each.storage.hasLimbo || each.storage.trouble.loseNextSync !== undefined).length < 1 || cluster.isChanging || machine.isDamaged)) return;
     if (name !== 'old disk' && name !== 'wiped disk') this.#count(name, machine);
     switch (name) {
       case 'slow disk':
@@ -215,7 +215,10 @@ export class Injector {
       case 'lost sync':
         // Only of the state: the log has what it needs to be built up again. Of the log it would be amnesia, which no quorum bears.
         trouble.loseNextSync = '/state/';
-        world.after(3000, () => storage.flushLimbo());
+        world.after(3000, () => {
+          trouble.loseNextSync = undefined;
+          storage.flushLimbo();
+        });
         break;
       case 'bit rot':
         machine.isDamaged = storage.rot(world.random.int(2) === 0 ? '/raft/log' : '/state/state-', () => true);
