@@ -140,8 +140,11 @@ export class SnapshotExchange {
   /** Lets the core decide. When it takes the snapshot, the log writer calls install(). */
   #offer(received: Received, message: Message): void {
     this.#received = received;
+    const before = this.#node.status().firstIndex;
     this.#run(() => this.#node.step(message));
-    const isTaken = this.#node.status().firstIndex === received.snapshot.index + 1;
+    const { firstIndex } = this.#node.status();
+    // A log that began there already has no use for it.
+    const isTaken = firstIndex !== before && firstIndex === received.snapshot.index + 1;
     if (!isTaken) this.#received = undefined;
   }
 
