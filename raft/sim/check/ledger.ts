@@ -120,7 +120,9 @@ export class Ledger {
     if (other !== undefined) this.#world.violated(`election safety: ${other} and ${member.id} both lead in term ${term}`);
     this.#leaders.set(term, member.id);
     this.#world.trace(`leader ${member.name} term ${term}`);
-    const last = this.#lastApplied;
+    // One that learns late of its election owes nothing of the terms since.
+    let last = this.#lastApplied;
+    while ((this.#applied[last]?.term ?? 0) >= term) last--;
     const entry = this.#applied[last];
     if (entry === undefined || log.view.firstIndex > last) return;
     if (log.view.term(last) !== entry.term) {

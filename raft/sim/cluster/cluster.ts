@@ -51,7 +51,7 @@ export class Cluster {
   /** How many more machines could lose their disks and leave a majority of the voters whole. */
   get expendable(): number {
     const voters = this.present.length;
-    const broken = this.present.filter(({ isDamaged, isImpostor, state }) => isDamaged || isImpostor || state === 'refused').length;
+    const broken = this.present.filter(({ isDamaged, isImpostor, mayRefuse, state }) => isDamaged || isImpostor || mayRefuse || state === 'refused').length;
     return Math.floor((voters - 1) / 2) - broken;
   }
 

@@ -55,6 +55,8 @@ export class Machine {
   core: MemberCore | undefined;
   /** Its disk was made to lose or change what it had promised: it may refuse to start, and must not be counted on. */
   isDamaged = false;
+  /** Its disk has lost a sync: it finds out at the next start, or it is none the worse for it. */
+  mayRefuse = false;
   /** It was given an old disk, or an empty one: it must stop rather than take part. */
   isImpostor = false;
   #member: Member | undefined;
@@ -65,7 +67,7 @@ export class Machine {
   slowness = 1;
 
   constructor(parts: MachineParts, options: MachineOptions) {
-    const { world, settings, faults } = parts;
+    const { world, settings } = parts;
     this.id = options.id;
     this.name = `m${options.id}`;
     this.#parts = parts;
@@ -74,7 +76,7 @@ export class Machine {
     this.storage = new SimStorage(world.random, {
       latency_ms: () => settings.diskLatency_ms * this.slowness * (0.5 + world.random.next()),
       isHung: false, isFull: false, failNext: undefined, loseNextSync: undefined, misdirectNext: false, rotationLoss: settings.rotationLoss,
-    }, { onFault: (kind) => this.#fault(kind), onHole: () => (this.isDamaged = true) });
+    }, { onFault: (kind) => this.#fault(kind), onLoss: () => (this.mayRefuse = true) });
   }
 
   get member(): Member | undefined {
@@ -131,6 +133,7 @@ export class Machine {
     if (!process.isAlive) return;
     this.core = core;
     this.state = 'running';
+    this.mayRefuse = false;
     world.trace(`running ${this.name}`);
   }
 
@@ -142,7 +145,7 @@ export class Machine {
     const isDiskFailure = /EIO|ENOSPC/.test(message);
     const code = (error as { code?: string }).code;
     const isRefusal = code === 'corrupt' || error instanceof InvariantError;
-    if (!isDiskFailure && !(isRefusal && (this.isDamaged || this.isImpostor))) {
+    if (!isDiskFailure && !(isRefusal && (this.isDamaged || this.isImpostor || this.mayRefuse))) {
       world.fail(new Error(`${this.name} stops without a reason: ${error.stack ?? message}`));
     }
     this.end(false);
@@ -193,7 +196,7 @@ export class Machine {
 
   /** Whether the disk has promised to hold the entry. */
   holds(index: number, term: number): boolean | undefined {
-    if (this.isDamaged || this.isImpostor || this.state === 'removed' || this.state === 'refused') return undefined;
+    if (this.isDamaged || this.isImpostor || this.mayRefuse || this.state === 'removed' || this.state === 'refused') return undefined;
     const disk = `${this.name}/raft/${LOG_DISK}`;
     const bytes = this.storage.promised(disk, entryKey(index));
     if (bytes !== undefined) return decodeEntry(bytes, index).term === term;

@@ -20,6 +20,8 @@ export interface InjectorParts {
 
 const IMPOSTOR_MS = 8000;
 const CHECK_MS = 50;
+/** Some election timeouts. */
+const HUNG_LEADER_MS = 4000;
 
 export class Injector {
   readonly #parts: InjectorParts;
@@ -199,8 +201,7 @@ export class Injector {
         world.after(6000 * world.random.next(), () => (machine.slowness = 1));
         break;
       case 'hung disk':
-        trouble.isHung = true;
-        world.after(5000 * world.random.next(), () => storage.unhang());
+        this.#hang(machine);
         break;
       case 'failed write':
         trouble.failNext = 'write';
@@ -232,6 +233,20 @@ export class Injector {
         break;
       default:
     }
+  }
+
+  /** A leader whose disk hangs can promise nothing: it must not hold office for long (hashicorp/raft #503). */
+  #hang(machine: Machine): void {
+    const { world } = this.#parts;
+    const { storage, process } = machine;
+    storage.trouble.isHung = true;
+    world.after(6000 * world.random.next(), () => storage.unhang());
+    const term = machine.member?.status().term;
+    world.after(HUNG_LEADER_MS, () => {
+      const status = machine.member?.status();
+      const isSame = machine.process === process && machine.isUp && status?.role === 'leader' && status.term === term;
+      if (isSame && storage.heldFor_ms(world.now_ms) > HUNG_LEADER_MS / 2) world.fail(new Error(`${machine.name} leads on although its disk hangs`));
+    });
   }
 
   /**

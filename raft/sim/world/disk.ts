@@ -46,8 +46,8 @@ export interface DiskTrouble {
 }
 
 export interface DiskEvents {
-  /** Something that was promised is missing, with later things in place. */
-  onHole(): void;
+  /** Something that was promised is gone: a hole, or merely an older state. */
+  onLoss(): void;
   onFault(kind: string): void;
 }
 
@@ -65,6 +65,7 @@ export class SimStorage {
   #images = new Map<string, Image>();
   #textsInFlight: { path: string; text: string }[] = [];
   #held: (() => void)[] = [];
+  #heldSince_ms: number | undefined;
 
   constructor(random: Random, trouble: DiskTrouble, events: DiskEvents) {
     this.#random = random;
@@ -92,8 +93,7 @@ export class SimStorage {
       if (kept < pending.length) this.#events.onFault(this.#random.int(2) === 0 ? 'torn write' : 'lost unsynced write');
       for (const batch of pending.slice(0, kept)) settle(image, batch);
       if (image.limbo.length > 0) this.#events.onFault('lost sync');
-      // With a later batch on the disk there is a hole; without one the disk is merely older.
-      if (image.limbo.length > 0 && (kept > 0 || image.limbo.some(({ isLost }) => !isLost))) this.#events.onHole();
+      if (image.limbo.length > 0) this.#events.onLoss();
       image.limbo = [];
       image.promised = new Map(image.durable);
     } else {
@@ -107,9 +107,15 @@ export class SimStorage {
   /** Releases what a hung disk held back. */
   unhang(): void {
     this.trouble.isHung = false;
+    this.#heldSince_ms = undefined;
     const held = this.#held;
     this.#held = [];
     for (const done of held) done();
+  }
+
+  /** How long the oldest write has been waiting for a hung disk. */
+  heldFor_ms(now_ms: number): number {
+    return this.#heldSince_ms === undefined ? 0 : now_ms - this.#heldSince_ms;
   }
 
   /** Everything as it would be found after a loss of power now. */
@@ -207,8 +213,9 @@ export class SimStorage {
         resolve();
       });
       process.world.after(this.trouble.latency_ms(), () => {
-        if (this.trouble.isHung) this.#held.push(finish);
-        else finish();
+        if (!this.trouble.isHung) return finish();
+        this.#heldSince_ms ??= process.world.now_ms;
+        this.#held.push(finish);
       });
     });
   }
