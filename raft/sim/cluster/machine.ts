@@ -145,11 +145,14 @@ export class Machine {
     const isDiskFailure = /EIO|ENOSPC/.test(message);
     const code = (error as { code?: string }).code;
     const isRefusal = code === 'corrupt' || error instanceof InvariantError;
-    if (!isDiskFailure && !(isRefusal && (this.isDamaged || this.isImpostor || this.mayRefuse))) {
+    // A member that learns of its removal ends by itself.
+    const wasRemoved = code === 'removed';
+    if (!isDiskFailure && !wasRemoved && !(isRefusal && (this.isDamaged || this.isImpostor || this.mayRefuse))) {
       world.fail(new Error(`${this.name} stops without a reason: ${error.stack ?? message}`));
     }
     this.end(false);
     if (isRefusal) this.state = 'refused';
+    if (wasRemoved) this.state = 'removed';
   }
 
   /** Kill, or loss of power: at this very step, whatever was under way. */

@@ -58,7 +58,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'watch-repeats', trap: 'etcd #15271: a watch travels back in time', file: 'services/store/watch/hub',
-    find: /watcher\.next = revision \+ 1;/, replace: 'watcher.next = this.#mvcc.revision > revision ? revision : revision + 1;',
+    find: /watcher\.next = batch\.revision \+ 1;/, replace: 'watcher.next = this.#mvcc.revision > batch.revision ? batch.revision : batch.revision + 1;',
   },
   {
     name: 'watch-repeats-after-snapshot', trap: 'etcd #15271: after a partition a replica tells its watches what they know', file: 'services/store/watch/hub',
