@@ -12,7 +12,7 @@ import { missingForHosts, removeHosts } from '../hosts/hosts.js';
 import { CliError } from '../lib/errors.js';
 import { defaultDataDir, layout } from '../lib/paths.js';
 import { runUntilSignal } from '../lib/run.js';
-import { isRunning, signalProcess } from '../up/process-id.js';
+import { isRunning, signalProcess } from '../lib/process-id.js';
 import { liveState, readState, type SupervisorState } from '../up/state-file.js';
 import { endLeftovers, hostsPlanOf, Supervisor, type SupervisorOptions } from '../up/supervisor.js';
 

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../../platform/pki/files.js';
-import { isRunning, processIdOf, type ProcessId } from '../up/process-id.js';
+import { isRunning, processIdOf, type ProcessId } from '../lib/process-id.js';
 import { CliError } from '../lib/errors.js';
 
 const pathOf = (dataDir: string) => join(dataDir, 'server.pid');

@@ -6,7 +6,7 @@ import { systemClock } from '../../platform/clock.js';
 import { silentLogger } from '../../platform/log.js';
 import { EXIT_FENCED } from '../lib/errors.js';
 import { ManagedProcess } from './managed-process.js';
-import { isRunning, processIdOf, signalProcess } from './process-id.js';
+import { isRunning, processIdOf, signalProcess } from '../lib/process-id.js';
 import { liveState, writeState } from './state-file.js';
 
 let directory: string;
@@ -68,9 +68,9 @@ describe('the state file', () => {
     const state = { phase: 'running', message: '', notes: [], mode: 'loopback', processes: [], members: [], workers: [] } as const;
     const self = processIdOf(process.pid);
     expect(self).toBeDefined();
-    writeState(directory, { ...state, supervisor: self ?? { pid: 0, started: '' } });
+    writeState(directory, { ...state, supervisor: self ?? { pid: 0, startTime: '' } });
     expect(liveState(directory)?.phase).toBe('running');
-    writeState(directory, { ...state, supervisor: { pid: process.pid, started: 'another life' } });
+    writeState(directory, { ...state, supervisor: { pid: process.pid, startTime: 'another life' } });
     expect(liveState(directory)).toBeUndefined();
   });
 });

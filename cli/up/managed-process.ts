@@ -8,7 +8,7 @@ import { dirname } from 'node:path';
 import type { Clock, Timer } from '../../platform/clock.js';
 import type { Logger } from '../../platform/log.js';
 import { EXIT_FENCED } from '../lib/errors.js';
-import { processIdOf, type ProcessId } from './process-id.js';
+import { processIdOf, type ProcessId } from '../lib/process-id.js';
 
 export interface ProcessSpec {
   readonly name: string;

@@ -28,7 +28,7 @@ import { hostPort } from '../server/identity.js';
 import { ManagedProcess } from './managed-process.js';
 import { RuntimeKeeper } from './runtime-keeper.js';
 import { planLoopback, planOnHosts, type UpOptions, type UpPlan } from './plan.js';
-import { isRunning, processIdOf, signalProcess, type ProcessId } from './process-id.js';
+import { isRunning, processIdOf, signalProcess, type ProcessId } from '../lib/process-id.js';
 import { readState, writeState, type SupervisorState } from './state-file.js';
 
 export interface SupervisorOptions extends UpOptions {
