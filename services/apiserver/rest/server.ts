@@ -63,8 +63,9 @@ export class HttpsServer implements Service {
     this.#server.maxConnections = CONNECTIONS_MAX;
     this.#server.on('connection', (socket: Socket) => this.#track(socket));
     this.#server.on('tlsClientError', (_error, socket) => socket.destroy());
-    this.#server.on('clientError', (_error, socket) => {
-      if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n');
+    this.#server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+      this.#options.logger.info({ code: error.code, remote: (socket as Socket).remoteAddress }, 'a connection carried no HTTP; closed it');
+      if (socket.writable) socket.end(refusalOf(error));
       else socket.destroy();
     });
     this.#server.on('request', (request, response) => void this.#serve(request, response));
@@ -222,4 +223,15 @@ async function drained(outgoing: ServerResponse): Promise<void> {
   } finally {
     settled.abort();
   }
+}
+
+/** What cannot be parsed is answered in the form of every other refusal, so that a client can say what was wrong. */
+function refusalOf(error: NodeJS.ErrnoException): string {
+  const [line, refusal] = error.code === 'HPE_HEADER_OVERFLOW'
+    ? ['431 Request Header Fields Too Large', apiErrors.badRequest('the headers of the request are too large')]
+    : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+      ? ['408 Request Timeout', apiErrors.timeout('the request did not arrive in time')]
+      : ['400 Bad Request', apiErrors.badRequest(`the request is not valid HTTP: ${error.code ?? error.message}`)];
+  const body = JSON.stringify({ ...refusal.status, code: Number.parseInt(line, 10) });
+  return `HTTP/1.1 ${line}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`;
 }
