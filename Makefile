@@ -43,6 +43,10 @@ bench-start: build ## measure starts, memory, a pod's way to Running, a leader's
 	@scripts/packages.sh --test
 	@node dist/e2e/bench/start.js
 
+.PHONY: bench-store
+bench-store: build ## our store beside etcd, under the same load (QUICK=1: two minutes)
+	@node dist/e2e/bench/store.js
+
 .PHONY: help
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16

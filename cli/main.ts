@@ -17,6 +17,8 @@ const SUBCOMMANDS: readonly Subcommand[] = [
   { names: ['status'], load: async () => (await import('./commands/status.js')).addStatusCommand },
   { names: ['server'], load: async () => (await import('./commands/server.js')).addServerCommand },
   { names: ['agent'], load: async () => (await import('./commands/agent.js')).addAgentCommand },
+  { names: ['member'], load: async () => (await import('./commands/member.js')).addMemberCommands },
+  { names: ['cluster'], load: async () => (await import('./commands/cluster.js')).addClusterCommands },
   { names: ['pki', 'token', 'kubeconfig'], load: async () => (await import('./commands/pki.js')).addPkiCommands },
 ];
 

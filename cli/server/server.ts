@@ -107,7 +107,7 @@ class MemberServer implements Server {
     this.#directory = new MemberDirectory({ member: options.member, address, clock });
     this.nodelink = createNodelink({
       client: systemClient, informers: this.#informers, clock, random, logger: logger.child({ component: 'nodelink' }),
-      certificates: nodeCertificates(pki, { clock, random }),
+      certificates: nodeCertificates(pki, () => options.certificates.serving.current.certificate, { clock, random }),
       tokens: { check: (token) => Promise.resolve(sameSecret(token, pki.workerSecret)) },
       members: this.#directory,
       leaseRenewal_ms: options.nodeGrace_ms / LEASE_RENEWALS_IN_GRACE,

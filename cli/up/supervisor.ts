@@ -26,6 +26,7 @@ import { layout } from '../lib/paths.js';
 import { issueAdminCertificate } from '../server/certificates.js';
 import { hostPort } from '../server/identity.js';
 import { ManagedProcess } from './managed-process.js';
+import { RuntimeKeeper } from './runtime-keeper.js';
 import { planLoopback, planOnHosts, type UpOptions, type UpPlan } from './plan.js';
 import { isRunning, processIdOf, signalProcess, type ProcessId } from './process-id.js';
 import { readState, writeState, type SupervisorState } from './state-file.js';
@@ -68,6 +69,7 @@ export class Supervisor implements Service {
   readonly #stop = new AbortController();
   #processes: ManagedProcess[] = [];
   #hosts: HostsPlan | undefined;
+  #runtimes: RuntimeKeeper | undefined;
   #plan: UpPlan | undefined;
   #notes: string[] = [];
   #phase: SupervisorState['phase'] = 'starting';
@@ -95,6 +97,7 @@ export class Supervisor implements Service {
     this.#stop.abort(new Error('the supervisor was stopped'));
     this.#phase = 'stopping';
     this.#say('stopping');
+    await this.#runtimes?.stop();
     const isWorker = (one: ManagedProcess) => this.#plan?.workers.some((worker) => worker.name === one.spec.name) === true;
     await Promise.all(this.#processes.filter(isWorker).map((one) => one.stop()));
     await Promise.all(this.#processes.map((one) => one.stop()));
@@ -159,6 +162,8 @@ export class Supervisor implements Service {
     // Both may fail; the first failure is reported, the other must not be unhandled.
     images.catch(() => undefined);
     await createHosts(hosts, this.#options);
+    this.#runtimes = new RuntimeKeeper(hosts.hosts, this.#options);
+    await this.#runtimes.start();
     this.#startProcesses(plan, isMember);
     this.#say('building and importing the example images');
     const paths = await images;

@@ -49,6 +49,11 @@ export class Proposals {
     return this.#pending.size;
   }
 
+  /** Given to a leader or queued, and without a result yet. */
+  isPending(mark: number): boolean {
+    return this.#pending.has(mark);
+  }
+
   add(data: Uint8Array, options: ProposeOptions): Promise<unknown> {
     const { signal } = options;
     if (signal?.aborted === true) return Promise.reject(signal.reason as Error);

@@ -3,7 +3,7 @@
  * how it went. In: chunks are written next to the present state; once all are there the core decides whether it takes the
  * snapshot, and only then is the state switched.
  */
-import type { Membership, SnapshotWriter } from '../contract.js';
+import type { Membership, NodeId, SnapshotWriter } from '../contract.js';
 import { RaftError } from '../contract.js';
 import type { RaftNode } from '../core/node.js';
 import type { Message, Snapshot } from '../core/types.js';
@@ -43,8 +43,8 @@ export class SnapshotExchange {
     const { view } = log;
     const tail = Math.min(settings.logTail_entries, durable);
     let limit = durable - tail;
-    // By bytes too, counted from the end; only now and then, since counting costs.
-    if (view.lastIndex - view.firstIndex > tail / 2) limit = Math.max(limit, this.#limitByBytes(durable));
+    // By bytes too, counted from the end only when there are too many.
+    if (view.payload_bytes > settings.logTail_bytes) limit = Math.max(limit, this.#limitByBytes(durable));
     for (const index of this.#outgoing.values()) limit = Math.min(limit, index);
     // In steps, so that not every few entries cost a write.
     return limit - view.firstIndex >= Math.max(tail / 4, 1) ? limit : 0;
@@ -93,13 +93,13 @@ export class SnapshotExchange {
     }
   }
 
-  async receive({ message, peers, chunks }: IncomingSnapshot): Promise<void> {
+  async receive({ message, peers, removed = [], chunks }: IncomingSnapshot): Promise<void> {
     const { snapshot } = message;
     if (snapshot === undefined) throw new RaftError('invalid', 'a snapshot without a description');
     if (this.#isReceiving) throw new RaftError('dropped', 'another snapshot is being received');
     this.#isReceiving = true;
     try {
-      const membership = membershipOf(snapshot, peers);
+      const membership = membershipOf(snapshot, peers, removed);
       const meta = { index: membership.index, term: snapshot.term, membership } as Parameters<MemberOptions['stateMachine']['receiveSnapshot']>[0];
       const writer = await this.#options.stateMachine.receiveSnapshot(meta);
       const received: Received = { snapshot, membership, writer, isInstalled: false };
@@ -135,6 +135,6 @@ export class SnapshotExchange {
   }
 }
 
-function membershipOf(snapshot: Snapshot, peers: Membership['peers']): Membership {
-  return { ...snapshot.confState, index: snapshot.index, peers } as unknown as Membership;
+function membershipOf(snapshot: Snapshot, peers: Membership['peers'], removed: readonly NodeId[]): Membership {
+  return { ...snapshot.confState, index: snapshot.index, peers, ...(removed.length === 0 ? {} : { removed }) } as unknown as Membership;
 }

@@ -108,7 +108,10 @@ export class EndpointPool {
         member.client.waitForReady(clock.now() + connectTimeout_ms, (error) => {
           waiting--;
           if (error === undefined) settle(() => resolve(member));
-          else if (waiting === 0) void this.#explain(candidates).then((reason) => settle(() => reject(reason)));
+          else if (waiting === 0) {
+            // The pool may have been closed while this was waited for: then there is nobody left to ask.
+            this.#explain(candidates).catch((failed: unknown) => failed as Error).then((reason) => settle(() => reject(reason)), reject);
+          }
         });
       }
       if (waiting === 0) settle(() => reject(apiErrors.serviceUnavailable('every endpoint has been tried')));

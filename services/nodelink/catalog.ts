@@ -15,6 +15,7 @@ export interface CatalogListener {
   /** Deleted, or bound elsewhere now. */
   podGone(pod: Pod): void;
   config(kind: 'ConfigMap' | 'Secret', namespace: string, name: string): void;
+  node(node: Node): void;
 }
 
 const NODE = 'nodelink/node';
@@ -60,6 +61,8 @@ export class Catalog {
     }));
     this.#followConfigs(this.#configMaps, 'ConfigMap');
     this.#followConfigs(this.#secrets, 'Secret');
+    const nodeChanged = (node: Node) => this.#tell(node.metadata?.name ?? '', (listener) => listener.node(node));
+    this.#undo.push(this.#nodes.addHandler({ add: nodeChanged, update: nodeChanged }));
   }
 
   stop(): void {
@@ -67,7 +70,7 @@ export class Catalog {
   }
 
   whenSynced(signal: AbortSignal): Promise<unknown> {
-    return Promise.all([this.#pods, this.#configMaps, this.#secrets, this.#services].map((informer) => informer.whenSynced(signal)));
+    return Promise.all([this.#pods, this.#configMaps, this.#secrets, this.#services, this.#nodes].map((informer) => informer.whenSynced(signal)));
   }
 
   /** The version up to which the pods are known. */
@@ -77,6 +80,10 @@ export class Catalog {
 
   podsOf(node: string): Pod[] {
     return this.#pods.lister.byIndex(NODE, node);
+  }
+
+  node(name: string): Node | undefined {
+    return this.#nodes.lister.getByRef({ name });
   }
 
   pod(namespace: string, name: string): Pod | undefined {

@@ -4,6 +4,7 @@
  */
 import type { ServerDuplexStream } from '@grpc/grpc-js';
 import type { PodStatus } from '../../apimachinery/gen/types.js';
+import { pods } from '../../apimachinery/gen/resources.js';
 import { isApiError } from '../../apimachinery/status.js';
 import type { Clock } from '../../platform/clock.js';
 import type { Logger } from '../../platform/log.js';
@@ -114,9 +115,20 @@ export class NodeSession {
     this.#downstream = downstream;
     const wanted = /^\d+$/.test(role.revision) ? BigInt(role.revision) : 0n;
     await catalog.whenSynced(this.#closed.signal);
-    while (BigInt(catalog.revision) < wanted) await clock.sleep(CATCH_UP_POLL_MS, this.#closed.signal);
+    let reachable: bigint | undefined;
+    while (BigInt(catalog.revision) < (reachable ?? wanted)) {
+      reachable ??= await this.#reachable(wanted).catch(() => undefined);
+      await clock.sleep(CATCH_UP_POLL_MS, this.#closed.signal);
+    }
     if (this.#downstream === downstream) downstream.open(role.known);
     this.#pump();
+  }
+
+  /** A worker may have seen what a cluster restored from a backup has not: then what the API holds now is all there is to wait for. */
+  async #reachable(wanted: bigint): Promise<bigint> {
+    const { metadata } = await this.#options.client.list(pods, { limit: 1, signal: this.#closed.signal });
+    const newest = /^\d+$/.test(metadata.resourceVersion ?? '') ? BigInt(metadata.resourceVersion ?? '0') : wanted;
+    return newest < wanted ? newest : wanted;
   }
 
   #terminated(ref: { namespace: string; name: string; uid: string }): void {

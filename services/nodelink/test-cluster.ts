@@ -31,7 +31,10 @@ export async function startMember(api: TestApi, id: string, identity: string, en
   const informers = new InformerFactory({ client: api.client, clock: systemClock, random: systemRandom, logger: silentLogger });
   const nodelink = createNodelink({
     client: api.client, informers, clock: systemClock, random: systemRandom, logger: silentLogger,
-    certificates: { signNodeCertificate: (_csr, nodeName) => Promise.resolve({ certificate: `certificate of ${nodeName}`, ca: 'ca' }) },
+    certificates: {
+      signNodeCertificate: (_csr, nodeName) => Promise.resolve({ certificate: `certificate of ${nodeName}`, ca: 'ca' }),
+      signServingCertificate: (_csr, nodeName, names) => Promise.resolve({ certificate: `serving ${nodeName} ${names.join()}`, ca: 'ca' }), reservedNames: () => [],
+    },
     tokens: { check: (token) => Promise.resolve(token === 'good') },
     members: { id, endpoints: () => endpoints, onChange: () => () => undefined },
     identify: () => identity,

@@ -53,6 +53,8 @@ export interface ContainerSpec {
   readonly annotations: Readonly<Record<string, string>>;
   /** Relative to the sandbox's log directory. */
   readonly logPath: string;
+  /** A running container of the pod whose processes this one sees. */
+  readonly targetId?: string;
   readonly stdin: boolean;
   readonly stdinOnce: boolean;
   readonly tty: boolean;

@@ -12,7 +12,7 @@ import type { Duplex } from 'node:stream';
 import { once } from 'node:events';
 import type { TLSSocket } from 'node:tls';
 import { promisify } from 'node:util';
-import { constants, gzip } from 'node:zlib';
+import { constants, gunzip, gzip } from 'node:zlib';
 import { ApiError, apiErrors } from '../../../apimachinery/status.js';
 import type { Clock } from '../../../platform/clock.js';
 import type { Logger } from '../../../platform/log.js';
@@ -33,6 +33,7 @@ const SHUTDOWN_GRACE_MS = 2000;
 const GZIP_BYTES_MIN = 128 * 1024;
 
 const compress = promisify(gzip);
+const decompress = promisify(gunzip);
 
 export interface HttpsServerOptions {
   readonly front: RestFront;
@@ -164,8 +165,8 @@ function toRequest(incoming: IncomingMessage, signal: AbortSignal): RestRequest 
 
 async function readBody(incoming: IncomingMessage, limit_bytes: number): Promise<Uint8Array> {
   const tooLarge = () => apiErrors.requestEntityTooLarge(`limit is ${limit_bytes}`);
-  const encoding = headerOf({ headers: incoming.headers }, 'content-encoding');
-  if (encoding !== '' && encoding !== 'identity') throw apiErrors.unsupportedMediaType(`content-encoding ${JSON.stringify(encoding.slice(0, 32))} is not accepted`);
+  const encoding = headerOf({ headers: incoming.headers }, 'content-encoding').trim().toLowerCase();
+  if (encoding !== '' && encoding !== 'identity' && encoding !== 'gzip') throw apiErrors.unsupportedMediaType(`content-encoding ${JSON.stringify(encoding.slice(0, 32))} is not accepted`);
   if (Number(incoming.headers['content-length'] ?? 0) > limit_bytes) throw tooLarge();
   const chunks: Buffer[] = [];
   let length = 0;
@@ -178,7 +179,18 @@ async function readBody(incoming: IncomingMessage, limit_bytes: number): Promise
   } catch (error) {
     throw error instanceof ApiError ? error : apiErrors.badRequest('the body could not be read to its end');
   }
-  return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks);
+  const bytes = chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks);
+  return encoding === 'gzip' ? decompressed(bytes, limit_bytes) : bytes;
+}
+
+/** What it grows to is capped while it grows: a small body may stand for a large one. */
+async function decompressed(bytes: Uint8Array, limit_bytes: number): Promise<Uint8Array> {
+  try {
+    return await decompress(bytes, { maxOutputLength: limit_bytes });
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE') throw apiErrors.requestEntityTooLarge(`limit is ${limit_bytes}`);
+    throw apiErrors.badRequest('the body is not the gzip its content-encoding says');
+  }
 }
 
 async function send(incoming: IncomingMessage, outgoing: ServerResponse, response: RestResponse): Promise<void> {

@@ -4,6 +4,8 @@
  */
 import type { LogIndex, Membership, Term } from '../../../raft/contract.js';
 import { ByteReader, ByteWriter } from '../bytes.js';
+import { readAlarm, writeAlarm } from '../mvcc/alarms.js';
+import type { Alarm } from '../mvcc/alarms.js';
 import { crc32 } from '../mvcc/checksum.js';
 import { StoreError } from '../store.js';
 
@@ -16,6 +18,7 @@ export interface Meta {
   readonly revision: number;
   readonly compactRevision: number;
   readonly membership: Membership;
+  readonly alarms: readonly Alarm[];
 }
 
 export const META_KEY = Buffer.from('m');
@@ -55,7 +58,9 @@ export function decodeLease(data: Uint8Array): { ttl_s: number; remaining_s: num
 
 export function encodeMeta(meta: Meta): Buffer {
   const writer = new ByteWriter().varint(SCHEMA_VERSION).varint(meta.index).varint(meta.term).varint(meta.revision).varint(meta.compactRevision);
-  return sealed(writer.text(JSON.stringify(meta.membership)).take());
+  writer.text(JSON.stringify(meta.membership));
+  for (const alarm of meta.alarms) writeAlarm(writer, alarm);
+  return sealed(writer.take());
 }
 
 export function decodeMeta(data: Uint8Array): Meta {
@@ -64,13 +69,16 @@ export function decodeMeta(data: Uint8Array): Meta {
   if (version !== SCHEMA_VERSION) {
     throw new StoreError('unsupported', `the state on disk has version ${version}, this program reads ${SCHEMA_VERSION}: use the program that wrote it`);
   }
-  return {
+  const head = {
     index: reader.varint() as LogIndex,
     term: reader.varint() as Term,
     revision: reader.varint(),
     compactRevision: reader.varint(),
     membership: JSON.parse(reader.text()) as Membership,
   };
+  const alarms: Alarm[] = [];
+  while (reader.remaining > 0) alarms.push(readAlarm(reader));
+  return { ...head, alarms };
 }
 
 /** The checksum, then the bytes. */
