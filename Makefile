@@ -47,6 +47,18 @@ bench-start: build ## measure starts, memory, a pod's way to Running, a leader's
 bench-store: build ## our store beside etcd, under the same load (QUICK=1: two minutes)
 	@node dist/e2e/bench/store.js
 
+.PHONY: sim
+sim: build ## simulate: SEEDS=n runs that many, SEED=x replays one (TRACE=1 prints every step)
+	@node dist/raft/sim/main.js $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),200) --first $(or $(FIRST),1)) $(if $(TRACE),--trace)
+
+.PHONY: sim-long
+sim-long: build ## simulate fresh seeds for HOURS=n
+	@node dist/raft/sim/main.js --hours $(or $(HOURS),1)
+
+.PHONY: sim-mutants
+sim-mutants: build ## the simulator's worth: each historical bug, turned on, must be caught (ONLY=name for one)
+	@node dist/raft/sim/mutants/main.js $(if $(ONLY),--only $(ONLY))
+
 .PHONY: help
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16

@@ -83,10 +83,13 @@ export class Member implements RaftMember {
       onDurable: (index) => this.#writer.compact(this.#snapshots.compactionLimit(index)),
       onFailure: (error) => this.#fail(error),
     });
-    this.#snapshots = new SnapshotExchange(options, this.#node, this.#applier, (work) => this.#guard(() => {
-      work();
-      this.#pump();
-    }));
+    this.#snapshots = new SnapshotExchange(options, this.#node, this.#applier, {
+      run: (work) => this.#guard(() => {
+        work();
+        this.#pump();
+      }),
+      onFailure: (error) => this.#fail(error),
+    });
     this.#writer = new LogWriter(log, clock, {
       onDurable: (responses) => this.#durable(responses),
       onFailure: (error) => this.#fail(error),
@@ -269,7 +272,7 @@ export class Member implements RaftMember {
   #receive(messages: readonly PeerMessage[]): void {
     for (const message of messages) {
       if (message.type === 'prop') this.#forwarded.push(message);
-      else if (message.type === 'prop-refused') this.#proposals.requeue(message.entries);
+      else if (message.type === 'prop-refused') this.#proposals.requeue(message.entries, message.logTerm);
       else this.#node.step(message as Message);
     }
     if (this.#forwarded.length > 0) this.#flushSoon();
@@ -278,7 +281,7 @@ export class Member implements RaftMember {
 
   /**
    * Takes what peers forwarded, or refuses it. `logTerm` is the term that the sender believes in: only its leader may append,
-   * or a proposal could happen twice.
+   * or a proposal could happen twice. A refusal carries it back, since it speaks of that attempt alone.
    */
   #takeForwarded(): readonly PeerMessage[] {
     const messages = this.#forwarded;
@@ -295,7 +298,7 @@ export class Member implements RaftMember {
     if (messages.length === 0) return;
     this.#options.transport.send(messages.map((message) => {
       const entries = message.entries.map(({ kind, proposal }) => ({ kind, proposal, data: NO_DATA }));
-      return { ...message, type: 'prop-refused', to: message.from, from: this.#options.id, logTerm: 0, entries };
+      return { ...message, type: 'prop-refused', to: message.from, from: this.#options.id, entries };
     }));
   }
 
@@ -342,7 +345,7 @@ export class Member implements RaftMember {
   #undelivered(messages: readonly PeerMessage[]): void {
     const lost = new Set<number>();
     for (const message of messages) {
-      if (message.type === 'prop') this.#proposals.requeue(message.entries);
+      if (message.type === 'prop') this.#proposals.requeue(message.entries, message.logTerm);
       else if (message.type === 'app') lost.add(message.to);
     }
     if (this.#node.status().role === 'leader') for (const id of lost) this.#node.reportUnreachable(id);

@@ -8,6 +8,7 @@ import { ByteReader, ByteWriter } from '../bytes.js';
 import { crc32 } from '../mvcc/checksum.js';
 import { StoreError } from '../store.js';
 import { decodeMeta, META_KEY } from './layout.js';
+import { RowCheck } from './row-check.js';
 import type { StateDisk } from './state-disk.js';
 
 const CHUNK_BYTES = 256 * 1024;
@@ -27,14 +28,17 @@ export async function openSnapshot(disk: KeyValueDisk): Promise<SnapshotReader> 
     const writer = new ByteWriter(CHUNK_BYTES * 2);
     let rows = 0;
     let checksum = 0;
+    const check = new RowCheck();
     for await (const batch of snapshot.pages()) {
       for (const [key, value] of batch) {
+        check.row(key, value);
         rows++;
         checksum = crc32(value, crc32(key, checksum));
         writer.bytes(key).bytes(value);
         if (writer.length >= CHUNK_BYTES) yield writer.take();
       }
     }
+    check.finish();
     yield writer.varint(0).varint(rows).u32(checksum).take();
   }
 
@@ -50,6 +54,7 @@ export class StateReceiver implements SnapshotWriter {
   #pending: Buffer = Buffer.alloc(0);
   #batch: { type: 'put'; key: Buffer; value: Buffer }[] = [];
   #batch_bytes = 0;
+  readonly #check = new RowCheck();
   #rows = 0;
   #checksum = 0;
   #complete = false;
@@ -73,10 +78,6 @@ export class StateReceiver implements SnapshotWriter {
   async commit(): Promise<void> {
     if (!this.#complete || this.#pending.length > 0) throw new StoreError('corrupt', 'the snapshot ends before its last row');
     await this.#flush();
-    const meta = await this.#disk.meta();
-    if (meta?.index !== this.#meta.index || meta.term !== this.#meta.term) {
-      throw new StoreError('corrupt', `the snapshot holds index ${meta?.index ?? 0}, announced was ${this.#meta.index}`);
-    }
     this.#open = false;
     await this.#adopt();
   }
@@ -107,6 +108,7 @@ export class StateReceiver implements SnapshotWriter {
     const valueLength = tryVarint(reader);
     if (valueLength === undefined || reader.remaining < valueLength) return undefined;
     const value = reader.raw(valueLength);
+    this.#check.row(key, value);
     this.#rows++;
     this.#checksum = crc32(value, crc32(key, this.#checksum));
     this.#batch.push({ type: 'put', key, value });
@@ -119,6 +121,10 @@ export class StateReceiver implements SnapshotWriter {
     if (rows === undefined || reader.remaining < 4) return undefined;
     const checksum = reader.u32();
     if (rows !== this.#rows || checksum !== this.#checksum >>> 0) throw new StoreError('corrupt', 'the snapshot does not match its checksum');
+    const meta = this.#check.finish();
+    if (meta.index !== this.#meta.index || meta.term !== this.#meta.term) {
+      throw new StoreError('corrupt', `the snapshot holds index ${meta.index}, announced was ${this.#meta.index}`);
+    }
     this.#complete = true;
     return reader.offset;
   }

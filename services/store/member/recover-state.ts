@@ -14,6 +14,7 @@ import { openDurableLog } from '../../../raft/log/durable-log.js';
 import type { MemberLog } from '../../../raft/log/log.js';
 import { encodeMeta, META_KEY } from '../disk/layout.js';
 import { StateDirectory } from '../disk/directory.js';
+import { StateDisk } from '../disk/state-disk.js';
 import { KvStateMachine } from '../disk/state-machine.js';
 
 export interface SurvivorIdentity {
@@ -83,7 +84,9 @@ export async function foundFrom(directory: string, survivor: Survivor, founder: 
   const disk = await state.openDisk(state.current);
   try {
     // Alarms were raised by members of the old cluster: the new one raises its own.
-    const value = encodeMeta({ index, term, revision, compactRevision: revision, membership, alarms: [] });
+    const meta = await new StateDisk(disk).meta();
+    assert(meta !== undefined, 'a survivor has been settled before it founds anything');
+    const value = encodeMeta({ ...meta, index, term, revision, compactRevision: revision, membership, alarms: [] });
     await disk.write([{ type: 'put', key: META_KEY, value }]);
   } finally {
     await disk.close();
