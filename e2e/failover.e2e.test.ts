@@ -43,7 +43,7 @@ describe.skipIf(lacking.length > 0)('failover', () => {
   const servers = () => cluster.state().members.map(({ api }) => api);
 
   async function writtenEverywhere(): Promise<void> {
-    const revision = Math.max(...(await etcdctl.status()).map(({ Status }) => Status.header.revision));
+    const revision = Math.max(...(await until('all members to answer', () => etcdctl.status())).map(({ Status }) => Status.header.revision));
     await until('all members to have caught up', async () => (await etcdctl.status()).length === 3
       && (await etcdctl.status()).every(({ Status }) => Status.header.revision >= revision), { timeout_ms: 30_000 });
     const hashes = await etcdctl.hashes(revision);
