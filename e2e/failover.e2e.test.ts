@@ -7,6 +7,7 @@ import { CoreV1Api, KubeConfig, PatchStrategy, setHeaderOptions, Watch, type V1C
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { configMaps, namespaces } from '../apimachinery/gen/resources.js';
 import { systemClock } from '../platform/clock.js';
+import { isApiError } from '../apimachinery/status.js';
 import type { Client } from '../sdk/client.js';
 import type { Etcdctl } from './lib/etcdctl.js';
 import { findKubectl, Kubectl } from './lib/kubectl.js';
@@ -43,7 +44,7 @@ describe.skipIf(lacking.length > 0)('failover', () => {
   const servers = () => cluster.state().members.map(({ api }) => api);
 
   async function writtenEverywhere(): Promise<void> {
-    const revision = Math.max(...(await etcdctl.status()).map(({ Status }) => Status.header.revision));
+    const revision = Math.max(...(await until('all members to answer', () => etcdctl.status())).map(({ Status }) => Status.header.revision));
     await until('all members to have caught up', async () => (await etcdctl.status()).length === 3
       && (await etcdctl.status()).every(({ Status }) => Status.header.revision >= revision), { timeout_ms: 30_000 });
     const hashes = await etcdctl.hashes(revision);
@@ -136,7 +137,10 @@ describe.skipIf(lacking.length > 0)('failover', () => {
     const address = config.getCurrentCluster()?.server;
     const member = cluster.state().members.find(({ api: url }) => url === address)?.name ?? '';
     const pid = await cluster.kill(member);
-    await client.create(configMaps, { metadata: { name: 'client-node-b', namespace, labels: { test: 'client-node' } }, data: { step: '1' } });
+    // In the moment of the death the outcome of a write may be unknown: asked again, it has happened or happens now.
+    await until('a write through another member', () => client.create(configMaps, {
+      metadata: { name: 'client-node-b', namespace, labels: { test: 'client-node' } }, data: { step: '1' },
+    }).then(() => true, (error: unknown) => isApiError(error, 'AlreadyExists')));
     await cluster.returned(member, pid);
     const patch = { name: 'client-node-a', namespace, body: { data: { step: '2' } } };
     await until('the member to answer', () => api.patchNamespacedConfigMap(patch, setHeaderOptions('Content-Type', PatchStrategy.MergePatch)));

@@ -5,18 +5,31 @@
 import { mkdtempSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { configMaps, namespaces, pods } from '../apimachinery/gen/resources.js';
 import { systemClock } from '../platform/clock.js';
+import { systemExecutor } from '../platform/exec.js';
 import { startCluster, type Cluster } from '../testing/index.js';
 import { Etcdctl } from './lib/etcdctl.js';
 import { deleteGuestbook, guestbookSteps, isReady, rolledOut, rolloutSteps, situation, webPods, IMAGE } from './lib/guestbook.js';
 import { findKubectl, Kubectl } from './lib/kubectl.js';
 import { missing } from './lib/requirements.js';
 import { until } from './lib/until.js';
+import { CLI } from './lib/up-cluster.js';
 import { configMapValues, etcdctlWriter, keyValues, kubectlWriter, sdkWriter } from './lib/writers.js';
 import { WatchRecord } from './lib/watch-record.js';
+
+describe('a script of a user', () => {
+  it('gets its cluster, and ends when that is stopped: nothing else keeps its process alive', async () => {
+    const script = `import { startCluster } from ${JSON.stringify(join(dirname(CLI), '..', 'testing', 'index.js'))};
+      const cluster = await startCluster({ members: 3, nodes: 2 });
+      console.log('ready');
+      await cluster.stop();`;
+    const result = await systemExecutor.run(process.execPath, ['--input-type=module', '-e', script]);
+    expect([result.code, result.stdout]).toEqual([0, 'ready\n']);
+  });
+});
 
 const lacking = missing('the scenario in one process', ['kubectl', 'etcdctl']);
 

@@ -3,6 +3,7 @@
  * is told to. Every step looks first and makes what is missing, so that it heals what a crash or a reboot left behind.
  */
 import { readdir } from 'node:fs/promises';
+import { get } from 'node:https';
 import { join } from 'node:path';
 import { nodes } from '../../apimachinery/gen/resources.js';
 import type { Clock } from '../../platform/clock.js';
@@ -46,6 +47,8 @@ const READY_MS = 120_000;
  * Node's young generation grows to 16 MiB a half space and thread unless told; four serve a member as well, and save some 25 MB of
  * each process.
  */
+const API_ANSWER_MS_MAX = 5_000;
+const API_POLL_MS = 50;
 const NODE_FLAGS = ['--max-semi-space-size=4'];
 const LEFTOVER_GRACE_MS = 10_000;
 
@@ -199,6 +202,8 @@ export class Supervisor implements Service {
     let client: Client | undefined;
     try {
       client = await this.#connectPatiently(endpoints, tls, signal);
+      // Any of them may be the one that a kubeconfig names. One that heals beside others that work is easily missed.
+      await Promise.all(plan.members.map((member) => this.#apiAnswers(`https://${hostPort(member.host, member.apiPort)}/readyz`, tls.ca, signal)));
       while (missing.size > 0) {
         this.#say(`waiting for ${[...missing].join(', ')} to be ready`);
         await this.#watchNodes(client, missing, signal);
@@ -207,6 +212,21 @@ export class Supervisor implements Service {
       throw this.#stop.signal.aborted ? error : new CliError(await this.#whyNotReady(error as Error, missing));
     } finally {
       await client?.close();
+    }
+  }
+
+  async #apiAnswers(url: string, ca: string, signal: AbortSignal): Promise<void> {
+    for (;;) {
+      const code = await new Promise<number | undefined>((resolve) => {
+        const asking = get(url, { ca, agent: false, signal, timeout: API_ANSWER_MS_MAX }, (response) => {
+          response.resume();
+          resolve(response.statusCode);
+        });
+        asking.on('timeout', () => asking.destroy());
+        asking.on('error', () => resolve(undefined));
+      });
+      if (code === 200) return;
+      await this.#options.clock.sleep(API_POLL_MS, signal);
     }
   }
 
