@@ -290,6 +290,12 @@ describe.skipIf(!existsSync(MAIN))('members as processes', () => {
     c.start(...flags);
     await rolesAre(b, ['b', 'c']);
     expect((await get(c, 'only on b and c')).kvs).toHaveLength(1);
+    // An empty directory founds nothing beside the cluster that was recovered.
+    await c.end('SIGKILL');
+    rmSync(c.dataDir, { recursive: true });
+    c.start(...flags);
+    expect(await c.ends()).toBe(3);
+    expect(c.output).toContain('was recovered from a survivor and lives');
   });
 
   it('elect nobody while their peer ports are flooded with garbage', async () => {
