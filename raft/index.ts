@@ -16,6 +16,7 @@ import type { MemoryLog } from './log/memory-log.js';
 import type { PeerTls } from './transport/credentials.js';
 import { GrpcTransport } from './transport/grpc-transport.js';
 import type { MemoryNetwork } from './transport/memory-transport.js';
+import { PromiseBook } from './transport/promise-book.js';
 
 export * from './contract.js';
 export { Member } from './driver/member.js';
@@ -67,7 +68,7 @@ export async function startRaftMember(options: RaftMemberOptions): Promise<RaftM
   const logger = options.logger.child({ raft: options.name });
   const instance = openInstance(directory, options.random);
   const position = () => ({ term: log.view.hardState.term, index: log.view.lastIndex });
-  const transport = new GrpcTransport({ clusterId, self: id, listen, tls, instance, position, clock, logger });
+  const transport = new GrpcTransport({ clusterId, self: id, listen, tls, instance, position, book: new PromiseBook(directory), clock, logger });
   try {
     return await Member.start({ ...common(options, logger), log, transport, instance });
   } catch (error) {

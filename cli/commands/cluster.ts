@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { holdProcess, systemClock } from '../../platform/clock.js';
 import { systemRandom } from '../../platform/random.js';
-import { recoverCluster, type Recovered } from '../server/recover.js';
+import type { Recovered } from '../server/recover.js';
 
 interface RecoverFlags {
   readonly dataDir: string;
@@ -29,6 +29,8 @@ a new id: the old members are shut out, and join it anew (\`navarch member repai
 async function recover(flags: RecoverFlags): Promise<void> {
   const hold = holdProcess();
   try {
+    // Only here: no other command needs what a store is made of.
+    const { recoverCluster } = await import('../server/recover.js');
     const found = await recoverCluster({
       dataDir: resolve(flags.dataDir), compare: flags.compare ?? [], ...(flags.pkiDir === undefined ? {} : { pkiDir: flags.pkiDir }),
       dryRun: flags.dryRun === true, clock: systemClock, random: systemRandom,

@@ -15,8 +15,7 @@ import { defaultDataDir, layout } from '../lib/paths.js';
 import { runUntilSignal } from '../lib/run.js';
 import { issueMemberCertificates } from '../server/certificates.js';
 import { joinCluster } from '../server/join.js';
-import { knownMember, MemberFileKeeper, peerOfKnown, readMemberFile, writeMemberFile, type MemberFile } from '../server/member-file.js';
-import { wasRecovered } from '../server/recover.js';
+import { knownMember, MemberFileKeeper, peerOfKnown, readMemberFile, wasRecovered, writeMemberFile, type MemberFile } from '../server/member-file.js';
 import { claimProcess } from '../server/running.js';
 import { memberIdOf, peerInfoOf, type MemberAddress } from '../server/identity.js';
 import { apiServiceAddress, DEFAULT_NETWORK, type ClusterNetwork } from '../server/network.js';
@@ -183,7 +182,7 @@ function seatOf(file: MemberFile, pki: ClusterPki): Seat {
 function checkOwner(dataDir: string, stored: MemberFile, wanted: { readonly clusterId: string; readonly name: string }): void {
   if (stored.clusterId !== wanted.clusterId) {
     throw new CliError(`${dataDir} belongs to the cluster ${stored.clusterId}, and the secrets in use to the cluster ${wanted.clusterId}; `
-      + 'give the right --data-dir or --pki-dir. After a recovery the members of the old cluster are emptied and join the new one (docs/members.md)', EXIT_FENCED);
+      + 'give the right --data-dir or --pki-dir. After a recovery the members of the old cluster are emptied and join the new one (docs/members.md)');
   }
   if (stored.name !== wanted.name) throw new CliError(`${dataDir} belongs to the member "${stored.name}", not to "${wanted.name}"; give the right --data-dir or --name`);
 }

@@ -12,7 +12,7 @@ import { CliError } from '../lib/errors.js';
 import { fetchAuthority, parseJoinToken } from '../lib/join-token.js';
 import { hostPort, type MemberAddress } from './identity.js';
 import { isFinalRefusal, reasonOf, requestJoin } from './member-calls.js';
-import { endpointsOf, knownMember, peerOfKnown, writeMemberFile, type MemberFile } from './member-file.js';
+import { endpointsOf, knownMember, markRecovered, peerOfKnown, writeMemberFile, type MemberFile } from './member-file.js';
 
 export interface JoinOptions {
   readonly self: MemberAddress;
@@ -52,7 +52,10 @@ export async function joinCluster(options: JoinOptions, stored: MemberFile | und
   if (local !== undefined && local.clusterId !== pki.clusterId && !isRecovered) {
     throw new CliError(`${pkiDir} holds the secrets of the cluster ${local.clusterId}, and this one is ${pki.clusterId}; give another --pki-dir`);
   }
-  if (local?.clusterId !== pki.clusterId) await writeClusterPki(pkiDir, pki);
+  if (local?.clusterId !== pki.clusterId) {
+    if (local !== undefined) await markRecovered(pkiDir, local.clusterId);
+    await writeClusterPki(pkiDir, pki);
+  }
   const members = answer.members.map((member) => knownMember(peerOfKnown({ ...member, id: member.id as NodeId })));
   const file: MemberFile = { ...pending, clusterId: pki.clusterId, members };
   await writeMemberFile(dataDir, file);

@@ -2,6 +2,7 @@
 import { credentials, Metadata, status, type ChannelCredentials, type ServiceError } from '@grpc/grpc-js';
 import { systemClock } from '../../platform/clock.js';
 import { ClusterServiceClient, type GetStatusResponse, type JoinResponse, type Member } from '../../proto/gen/navarch/cluster/v1/cluster.js';
+import { serverNameOptions } from '../../sdk/grpc/server-name.js';
 import { CliError } from '../lib/errors.js';
 
 export interface Access {
@@ -24,7 +25,7 @@ const CHANGE_MS = 20_000;
 type Call<R> = (client: ClusterServiceClient, deadline: { deadline: number }, done: (error: ServiceError | null, answer: R) => void) => void;
 
 function callOnce<R>(endpoint: string, channel: ChannelCredentials, options: { readonly timeout_ms: number; readonly call: Call<R> }): Promise<R> {
-  const client = new ClusterServiceClient(endpoint, channel);
+  const client = new ClusterServiceClient(endpoint, channel, serverNameOptions(endpoint));
   return new Promise<R>((resolve, reject) => {
     options.call(client, { deadline: systemClock.now() + options.timeout_ms }, (error, answer) => {
       client.close();

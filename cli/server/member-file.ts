@@ -2,7 +2,7 @@
  * `member.json` in a member's data directory: who it is, in which cluster, and where the others are. What a member must know before it
  * has spoken to anybody; the replicated membership is the authority on everything else.
  */
-import { readFile } from 'node:fs/promises';
+import { access, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock, Timer } from '../../platform/clock.js';
 import { writeFileAtomic } from '../../platform/pki/files.js';
@@ -64,6 +64,17 @@ export const peerOfKnown = (member: KnownMember): PeerInfo => ({ ...member, lear
 /** gRPC addresses of all members but one. */
 export const endpointsOf = (members: readonly KnownMember[], except?: NodeId): string[] =>
   members.filter((member) => member.id !== except).flatMap((member) => member.clientAddresses.slice(0, 1));
+
+const RECOVERED_FILE = 'recovered.json';
+
+/** The cluster of these secrets began from a survivor: nobody may found it again from an empty directory. */
+export async function wasRecovered(pkiDir: string): Promise<boolean> {
+  return access(join(pkiDir, RECOVERED_FILE)).then(() => true, () => false);
+}
+
+export async function markRecovered(pkiDir: string, formerClusterId: string): Promise<void> {
+  await writeFileAtomic(join(pkiDir, RECOVERED_FILE), `${JSON.stringify({ formerClusterId })}\n`, 0o600);
+}
 
 const INTERVAL_MS = 2_000;
 

@@ -2,11 +2,10 @@
  * When a majority of the members is gone for good: one survivor becomes a new cluster, under a new cluster id that shuts the old members
  * out. The work is done in a copy; the old log and state are kept aside, and the switch comes last.
  */
-import { access, cp, rename, rm } from 'node:fs/promises';
+import { cp, rename, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Clock } from '../../platform/clock.js';
 import { readClusterPki, writeClusterPki, type ClusterPki } from '../../platform/pki/cluster-pki.js';
-import { writeFileAtomic } from '../../platform/pki/files.js';
 import type { Random } from '../../platform/random.js';
 import type { PeerInfo } from '../../raft/contract.js';
 import { foundFrom, settleSurvivor, type Survivor } from '../../services/store/member/recover-state.js';
@@ -16,7 +15,7 @@ import { issueAdminCertificate } from './certificates.js';
 import { memberIdOf } from './identity.js';
 import { randomMemberId } from './join.js';
 import { askMembers } from './member-calls.js';
-import { endpointsOf, knownMember, readMemberFile, writeMemberFile, type MemberFile } from './member-file.js';
+import { endpointsOf, knownMember, markRecovered, readMemberFile, writeMemberFile, type MemberFile } from './member-file.js';
 import { freshFolder, moveState, stamp, STATE_FOLDERS } from './repair.js';
 import { requireStopped } from './running.js';
 
@@ -34,13 +33,6 @@ export interface Recovered {
   readonly survivor: Survivor;
   /** Undefined after a dry run. */
   readonly founded: { readonly clusterId: string; readonly formerClusterId: string; readonly revision: number; readonly aside: string } | undefined;
-}
-
-const RECOVERED_FILE = 'recovered.json';
-
-/** The cluster of these secrets began from a survivor: nobody may found it again from an empty directory. */
-export async function wasRecovered(pkiDir: string): Promise<boolean> {
-  return access(join(pkiDir, RECOVERED_FILE)).then(() => true, () => false);
 }
 
 /** Throws CliError before anything is changed: the member runs, the cluster lives, another survivor is newer. */
@@ -127,7 +119,7 @@ async function found(options: RecoverOptions, { file, pki, pkiDir, work, survivo
   const aside = await freshFolder(join(dataDir, `aside-${stamp(clock)}`));
   await writeMemberFile(aside, file);
   // The secrets first: from here on the old members, and this one until it is switched, are refused.
-  await writeFileAtomic(join(pkiDir, RECOVERED_FILE), `${JSON.stringify({ from: pki.clusterId, at: new Date(clock.now()).toISOString() })}\n`, 0o600);
+  await markRecovered(pkiDir, pki.clusterId);
   await writeClusterPki(pkiDir, { ...pki, clusterId });
   await moveState(dataDir, aside);
   for (const folder of STATE_FOLDERS) await rename(join(work, folder), join(dataDir, folder));

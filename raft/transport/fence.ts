@@ -4,7 +4,7 @@
  * committed entries, so neither is let in under the old id. In: the membership, greetings, messages. Out: verdicts.
  *
  * The directory is known from the membership; until the leader has recorded it there, from the first greeting. How far a member
- * had come is known from what it answered while this process runs.
+ * had come is known from what it answered.
  */
 import type { NodeId, PeerInfo } from '../contract.js';
 import type { Greeting, Position, Refusal, RefusalCode } from './greeting.js';
@@ -16,6 +16,8 @@ export interface FenceOptions {
   readonly clusterId: string;
   readonly self: NodeId;
   readonly instance: string | undefined;
+  /** What peers were heard to have on disk before this process began. */
+  readonly positions?: Iterable<readonly [NodeId, Position]>;
 }
 
 const refused = (code: RefusalCode, reason: string): Refusal => ({ kind: 'refused', code, reason });
@@ -28,10 +30,16 @@ export class Fence {
   #recorded = new Map<NodeId, PeerInfo>();
   #removed: ReadonlySet<NodeId> = new Set();
   readonly #heard = new Map<NodeId, string>();
-  readonly #positions = new Map<NodeId, Position>();
+  readonly #positions: Map<NodeId, Position>;
 
   constructor(options: FenceOptions) {
     this.#options = options;
+    this.#positions = new Map(options.positions);
+  }
+
+  /** Of all peers that were heard. */
+  get positions(): ReadonlyMap<NodeId, Position> {
+    return this.#positions;
   }
 
   update(peers: readonly PeerInfo[], removed: readonly NodeId[]): void {

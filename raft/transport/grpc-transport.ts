@@ -1,6 +1,6 @@
 /** The transport between processes: one server for what comes in, one link per peer for what goes out. */
 import * as grpc from '@grpc/grpc-js';
-import type { Clock } from '../../platform/clock.js';
+import type { Clock, Timer } from '../../platform/clock.js';
 import type { Logger } from '../../platform/log.js';
 import { PeerServiceService } from '../../proto/gen/navarch/raft/v1/peer.js';
 import type {
@@ -14,6 +14,7 @@ import { Fence } from './fence.js';
 import { readGreeting, refusalMetadata, writeGreeting } from './greeting.js';
 import type { Greeting, Position, Refusal } from './greeting.js';
 import { PeerLink } from './peer-link.js';
+import type { PromiseBook } from './promise-book.js';
 import { receiveSnapshot, streamSnapshot } from './snapshot-stream.js';
 import type { PeerMessage, Transport, TransportHandler } from './transport.js';
 import { fromWire } from './wire.js';
@@ -27,6 +28,8 @@ export interface GrpcTransportOptions {
   readonly instance?: string;
   /** How far the durable log reaches, shown to peers. */
   readonly position?: () => Position;
+  /** Keeps what peers were heard to have on disk. */
+  readonly book?: PromiseBook;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -45,10 +48,11 @@ export class GrpcTransport implements Transport {
   readonly #links = new Map<NodeId, PeerLink>();
   readonly #snapshots = new Set<AbortController>();
   #handler: TransportHandler | undefined;
+  #bookkeeping: Timer | undefined;
 
   constructor(options: GrpcTransportOptions) {
     this.#options = options;
-    this.#fence = new Fence({ clusterId: options.clusterId, self: options.self, instance: options.instance });
+    this.#fence = new Fence({ clusterId: options.clusterId, self: options.self, instance: options.instance, positions: options.book?.read() ?? [] });
   }
 
   async start(handler: TransportHandler): Promise<void> {
@@ -60,6 +64,8 @@ export class GrpcTransport implements Transport {
       snapshot: (call, callback) => this.#acceptSnapshot(call, callback),
     };
     this.#server.addService(PeerServiceService, service);
+    const { book, clock } = this.#options;
+    if (book !== undefined) this.#bookkeeping = clock.every(BOOKKEEPING_MS, () => void book.write(this.#fence.positions));
     const host = listen.host.includes(':') ? `[${listen.host}]` : listen.host;
     await new Promise<void>((resolve, reject) => {
       this.#server.bindAsync(`${host}:${listen.port}`, serverCredentials(tls), (error) => {
@@ -111,12 +117,13 @@ export class GrpcTransport implements Transport {
     }
   }
 
-  stop(): Promise<void> {
+  async stop(): Promise<void> {
+    this.#bookkeeping?.cancel();
     for (const link of this.#links.values()) link.stop();
     this.#links.clear();
     for (const abort of this.#snapshots) abort.abort();
     this.#server.forceShutdown();
-    return Promise.resolve();
+    await this.#options.book?.write(this.#fence.positions);
   }
 
   #link(peer: PeerInfo): PeerLink {
@@ -236,6 +243,8 @@ export class GrpcTransport implements Transport {
       });
   }
 }
+
+const BOOKKEEPING_MS = 1000;
 
 /** A batch is at most a few MiB, but one entry may be as large as the uncommitted-size cap lets it be. */
 const MESSAGE_BYTES_MAX = 256 << 20;
