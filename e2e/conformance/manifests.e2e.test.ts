@@ -1,4 +1,4 @@
-/** Manifests as people write them: every document is accepted by the oldest and the newest kubectl, and applying again changes nothing. */
+/** Manifests as people write them: every document is accepted by the oldest and the newest kubectl, and applying again changes nothing (kubectl diff finds nothing). */
 import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startCluster } from '../../testing/index.js';
@@ -34,7 +34,8 @@ describe.skipIf(versions.length === 0).each(tried)('kubectl 1.$minor', ({ minor,
       };
       await run('create', made);
       expect(await run('apply', applied)).not.toMatch(/unchanged|configured/);
-      expect((await run('apply', applied)).trim().split('\n').filter((line) => !line.endsWith('unchanged'))).toEqual([]);
+      // Some are patched again each time, here as there (stringData, lists without keys), but none is changed by it: see the diff.
+      expect(await run('apply', applied)).not.toMatch(/created/);
       const diff = await kubectl.run(['diff', '-f', '-'], { stdin: applied ?? '' });
       expect([diff.code, diff.stdout, diff.stderr]).toEqual([0, '', '']);
       await kubectl.ok(['delete', '--wait=false', '--ignore-not-found', '-f', '-'], { stdin: applied ?? '' });
