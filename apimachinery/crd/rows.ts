@@ -44,6 +44,7 @@ function kindOf(spec: unknown, version: JsonObject, { storage, deleting }: { rea
     storagePrefix: `${group}/${plural}`, storageVersion: storage, isCustom: true,
     schema: rootSchemaOf(isObject(props) ? props : {}), fieldSelectors: selectorsOf(version), printer: printerOf(version),
     strategy: strategyOf({ status: hasStatus, generation: true }),
+    ...(version['deprecated'] === true ? { deprecationWarning: str(version['deprecationWarning']) || `${group}/${name} ${kind} is deprecated` } : {}),
     // Strategy None: only the name of the version differs. The store may hold objects of any version that once was the stored one.
     conversion: { fromStorage: (object) => object, toStorage: (object) => ({ ...object, apiVersion: `${group}/${storage}` }) },
   };

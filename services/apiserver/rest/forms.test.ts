@@ -99,6 +99,25 @@ describe('other forms', () => {
   });
 });
 
+describe('what charts write', () => {
+  it('a namespace on what has none is dropped, a claim template may be mounted, a deprecated version is told of', async () => {
+    await using test = await start();
+    const role = await test.post('/apis/rbac.authorization.k8s.io/v1/clusterroles', { metadata: { name: 'r', namespace: 'x' }, rules: [] });
+    expect([role.status, (await role.json() as { metadata: object }).metadata]).toEqual([201, expect.not.objectContaining({ namespace: 'x' })]);
+    const labels = { app: 'db' };
+    const set = await test.post('/apis/apps/v1/namespaces/default/statefulsets', {
+      metadata: { name: 'db' },
+      spec: {
+        serviceName: 'db', selector: { matchLabels: labels }, volumeClaimTemplates: [{ metadata: { name: 'data' }, spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } } }],
+        template: { metadata: { labels }, spec: { containers: [{ name: 'a', image: 'i', volumeMounts: [{ name: 'data', mountPath: '/data' }] }] } },
+      },
+    });
+    expect(set.status).toBe(201);
+    const endpoints = await test.call('/api/v1/namespaces/default/endpoints');
+    expect(endpoints.headers.get('warning')).toBe('299 - "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"');
+  });
+});
+
 describe('watches by other ways', () => {
   const events = async (response: Awaited<ReturnType<typeof fetch>>) =>
     (await response.text()).trim().split('\n').map((line) => (JSON.parse(line) as { object: { metadata: { name: string } } }).object.metadata.name);

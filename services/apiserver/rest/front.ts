@@ -152,6 +152,7 @@ export class RestFront {
     const { route, verb } = target;
     const kind = this.#options.scheme.byResource(route.id) ?? await this.#justDefined(route);
     if (kind === undefined || route.rest.length > 0) throw noSuchResource();
+    checkScope(kind, route, verb);
     if (isConnect(route)) throw apiErrors.badRequest('Upgrade request required');
     if (isPodLog(route) && verb === 'get') {
       const signal = AbortSignal.any([request.signal, this.#closing.signal]);
@@ -220,6 +221,13 @@ export function statusResponse(error: ApiError, encoding: Encoding = 'json'): Re
 }
 
 const ROOT_PATHS = ['/api', '/api/v1', '/apis', '/healthz', '/livez', '/metrics', '/openapi/v2', '/openapi/v3', '/readyz', '/version'];
+
+/** The URL's scope is the resource's (CVE-2019-11247). Across namespaces objects are listed and watched, no more. */
+function checkScope(kind: Kind, route: ResourceRoute, verb: Verb): void {
+  if (kind.namespaced === (route.namespace !== undefined)) return;
+  if (!kind.namespaced || route.name !== undefined) throw noSuchResource();
+  if (verb !== 'list' && verb !== 'watch') throw apiErrors.methodNotAllowed(kind, verb);
+}
 
 export const isConnect = (route: ResourceRoute): boolean => route.subresource !== undefined && CONNECT_SUBRESOURCES.has(route.subresource);
 

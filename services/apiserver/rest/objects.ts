@@ -52,7 +52,18 @@ export function verbOf(method: string, route: ResourceRoute, query: URLSearchPar
   }
 }
 
+/** Everybody who uses a deprecated version is told, whatever they do with it. */
 export async function serveObjects(call: ObjectRequest): Promise<RestResponse> {
+  const response = await serve(call);
+  const { deprecationWarning } = call.kind;
+  if (deprecationWarning !== undefined) {
+    const others = response.headers['warning'] ?? [];
+    response.headers['warning'] = [...(typeof others === 'string' ? [others] : others), warningHeader(deprecationWarning)];
+  }
+  return response;
+}
+
+async function serve(call: ObjectRequest): Promise<RestResponse> {
   const accepted = negotiate(headerOf(call.request, 'accept'), offersOf(call));
   const rendering: Rendering = { kind: call.kind, accepted, includeObject: includeObject(call.url.query), now_ms: call.clock.now() };
   switch (call.verb) {
