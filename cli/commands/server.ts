@@ -8,14 +8,12 @@ import { createLogger, type Logger, type LogLevel } from '../../platform/log.js'
 import { createClusterPki, readClusterPki, writeClusterPki, type ClusterPki } from '../../platform/pki/cluster-pki.js';
 import { writeFileAtomic } from '../../platform/pki/files.js';
 import { systemRandom } from '../../platform/random.js';
-import { startStoreMember } from '../../services/store/member/start.js';
 import { CliError } from '../lib/errors.js';
 import { defaultDataDir, layout } from '../lib/paths.js';
 import { runUntilSignal } from '../lib/run.js';
 import { issueMemberCertificates } from '../server/certificates.js';
 import { memberIdOf, peerInfoOf, type MemberAddress } from '../server/identity.js';
 import { apiServiceAddress, DEFAULT_NETWORK, type ClusterNetwork } from '../server/network.js';
-import { createServer } from '../server/server.js';
 
 interface ServerFlags {
   readonly name: string;
@@ -148,6 +146,8 @@ async function claimDataDir(dataDir: string, pki: ClusterPki, name: string): Pro
 }
 
 async function runServer(flags: ServerFlags): Promise<void> {
+  // Only here: every other command, and every worker, goes without what a member is made of.
+  const [{ startStoreMember }, { createServer }] = await Promise.all([import('../../services/store/member/start.js'), import('../server/server.js')]);
   const self = selfOf(flags);
   const network = networkOf(flags);
   const logger = createLogger('navarch', { level: flags.logLevel, ...(flags.logFile === undefined ? {} : { file: flags.logFile }) }).child({ member: self.name });
