@@ -12,6 +12,7 @@ import type { Client } from '../../sdk/client.js';
 import { connect } from '../../sdk/grpc/connect.js';
 import { InformerFactory } from '../../sdk/informer/informer-factory.js';
 import { createAgent, type Agent } from '../../services/agent/agent.js';
+import { ImageGarbage } from '../../services/agent/node/image-garbage.js';
 import { FileCheckpoints } from '../../services/agent/pod/checkpoints.js';
 import { CriRuntime } from '../../services/agent/runtime/cri/cri-runtime.js';
 import { HollowRuntime } from '../../services/agent/runtime/hollow.js';
@@ -26,7 +27,10 @@ import type { WorkerCredentials } from './credentials.js';
 
 export type RuntimeChoice =
   | { readonly kind: 'hollow' }
-  | { readonly kind: 'cri'; readonly socket: string; readonly cniConfDir: string; readonly cniDataDir: string };
+  | { readonly kind: 'cri'; readonly socket: string; readonly cniConfDir: string; readonly cniDataDir: string;
+      /** Shares of the disk between which unused images go. */
+      readonly imageGarbage: { readonly high_percent: number; readonly low_percent: number };
+    };
 
 export interface WorkerOptions {
   readonly nodeName: string;
@@ -117,6 +121,7 @@ class CriWorker implements Service {
     return createAgent({
       ...agentOptions(this.#options), dataDir,
       runtime: new CriRuntime({ socket: this.#runtime.socket, clock }),
+      imageGarbage: new ImageGarbage({ ...this.#runtime.imageGarbage, clock }),
       checkpoints: new FileCheckpoints({ directory: join(dataDir, 'checkpoints'), clock, logger }),
       volumes: new HostVolumes({ dataDir, logRoot: join(dataDir, 'logs'), random }),
       networkReady: () => this.#networkReady,

@@ -26,6 +26,8 @@ interface AgentFlags {
   readonly runtimeSocket: string;
   readonly cniConfDir: string;
   readonly cniDataDir?: string;
+  readonly imageGcHigh: string;
+  readonly imageGcLow: string;
   readonly clusterCidr: string;
   readonly serviceCidr: string;
   readonly clusterDomain: string;
@@ -49,6 +51,8 @@ export function addAgentCommand(program: Command): void {
     .option('--runtime-socket <path>', 'the CRI socket', '/run/containerd/containerd.sock')
     .option('--cni-conf-dir <directory>', 'where the runtime reads its network configuration', '/etc/cni/net.d')
     .option('--cni-data-dir <directory>', 'where the address leases of pods lie (default: <data-dir>/cni)')
+    .option('--image-gc-high <percent>', 'unused images go when the disk is fuller than this; 100: never', '85')
+    .option('--image-gc-low <percent>', 'and until it is no fuller than this', '80')
     .option('--cluster-cidr <cidr>', 'addresses of pods: the cluster\'s own', DEFAULT_NETWORK.clusterCidr)
     .option('--service-cidr <cidr>', 'addresses of Services: the cluster\'s own', DEFAULT_NETWORK.serviceCidr)
     .option('--cluster-domain <name>', 'DNS domain of the cluster', DEFAULT_NETWORK.clusterDomain)
@@ -67,10 +71,18 @@ function runtimeOf(flags: AgentFlags): RuntimeChoice {
     case 'hollow':
       return { kind: 'hollow' };
     case 'cri':
-      return { kind: 'cri', socket: flags.runtimeSocket, cniConfDir: flags.cniConfDir, cniDataDir: flags.cniDataDir ?? join(flags.dataDir, 'cni') };
+      return { kind: 'cri', socket: flags.runtimeSocket, cniConfDir: flags.cniConfDir, cniDataDir: flags.cniDataDir ?? join(flags.dataDir, 'cni'), imageGarbage: imageGarbageOf(flags) };
     default:
       throw new CliError(`--runtime must be cri or hollow, not "${flags.runtime}"`, 2);
   }
+}
+
+function imageGarbageOf({ imageGcHigh, imageGcLow }: AgentFlags): { high_percent: number; low_percent: number } {
+  const [high_percent, low_percent] = [Number(imageGcHigh), Number(imageGcLow)];
+  if (!(low_percent > 0 && low_percent < high_percent && high_percent <= 100)) {
+    throw new CliError(`--image-gc-high and --image-gc-low are percents of the disk, the second below the first, not "${imageGcHigh}" and "${imageGcLow}"`, 2);
+  }
+  return { high_percent, low_percent };
 }
 
 function labelsOf(flags: AgentFlags): Record<string, string> {

@@ -9,7 +9,6 @@ import { createClusterPki, readClusterPki, writeClusterPki, type ClusterPki } fr
 import { systemRandom } from '../../platform/random.js';
 import { startAll, stopAll } from '../../platform/service.js';
 import { RaftError, type NodeId, type PeerInfo } from '../../raft/contract.js';
-import { startStoreMember } from '../../services/store/member/start.js';
 import { CliError, EXIT_FENCED } from '../lib/errors.js';
 import { defaultDataDir, layout } from '../lib/paths.js';
 import { runUntilSignal } from '../lib/run.js';
@@ -19,7 +18,6 @@ import { knownMember, MemberFileKeeper, peerOfKnown, readMemberFile, wasRecovere
 import { claimProcess } from '../server/running.js';
 import { memberIdOf, peerInfoOf, type MemberAddress } from '../server/identity.js';
 import { apiServiceAddress, DEFAULT_NETWORK, type ClusterNetwork } from '../server/network.js';
-import { createServer } from '../server/server.js';
 
 interface ServerFlags {
   readonly name: string;
@@ -188,6 +186,8 @@ function checkOwner(dataDir: string, stored: MemberFile, wanted: { readonly clus
 }
 
 async function runServer(flags: ServerFlags): Promise<void> {
+  // Only here: every other command, and every worker, goes without what a member is made of.
+  const [{ startStoreMember }, { createServer }] = await Promise.all([import('../../services/store/member/start.js'), import('../server/server.js')]);
   const self = selfOf(flags);
   const network = networkOf(flags);
   const logger = createLogger('navarch', { level: flags.logLevel, ...(flags.logFile === undefined ? {} : { file: flags.logFile }) }).child({ member: self.name });

@@ -86,6 +86,8 @@ export function planOnHosts(options: UpOptions, hosts: HostsPlan): UpPlan {
           name: w.name, namespace: host?.namespace,
           args: [
             'agent', '--name', w.name, '--server', endpoints(members), '--token-file', layout(options.dataDir).workerToken, '--node-ip', w.address, '--runtime', 'cri',
+            // Its images were built and imported here: nobody could give them back.
+            '--image-gc-high', '100',
             '--runtime-socket', host?.containerd?.socket ?? '', '--cni-conf-dir', host?.containerd?.cniConfDir ?? '',
             '--cni-data-dir', host?.containerd?.cniDataDir ?? '', '--data-dir', join(host?.dataDir ?? '', 'agent'),
           ],

@@ -16,6 +16,7 @@ import type { Service } from '../../platform/service.js';
 import { ObjectKind } from '../../proto/gen/navarch/node/v1/node.js';
 import type { TokenGrant } from '../../proto/gen/navarch/node/v1/node.js';
 import { hostDns, machineFacts } from './node/machine.js';
+import type { ImageGarbage } from './node/image-garbage.js';
 import { PODS_MAX_DEFAULT, nodeReport } from './node/report.js';
 import type { MachineFacts } from './node/report.js';
 import type { Token } from './pod/environment.js';
@@ -53,6 +54,8 @@ export interface AgentOptions {
   readonly dataDir?: string;
   /** Absent: none, for a runtime that pretends. */
   readonly volumes?: Volumes;
+  /** Absent: images are never taken away. */
+  readonly imageGarbage?: ImageGarbage;
   /** What it was told last, for a start without members. Absent: it knows nothing until a member tells it. */
   readonly checkpoints?: Checkpoints;
   readonly nodeIP: string;
@@ -90,6 +93,7 @@ const NODE_CHECK_UNREADY_MS = 500;
 const NODE_REPORT_MS = 300_000;
 const GARBAGE_RETRY_MS = 5_000;
 const TOKEN_TIMEOUT_MS = 10_000;
+const IMAGE_GARBAGE_MS = 60_000;
 /** A member that is there answers sooner; what it says is better than what the disk remembers. */
 const RESTORE_AFTER_MS = 5_000;
 
@@ -113,6 +117,7 @@ class AgentService implements Agent {
   #pods: PodManager | undefined;
   #nodeTimer: Timer | undefined;
   #restoreTimer: Timer | undefined;
+  #garbageTimer: Timer | undefined;
   #allocatable: Quantities = {};
   #tokenId = 0;
   #podCIDR: string | undefined;
@@ -189,12 +194,15 @@ class AgentService implements Agent {
     this.#sessions.start();
     this.#checkNodeIn(0);
     this.#restoreTimer = clock.after(RESTORE_AFTER_MS, () => void this.#restore());
+    const { imageGarbage } = options;
+    if (imageGarbage !== undefined) this.#garbageTimer = clock.every(IMAGE_GARBAGE_MS, () => void this.#removeImages(imageGarbage));
   }
 
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#nodeTimer?.cancel();
     this.#restoreTimer?.cancel();
+    this.#garbageTimer?.cancel();
     this.#failTokens('the agent stops');
     this.#sessions.stop();
     this.#pods?.stop();
@@ -223,6 +231,20 @@ class AgentService implements Agent {
         this.#podCIDR = message.value.podCidrs[0];
         return this.refresh();
       default: return undefined;
+    }
+  }
+
+  /** Never rejects. */
+  async #removeImages(garbage: ImageGarbage): Promise<void> {
+    const { runtime, logger } = this.#options;
+    try {
+      const [images, snapshot, machine] = await Promise.all([runtime.listImages(), runtime.list(), this.#machine()]);
+      for (const image of garbage.choose({ images, snapshot, disk_bytes: machine.disk_bytes, diskAvailable_bytes: machine.diskAvailable_bytes })) {
+        logger.info({ image: image.names[0] ?? image.id, size_bytes: image.size_bytes }, 'the disk fills up: an unused image goes');
+        await runtime.removeImage(image.id);
+      }
+    } catch (error) {
+      logger.warn({ error: String(error) }, 'unused images could not be taken away');
     }
   }
 

@@ -147,6 +147,11 @@ export class HollowRuntime implements Runtime {
     return Promise.resolve([...this.#images].map(imageRecord));
   }
 
+  removeImage(id: string): Promise<void> {
+    for (const name of this.#images) if (imageRecord(name).id === id) this.#images.delete(name);
+    return Promise.resolve();
+  }
+
   execSync(containerId: string, command: readonly string[]): Promise<ExecResult> {
     const life = this.#life(containerId);
     const { output, code } = runHollowCommand(command, { hostname: life.hostname, env: life.spec.env });

@@ -219,7 +219,10 @@ describe('slow clients', () => {
     closes();
     await expect(first).rejects.toMatchObject({ code: 429, reason: 'TooManyRequests' });
     expect(versions.length).toBeLessThan(300);
-    await follow(String(versions.at(-1)), false, 300);
+    // On a busy machine this client, too, may be taken for slow: it resumes as often as it is told to.
+    while (versions.length < 300) {
+      await follow(String(versions.at(-1)), false, 300).catch((error: unknown) => expect(error).toMatchObject({ reason: 'TooManyRequests' }));
+    }
     expect(versions).toEqual(Array.from({ length: 300 }, (_, i) => Number(from) + 1 + i));
   });
 });

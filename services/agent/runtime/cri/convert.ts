@@ -127,5 +127,6 @@ export function imageRecord(image: Image): ImageRecord {
   return {
     id: image.id, names: [...image.repoTags, ...image.repoDigests], size_bytes: image.size,
     ...(image.uid === undefined ? {} : { uid: image.uid.value }), ...(image.username === '' ? {} : { username: image.username }),
+    ...(image.pinned ? { pinned: true } : {}),
   };
 }
