@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import { addAgentCommand } from './commands/agent.js';
 import { addPkiCommands } from './commands/pki.js';
 import { addServerCommand } from './commands/server.js';
+import { addSnapshotCommands } from './commands/snapshot.js';
 import { addStatusCommand } from './commands/status.js';
 import { addUpCommands } from './commands/up.js';
 import { describeFailure } from './lib/errors.js';
@@ -25,6 +26,7 @@ Begin here:
   addServerCommand(program);
   addAgentCommand(program);
   addPkiCommands(program);
+  addSnapshotCommands(program);
   program.command('version').description('print versions').action(() => {
     process.stdout.write(`navarch ${VERSION}\nserves Kubernetes ${KUBERNETES_VERSION.gitVersion}\nnode ${process.version}\n`);
   });

@@ -14,6 +14,7 @@ import { WatchHub } from '../watch/hub.js';
 import type { WatchHubOptions } from '../watch/hub.js';
 import { StateDirectory } from './directory.js';
 import { openSnapshot, StateReceiver } from './snapshot.js';
+import type { Meta } from './layout.js';
 import { StateDisk } from './state-disk.js';
 
 export interface KvStateMachineOptions extends WatchHubOptions {
@@ -120,7 +121,7 @@ export class KvStateMachine implements StateMachine {
     await this.#disk.disk.reclaim?.();
   }
 
-  openSnapshot(): Promise<SnapshotReader> {
+  openSnapshot(): Promise<SnapshotReader & { readonly meta: Meta }> {
     return openSnapshot(this.#disk.disk);
   }
 

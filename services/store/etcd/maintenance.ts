@@ -5,7 +5,7 @@ import type { AlarmRequest, MaintenanceServer, StatusResponse } from '../../../p
 import { ALARM_KINDS } from '../mvcc/alarms.js';
 import type { Alarm } from '../mvcc/alarms.js';
 import { nodeIdOf } from './cluster.js';
-import { EtcdError, unimplemented } from './context.js';
+import { EtcdError, toEtcdError, unimplemented } from './context.js';
 import type { EtcdContext } from './context.js';
 
 /** The etcd whose API this is: clients look at it before they use what came later. */
@@ -49,7 +49,17 @@ export function maintenanceService(context: EtcdContext): MaintenanceServer {
       return { header: context.header() };
     }),
     snapshot(call) {
-      call.destroy(unimplemented('snapshots are taken with `navarch snapshot save`'));
+      const abort = new AbortController();
+      call.on('cancelled', () => abort.abort());
+      void (async () => {
+        context.require(context.identityOf(call), { kind: 'maintain' });
+        for await (const blob of backend.saveSnapshot({ signal: abort.signal })) {
+          if (call.cancelled) return;
+          const more = call.write({ header: context.header(), remainingBytes: 0, blob: Buffer.from(blob.buffer, blob.byteOffset, blob.byteLength), version: '' });
+          if (!more) await new Promise<void>((resolve) => void call.once('drain', resolve).once('cancelled', resolve));
+        }
+        call.end();
+      })().catch((error: unknown) => call.destroy(toEtcdError(error)));
     },
     downgrade: context.unary(() => {
       throw unimplemented('there is no etcd to downgrade to');

@@ -19,6 +19,7 @@ import { encodeCommand, isAlarm, isPut } from '../mvcc/commands.js';
 import type { Command, CommandResult, HashResult, KvPut, KvRange, KvTxn, KvTxnResult, LeaseInfo } from '../mvcc/operations.js';
 import { StoreError } from '../store.js';
 import type { RangeResult, Revision, StoreCallOptions, StoreStatus, TxnRequest, TxnResult, WatchBatch } from '../store.js';
+import { encodeSnapshot } from '../snapshot/format.js';
 import { iterateWatch } from '../watch/iterate.js';
 import { AutoCompaction } from './auto-compaction.js';
 import type { AutoCompactionOptions } from './auto-compaction.js';
@@ -38,6 +39,8 @@ export interface MemberCoreOptions {
   readonly onHead?: (head: StoreHead) => void;
   readonly onFatal?: (error: Error) => void;
 }
+
+const SAVE_POLL_MS = 20;
 
 export class MemberCore implements KvBackend {
   readonly #machine: KvStateMachine;
@@ -230,6 +233,25 @@ export class MemberCore implements KvBackend {
   async reclaim(): Promise<void> {
     this.#checkOpen();
     await this.#machine.reclaim();
+  }
+
+  async *saveSnapshot(options?: StoreCallOptions): AsyncGenerator<Uint8Array, void, undefined> {
+    await this.#waitReadIndex();
+    const { clock } = this.#options;
+    const machine = this.#machine;
+    // What is applied becomes durable within moments, by itself.
+    for (const index = machine.appliedIndex; machine.durableIndex < index; await clock.sleep(SAVE_POLL_MS, options?.signal)) this.#checkOpen();
+    const reader = await machine.openSnapshot();
+    try {
+      const { index, term, revision, compactRevision } = reader.meta;
+      const { clusterId } = this.raftStatus();
+      for await (const chunk of encodeSnapshot({ clusterId, index, term, revision, compactRevision }, reader.chunks())) {
+        if (options?.signal?.aborted === true) throw abortedError();
+        yield chunk;
+      }
+    } finally {
+      await reader.close();
+    }
   }
 
   // The member
