@@ -9,6 +9,7 @@ import { systemFolder } from '../../../platform/disk/system-disk.js';
 import type {
   CommittedEntry, LogIndex, Membership, SnapshotMeta, SnapshotReader, SnapshotWriter, StateMachine, Term,
 } from '../../../raft/contract.js';
+import { isHash } from '../mvcc/commands.js';
 import type { KvState } from '../mvcc/kv-state.js';
 import { WatchHub } from '../watch/hub.js';
 import type { WatchHubOptions } from '../watch/hub.js';
@@ -32,6 +33,8 @@ export class KvStateMachine implements StateMachine {
   readonly hub: WatchHub;
   /** Called when a snapshot has replaced the state. */
   onReplaced: ((state: KvState) => void) | undefined;
+  /** Called when a command that concerns hashes was applied. */
+  onHash: ((data: Uint8Array, term: Term) => void) | undefined;
   readonly #options: KvStateMachineOptions;
   readonly #directory: StateDirectory;
   #disk: StateDisk;
@@ -93,6 +96,7 @@ export class KvStateMachine implements StateMachine {
       assert(index === this.#applied.index + 1, `entry ${index} does not follow ${this.#applied.index}`);
       results.push(data.length === 0 ? undefined : this.#state.applyBytes(data, term));
       this.#applied = { index, term };
+      if (data.length > 0 && isHash(data)) this.onHash?.(data, term);
     }
     this.hub.publish();
     this.#startScrub();

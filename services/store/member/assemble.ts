@@ -38,7 +38,7 @@ export function assembleInlineMember(data: InlineMemberOptions): Promise<MemberC
   }));
 }
 
-type Common = Pick<StoreMemberData, 'dataDir' | 'autoCompaction' | 'hotValues_bytes' | 'quota_bytes'>;
+type Common = Pick<StoreMemberData, 'dataDir' | 'autoCompaction' | 'hotValues_bytes' | 'quota_bytes' | 'hashCheck_ms'>;
 
 async function assemble(data: Common, around: MemberSurroundings, startRaft: RaftFactory): Promise<MemberCore> {
   const { clock, random, onHead, onFatal } = around;
@@ -55,6 +55,7 @@ async function assemble(data: Common, around: MemberSurroundings, startRaft: Raf
       random,
       ...(data.autoCompaction === undefined ? {} : { autoCompaction: data.autoCompaction }),
       ...(data.quota_bytes === undefined ? {} : { quota_bytes: data.quota_bytes }),
+      ...(data.hashCheck_ms === undefined ? {} : { hashCheck_ms: data.hashCheck_ms }),
       ...(onHead === undefined ? {} : { onHead }),
       ...(onFatal === undefined ? {} : { onFatal }),
     });

@@ -15,7 +15,7 @@ import { LeaseExpiry } from '../lease-expiry.js';
 import { newLeaseId } from '../lease-id.js';
 import { LIMITS } from '../limits.js';
 import type { Alarm } from '../mvcc/alarms.js';
-import { encodeCommand, isAlarm, isPut } from '../mvcc/commands.js';
+import { decodeCommand, encodeCommand, isAlarm, isPut } from '../mvcc/commands.js';
 import type { Command, CommandResult, HashResult, KvPut, KvRange, KvTxn, KvTxnResult, LeaseInfo } from '../mvcc/operations.js';
 import { StoreError } from '../store.js';
 import type { RangeResult, Revision, StoreCallOptions, StoreStatus, TxnRequest, TxnResult, WatchBatch } from '../store.js';
@@ -23,6 +23,8 @@ import { encodeSnapshot } from '../snapshot/format.js';
 import { iterateWatch } from '../watch/iterate.js';
 import { AutoCompaction } from './auto-compaction.js';
 import type { AutoCompactionOptions } from './auto-compaction.js';
+import { HashCheck } from './hash-check.js';
+import type { HashCommand } from './hash-check.js';
 import { Quota } from './quota.js';
 
 /** Starts Raft over a state machine; how it listens, where its log lies is the factory's. */
@@ -35,6 +37,7 @@ export interface MemberCoreOptions {
   readonly random: Random;
   readonly autoCompaction?: AutoCompactionOptions;
   readonly quota_bytes?: number;
+  readonly hashCheck_ms?: number;
   /** Leader, term or leadership changed. */
   readonly onHead?: (head: StoreHead) => void;
   readonly onFatal?: (error: Error) => void;
@@ -49,6 +52,7 @@ export class MemberCore implements KvBackend {
   readonly #expiry: LeaseExpiry;
   readonly #compaction: AutoCompaction | undefined;
   readonly #quota: Quota;
+  readonly #hashCheck: HashCheck;
   #raft: RaftMember | undefined;
   #head: StoreHead = { clusterId: 0n, memberId: 0n, term: 0 };
   /** The term this member leads in; undefined when it does not. */
@@ -72,6 +76,16 @@ export class MemberCore implements KvBackend {
       member: () => this.#head.memberId,
       change: (action, alarm) => this.changeAlarm(action, alarm),
     });
+    this.#hashCheck = new HashCheck({
+      interval_ms: options.hashCheck_ms ?? LIMITS.hashCheck_ms,
+      clock: options.clock,
+      state: () => options.machine.state,
+      self: () => this.#head.memberId,
+      voters: () => this.raftStatus().membership.voters.map(BigInt),
+      propose: (command) => this.propose(command),
+      stepAside: () => this.#stepAside(),
+    });
+    options.machine.onHash = (data, term) => this.#hashCheck.applied(decodeCommand(data) as HashCommand, term);
     options.machine.onReplaced = (state) => this.#expiry.follow(state.leases);
     this.#compaction = options.autoCompaction === undefined
       ? undefined
@@ -301,6 +315,7 @@ export class MemberCore implements KvBackend {
     this.#expiry.stop();
     this.#compaction?.stop();
     this.#quota.stop();
+    this.#hashCheck.stop();
     this.#machine.hub.closeAll(closedError());
     await raft.stop();
     await this.#machine.close();
@@ -342,6 +357,14 @@ export class MemberCore implements KvBackend {
     if (this.#raft === undefined) throw closedError();
   }
 
+  /** A fenced leader cannot even end leases: somebody whose state is sound takes over. */
+  #stepAside(): void {
+    const { id, membership } = this.raftStatus();
+    const { alarms } = this.#machine.state;
+    const heir = membership.voters.find((voter) => voter !== id && !alarms.has('corrupt', BigInt(voter)));
+    if (heir !== undefined) this.transferLeadership(heir).catch(() => undefined);
+  }
+
   #proposeLeading(command: (term: number) => Command): Promise<CommandResult> {
     if (this.#leading === undefined) return Promise.reject(new StoreError('unavailable', 'this member does not lead'));
     return this.propose(command(this.#leading));
@@ -355,10 +378,12 @@ export class MemberCore implements KvBackend {
         this.#expiry.stop();
         this.#compaction?.stop();
         this.#quota.stop();
+        this.#hashCheck.stop();
       } else {
         this.#expiry.lead();
         this.#compaction?.start();
         this.#quota.lead();
+        this.#hashCheck.lead(leading);
       }
     }
     this.#refreshHead(status.term);

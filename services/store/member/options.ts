@@ -23,6 +23,8 @@ export interface StoreMemberData {
   readonly autoCompaction?: AutoCompactionOptions;
   /** Size of the state at which nothing may grow any more. 0: none. Default: 2 GiB. The same on all members. */
   readonly quota_bytes?: number;
+  /** How often the leader has the members' states compared. 0: never. Default: 10 minutes. */
+  readonly hashCheck_ms?: number;
   /** Memory for values that are also on disk. */
   readonly hotValues_bytes?: number;
   readonly log?: LogOptions;

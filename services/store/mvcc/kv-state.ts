@@ -80,6 +80,8 @@ export class KvState {
       case 'txn':
         if (this.alarms.has('nospace') && mayGrow(command.txn)) throw noSpaceError();
         return { kind: 'txn', txn: runTxn(this, command.txn) };
+      case 'hash-ask':
+      case 'hash-tell': return this.#done();
       case 'alarm':
         if (command.action === 'raise') this.alarms.raise(command.alarm);
         else this.alarms.clear(command.alarm);
