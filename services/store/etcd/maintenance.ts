@@ -67,7 +67,7 @@ export function maintenanceService(context: EtcdContext): MaintenanceServer {
   };
 }
 
-const ALARM_TYPES = { nospace: AlarmType.NOSPACE, corrupt: AlarmType.CORRUPT } as const;
+const ALARM_TYPES = { nospace: AlarmType.NOSPACE, corrupt: AlarmType.CORRUPT, disk: AlarmType.NOSPACE } as const;
 
 /** What is asked for, or what was changed. Member 0 means any; no type means all. */
 async function runAlarm({ backend }: EtcdContext, { action, memberID, alarm }: AlarmRequest): Promise<readonly Alarm[]> {
@@ -92,7 +92,7 @@ async function runAlarm({ backend }: EtcdContext, { action, memberID, alarm }: A
 async function statusOf(context: EtcdContext): Promise<StatusResponse> {
   const { backend } = context;
   const [store, raft] = await Promise.all([backend.status(), context.member?.raftStatus()]);
-  const alarms = (store.alarms ?? []).map(({ member, kind }) => `memberID:${member} alarm:${kind.toUpperCase()} `);
+  const alarms = (store.alarms ?? []).map(({ member, kind }) => `memberID:${member} alarm:${kind === 'corrupt' ? 'CORRUPT' : 'NOSPACE'} `);
   return {
     header: context.header(store.revision),
     version: ETCD_VERSION,

@@ -5,6 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { Clock } from '../../../platform/clock.js';
+import type { DiskReserve } from '../../../platform/disk/reserve.js';
 import type { Random } from '../../../platform/random.js';
 import { RaftError } from '../../../raft/contract.js';
 import type { LogIndex, Membership, MembershipChange, NodeId, RaftEvents, RaftMember, RaftStatus } from '../../../raft/contract.js';
@@ -23,6 +24,7 @@ import { encodeSnapshot } from '../snapshot/format.js';
 import { iterateWatch } from '../watch/iterate.js';
 import { AutoCompaction } from './auto-compaction.js';
 import type { AutoCompactionOptions } from './auto-compaction.js';
+import { DiskGuard } from './disk-guard.js';
 import { HashCheck } from './hash-check.js';
 import type { HashCommand } from './hash-check.js';
 import { Quota } from './quota.js';
@@ -38,6 +40,7 @@ export interface MemberCoreOptions {
   readonly autoCompaction?: AutoCompactionOptions;
   readonly quota_bytes?: number;
   readonly hashCheck_ms?: number;
+  readonly reserve?: DiskReserve;
   /** Leader, term or leadership changed. */
   readonly onHead?: (head: StoreHead) => void;
   readonly onFatal?: (error: Error) => void;
@@ -53,6 +56,7 @@ export class MemberCore implements KvBackend {
   readonly #compaction: AutoCompaction | undefined;
   readonly #quota: Quota;
   readonly #hashCheck: HashCheck;
+  readonly #disk: DiskGuard | undefined;
   #raft: RaftMember | undefined;
   #head: StoreHead = { clusterId: 0n, memberId: 0n, term: 0 };
   /** The term this member leads in; undefined when it does not. */
@@ -74,6 +78,13 @@ export class MemberCore implements KvBackend {
       clock: options.clock,
       state: () => ({ size_bytes: options.machine.state.mvcc.size_bytes, alarms: options.machine.state.alarms.all }),
       member: () => this.#head.memberId,
+      change: (action, alarm) => this.changeAlarm(action, alarm),
+    });
+    this.#disk = options.reserve === undefined ? undefined : new DiskGuard({
+      reserve: options.reserve,
+      clock: options.clock,
+      self: () => this.#head.memberId,
+      alarms: () => options.machine.state.alarms.all,
       change: (action, alarm) => this.changeAlarm(action, alarm),
     });
     this.#hashCheck = new HashCheck({
@@ -99,6 +110,7 @@ export class MemberCore implements KvBackend {
       onFatal: (error) => options.onFatal?.(error),
     });
     core.#refreshHead();
+    core.#disk?.start();
     return core;
   }
 
@@ -116,7 +128,7 @@ export class MemberCore implements KvBackend {
   async proposeBytes(data: Uint8Array, options?: StoreCallOptions): Promise<CommandResult> {
     if (data.length > LIMITS.command_bytes) throw tooLargeError();
     if (!isAlarm(data)) this.#checkFence();
-    if (isPut(data)) this.#quota.check();
+    if (isPut(data)) this.#checkRoom();
     let result: unknown;
     try {
       result = await this.#member.propose(data, options);
@@ -125,6 +137,11 @@ export class MemberCore implements KvBackend {
     }
     if (result instanceof StoreError) throw result;
     return result as CommandResult;
+  }
+
+  #checkRoom(): void {
+    this.#quota.check();
+    this.#disk?.check();
   }
 
   propose(command: Command, options?: StoreCallOptions): Promise<CommandResult> {
@@ -316,6 +333,7 @@ export class MemberCore implements KvBackend {
     this.#compaction?.stop();
     this.#quota.stop();
     this.#hashCheck.stop();
+    this.#disk?.stop();
     this.#machine.hub.closeAll(closedError());
     await raft.stop();
     await this.#machine.close();
