@@ -9,6 +9,7 @@ import { createClusterPki, readClusterPki, writeClusterPki, type ClusterPki } fr
 import { systemRandom } from '../../platform/random.js';
 import { startAll, stopAll } from '../../platform/service.js';
 import { RaftError, type NodeId, type PeerInfo } from '../../raft/contract.js';
+import type { AutoCompactionOptions } from '../../services/store/member/auto-compaction.js';
 import { CliError, EXIT_FENCED } from '../lib/errors.js';
 import { defaultDataDir, layout } from '../lib/paths.js';
 import { runUntilSignal } from '../lib/run.js';
@@ -36,6 +37,8 @@ interface ServerFlags {
   readonly clusterDomain: string;
   readonly nodeGrace: string;
   readonly defaultToleration: string;
+  readonly quota: string;
+  readonly compaction: string;
   readonly logLevel: LogLevel;
   readonly logFile?: string;
 }
@@ -66,6 +69,8 @@ export function addServerCommand(program: Command): void {
     .option('--cluster-domain <name>', 'DNS domain of the cluster', DEFAULT_NETWORK.clusterDomain)
     .option('--node-grace <seconds>', 'silence after which a worker is NotReady', '40')
     .option('--default-toleration <seconds>', 'how long pods stay on an unreachable worker unless they say otherwise', '300')
+    .option('--quota <MiB>', 'size of the store at which nothing may grow until something is deleted; 0: none', '2048')
+    .option('--compaction <period or revisions>', 'history that the store keeps: a time such as 15m, a number of revisions, or off', '15m')
     .option('--log-level <level>', 'debug, info, warn or error', 'info')
     .option('--log-file <file>', 'log here instead of to standard error')
     .addHelpText('after', `
@@ -84,6 +89,23 @@ function portOf(text: string, flag: string): number {
   const port = Number(text);
   if (!/^\d+$/.test(text) || port < 1 || port > 65_535) throw new CliError(`${flag} must be a port from 1 to 65535, not "${text}"`, 2);
   return port;
+}
+
+const PERIOD_MS = { s: 1000, m: 60_000, h: 3_600_000 } as const;
+
+/** `15m` keeps what is not older, `10000` that many revisions, `off` everything. */
+export function parseCompaction(text: string): AutoCompactionOptions | undefined {
+  if (text === 'off') return undefined;
+  const [, count, unit] = /^([1-9]\d{0,8})([smh])?$/.exec(text) ?? [];
+  if (count === undefined) throw new CliError(`--compaction must be a time such as 15m, a number of revisions, or off, not "${text}"`, 2);
+  if (unit === undefined) return { mode: 'revisions', keep: Number(count) };
+  return { mode: 'periodic', keep_ms: Number(count) * PERIOD_MS[unit as keyof typeof PERIOD_MS] };
+}
+
+function storeLimits(flags: ServerFlags): { quota_bytes: number; autoCompaction?: AutoCompactionOptions } {
+  if (!/^\d{1,9}$/.test(flags.quota)) throw new CliError(`--quota must be a number of MiB, not "${flags.quota}"`, 2);
+  const autoCompaction = parseCompaction(flags.compaction);
+  return { quota_bytes: Number(flags.quota) * 2 ** 20, ...(autoCompaction === undefined ? {} : { autoCompaction }) };
 }
 
 function secondsOf(text: string, flag: string): number {
@@ -208,7 +230,7 @@ async function runServer(flags: ServerFlags): Promise<void> {
     clusterId: pki.clusterId, id, name: self.name, peers, join: joins,
     dataDir: flags.dataDir, listen: { host: flags.listenAddress, port: self.peerPort }, certificates: peerCertificates(),
     log: { level: flags.logLevel, ...(flags.logFile === undefined ? {} : { file: flags.logFile }) }, ...clockAndRandom,
-    onFatal: (error) => void dieOf(error, flags.dataDir, logger),
+    ...storeLimits(flags), onFatal: (error) => void dieOf(error, flags.dataDir, logger),
   });
   certificates.peer.onChange(() => member.renewCertificates(peerCertificates()));
   const server = createServer({

@@ -6,6 +6,8 @@ export type {
 } from './store.js';
 export { MemoryStore } from './memory-store.js';
 export type { MemoryStoreOptions } from './memory-store.js';
+export { restoreSnapshot, snapshotStatus } from './snapshot/file.js';
+export type { Restored, RestoreOptions, SnapshotStatus } from './snapshot/file.js';
 export type { KvBackend } from './backend.js';
 export { startInlineMember, startStoreMember } from './member/start.js';
 export type { StoreMember } from './member/start.js';

@@ -9,6 +9,8 @@ export const LIMITS = {
   command_bytes: 2 * 1024 * 1024,
   /** Encoded size of all versions that are kept, unless the member's options say otherwise; etcd's default. */
   quota_bytes: 2 * 1024 * 1024 * 1024,
+  diskReserve_bytes: 64 * 1024 * 1024,
+  hashCheck_ms: 10 * 60_000,
   /** Longest lease, as in etcd. */
   leaseTtl_s: 9_000_000_000,
   /** Shortest lease: a shorter one could not be renewed across a change of leader. */

@@ -87,6 +87,10 @@ export class MemoryStore implements KvBackend {
     this.#apply({ kind: 'alarm', action, alarm });
   }
 
+  saveSnapshot(): AsyncIterable<Uint8Array> {
+    throw new StoreError('unsupported', 'a store in memory has no snapshots');
+  }
+
   /** There is no disk. */
   async reclaim(): Promise<void> {
     this.#check();

@@ -107,7 +107,7 @@ export interface StoreStatus {
   readonly dbSize_bytes: number;
   /** Size at which nothing may grow any more; 0 or absent: none that is known. */
   readonly quota_bytes?: number;
-  readonly alarms?: readonly { readonly member: bigint; readonly kind: 'nospace' | 'corrupt' }[];
+  readonly alarms?: readonly { readonly member: bigint; readonly kind: 'nospace' | 'corrupt' | 'disk' }[];
 }
 
 /**

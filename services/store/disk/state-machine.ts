@@ -9,11 +9,13 @@ import { systemFolder } from '../../../platform/disk/system-disk.js';
 import type {
   CommittedEntry, LogIndex, Membership, SnapshotMeta, SnapshotReader, SnapshotWriter, StateMachine, Term,
 } from '../../../raft/contract.js';
+import { isHash } from '../mvcc/commands.js';
 import type { KvState } from '../mvcc/kv-state.js';
 import { WatchHub } from '../watch/hub.js';
 import type { WatchHubOptions } from '../watch/hub.js';
 import { StateDirectory } from './directory.js';
 import { openSnapshot, StateReceiver } from './snapshot.js';
+import type { Meta } from './layout.js';
 import { StateDisk } from './state-disk.js';
 import { DiskError } from '../../../platform/disk/disk.js';
 import { StoreError } from '../store.js';
@@ -33,6 +35,8 @@ export class KvStateMachine implements StateMachine {
   readonly hub: WatchHub;
   /** Called when a snapshot has replaced the state. */
   onReplaced: ((state: KvState) => void) | undefined;
+  /** Called when a command that concerns hashes was applied. */
+  onHash: ((data: Uint8Array, term: Term) => void) | undefined;
   readonly #options: KvStateMachineOptions;
   readonly #directory: StateDirectory;
   #disk: StateDisk;
@@ -95,6 +99,7 @@ export class KvStateMachine implements StateMachine {
       assert(index === this.#applied.index + 1, `entry ${index} does not follow ${this.#applied.index}`);
       results.push(data.length === 0 ? undefined : this.#state.applyBytes(data, term));
       this.#applied = { index, term };
+      if (data.length > 0 && isHash(data)) this.onHash?.(data, term);
     }
     this.hub.publish();
     this.#startScrub();
@@ -123,7 +128,7 @@ export class KvStateMachine implements StateMachine {
     await this.#disk.disk.reclaim?.();
   }
 
-  openSnapshot(): Promise<SnapshotReader> {
+  openSnapshot(): Promise<SnapshotReader & { readonly meta: Meta }> {
     return openSnapshot(this.#disk.disk);
   }
 

@@ -16,6 +16,7 @@ import type { NodeId, PeerInfo } from '../../../raft/contract.js';
 import { TestAuthority } from '../../../raft/testing/certificates.js';
 import { startStoreMember } from '../member/start.js';
 import type { StoreMember } from '../member/start.js';
+import { snapshotStatus } from '../snapshot/file.js';
 import { etcdServices } from './index.js';
 
 const missing = [
@@ -37,7 +38,7 @@ async function startAll(): Promise<void> {
   for (const { id, name } of peers) {
     members.push(await startStoreMember({
       clusterId: 'e2e', id, name, peers, certificates: await authority.issue(name), dataDir: join(root, name), listen: { host: '127.0.0.1', port: PEER_PORT + id },
-      clock: systemClock, random: systemRandom, thread: true, log: { level: 'error' },
+      clock: systemClock, random: systemRandom, thread: true, quota_bytes: 0, log: { level: 'error' },
     }));
   }
   for (const member of members) {
@@ -68,6 +69,22 @@ describe.skipIf(missing.length > 0)('etcdctl', () => {
     if (options.input !== undefined) running.child.stdin?.end(options.input);
     return (await running).stdout;
   }
+
+  it('saves a snapshot that the store can read, lists and clears alarms, defragments', async () => {
+    await etcdctl(['put', 'snap/a', 'one']);
+    const file = join(root, 'saved.db');
+    await etcdctl(['snapshot', 'save', file], { at: 1 });
+    expect((await snapshotStatus(file)).records).toBeGreaterThan(0);
+    const head = (await members[0]?.store.status())?.memberId ?? '';
+    await members[0]?.store.changeAlarm('raise', { kind: 'nospace', member: BigInt(`0x${head}`) });
+    expect(await etcdctl(['alarm', 'list'], { at: 0 })).toContain('alarm:NOSPACE');
+    await expect(etcdctl(['put', 'snap/b', 'two'])).rejects.toThrow('database space exceeded');
+    await etcdctl(['alarm', 'disarm'], { at: 0 });
+    expect(await etcdctl(['alarm', 'list'], { at: 0 })).toBe('');
+    await etcdctl(['put', 'snap/b', 'two']);
+    expect(await etcdctl(['defrag'])).toContain('Finished defragmenting');
+    await etcdctl(['del', 'snap/', '--prefix']);
+  });
 
   it('puts, gets by prefix, deletes', async () => {
     expect(await etcdctl(['put', 'a/1', 'one'])).toBe('OK\n');

@@ -5,7 +5,7 @@ import type { AlarmRequest, MaintenanceServer, StatusResponse } from '../../../p
 import { ALARM_KINDS } from '../mvcc/alarms.js';
 import type { Alarm } from '../mvcc/alarms.js';
 import { nodeIdOf } from './cluster.js';
-import { EtcdError, unimplemented } from './context.js';
+import { EtcdError, toEtcdError, unimplemented } from './context.js';
 import type { EtcdContext } from './context.js';
 
 /** The etcd whose API this is: clients look at it before they use what came later. */
@@ -49,7 +49,17 @@ export function maintenanceService(context: EtcdContext): MaintenanceServer {
       return { header: context.header() };
     }),
     snapshot(call) {
-      call.destroy(unimplemented('snapshots are taken with `navarch snapshot save`'));
+      const abort = new AbortController();
+      call.on('cancelled', () => abort.abort());
+      void (async () => {
+        context.require(context.identityOf(call), { kind: 'maintain' });
+        for await (const blob of backend.saveSnapshot({ signal: abort.signal })) {
+          if (call.cancelled) return;
+          const more = call.write({ header: context.header(), remainingBytes: 0, blob: Buffer.from(blob.buffer, blob.byteOffset, blob.byteLength), version: '' });
+          if (!more) await new Promise<void>((resolve) => void call.once('drain', resolve).once('cancelled', resolve));
+        }
+        call.end();
+      })().catch((error: unknown) => call.destroy(toEtcdError(error)));
     },
     downgrade: context.unary(() => {
       throw unimplemented('there is no etcd to downgrade to');
@@ -57,7 +67,7 @@ export function maintenanceService(context: EtcdContext): MaintenanceServer {
   };
 }
 
-const ALARM_TYPES = { nospace: AlarmType.NOSPACE, corrupt: AlarmType.CORRUPT } as const;
+const ALARM_TYPES = { nospace: AlarmType.NOSPACE, corrupt: AlarmType.CORRUPT, disk: AlarmType.NOSPACE } as const;
 
 /** What is asked for, or what was changed. Member 0 means any; no type means all. */
 async function runAlarm({ backend }: EtcdContext, { action, memberID, alarm }: AlarmRequest): Promise<readonly Alarm[]> {
@@ -82,7 +92,7 @@ async function runAlarm({ backend }: EtcdContext, { action, memberID, alarm }: A
 async function statusOf(context: EtcdContext): Promise<StatusResponse> {
   const { backend } = context;
   const [store, raft] = await Promise.all([backend.status(), context.member?.raftStatus()]);
-  const alarms = (store.alarms ?? []).map(({ member, kind }) => `memberID:${member} alarm:${kind.toUpperCase()} `);
+  const alarms = (store.alarms ?? []).map(({ member, kind }) => `memberID:${member} alarm:${kind === 'corrupt' ? 'CORRUPT' : 'NOSPACE'} `);
   return {
     header: context.header(store.revision),
     version: ETCD_VERSION,

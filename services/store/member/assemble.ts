@@ -1,12 +1,15 @@
 /** Puts a member together on the thread it is to run on: state machine, Raft, core. */
 import { join } from 'node:path';
 import type { Clock } from '../../../platform/clock.js';
+import { reserveFile } from '../../../platform/disk/reserve.js';
+import type { DiskReserve } from '../../../platform/disk/reserve.js';
 import { createLogger } from '../../../platform/log.js';
 import type { Random } from '../../../platform/random.js';
 import { startMemoryMember, startRaftMember } from '../../../raft/index.js';
 import type { PeerTls } from '../../../raft/index.js';
 import type { StoreHead } from '../backend.js';
 import { KvStateMachine } from '../disk/state-machine.js';
+import { LIMITS } from '../limits.js';
 import { MemberCore } from './core.js';
 import type { RaftFactory } from './core.js';
 import type { InlineMemberOptions, StoreMemberData } from './options.js';
@@ -23,7 +26,9 @@ export function assembleMember(data: StoreMemberData, tls: PeerTls, around: Memb
   const { clusterId, id, name, peers, dataDir, listen } = data;
   const { clock, random } = around;
   const logger = createLogger('store', data.log);
-  return assemble(data, around, (stateMachine, events) => startRaftMember({
+  const reserve_bytes = data.diskReserve_bytes ?? LIMITS.diskReserve_bytes;
+  const reserve = reserve_bytes === 0 ? undefined : reserveFile(join(dataDir, 'reserve'), reserve_bytes);
+  return assemble(data, { ...around, ...(reserve === undefined ? {} : { reserve }) }, (stateMachine, events) => startRaftMember({
     clusterId, id, name, peers, dataDir, listen, tls, stateMachine, events, clock, random, logger,
     join: data.join ?? false,
     ...(data.raft === undefined ? {} : { settings: data.raft }),
@@ -39,10 +44,10 @@ export function assembleInlineMember(data: InlineMemberOptions): Promise<MemberC
   }));
 }
 
-type Common = Pick<StoreMemberData, 'dataDir' | 'autoCompaction' | 'hotValues_bytes' | 'quota_bytes'>;
+type Common = Pick<StoreMemberData, 'dataDir' | 'autoCompaction' | 'hotValues_bytes' | 'quota_bytes' | 'hashCheck_ms'>;
 
-async function assemble(data: Common, around: MemberSurroundings, startRaft: RaftFactory): Promise<MemberCore> {
-  const { clock, random, onHead, onFatal } = around;
+async function assemble(data: Common, around: MemberSurroundings & { readonly reserve?: DiskReserve }, startRaft: RaftFactory): Promise<MemberCore> {
+  const { clock, random, onHead, onFatal, reserve } = around;
   const machine = await KvStateMachine.open({
     directory: join(data.dataDir, 'state'),
     clock,
@@ -56,6 +61,8 @@ async function assemble(data: Common, around: MemberSurroundings, startRaft: Raf
       random,
       ...(data.autoCompaction === undefined ? {} : { autoCompaction: data.autoCompaction }),
       ...(data.quota_bytes === undefined ? {} : { quota_bytes: data.quota_bytes }),
+      ...(data.hashCheck_ms === undefined ? {} : { hashCheck_ms: data.hashCheck_ms }),
+      ...(reserve === undefined ? {} : { reserve }),
       ...(onHead === undefined ? {} : { onHead }),
       ...(onFatal === undefined ? {} : { onFatal }),
     });

@@ -16,6 +16,11 @@ export interface Calls {
   alarms: [undefined, readonly Alarm[]];
   changeAlarm: [{ readonly action: 'raise' | 'clear'; readonly alarm: Alarm }, undefined];
   reclaim: [undefined, undefined];
+  /** Begins to save; the answer names it. */
+  saveBegin: [undefined, number];
+  /** The next chunk; null: that was the last. */
+  saveNext: [number, Uint8Array | null];
+  saveEnd: [number, undefined];
   close: [undefined, undefined];
 }
 

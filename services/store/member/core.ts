@@ -5,6 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { Clock } from '../../../platform/clock.js';
+import type { DiskReserve } from '../../../platform/disk/reserve.js';
 import type { Random } from '../../../platform/random.js';
 import { RaftError } from '../../../raft/contract.js';
 import type { LogIndex, Membership, MembershipChange, NodeId, RaftEvents, RaftMember, RaftStatus } from '../../../raft/contract.js';
@@ -15,13 +16,17 @@ import { LeaseExpiry } from '../lease-expiry.js';
 import { newLeaseId } from '../lease-id.js';
 import { LIMITS } from '../limits.js';
 import type { Alarm } from '../mvcc/alarms.js';
-import { encodeCommand, isAlarm, isPut } from '../mvcc/commands.js';
+import { decodeCommand, encodeCommand, isAlarm, isPut } from '../mvcc/commands.js';
 import type { Command, CommandResult, HashResult, KvPut, KvRange, KvTxn, KvTxnResult, LeaseInfo } from '../mvcc/operations.js';
 import { StoreError } from '../store.js';
 import type { RangeResult, Revision, StoreCallOptions, StoreStatus, TxnRequest, TxnResult, WatchBatch } from '../store.js';
+import { encodeSnapshot } from '../snapshot/format.js';
 import { iterateWatch } from '../watch/iterate.js';
 import { AutoCompaction } from './auto-compaction.js';
 import type { AutoCompactionOptions } from './auto-compaction.js';
+import { DiskGuard } from './disk-guard.js';
+import { HashCheck } from './hash-check.js';
+import type { HashCommand } from './hash-check.js';
 import { Quota } from './quota.js';
 
 /** Starts Raft over a state machine; how it listens, where its log lies is the factory's. */
@@ -34,10 +39,14 @@ export interface MemberCoreOptions {
   readonly random: Random;
   readonly autoCompaction?: AutoCompactionOptions;
   readonly quota_bytes?: number;
+  readonly hashCheck_ms?: number;
+  readonly reserve?: DiskReserve;
   /** Leader, term or leadership changed. */
   readonly onHead?: (head: StoreHead) => void;
   readonly onFatal?: (error: Error) => void;
 }
+
+const SAVE_POLL_MS = 20;
 
 export class MemberCore implements KvBackend {
   readonly #machine: KvStateMachine;
@@ -46,6 +55,8 @@ export class MemberCore implements KvBackend {
   readonly #expiry: LeaseExpiry;
   readonly #compaction: AutoCompaction | undefined;
   readonly #quota: Quota;
+  readonly #hashCheck: HashCheck;
+  readonly #disk: DiskGuard | undefined;
   #raft: RaftMember | undefined;
   #head: StoreHead = { clusterId: 0n, memberId: 0n, term: 0 };
   /** The term this member leads in; undefined when it does not. */
@@ -69,6 +80,23 @@ export class MemberCore implements KvBackend {
       member: () => this.#head.memberId,
       change: (action, alarm) => this.changeAlarm(action, alarm),
     });
+    this.#disk = options.reserve === undefined ? undefined : new DiskGuard({
+      reserve: options.reserve,
+      clock: options.clock,
+      self: () => this.#head.memberId,
+      alarms: () => options.machine.state.alarms.all,
+      change: (action, alarm) => this.changeAlarm(action, alarm),
+    });
+    this.#hashCheck = new HashCheck({
+      interval_ms: options.hashCheck_ms ?? LIMITS.hashCheck_ms,
+      clock: options.clock,
+      state: () => options.machine.state,
+      self: () => this.#head.memberId,
+      voters: () => this.raftStatus().membership.voters.map(BigInt),
+      propose: (command) => this.propose(command),
+      stepAside: () => this.#stepAside(),
+    });
+    options.machine.onHash = (data, term) => this.#hashCheck.applied(decodeCommand(data) as HashCommand, term);
     options.machine.onReplaced = (state) => this.#expiry.follow(state.leases);
     this.#compaction = options.autoCompaction === undefined
       ? undefined
@@ -82,6 +110,7 @@ export class MemberCore implements KvBackend {
       onFatal: (error) => options.onFatal?.(error),
     });
     core.#refreshHead();
+    core.#disk?.start();
     return core;
   }
 
@@ -99,7 +128,7 @@ export class MemberCore implements KvBackend {
   async proposeBytes(data: Uint8Array, options?: StoreCallOptions): Promise<CommandResult> {
     if (data.length > LIMITS.command_bytes) throw tooLargeError();
     if (!isAlarm(data)) this.#checkFence();
-    if (isPut(data)) this.#quota.check();
+    if (isPut(data)) this.#checkRoom();
     let result: unknown;
     try {
       result = await this.#member.propose(data, options);
@@ -108,6 +137,11 @@ export class MemberCore implements KvBackend {
     }
     if (result instanceof StoreError) throw result;
     return result as CommandResult;
+  }
+
+  #checkRoom(): void {
+    this.#quota.check();
+    this.#disk?.check();
   }
 
   propose(command: Command, options?: StoreCallOptions): Promise<CommandResult> {
@@ -232,6 +266,25 @@ export class MemberCore implements KvBackend {
     await this.#machine.reclaim();
   }
 
+  async *saveSnapshot(options?: StoreCallOptions): AsyncGenerator<Uint8Array, void, undefined> {
+    await this.#waitReadIndex();
+    const { clock } = this.#options;
+    const machine = this.#machine;
+    // What is applied becomes durable within moments, by itself.
+    for (const index = machine.appliedIndex; machine.durableIndex < index; await clock.sleep(SAVE_POLL_MS, options?.signal)) this.#checkOpen();
+    const reader = await machine.openSnapshot();
+    try {
+      const { index, term, revision, compactRevision } = reader.meta;
+      const { clusterId } = this.raftStatus();
+      for await (const chunk of encodeSnapshot({ clusterId, index, term, revision, compactRevision }, reader.chunks())) {
+        if (options?.signal?.aborted === true) throw abortedError();
+        yield chunk;
+      }
+    } finally {
+      await reader.close();
+    }
+  }
+
   // The member
 
   async status(): Promise<StoreStatus> {
@@ -279,6 +332,8 @@ export class MemberCore implements KvBackend {
     this.#expiry.stop();
     this.#compaction?.stop();
     this.#quota.stop();
+    this.#hashCheck.stop();
+    this.#disk?.stop();
     this.#machine.hub.closeAll(closedError());
     await raft.stop();
     await this.#machine.close();
@@ -320,6 +375,14 @@ export class MemberCore implements KvBackend {
     if (this.#raft === undefined) throw closedError();
   }
 
+  /** A fenced leader cannot even end leases: somebody whose state is sound takes over. */
+  #stepAside(): void {
+    const { id, membership } = this.raftStatus();
+    const { alarms } = this.#machine.state;
+    const heir = membership.voters.find((voter) => voter !== id && !alarms.has('corrupt', BigInt(voter)));
+    if (heir !== undefined) this.transferLeadership(heir).catch(() => undefined);
+  }
+
   #proposeLeading(command: (term: number) => Command): Promise<CommandResult> {
     if (this.#leading === undefined) return Promise.reject(new StoreError('unavailable', 'this member does not lead'));
     return this.propose(command(this.#leading));
@@ -333,10 +396,12 @@ export class MemberCore implements KvBackend {
         this.#expiry.stop();
         this.#compaction?.stop();
         this.#quota.stop();
+        this.#hashCheck.stop();
       } else {
         this.#expiry.lead();
         this.#compaction?.start();
         this.#quota.lead();
+        this.#hashCheck.lead(leading);
       }
     }
     this.#refreshHead(status.term);

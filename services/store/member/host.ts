@@ -21,6 +21,9 @@ export class MemberHost {
   readonly #outbox: Outbox;
   readonly #onClosed: () => void;
   readonly #watches = new Map<number, WatchHandle>();
+  /** Snapshots that are being saved. */
+  readonly #saves = new Map<number, AsyncIterator<Uint8Array>>();
+  #lastSave = 0;
   #lastBatch: WatchBatch | undefined;
 
   /** `onClosed` is called once the core has been closed on the other side's request and told so. */
@@ -138,9 +141,26 @@ export class MemberHost {
         return core.changeAlarm(action, alarm);
       }
       case 'reclaim': return core.reclaim();
+      case 'saveBegin': {
+        const id = ++this.#lastSave;
+        this.#saves.set(id, core.saveSnapshot()[Symbol.asyncIterator]());
+        return id;
+      }
+      case 'saveNext': return this.#nextOfSave(argument as number);
+      case 'saveEnd': {
+        const save = this.#saves.get(argument as number);
+        this.#saves.delete(argument as number);
+        await save?.return?.();
+        return undefined;
+      }
       case 'close': return core.close();
       default: return name satisfies never;
     }
+  }
+
+  async #nextOfSave(id: number): Promise<Uint8Array | null> {
+    const next = await this.#saves.get(id)?.next();
+    return next === undefined || next.done === true ? null : next.value;
   }
 
   #close(): void {

@@ -25,6 +25,10 @@ export interface StoreMemberData {
   readonly autoCompaction?: AutoCompactionOptions;
   /** Size of the state at which nothing may grow any more. 0: none. Default: 2 GiB. The same on all members. */
   readonly quota_bytes?: number;
+  /** Room kept on the disk for when it is full; below it nothing may grow. 0: none, and no watch on the disk. Default: 64 MiB. */
+  readonly diskReserve_bytes?: number;
+  /** How often the leader has the members' states compared. 0: never. Default: 10 minutes. */
+  readonly hashCheck_ms?: number;
   /** Memory for values that are also on disk. */
   readonly hotValues_bytes?: number;
   readonly log?: LogOptions;

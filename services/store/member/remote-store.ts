@@ -150,6 +150,19 @@ export class RemoteStore implements KvBackend {
     return this.#call('reclaim', undefined);
   }
 
+  async *saveSnapshot(options?: StoreCallOptions): AsyncGenerator<Uint8Array, void, undefined> {
+    const id = await this.#call('saveBegin', undefined);
+    try {
+      for (let chunk = await this.#call('saveNext', id); chunk !== undefined && chunk !== null; chunk = await this.#call('saveNext', id)) {
+        if (options?.signal?.aborted === true) return;
+        yield chunk;
+      }
+    } finally {
+      // A member that is gone has let go of it.
+      await this.#call('saveEnd', id).catch(() => undefined);
+    }
+  }
+
   hash(revision: number): Promise<HashResult> {
     return this.#call('hash', revision);
   }

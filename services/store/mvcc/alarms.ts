@@ -2,8 +2,8 @@
 import type { ByteReader, ByteWriter } from '../bytes.js';
 import { StoreError } from '../store.js';
 
-/** `nospace`: nothing may grow until space is made. `corrupt`: this member's state differs from the others', it serves nobody. */
-export type AlarmKind = 'nospace' | 'corrupt';
+/** `nospace`, `disk`: nothing may grow until there is room below the quota, on this member's disk. `corrupt`: this member's state differs from the others', it serves nobody. */
+export type AlarmKind = 'nospace' | 'corrupt' | 'disk';
 
 export interface Alarm {
   /** etcd's 64-bit id of the member it is about. */
@@ -11,11 +11,15 @@ export interface Alarm {
   readonly kind: AlarmKind;
 }
 
-export const ALARM_KINDS = ['nospace', 'corrupt'] as const satisfies readonly AlarmKind[];
+export const ALARM_KINDS = ['nospace', 'corrupt', 'disk'] as const satisfies readonly AlarmKind[];
 
 export class Alarms {
   /** By member and kind. */
   readonly #raised = new Map<string, Alarm>();
+
+  get isEmpty(): boolean {
+    return this.#raised.size === 0;
+  }
 
   get all(): readonly Alarm[] {
     return [...this.#raised.values()];

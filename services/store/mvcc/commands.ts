@@ -9,7 +9,7 @@ import { StoreError } from '../store.js';
 import { readAlarm, writeAlarm } from './alarms.js';
 import type { Command, KvCompare, KvDelete, KvOp, KvPut, KvRange, KvTxn, SortTarget } from './operations.js';
 
-const KINDS = ['put', 'txn', 'compact', 'lease-grant', 'lease-revoke', 'lease-keep-alive', 'lease-checkpoint', 'lease-expire', 'alarm'] as const satisfies readonly Command['kind'][];
+const KINDS = ['put', 'txn', 'compact', 'lease-grant', 'lease-revoke', 'lease-keep-alive', 'lease-checkpoint', 'lease-expire', 'alarm', 'hash-ask', 'hash-tell'] as const satisfies readonly Command['kind'][];
 const TARGETS = ['version', 'createRevision', 'modRevision', 'value', 'lease'] as const satisfies readonly KvCompare['target'][];
 const OPERATORS = ['=', '>', '<', '!='] as const satisfies readonly KvCompare['op'][];
 const SORT_TARGETS = ['key', 'version', 'createRevision', 'modRevision', 'value'] as const satisfies readonly SortTarget[];
@@ -28,6 +28,8 @@ export function writeCommand(writer: ByteWriter, command: Command): void {
       for (const { id, ttl_s } of command.remaining) writer.i64(id).varint(ttl_s);
       break;
     case 'lease-expire': writer.varint(command.term).i64(command.id); break;
+    case 'hash-ask': writer.varint(command.term).varint(command.revision).varint(command.compactRevision); break;
+    case 'hash-tell': writer.i64(command.member).varint(command.revision).varint(command.compactRevision).u32(command.hash); break;
     case 'alarm':
       writer.u8(command.action === 'raise' ? 1 : 0);
       writeAlarm(writer, command.alarm);
@@ -44,6 +46,9 @@ export function encodeCommand(command: Command): Buffer {
 
 /** Of an encoded command: a single put, which always takes space. */
 export const isPut = (data: Uint8Array): boolean => data[0] === KINDS.indexOf('put') + 1;
+
+/** What tells the members' threads something and leaves the state as it is. */
+export const isHash = (data: Uint8Array): boolean => data[0] === KINDS.indexOf('hash-ask') + 1 || data[0] === KINDS.indexOf('hash-tell') + 1;
 
 export const isAlarm = (data: Uint8Array): boolean => data[0] === KINDS.indexOf('alarm') + 1;
 
@@ -69,6 +74,8 @@ function readCommand(reader: ByteReader, kind: Command['kind'] | undefined): Com
       return { kind, term, remaining: list(reader, () => ({ id: reader.i64(), ttl_s: reader.varint() })) };
     }
     case 'lease-expire': return { kind, term: reader.varint(), id: reader.i64() };
+    case 'hash-ask': return { kind, term: reader.varint(), revision: reader.varint(), compactRevision: reader.varint() };
+    case 'hash-tell': return { kind, member: BigInt.asUintN(64, reader.i64()), revision: reader.varint(), compactRevision: reader.varint(), hash: reader.u32() };
     case 'alarm': return { kind, action: reader.u8() === 1 ? 'raise' : 'clear', alarm: readAlarm(reader) };
     case undefined: throw new StoreError('corrupt', 'unknown kind of command');
     default: return kind satisfies never;

@@ -78,8 +78,10 @@ export class KvState {
         return { kind: 'put', prevKv, revision: revisionOf(this.mvcc.revision) };
       }
       case 'txn':
-        if (this.alarms.has('nospace') && mayGrow(command.txn)) throw noSpaceError();
+        if (!this.alarms.isEmpty && mayGrow(command.txn)) this.#checkSpace();
         return { kind: 'txn', txn: runTxn(this, command.txn) };
+      case 'hash-ask':
+      case 'hash-tell': return this.#done();
       case 'alarm':
         if (command.action === 'raise') this.alarms.raise(command.alarm);
         else this.alarms.clear(command.alarm);
@@ -111,7 +113,7 @@ export class KvState {
 
   /** While space is short, what takes some is refused; deletes, compactions and renewals go on. */
   #checkSpace(): void {
-    if (this.alarms.has('nospace')) throw noSpaceError();
+    if (this.alarms.has('nospace') || this.alarms.has('disk')) throw noSpaceError();
   }
 
   #grant(id: bigint, ttl_s: number): CommandResult {

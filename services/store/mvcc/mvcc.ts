@@ -256,18 +256,40 @@ export class Mvcc {
    * however far each has come with removing what was compacted. `compactRevision <= revision <= now`.
    */
   hashAt(revision: number): number {
+    return this.hashPages(revision, Infinity).next().value ?? 0;
+  }
+
+  /** As hashAt, stopping after each `keys_max` keys. Writes may come between; a compaction makes the result worthless. */
+  *hashPages(revision: number, keys_max: number): Generator<undefined, number, undefined> {
     let hash = 0;
-    this.#index.scan('', undefined, (entry) => {
-      const older = entry.older ?? [];
-      for (let i = 0; i <= older.length; i++) {
-        const record = older[i] ?? entry.newest;
-        if (record.main > revision) return true;
-        const next = i < older.length ? (older[i + 1] ?? entry.newest) : undefined;
-        if (isKept(record, next, this.#compactRevision)) hash = mix32(mix32(hash, record.checksum), record.main | 0);
-      }
-      return true;
-    });
+    let from: string | undefined = '';
+    while (from !== undefined) {
+      let count = 0;
+      let next: string | undefined;
+      this.#index.scan(from, undefined, (entry, key) => {
+        if (count++ === keys_max) {
+          next = key;
+          return false;
+        }
+        hash = this.#hashEntry(entry, revision, hash);
+        return true;
+      });
+      from = next;
+      if (from !== undefined) yield undefined;
+    }
     return hash >>> 0;
+  }
+
+  #hashEntry(entry: Entry, revision: number, seed: number): number {
+    let hash = seed;
+    const older = entry.older ?? [];
+    for (let i = 0; i <= older.length; i++) {
+      const record = older[i] ?? entry.newest;
+      if (record.main > revision) break;
+      const next = i < older.length ? (older[i + 1] ?? entry.newest) : undefined;
+      if (isKept(record, next, this.#compactRevision)) hash = mix32(mix32(hash, record.checksum), record.main | 0);
+    }
+    return hash;
   }
 
   // Durability and restart

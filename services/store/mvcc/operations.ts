@@ -79,6 +79,9 @@ export type Command =
   | { readonly kind: 'lease-keep-alive'; readonly id: bigint }
   | { readonly kind: 'lease-checkpoint'; readonly term: number; readonly remaining: readonly { readonly id: bigint; readonly ttl_s: number }[] }
   | { readonly kind: 'alarm'; readonly action: 'raise' | 'clear'; readonly alarm: Alarm }
+  /** Tell the hash at a revision, if nothing more was compacted meanwhile. Both change nothing. */
+  | { readonly kind: 'hash-ask'; readonly term: number; readonly revision: number; readonly compactRevision: number }
+  | { readonly kind: 'hash-tell'; readonly member: bigint; readonly revision: number; readonly compactRevision: number; readonly hash: number }
   | { readonly kind: 'lease-expire'; readonly term: number; readonly id: bigint };
 
 /** What applying a command gave. `txn` for put and txn; the others answer with what they changed. */

@@ -1,0 +1,10 @@
+import { expect, it } from 'vitest';
+import { parseCompaction } from './server.js';
+
+it('reads how much history is kept', () => {
+  expect(parseCompaction('off')).toBeUndefined();
+  expect(parseCompaction('15m')).toEqual({ mode: 'periodic', keep_ms: 900_000 });
+  expect(parseCompaction('2h')).toEqual({ mode: 'periodic', keep_ms: 7_200_000 });
+  expect(parseCompaction('10000')).toEqual({ mode: 'revisions', keep: 10_000 });
+  for (const bad of ['', '0', '-1', '1.5h', '15 m', '5d', 'on']) expect(() => parseCompaction(bad), bad).toThrow('--compaction must be');
+});

@@ -1,0 +1,92 @@
+/** `navarch snapshot save|restore|status`: the whole state in a file, and a new cluster from one. */
+import { createHash } from 'node:crypto';
+import { open, readFile, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { credentials } from '@grpc/grpc-js';
+import type { Command } from 'commander';
+import { readClusterPki, writeClusterPki } from '../../platform/pki/cluster-pki.js';
+import { MaintenanceClient, SnapshotRequest, type SnapshotResponse } from '../../proto/gen/etcd/etcdserverpb/rpc.js';
+import { restoreSnapshot, snapshotStatus } from '../../services/store/snapshot/file.js';
+import { CliError } from '../lib/errors.js';
+import { defaultDataDir, layout } from '../lib/paths.js';
+
+interface SaveFlags {
+  readonly endpoint: string;
+  readonly dataDir: string;
+  readonly cacert?: string;
+  readonly cert?: string;
+  readonly key?: string;
+}
+
+interface RestoreFlags {
+  readonly dataDir: string;
+  readonly pkiDir?: string;
+  readonly clusterId?: string;
+  readonly bumpRevision: string;
+}
+
+export function addSnapshotCommands(program: Command): void {
+  const snapshot = program.command('snapshot').description('the cluster\'s state in a file');
+  snapshot.command('save <file>')
+    .description('take one of a running cluster, consistent, with everything acknowledged so far')
+    .option('--endpoint <host:port>', 'gRPC port of a member', '127.0.0.1:2379')
+    .option('--data-dir <directory>', 'of the cluster that `up` started: where the certificates are', defaultDataDir())
+    .option('--cacert <file>', 'the cluster\'s authority (default: <data-dir>/pki/cluster-ca.crt)')
+    .option('--cert <file>', 'an administrator\'s certificate (default: <data-dir>/etcd-client.crt)')
+    .option('--key <file>', 'its key (default: <data-dir>/etcd-client.key)')
+    .action(save);
+  snapshot.command('status <file>')
+    .description('check a file from end to end and tell what is in it')
+    .action(async (file: string) => {
+      process.stdout.write(`${JSON.stringify(await snapshotStatus(file), null, 2)}\n`);
+    });
+  snapshot.command('restore <file>')
+    .description('begin a new cluster with a file\'s content: once for each first member, then `navarch server`')
+    .requiredOption('--data-dir <directory>', 'the new member\'s own, without any state in it')
+    .option('--pki-dir <directory>', 'the cluster\'s secrets; they are given the new cluster id (default: <data-dir>/pki)')
+    .option('--cluster-id <id>', '16 hexadecimal digits (default: made from the file, so the same for each member)')
+    .option('--bump-revision <count>', 'revisions to skip, so that none is given out twice', '1000000000')
+    .action(restore);
+}
+
+async function save(file: string, flags: SaveFlags): Promise<void> {
+  const read = (given: string | undefined, usual: string) => readFile(given ?? join(flags.dataDir, usual));
+  const [ca, key, cert] = await Promise.all([
+    read(flags.cacert, join('pki', 'cluster-ca.crt')), read(flags.key, 'etcd-client.key'), read(flags.cert, 'etcd-client.crt'),
+  ]);
+  const client = new MaintenanceClient(flags.endpoint, credentials.createSsl(ca, key, cert), { 'grpc.max_receive_message_length': -1 });
+  // Under its name only once it is whole and on disk.
+  const part = `${file}.part`;
+  try {
+    const out = await open(part, 'wx', 0o600);
+    try {
+      for await (const { blob } of client.snapshot(SnapshotRequest.fromPartial({})) as AsyncIterable<SnapshotResponse>) await out.write(blob);
+      await out.sync();
+    } finally {
+      await out.close();
+    }
+    const { revision, records, size_bytes } = await snapshotStatus(part);
+    await rename(part, file);
+    const directory = await open(dirname(file), 'r');
+    await directory.sync().finally(() => directory.close());
+    process.stdout.write(`${file}: revision ${revision}, ${records} records, ${size_bytes} bytes\n`);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') await rm(part, { force: true });
+    throw error;
+  } finally {
+    client.close();
+  }
+}
+
+async function restore(file: string, flags: RestoreFlags): Promise<void> {
+  if (!/^\d+$/.test(flags.bumpRevision)) throw new CliError(`--bump-revision must be a count, not "${flags.bumpRevision}"`, 2);
+  if (flags.clusterId !== undefined && !/^[0-9a-f]{16}$/.test(flags.clusterId)) throw new CliError(`--cluster-id must be 16 hexadecimal digits, not "${flags.clusterId}"`, 2);
+  const pkiDir = flags.pkiDir ?? layout(flags.dataDir).pki;
+  const pki = await readClusterPki(pkiDir);
+  const { digest, revision, oldClusterId } = await restoreSnapshot(file, flags.dataDir, { bumpRevision: Number(flags.bumpRevision) });
+  const clusterId = flags.clusterId ?? createHash('sha256').update(`${oldClusterId}/${digest}`).digest('hex').slice(0, 16);
+  // Members of the old cluster hold the old id, and are refused from now on.
+  if (pki !== undefined && pki.clusterId !== clusterId) await writeClusterPki(pkiDir, { ...pki, clusterId });
+  process.stdout.write(`restored at revision ${revision} into ${flags.dataDir}; cluster ${clusterId}\n`);
+  if (pki === undefined) process.stdout.write(`no cluster secrets in ${pkiDir}: the first start of a single member makes new ones\n`);
+}

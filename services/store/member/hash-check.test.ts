@@ -1,0 +1,86 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ClassicLevel } from 'classic-level';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { systemClock } from '../../../platform/clock.js';
+import { systemRandom } from '../../../platform/random.js';
+import type { NodeId, PeerInfo } from '../../../raft/contract.js';
+import { MemoryLog, MemoryNetwork } from '../../../raft/index.js';
+import { recordKey } from '../disk/layout.js';
+import { Mvcc } from '../mvcc/mvcc.js';
+import { createRecord } from '../mvcc/record.js';
+import { startInlineMember } from './start.js';
+import type { StoreMember } from './start.js';
+
+let root: string;
+beforeAll(async () => void (root = await mkdtemp(join(tmpdir(), 'hash-check-'))));
+afterAll(() => rm(root, { recursive: true, force: true }));
+
+const bytes = (text: string) => Buffer.from(text);
+
+it('gives the same hash in pages of any size, whatever is written meanwhile', () => {
+  const mvcc = new Mvcc();
+  const put = (key: string, value: string) => {
+    mvcc.begin();
+    mvcc.put(key, bytes(value), 0n);
+    mvcc.end();
+  };
+  for (let i = 0; i < 50; i++) put(`k${i % 17}`, `${i}`);
+  const { revision } = mvcc;
+  const whole = mvcc.hashAt(revision);
+  for (const size of [1, 2, 5, 17, 1000]) {
+    const pages = mvcc.hashPages(revision, size);
+    let page = pages.next();
+    for (let i = 0; page.done !== true; i++) {
+      put(`k${i}x${size}`, 'later');
+      put('k3', 'later');
+      page = pages.next();
+    }
+    expect(page.value).toBe(whole);
+  }
+  expect(mvcc.hashAt(mvcc.revision)).not.toBe(whole);
+});
+
+it('finds the member whose state differs, fences it, and lets another lead', async () => {
+  const network = new MemoryNetwork(systemClock);
+  const logs = [1, 2, 3].map(() => new MemoryLog());
+  const peers: PeerInfo[] = [1, 2, 3].map((id) => ({ id: id as NodeId, name: `m${id}`, peerAddress: `m${id}`, clientAddresses: [], learner: false }));
+  const start = (i: number): Promise<StoreMember> => startInlineMember({
+    clusterId: 'hashes', id: peers[i]?.id as NodeId, name: `m${i + 1}`, peers, dataDir: join(root, `m${i + 1}`), network, raftLog: logs[i] as MemoryLog,
+    clock: systemClock, random: systemRandom, hashCheck_ms: 100, log: { level: 'silent' },
+  });
+  const members = await Promise.all([start(0), start(1), start(2)]);
+  const at = (i: number) => members[i] as StoreMember;
+  for (let i = 0; i < 10; i++) await at(i % 3).store.put({ kind: 'put', key: bytes(`k${i}`), value: bytes('right') });
+  await systemClock.sleep(500);
+  expect(await at(0).store.alarms()).toEqual([]);
+
+  await at(2).stop();
+  const level = new ClassicLevel<Buffer, Buffer>(join(root, 'm3', 'state', 'state-1'), { keyEncoding: 'buffer', valueEncoding: 'buffer' });
+  const wrong = createRecord({ key: 'k4', main: 6, sub: 0, create: 6, version: 1, lease: 0n }, bytes('wrong'));
+  expect(await level.get(recordKey(6, 0))).toBeDefined();
+  await level.put(recordKey(6, 0), wrong.bytes as Buffer);
+  await level.close();
+  members[2] = await start(2);
+  for (let tries = 0; ; tries++) {
+    try {
+      await at(0).transferLeadership(3 as NodeId);
+      break;
+    } catch (error) {
+      if (tries > 50) throw error;
+      await systemClock.sleep(50);
+    }
+  }
+
+  for (let i = 0; (await at(0).store.alarms()).length === 0 || (await at(0).raftStatus()).leader === 3; i++) {
+    if (i > 300) throw new Error('never found');
+    await systemClock.sleep(30);
+  }
+  expect(await at(0).store.alarms()).toEqual([{ kind: 'corrupt', member: 3n }]);
+  await expect(at(2).store.range({ key: bytes('k4') })).rejects.toMatchObject({ code: 'corrupt' });
+  const right = async (i: number) => (await at(i).store.range({ key: bytes('k4') })).kvs.map(({ value }) => Buffer.from(value).toString());
+  expect([await right(0), await right(1)]).toEqual([['right'], ['right']]);
+  await at(1).store.put({ kind: 'put', key: bytes('after'), value: bytes('1') });
+  await Promise.all(members.map((member) => member.stop()));
+});
