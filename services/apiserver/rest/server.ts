@@ -6,6 +6,7 @@
  */
 import { createServer } from 'node:https';
 import type { Server } from 'node:https';
+import { STATUS_CODES } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -21,6 +22,7 @@ import type { PeerCertificate, TlsMaterial, TlsProvider } from '../ports.js';
 import type { RestFront } from './front.js';
 import { headerOf } from './message.js';
 import type { RestRequest, RestResponse } from './message.js';
+import { renderStatus } from './render.js';
 
 const HEADER_BYTES_MAX = 64 * 1024;
 const HEADERS_COUNT_MAX = 200;
@@ -64,8 +66,8 @@ export class HttpsServer implements Service {
     this.#server.maxConnections = CONNECTIONS_MAX;
     this.#server.on('connection', (socket: Socket) => this.#track(socket));
     this.#server.on('tlsClientError', (_error, socket) => socket.destroy());
-    this.#server.on('clientError', (_error, socket) => {
-      if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n');
+    this.#server.on('clientError', (error, socket) => {
+      if (socket.writable) socket.end(malformedAnswer(error));
       else socket.destroy();
     });
     this.#server.on('request', (request, response) => void this.#serve(request, response));
@@ -135,6 +137,29 @@ export class HttpsServer implements Service {
     socket.once('close', () => gone.abort(new Error('the client has gone')));
     await this.#options.upgrade(toRequest(incoming, gone.signal), { request: incoming, socket, head });
   }
+}
+
+const MALFORMED: Readonly<Record<string, ApiError>> = {
+  HPE_HEADER_OVERFLOW: new ApiError({ ...apiErrors.badRequest('').status, code: 431, reason: 'RequestEntityTooLarge', message: `the headers are larger than the limit of ${HEADER_BYTES_MAX} bytes` }),
+  ERR_HTTP_REQUEST_TIMEOUT: new ApiError({ ...apiErrors.badRequest('').status, code: 408, reason: 'Timeout', message: 'the request did not arrive in time' }),
+};
+
+/** To somebody whose bytes are no request: a Status all the same. Node has given up on the connection. */
+function malformedAnswer(error: Error): Buffer {
+  const code = 'code' in error ? String(error.code) : '';
+  const known = Object.hasOwn(MALFORMED, code) ? MALFORMED[code] : undefined;
+  return statusAnswer(known ?? apiErrors.badRequest('the bytes received are no HTTP request'));
+}
+
+/** A whole answer as it stands on the wire, for sockets that have no ServerResponse. */
+export function statusAnswer(error: ApiError): Buffer {
+  return plainAnswer(error.code, renderStatus(error.status));
+}
+
+export function plainAnswer(code: number, body: Uint8Array, contentType = 'application/json'): Buffer {
+  return Buffer.concat([
+    Buffer.from(`HTTP/1.1 ${code} ${STATUS_CODES[code] ?? 'Error'}\r\ncontent-type: ${contentType}\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n`), body,
+  ]);
 }
 
 function contextOf(material: TlsMaterial) {
