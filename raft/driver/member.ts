@@ -12,6 +12,7 @@ import { NO_DATA } from '../core/types.js';
 import type { Entry, Message } from '../core/types.js';
 import type { IncomingSnapshot, PeerMessage, TransportHandler } from '../transport/transport.js';
 import { Applier } from './applier.js';
+import { Caretaker } from './caretaker.js';
 import { LogWriter } from './log-writer.js';
 import { toConfChange } from './membership.js';
 import type { MemberOptions } from './options.js';
@@ -34,20 +35,29 @@ export class Member implements RaftMember {
   readonly #snapshots: SnapshotExchange;
   readonly #proposals: Proposals;
   readonly #reads: Reads;
+  readonly #caretaker: Caretaker;
   #ticks: Timer | undefined;
   #takeover: Timer | undefined;
+  #farewell: Timer | undefined;
+  #pace: Timer | undefined;
+  /** The last batch handed to the core: its last mark, and its place in the log where this member appended it itself. */
+  #batch: { readonly mark: number; readonly index: number; readonly since_ms: number } | undefined;
+  /** Proposals that peers forwarded, to be appended with our own. */
+  #forwarded: PeerMessage[] = [];
   #isFlushDue = false;
   #isPumping = false;
   #isOver = false;
   #stopping: Promise<void> | undefined;
   /** What the last leadership event told. */
-  #announced = '';
+  #announced: { readonly lead: number; readonly term: number; readonly leading: boolean } | undefined;
 
   private constructor(options: MemberOptions, membership: Membership) {
     const { settings, random, log, clock } = options;
     this.#options = options;
     this.#proposals = new Proposals(random);
     this.#reads = new Reads(random);
+    this.#caretaker = new Caretaker({ settings, clock, logger: options.logger, change: (change) => this.changeMembership(change) });
+    if (options.instance !== undefined) this.#caretaker.heard(options.id, options.instance);
     this.#node = new RaftNode({
       id: options.id,
       storage: log.view,
@@ -69,14 +79,17 @@ export class Member implements RaftMember {
       onResult: (mark, result) => this.#proposals.resolve(mark, result),
       onTerm: (term) => this.#proposals.termReached(term),
       onApplied: (index) => this.#applied(index),
-      onMembership: (current) => options.transport.setPeers(current.peers),
+      onMembership: (current) => this.#membershipChanged(current),
       onDurable: (index) => this.#writer.compact(this.#snapshots.compactionLimit(index)),
       onFailure: (error) => this.#fail(error),
     });
-    this.#snapshots = new SnapshotExchange(options, this.#node, this.#applier, (work) => this.#guard(() => {
-      work();
-      this.#pump();
-    }));
+    this.#snapshots = new SnapshotExchange(options, this.#node, this.#applier, {
+      run: (work) => this.#guard(() => {
+        work();
+        this.#pump();
+      }),
+      onFailure: (error) => this.#fail(error),
+    });
     this.#writer = new LogWriter(log, clock, {
       onDurable: (responses) => this.#durable(responses),
       onFailure: (error) => this.#fail(error),
@@ -92,7 +105,7 @@ export class Member implements RaftMember {
     const membership = await recover(options);
     const member = new Member(options, membership);
     await options.transport.start(member.#handler());
-    options.transport.setPeers(membership.peers);
+    options.transport.setPeers(membership.peers, membership.removed);
     member.#applier.start();
     member.#ticks = options.clock.every(options.settings.heartbeat_ms, () => member.#tick());
     member.#campaignEarly(membership);
@@ -135,13 +148,19 @@ export class Member implements RaftMember {
   }
 
   async changeMembership(change: MembershipChange, options: { readonly signal?: AbortSignal } = {}): Promise<Membership> {
-    if (this.#isOver) throw new RaftError('stopped', 'this member was stopped');
-    const data = encodeConfChange(toConfChange(change, this.#applier.membership));
-    const result = this.#proposals.add(data, { kind: 'conf-change-v2', deadline_ms: this.#deadline(), signal: options.signal });
-    this.#flushSoon();
-    const membership = await result;
-    if (membership === undefined) throw new RaftError('dropped', 'another membership change is under way; try again');
-    return membership as Membership;
+    const { clock, settings } = this.#options;
+    const deadline_ms = this.#deadline();
+    // One change at a time: those that meet another wait for their turn.
+    while (clock.monotonic() < deadline_ms) {
+      if (this.#isOver) throw new RaftError('stopped', 'this member was stopped');
+      const data = encodeConfChange(toConfChange(change, this.#applier.membership));
+      const result = this.#proposals.add(data, { kind: 'conf-change-v2', deadline_ms, signal: options.signal });
+      this.#flushSoon();
+      const membership = await result;
+      if (membership !== undefined) return membership as Membership;
+      await clock.sleep(settings.heartbeat_ms, options.signal);
+    }
+    throw new RaftError('dropped', 'other membership changes are under way; try again');
   }
 
   stop(): Promise<void> {
@@ -178,13 +197,17 @@ export class Member implements RaftMember {
     this.#node.transferLeadership(heir[0]);
     this.#pump();
     const end_ms = clock.monotonic() + settings.handover_ms;
-    while (this.#node.status().role === 'leader' && clock.monotonic() < end_ms) await clock.sleep(5);
+    // Until the heir leads, not only until this member does not: its vote may be the one that is needed.
+    const isDone = () => ![0, id].includes(this.#node.status().lead);
+    while (!isDone() && clock.monotonic() < end_ms) await clock.sleep(5);
   }
 
   #end(): void {
     this.#isOver = true;
     this.#ticks?.cancel();
     this.#takeover?.cancel();
+    this.#farewell?.cancel();
+    this.#pace?.cancel();
     this.#proposals.stop();
     this.#reads.stop();
   }
@@ -208,6 +231,8 @@ export class Member implements RaftMember {
       onSnapshot: (snapshot) => this.#receiveSnapshot(snapshot),
       onPeerLost: (id) => this.#guard(() => this.#peerLost(id)),
       onUndelivered: (messages) => this.#guard(() => this.#undelivered(messages)),
+      onInstance: (id, instance) => this.#caretaker.heard(id, instance),
+      onFenced: (error) => this.#fail(error),
     };
   }
 
@@ -231,25 +256,50 @@ export class Member implements RaftMember {
       if (this.#writer.busyFor_ms > settings.election_ms) this.#node.stepDown();
       else this.#node.tick();
       this.#flush();
+      this.#caretaker.look(this.status(), this.#applier.isLeading);
     });
+  }
+
+  /** Removed: it goes on for a moment, since its last answers may be what the others need to go on without it. */
+  #membershipChanged(membership: Membership): void {
+    const { transport, clock, settings, id } = this.#options;
+    transport.setPeers(membership.peers, membership.removed);
+    if (membership.removed?.includes(id) !== true) return;
+    this.#farewell ??= clock.after(settings.removalLinger_ms, () => this.#fail(new RaftError('removed',
+      `member ${id} was removed from cluster ${this.#options.clusterId}; to make it a member again, empty its data directory and start it with \`navarch server --join\``)));
   }
 
   #receive(messages: readonly PeerMessage[]): void {
     for (const message of messages) {
-      if (message.type === 'prop') this.#receiveProposals(message);
-      else if (message.type === 'prop-refused') this.#proposals.requeue(message.entries);
+      if (message.type === 'prop') this.#forwarded.push(message);
+      else if (message.type === 'prop-refused') this.#proposals.requeue(message.entries, message.logTerm);
       else this.#node.step(message as Message);
     }
+    if (this.#forwarded.length > 0) this.#flushSoon();
     this.#pump();
   }
 
-  /** `logTerm` is the term that the sender believes in: only its leader may append, or a proposal could happen twice. */
-  #receiveProposals(message: PeerMessage): void {
+  /**
+   * Takes what peers forwarded, or refuses it. `logTerm` is the term that the sender believes in: only its leader may append,
+   * or a proposal could happen twice. A refusal carries it back, since it speaks of that attempt alone.
+   */
+  #takeForwarded(): readonly PeerMessage[] {
+    const messages = this.#forwarded;
+    this.#forwarded = [];
     const { role, term } = this.#node.status();
-    const isForUs = role === 'leader' && message.logTerm === term && (this.#applier.isLeading || message.entries.every(({ kind }) => kind === 'normal'));
-    if (isForUs && this.#node.step({ ...message, logTerm: 0 } as Message) === 'ok') return;
-    const entries = message.entries.map(({ kind, proposal }) => ({ kind, proposal, data: NO_DATA }));
-    this.#options.transport.send([{ ...message, type: 'prop-refused', to: message.from, from: this.#options.id, logTerm: 0, entries }]);
+    const { isLeading } = this.#applier;
+    const isForUs = ({ logTerm, entries }: PeerMessage) =>
+      role === 'leader' && logTerm === term && (isLeading || entries.every(({ kind }) => kind === 'normal'));
+    this.#refuse(messages.filter((message) => !isForUs(message)));
+    return messages.filter(isForUs);
+  }
+
+  #refuse(messages: readonly PeerMessage[]): void {
+    if (messages.length === 0) return;
+    this.#options.transport.send(messages.map((message) => {
+      const entries = message.entries.map(({ kind, proposal }) => ({ kind, proposal, data: NO_DATA }));
+      return { ...message, type: 'prop-refused', to: message.from, from: this.#options.id, entries };
+    }));
   }
 
   async #receiveSnapshot(snapshot: IncomingSnapshot): Promise<void> {
@@ -295,14 +345,18 @@ export class Member implements RaftMember {
   #undelivered(messages: readonly PeerMessage[]): void {
     const lost = new Set<number>();
     for (const message of messages) {
-      if (message.type === 'prop') this.#proposals.requeue(message.entries);
+      if (message.type === 'prop') this.#proposals.requeue(message.entries, message.logTerm);
       else if (message.type === 'app') lost.add(message.to);
     }
     if (this.#node.status().role === 'leader') for (const id of lost) this.#node.reportUnreachable(id);
     this.#pump();
   }
 
-  /** One batch per turn; while the disk is busy, what arrives waits for it and becomes one batch. */
+  /**
+   * One batch per turn, and none while the disk is busy or the batch before is undecided: what arrives meanwhile becomes the
+   * next one. Batches grow with the load, and with them the work of all members shrinks. Where a decision takes longer than
+   * `batch_ms`, as between sites, the next batch goes out without it.
+   */
   #flushSoon(): void {
     if (this.#isFlushDue) return;
     this.#isFlushDue = true;
@@ -315,11 +369,40 @@ export class Member implements RaftMember {
   #flush(): void {
     const context = this.#node.status().lead === 0 ? undefined : this.#reads.nextAttempt(this.#options.clock.monotonic());
     if (context !== undefined) this.#node.readIndex(context);
-    if (!this.#writer.isBusy) this.#proposeQueued();
+    this.#proposeIfDue();
     this.#pump();
   }
 
+  get #isWaiting(): boolean {
+    return this.#proposals.hasQueued || this.#forwarded.length > 0;
+  }
+
+  #proposeIfDue(): void {
+    if (this.#writer.isBusy || !this.#isWaiting) return;
+    const wait_ms = this.#undecidedFor_ms();
+    if (wait_ms <= 0) this.#proposeQueued();
+    else {
+      this.#pace ??= this.#options.clock.after(wait_ms, () => {
+        this.#pace = undefined;
+        this.#guard(() => this.#flush());
+      });
+    }
+  }
+
+  /** How much longer the last batch holds the next one back. */
+  #undecidedFor_ms(): number {
+    if (this.#batch === undefined) return 0;
+    const { mark, index, since_ms } = this.#batch;
+    const isDecided = index > 0 ? this.#node.status().committed >= index : !this.#proposals.isPending(mark);
+    if (isDecided) {
+      this.#batch = undefined;
+      return 0;
+    }
+    return since_ms + this.#options.settings.batch_ms - this.#options.clock.monotonic();
+  }
+
   #proposeQueued(): void {
+    if (this.#forwarded.length > 0) this.#appendForwarded();
     while (this.#proposals.hasQueued) {
       const { lead, role, term, transferee } = this.#node.status();
       if (lead === 0) return;
@@ -327,6 +410,7 @@ export class Member implements RaftMember {
       if (entries.length === 0) return;
       if (this.#node.propose(entries) === 'ok') {
         this.#proposals.markSent(entries, term);
+        this.#startBatch(entries.at(-1)?.proposal ?? 0);
       } else if (role === 'leader' && transferee === 0) {
         this.#proposals.reject(entries, new RaftError('dropped', 'too many proposals are under way; try again later'));
       } else {
@@ -334,6 +418,18 @@ export class Member implements RaftMember {
         return;
       }
     }
+  }
+
+  #appendForwarded(): void {
+    const messages = this.#takeForwarded();
+    if (messages.length === 0) return;
+    if (this.#node.propose(messages.flatMap(({ entries }) => entries)) === 'ok') this.#startBatch(0);
+    else this.#refuse(messages);
+  }
+
+  #startBatch(mark: number): void {
+    const { role, lastIndex } = this.#node.status();
+    this.#batch = { mark, index: role === 'leader' ? lastIndex : 0, since_ms: this.#options.clock.monotonic() };
   }
 
   #pump(): void {
@@ -375,7 +471,7 @@ export class Member implements RaftMember {
     this.#guard(() => {
       this.#deliver(responses);
       this.#pump();
-      this.#proposeQueued();
+      this.#proposeIfDue();
       this.#pump();
     });
   }
@@ -391,15 +487,16 @@ export class Member implements RaftMember {
 
   #applied(index: number): void {
     this.#reads.applied(index);
+    if (this.#isWaiting) this.#flushSoon();
     this.#options.events.onApplied?.(index as LogIndex);
   }
 
   #announce(): void {
     const { lead, term } = this.#node.status();
     const leading = this.#applier.isLeading;
-    const state = `${lead}/${term}/${String(leading)}`;
-    if (state === this.#announced) return;
-    this.#announced = state;
+    const last = this.#announced;
+    if (last !== undefined && last.lead === lead && last.term === term && last.leading === leading) return;
+    this.#announced = { lead, term, leading };
     this.#options.logger.info({ leader: lead, term, leading }, 'leadership');
     const leader = lead === 0 ? undefined : lead as NodeId;
     this.#options.events.onLeadership?.({ leader, term: term as Term, leading });

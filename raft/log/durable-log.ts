@@ -1,12 +1,12 @@
-/** The log on LevelDB. Every write is one batch with `sync: true`. */
-import { join } from 'node:path';
-import { ClassicLevel } from 'classic-level';
-import type { BatchOperation } from 'classic-level';
+/** The log on a key-value disk. Every write is one atomic batch, durable before it is reported. */
 import { assert } from '../../platform/assert.js';
+import { DiskError } from '../../platform/disk/disk.js';
+import type { DiskFolder, DiskOperation, KeyValueDisk } from '../../platform/disk/disk.js';
+import { systemFolder } from '../../platform/disk/system-disk.js';
 import { RaftError } from '../contract.js';
 import { MemoryStorage } from '../core/log/memory-storage.js';
 import type { LogIndex } from '../core/types.js';
-import { claimDirectory } from './identity.js';
+import { claimFolder } from './identity.js';
 import type { Identity } from './identity.js';
 import { applyToView } from './log.js';
 import type { LogWrite, MemberLog } from './log.js';
@@ -16,73 +16,69 @@ import {
 } from './records.js';
 import type { Base } from './records.js';
 
-type Database = ClassicLevel<Buffer, Buffer>;
-type Operation = BatchOperation<Database, Buffer, Buffer>;
-
 const WRITE_BUFFER_BYTES = 16 << 20;
+/** The store of the log inside its folder. */
+export const LOG_DISK = 'log';
 
 export interface DurableLogOptions extends Identity {
-  readonly directory: string;
+  /** A path on the file system, or a folder of another kind. */
+  readonly directory: string | DiskFolder;
 }
 
 /** Opens or creates the log of a member. Throws RaftError `wrong-cluster`, `invalid` (already in use) or `corrupt`. */
 export async function openDurableLog(options: DurableLogOptions): Promise<MemberLog> {
-  claimDirectory(options.directory, options);
-  const path = join(options.directory, 'log');
-  const db: Database = new ClassicLevel(path, {
-    keyEncoding: 'buffer', valueEncoding: 'buffer', compression: false, writeBufferSize: WRITE_BUFFER_BYTES,
-  });
-  await open(db, path);
+  const folder = typeof options.directory === 'string' ? systemFolder(options.directory) : options.directory;
+  await claimFolder(folder, options);
+  const disk = await open(folder);
   try {
-    return await load(db);
+    return await load(disk);
   } catch (error) {
-    await db.close();
+    await disk.close();
     throw error;
   }
 }
 
-async function open(db: Database, path: string): Promise<void> {
+async function open(folder: DiskFolder): Promise<KeyValueDisk> {
   try {
-    await db.open();
+    return await folder.openDisk(LOG_DISK, { writeBuffer_bytes: WRITE_BUFFER_BYTES });
   } catch (error) {
-    const cause = (error as { cause?: { code?: string; message?: string } }).cause;
-    if (cause?.code === 'LEVEL_LOCKED') {
-      throw new RaftError('invalid', `${path} is in use by another process: one data directory serves one member`);
-    }
-    throw corrupt(`${path} cannot be opened (${cause?.message ?? String(error)})`);
+    if (error instanceof DiskError) throw error.code === 'in-use' ? new RaftError('invalid', error.message) : corrupt(error.message);
+    throw error;
   }
 }
 
-async function load(db: Database): Promise<DurableLog> {
+async function load(disk: KeyValueDisk): Promise<DurableLog> {
   const view = new MemoryStorage();
-  const base = await db.get(BASE_KEY);
-  const hardState = await db.get(HARD_STATE_KEY);
+  const base = await disk.get(BASE_KEY);
+  const hardState = await disk.get(HARD_STATE_KEY);
   const start = base === undefined ? { index: 0, term: 0 } : decodeBase(base);
   view.reset(start.index, start.term);
   if (hardState !== undefined) view.hardState = decodeHardState(hardState);
   // What lies below the start was compacted; its removal may have been interrupted.
-  for await (const [key, value] of db.iterator({ gte: entryKey(start.index + 1), lt: ENTRIES_END })) {
-    const index = indexOfKey(key);
-    if (index !== view.lastIndex + 1) throw corrupt(`log entries ${view.lastIndex + 1} to ${index - 1} are missing`);
-    view.append([decodeEntry(value, index)]);
+  for await (const rows of disk.pages({ gte: entryKey(start.index + 1), lt: ENTRIES_END })) {
+    for (const [key, value] of rows) {
+      const index = indexOfKey(key);
+      if (index !== view.lastIndex + 1) throw corrupt(`log entries ${view.lastIndex + 1} to ${index - 1} are missing`);
+      view.append([decodeEntry(value, index)]);
+    }
   }
   if (view.hardState.commit > view.lastIndex) {
     throw corrupt(`the log ends at ${view.lastIndex} but was committed up to ${view.hardState.commit}`);
   }
-  const prepared = await db.get(PREPARED_KEY);
+  const prepared = await disk.get(PREPARED_KEY);
   const isFresh = hardState === undefined && base === undefined && view.lastIndex === 0;
-  return new DurableLog(db, view, { isFresh, prepared: prepared === undefined ? undefined : decodeBase(prepared) });
+  return new DurableLog(disk, view, { isFresh, prepared: prepared === undefined ? undefined : decodeBase(prepared) });
 }
 
 class DurableLog implements MemberLog {
   readonly view: MemoryStorage;
-  readonly #db: Database;
+  readonly #disk: KeyValueDisk;
   #isFresh: boolean;
   #prepared: Base | undefined;
   #isWriting = false;
 
-  constructor(db: Database, view: MemoryStorage, found: { readonly isFresh: boolean; readonly prepared: Base | undefined }) {
-    this.#db = db;
+  constructor(disk: KeyValueDisk, view: MemoryStorage, found: { readonly isFresh: boolean; readonly prepared: Base | undefined }) {
+    this.#disk = disk;
     this.view = view;
     this.#isFresh = found.isFresh;
     this.#prepared = found.prepared;
@@ -93,7 +89,7 @@ class DurableLog implements MemberLog {
   }
 
   async prepareSnapshot(id: Base): Promise<void> {
-    await this.#exclusively(() => this.#db.put(PREPARED_KEY, encodeBase(id), { sync: true }));
+    await this.#exclusively(() => this.#disk.write([{ type: 'put', key: PREPARED_KEY, value: encodeBase(id) }]));
     this.#prepared = id;
   }
 
@@ -103,12 +99,12 @@ class DurableLog implements MemberLog {
 
   async write(writes: readonly LogWrite[]): Promise<void> {
     await this.#exclusively(async () => {
-      const operations: Operation[] = [];
+      const operations: DiskOperation[] = [];
       let last = this.view.lastIndex;
       for (const write of writes) last = collect(operations, write, { first: this.view.firstIndex, last });
       const hardState = writes.findLast((write) => write.hardState !== undefined)?.hardState;
       if (hardState !== undefined) operations.push({ type: 'put', key: HARD_STATE_KEY, value: encodeHardState(hardState) });
-      if (operations.length > 0) await this.#db.batch(operations, { sync: true });
+      if (operations.length > 0) await this.#disk.write(operations);
     });
     this.#isFresh = false;
     if (writes.some(({ snapshot }) => snapshot !== undefined)) this.#prepared = undefined;
@@ -121,14 +117,14 @@ class DurableLog implements MemberLog {
     assert(term !== undefined, `compaction up to ${index} is within the log`);
     await this.#exclusively(async () => {
       // First the new start, durably; then the removal, which may stop half-way.
-      await this.#db.batch([{ type: 'put', key: BASE_KEY, value: encodeBase({ index, term }) }], { sync: true });
-      await this.#db.clear({ gte: entryKey(0), lt: entryKey(index + 1) });
+      await this.#disk.write([{ type: 'put', key: BASE_KEY, value: encodeBase({ index, term }) }]);
+      await this.#disk.clear({ gte: entryKey(0), lt: entryKey(index + 1) });
     });
     this.view.compact(index);
   }
 
   async close(): Promise<void> {
-    await this.#db.close();
+    await this.#disk.close();
   }
 
   async #exclusively(work: () => Promise<void>): Promise<void> {
@@ -143,7 +139,7 @@ class DurableLog implements MemberLog {
 }
 
 /** Adds the operations of one write; returns the last index after it. A replaced tail is deleted in the same batch. */
-function collect(operations: Operation[], write: LogWrite, range: { first: LogIndex; last: LogIndex }): LogIndex {
+function collect(operations: DiskOperation[], write: LogWrite, range: { first: LogIndex; last: LogIndex }): LogIndex {
   let { last } = range;
   if (write.snapshot !== undefined) {
     const { index, term } = write.snapshot;

@@ -1,6 +1,5 @@
 /** Whose data directory this is. Written once; a member refuses a directory of another cluster or member. */
-import { chmodSync, closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
-import { join } from 'node:path';
+import type { DiskFolder } from '../../platform/disk/disk.js';
 import { RaftError } from '../contract.js';
 import type { NodeId } from '../contract.js';
 
@@ -13,18 +12,17 @@ export interface Identity {
   readonly nodeId: NodeId;
 }
 
-export function claimDirectory(directory: string, identity: Identity): void {
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
-  chmodSync(directory, 0o700);
-  const path = join(directory, FILE);
-  if (existsSync(path)) verify(path, identity);
-  else writeDurably(directory, path, JSON.stringify({ schema: SCHEMA_VERSION, ...identity }));
+export async function claimFolder(folder: DiskFolder, identity: Identity): Promise<void> {
+  const text = await folder.readText(FILE);
+  const { clusterId, nodeId } = identity;
+  if (text === undefined) await folder.replaceText(FILE, JSON.stringify({ schema: SCHEMA_VERSION, clusterId, nodeId }));
+  else verify(`${folder.path}/${FILE}`, text, identity);
 }
 
-function verify(path: string, identity: Identity): void {
+function verify(path: string, text: string, identity: Identity): void {
   let found: { schema?: unknown; clusterId?: unknown; nodeId?: unknown };
   try {
-    found = JSON.parse(readFileSync(path, 'utf8')) as typeof found;
+    found = JSON.parse(text) as typeof found;
   } catch {
     throw new RaftError('corrupt', `${path} cannot be read: restore this member's data directory or rebuild the member from its peers`);
   }
@@ -37,16 +35,4 @@ function verify(path: string, identity: Identity): void {
   if (found.nodeId !== identity.nodeId) {
     throw new RaftError('wrong-cluster', `${path} belongs to member ${String(found.nodeId)}, not ${identity.nodeId}: choose another data directory`);
   }
-}
-
-function writeDurably(directory: string, path: string, text: string): void {
-  const temporary = `${path}.new`;
-  const file = openSync(temporary, 'w', 0o600);
-  writeSync(file, text);
-  fsyncSync(file);
-  closeSync(file);
-  renameSync(temporary, path);
-  const parent = openSync(directory, 'r');
-  fsyncSync(parent);
-  closeSync(parent);
 }

@@ -1,4 +1,5 @@
 /** What the etcd front needs beyond the Store interface. The in-memory store and the member give it; every request is etcd's. */
+import type { Alarm } from './mvcc/alarms.js';
 import type { HashResult, KvPut, KvRange, KvTxn, KvTxnResult, LeaseInfo } from './mvcc/operations.js';
 import type { KeyValue, RangeResult, Revision, Store, StoreCallOptions, StoreError, StoreWatchRequest, WatchBatch } from './store.js';
 
@@ -40,6 +41,11 @@ export interface KvBackend extends Store {
   openWatch(request: KvWatch, sink: WatchSink): WatchHandle;
   leaseInfo(id: bigint, options?: StoreCallOptions): Promise<LeaseInfo>;
   leases(options?: StoreCallOptions): Promise<readonly bigint[]>;
+  /** Linearizable. */
+  alarms(options?: StoreCallOptions): Promise<readonly Alarm[]>;
+  changeAlarm(action: 'raise' | 'clear', alarm: Alarm, options?: StoreCallOptions): Promise<void>;
+  /** Gives back the disk space of what was removed, of this replica, while it serves. */
+  reclaim(): Promise<void>;
   /** `revision` 0: the newest. Of this replica. */
   hash(revision: number, options?: StoreCallOptions): Promise<HashResult>;
   /** The newest revision that this replica is known to have; costs nothing. */

@@ -17,5 +17,8 @@ export const leaseProvidedError = () => new StoreError('invalid', 'etcdserver: l
 export const duplicateKeyError = () => new StoreError('invalid', 'etcdserver: duplicate key given in txn request');
 export const tooManyOpsError = () => new StoreError('invalid', 'etcdserver: too many operations in txn request');
 export const tooLargeError = () => new StoreError('too-large', 'etcdserver: request is too large');
+export const noSpaceError = () => new StoreError('no-space', 'etcdserver: mvcc: database space exceeded');
+/** What a member answers that was found to differ from the others. */
+export const fencedError = () => new StoreError('corrupt', 'etcdserver: corrupt cluster');
 export const closedError = () => new StoreError('closed', 'the store is closed');
 export const overflowError = () => new StoreError('overflow', 'the watcher fell too far behind; resume from the last revision it received');

@@ -7,6 +7,8 @@ export const LIMITS = {
   txnDepth: 16,
   /** One command in the log: etcd's default of 1.5 MiB, and room for framing. */
   command_bytes: 2 * 1024 * 1024,
+  /** Encoded size of all versions that are kept, unless the member's options say otherwise; etcd's default. */
+  quota_bytes: 2 * 1024 * 1024 * 1024,
   /** Longest lease, as in etcd. */
   leaseTtl_s: 9_000_000_000,
   /** Shortest lease: a shorter one could not be renewed across a change of leader. */

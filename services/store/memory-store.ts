@@ -6,6 +6,7 @@ import type { Random } from '../../platform/random.js';
 import type { KvBackend, KvWatch, PutResult, WatchHandle, WatchSink } from './backend.js';
 import { closedError, revisionOf } from './errors.js';
 import { LeaseExpiry } from './lease-expiry.js';
+import type { Alarm } from './mvcc/alarms.js';
 import { KvState } from './mvcc/kv-state.js';
 import type { Command, CommandResult, HashResult, KvPut, KvRange, KvTxn, KvTxnResult, LeaseInfo } from './mvcc/operations.js';
 import { StoreError } from './store.js';
@@ -74,6 +75,21 @@ export class MemoryStore implements KvBackend {
     this.#check(options);
     const result = this.#apply({ kind: 'put', put });
     return { revision: result.kind === 'put' ? result.revision : this.revision, prevKv: result.kind === 'put' ? result.prevKv : undefined };
+  }
+
+  async alarms(options?: StoreCallOptions): Promise<readonly Alarm[]> {
+    this.#check(options);
+    return this.#state.alarms.all;
+  }
+
+  async changeAlarm(action: 'raise' | 'clear', alarm: Alarm, options?: StoreCallOptions): Promise<void> {
+    this.#check(options);
+    this.#apply({ kind: 'alarm', action, alarm });
+  }
+
+  /** There is no disk. */
+  async reclaim(): Promise<void> {
+    this.#check();
   }
 
   watch(request: KvWatch, options: { readonly signal: AbortSignal }): AsyncIterable<WatchBatch> {

@@ -105,6 +105,9 @@ export interface StoreStatus {
   readonly compactRevision: Revision;
   readonly appliedIndex: number;
   readonly dbSize_bytes: number;
+  /** Size at which nothing may grow any more; 0 or absent: none that is known. */
+  readonly quota_bytes?: number;
+  readonly alarms?: readonly { readonly member: bigint; readonly kind: 'nospace' | 'corrupt' }[];
 }
 
 /**

@@ -12,6 +12,7 @@ export class MemoryStorage implements LogStorage {
   /** The entry before the first: compacted away, its term is still needed for matching. */
   #base: { index: LogIndex; term: Term } = { index: 0, term: 0 };
   #entries: Entry[] = [];
+  #payload_bytes = 0;
   #snapshot: Snapshot | undefined;
 
   get firstIndex(): LogIndex {
@@ -20,6 +21,11 @@ export class MemoryStorage implements LogStorage {
 
   get lastIndex(): LogIndex {
     return this.#base.index + this.#entries.length;
+  }
+
+  /** Payload of all entries that are here. */
+  get payload_bytes(): number {
+    return this.#payload_bytes;
   }
 
   term(index: LogIndex): Term | undefined {
@@ -44,8 +50,13 @@ export class MemoryStorage implements LogStorage {
     const fresh = first.index < this.firstIndex ? entries.slice(this.firstIndex - first.index) : entries;
     const start = fresh[0];
     if (start === undefined) return;
-    this.#entries.length = start.index - this.firstIndex;
-    for (const entry of fresh) this.#entries.push(entry);
+    const keep = start.index - this.firstIndex;
+    for (let at = keep; at < this.#entries.length; at++) this.#payload_bytes -= this.#entries[at]?.data.length ?? 0;
+    this.#entries.length = keep;
+    for (const entry of fresh) {
+      this.#entries.push(entry);
+      this.#payload_bytes += entry.data.length;
+    }
   }
 
   setSnapshot(snapshot: Snapshot): void {
@@ -65,6 +76,7 @@ export class MemoryStorage implements LogStorage {
   reset(index: LogIndex, term: Term): void {
     this.#base = { index, term };
     this.#entries = [];
+    this.#payload_bytes = 0;
   }
 
   /** Drops everything up to and including `index`. */
@@ -72,7 +84,9 @@ export class MemoryStorage implements LogStorage {
     if (index < this.firstIndex) return;
     assert(index <= this.lastIndex, `cannot compact up to ${index}, the log ends at ${this.lastIndex}`);
     const term = this.term(index) ?? 0;
-    this.#entries = this.#entries.slice(index - this.#base.index);
+    const drop = index - this.#base.index;
+    for (let at = 0; at < drop; at++) this.#payload_bytes -= this.#entries[at]?.data.length ?? 0;
+    this.#entries = this.#entries.slice(drop);
     this.#base = { index, term };
   }
 }

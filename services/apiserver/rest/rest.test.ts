@@ -188,6 +188,7 @@ describe('logs', () => {
   it('come from the node, of the container that is meant', async () => {
     const asked: PodStreamRequest[] = [];
     const streamer = {
+      reach: () => Promise.resolve(),
       open(_node: string, request: PodStreamRequest): Promise<PodStream> {
         asked.push(request);
         return Promise.resolve(Object.assign(lines(), { write: () => Promise.resolve(), close: () => undefined }));

@@ -66,8 +66,9 @@ export class HttpsServer implements Service {
     this.#server.maxConnections = CONNECTIONS_MAX;
     this.#server.on('connection', (socket: Socket) => this.#track(socket));
     this.#server.on('tlsClientError', (_error, socket) => socket.destroy());
-    this.#server.on('clientError', (error, socket) => {
-      if (socket.writable) socket.end(malformedAnswer(error));
+    this.#server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+      this.#options.logger.info({ code: error.code, remote: (socket as Socket).remoteAddress }, 'a connection carried no HTTP; closed it');
+      if (socket.writable) socket.end(refusalOf(error));
       else socket.destroy();
     });
     this.#server.on('request', (request, response) => void this.#serve(request, response));
@@ -137,18 +138,6 @@ export class HttpsServer implements Service {
     socket.once('close', () => gone.abort(new Error('the client has gone')));
     await this.#options.upgrade(toRequest(incoming, gone.signal), { request: incoming, socket, head });
   }
-}
-
-const MALFORMED: Readonly<Record<string, ApiError>> = {
-  HPE_HEADER_OVERFLOW: new ApiError({ ...apiErrors.badRequest('').status, code: 431, reason: 'RequestEntityTooLarge', message: `the headers are larger than the limit of ${HEADER_BYTES_MAX} bytes` }),
-  ERR_HTTP_REQUEST_TIMEOUT: new ApiError({ ...apiErrors.badRequest('').status, code: 408, reason: 'Timeout', message: 'the request did not arrive in time' }),
-};
-
-/** To somebody whose bytes are no request: a Status all the same. Node has given up on the connection. */
-function malformedAnswer(error: Error): Buffer {
-  const code = 'code' in error ? String(error.code) : '';
-  const known = Object.hasOwn(MALFORMED, code) ? MALFORMED[code] : undefined;
-  return statusAnswer(known ?? apiErrors.badRequest('the bytes received are no HTTP request'));
 }
 
 /** A whole answer as it stands on the wire, for sockets that have no ServerResponse. */
@@ -259,4 +248,14 @@ async function drained(outgoing: ServerResponse): Promise<void> {
   } finally {
     settled.abort();
   }
+}
+
+/** What cannot be parsed is answered in the form of every other refusal, so that a client can say what was wrong. */
+function refusalOf(error: NodeJS.ErrnoException): Buffer {
+  const [code, refusal] = error.code === 'HPE_HEADER_OVERFLOW'
+    ? [431, apiErrors.badRequest('the headers of the request are too large')]
+    : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+      ? [408, apiErrors.timeout('the request did not arrive in time')]
+      : [400, apiErrors.badRequest(`the request is not valid HTTP: ${error.code ?? error.message}`)];
+  return plainAnswer(code, renderStatus({ ...refusal.status, code }));
 }

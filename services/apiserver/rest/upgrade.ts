@@ -92,6 +92,7 @@ async function resolve(rest: RestRequest, connection: UpgradeSocket, options: Up
   await options.connect.admit({ kind, subresource, namespace: target.namespace, name: target.pod, user, options: body });
   return {
     ...connection, ...stream, kind: streamKind, user, namespace: target.namespace, pod: target.pod, uid: target.uid, container,
+    reach: () => options.streamer.reach(target.node),
     open: (request, openOptions) => options.streamer.open(target.node, request, openOptions),
   };
 }

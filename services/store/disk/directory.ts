@@ -1,82 +1,70 @@
 /**
- * The directory of a state: `CURRENT` names the LevelDB beside it that counts. A snapshot is received into another one and
- * becomes current by one rename, synced with its directory (a rename alone may be lost: etcd #6368).
+ * The directory of a state: `CURRENT` names the disk beside it that counts. A snapshot is received into another one and
+ * becomes current by replacing that one file, atomically and durably.
  */
-import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import type { DiskFolder, KeyValueDisk } from '../../../platform/disk/disk.js';
 
 const CURRENT = 'CURRENT';
 const NAME = /^state-(\d+)$/;
+const TUNING = { writeBuffer_bytes: 8 * 1024 * 1024, cache_bytes: 16 * 1024 * 1024 };
 
 export class StateDirectory {
-  readonly #path: string;
+  readonly #folder: DiskFolder;
   #current: string;
   #last: number;
 
-  private constructor(path: string, current: string, last: number) {
-    this.#path = path;
+  private constructor(folder: DiskFolder, current: string, last: number) {
+    this.#folder = folder;
     this.#current = current;
     this.#last = last;
   }
 
-  /** Opens or makes the directory, and removes what an interrupted snapshot left. */
-  static async open(path: string): Promise<StateDirectory> {
-    await mkdir(path, { recursive: true });
-    const current = await readCurrent(path);
-    const names = (await readdir(path)).filter((name) => NAME.test(name));
-    if (current === undefined && names.length > 0) {
-      // CURRENT is written before the first state is used: what lies here without it was never counted on.
-      for (const name of names) await rm(join(path, name), { recursive: true });
-    }
-    const directory = new StateDirectory(path, current ?? 'state-1', Math.max(1, ...names.map(numberOf)));
-    if (current === undefined) await directory.#point('state-1');
-    else for (const name of names) if (name !== current) await rm(join(path, name), { recursive: true });
+  /** Opens or makes the directory. What else lies in it may be another process's, until the current state is locked: see `tidy`. */
+  static async open(folder: DiskFolder): Promise<StateDirectory> {
+    const current = await readCurrent(folder);
+    const names = (await folder.list()).filter((name) => NAME.test(name));
+    // CURRENT is written before the first state is used: what lies here without it was never counted on.
+    if (current === undefined) for (const name of names) await folder.remove(name);
+    const directory = new StateDirectory(folder, current ?? 'state-1', Math.max(1, ...names.map(numberOf)));
+    if (current === undefined) await directory.switchTo('state-1');
     return directory;
   }
 
+  /** Removes what an interrupted snapshot left. Only for the one process that has opened the current state. */
+  async tidy(): Promise<void> {
+    const names = (await this.#folder.list()).filter((name) => NAME.test(name) && name !== this.#current);
+    for (const name of names) await this.#folder.remove(name);
+  }
+
+  /** The name of the state that counts. */
   get current(): string {
-    return join(this.#path, this.#current);
+    return this.#current;
   }
 
-  /** A path for a new state beside the current one. */
+  /** A name for a new state beside the current one. */
   next(): string {
-    return join(this.#path, `state-${++this.#last}`);
+    return `state-${++this.#last}`;
   }
 
-  /** Makes a path that `next` gave the current one, durably. */
-  async switchTo(path: string): Promise<void> {
-    await this.#point(path.slice(this.#path.length + 1));
+  openDisk(name: string): Promise<KeyValueDisk> {
+    return this.#folder.openDisk(name, TUNING);
   }
 
-  async #point(name: string): Promise<void> {
-    const temporary = join(this.#path, `${CURRENT}.tmp`);
-    const file = await open(temporary, 'w');
-    try {
-      await file.writeFile(`${name}\n`);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, join(this.#path, CURRENT));
-    const directory = await open(this.#path, 'r');
-    try {
-      await directory.sync();
-    } finally {
-      await directory.close();
-    }
+  /** Makes a state that `next` named the current one, durably. */
+  async switchTo(name: string): Promise<void> {
+    await this.#folder.replaceText(CURRENT, `${name}\n`);
     this.#current = name;
+  }
+
+  async remove(name: string): Promise<void> {
+    await this.#folder.remove(name);
   }
 }
 
 const numberOf = (name: string) => Number(NAME.exec(name)?.[1] ?? 0);
 
-async function readCurrent(path: string): Promise<string | undefined> {
-  try {
-    const name = (await readFile(join(path, CURRENT), 'utf8')).trim();
-    if (!NAME.test(name)) throw new Error(`${join(path, CURRENT)} names no state: ${JSON.stringify(name)}`);
-    return name;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
+async function readCurrent(folder: DiskFolder): Promise<string | undefined> {
+  const name = (await folder.readText(CURRENT))?.trim();
+  if (name !== undefined && !NAME.test(name)) throw new Error(`${folder.path}/${CURRENT} names no state: ${JSON.stringify(name)}`);
+  return name;
 }

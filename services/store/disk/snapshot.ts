@@ -1,23 +1,23 @@
 /**
- * A state as a stream of chunks: every row of its LevelDB as length, key, length, value; at the end a row without a key
+ * A state as a stream of chunks: every row of its disk as length, key, length, value; at the end a row without a key
  * that holds the number of rows and a checksum of all of them. Chunks may be cut anywhere on the way.
  */
-import { rm } from 'node:fs/promises';
+import type { KeyValueDisk } from '../../../platform/disk/disk.js';
 import type { SnapshotMeta, SnapshotReader, SnapshotWriter } from '../../../raft/contract.js';
 import { ByteReader, ByteWriter } from '../bytes.js';
 import { crc32 } from '../mvcc/checksum.js';
 import { StoreError } from '../store.js';
 import { decodeMeta, META_KEY } from './layout.js';
-import type { StateDisk, StateLevel } from './state-disk.js';
+import { RowCheck } from './row-check.js';
+import type { StateDisk } from './state-disk.js';
 
 const CHUNK_BYTES = 256 * 1024;
 const BATCH_BYTES = 1024 * 1024;
-const ROWS = 1000;
 
 /** Reads the state as it was durable when this was called; later writes do not show. */
-export async function openSnapshot(level: StateLevel): Promise<SnapshotReader> {
-  const snapshot = level.snapshot();
-  const data = await level.get(META_KEY, { snapshot, keyEncoding: 'buffer', valueEncoding: 'buffer' });
+export async function openSnapshot(disk: KeyValueDisk): Promise<SnapshotReader> {
+  const snapshot = disk.snapshot();
+  const data = await snapshot.get(META_KEY);
   if (data === undefined) {
     await snapshot.close();
     throw new StoreError('invalid', 'there is no state to take a snapshot of yet');
@@ -28,44 +28,43 @@ export async function openSnapshot(level: StateLevel): Promise<SnapshotReader> {
     const writer = new ByteWriter(CHUNK_BYTES * 2);
     let rows = 0;
     let checksum = 0;
-    const iterator = level.iterator({ snapshot, keyEncoding: 'buffer', valueEncoding: 'buffer', highWaterMarkBytes: CHUNK_BYTES });
-    try {
-      for (let batch = await iterator.nextv(ROWS); batch.length > 0; batch = await iterator.nextv(ROWS)) {
-        for (const [key, value] of batch) {
-          rows++;
-          checksum = crc32(value, crc32(key, checksum));
-          writer.bytes(key).bytes(value);
-          if (writer.length >= CHUNK_BYTES) yield writer.take();
-        }
+    const check = new RowCheck();
+    for await (const batch of snapshot.pages()) {
+      for (const [key, value] of batch) {
+        check.row(key, value);
+        rows++;
+        checksum = crc32(value, crc32(key, checksum));
+        writer.bytes(key).bytes(value);
+        if (writer.length >= CHUNK_BYTES) yield writer.take();
       }
-    } finally {
-      await iterator.close();
     }
+    check.finish();
     yield writer.varint(0).varint(rows).u32(checksum).take();
   }
 
   return { meta: { index, term, membership }, chunks, close: () => snapshot.close() };
 }
 
-/** Receives a state into a LevelDB of its own. `adopt` gets it once it is whole and matches `meta`. */
+/** Receives a state onto a disk of its own. `adopt` gets it once it is whole and matches `meta`. */
 export class StateReceiver implements SnapshotWriter {
   readonly #meta: SnapshotMeta;
-  readonly #path: string;
   readonly #disk: StateDisk;
-  readonly #adopt: (disk: StateDisk, path: string) => Promise<void>;
+  readonly #adopt: () => Promise<void>;
+  readonly #discard: () => Promise<void>;
   #pending: Buffer = Buffer.alloc(0);
   #batch: { type: 'put'; key: Buffer; value: Buffer }[] = [];
   #batch_bytes = 0;
+  readonly #check = new RowCheck();
   #rows = 0;
   #checksum = 0;
   #complete = false;
   #open = true;
 
-  constructor(options: { meta: SnapshotMeta; path: string; disk: StateDisk; adopt: (disk: StateDisk, path: string) => Promise<void> }) {
+  constructor(options: { meta: SnapshotMeta; disk: StateDisk; adopt: () => Promise<void>; discard: () => Promise<void> }) {
     this.#meta = options.meta;
-    this.#path = options.path;
     this.#disk = options.disk;
     this.#adopt = options.adopt;
+    this.#discard = options.discard;
   }
 
   async write(chunk: Uint8Array): Promise<void> {
@@ -79,26 +78,22 @@ export class StateReceiver implements SnapshotWriter {
   async commit(): Promise<void> {
     if (!this.#complete || this.#pending.length > 0) throw new StoreError('corrupt', 'the snapshot ends before its last row');
     await this.#flush();
-    const meta = await this.#disk.meta();
-    if (meta?.index !== this.#meta.index || meta.term !== this.#meta.term) {
-      throw new StoreError('corrupt', `the snapshot holds index ${meta?.index ?? 0}, announced was ${this.#meta.index}`);
-    }
     this.#open = false;
-    await this.#adopt(this.#disk, this.#path);
+    await this.#adopt();
   }
 
   async abort(): Promise<void> {
     if (!this.#open) return;
     this.#open = false;
     await this.#disk.close();
-    await rm(this.#path, { recursive: true, force: true });
+    await this.#discard();
   }
 
   async #flush(): Promise<void> {
     const batch = this.#batch;
     this.#batch = [];
     this.#batch_bytes = 0;
-    await this.#disk.level.batch(batch, { sync: true });
+    await this.#disk.disk.write(batch);
   }
 
   /** Takes the row at `offset`; undefined when it has not come whole. */
@@ -113,6 +108,7 @@ export class StateReceiver implements SnapshotWriter {
     const valueLength = tryVarint(reader);
     if (valueLength === undefined || reader.remaining < valueLength) return undefined;
     const value = reader.raw(valueLength);
+    this.#check.row(key, value);
     this.#rows++;
     this.#checksum = crc32(value, crc32(key, this.#checksum));
     this.#batch.push({ type: 'put', key, value });
@@ -125,6 +121,10 @@ export class StateReceiver implements SnapshotWriter {
     if (rows === undefined || reader.remaining < 4) return undefined;
     const checksum = reader.u32();
     if (rows !== this.#rows || checksum !== this.#checksum >>> 0) throw new StoreError('corrupt', 'the snapshot does not match its checksum');
+    const meta = this.#check.finish();
+    if (meta.index !== this.#meta.index || meta.term !== this.#meta.term) {
+      throw new StoreError('corrupt', `the snapshot holds index ${meta.index}, announced was ${this.#meta.index}`);
+    }
     this.#complete = true;
     return reader.offset;
   }

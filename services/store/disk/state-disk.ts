@@ -1,57 +1,43 @@
-/** The state in a LevelDB: written in synchronous atomic batches, read back record by record, loaded whole at start. */
-import { ClassicLevel } from 'classic-level';
-
+/** The state on a key-value disk: written in durable atomic batches, read back record by record, loaded whole at start. */
+import type { DiskOperation, KeyValueDisk } from '../../../platform/disk/disk.js';
 import { KvState } from '../mvcc/kv-state.js';
 import { decodeRecord } from '../mvcc/record.js';
 import type { Record, RecordSource } from '../mvcc/record.js';
 import { StoreError } from '../store.js';
 import {
-  decodeLease, decodeMeta, encodeLease, encodeMeta, leaseIdOf, leaseKey, LEASES, META_KEY, recordKey, recordPlace, RECORDS,
+  decodeLease, decodeMeta, encodeLease, encodeMeta, leaseChecksum, leaseIdOf, leaseKey, LEASES, META_KEY, recordKey, recordPlace, RECORDS,
 } from './layout.js';
 import type { Meta } from './layout.js';
-
-const BINARY = { keyEncoding: 'buffer', valueEncoding: 'buffer' } as const;
-const LOAD_RECORDS = 2000;
-
-export type StateLevel = ClassicLevel<Buffer, Buffer>;
-type Operation = { type: 'put'; key: Buffer; value: Buffer } | { type: 'del'; key: Buffer };
 
 /** What one durable batch holds, taken from the state at one moment. */
 export interface Checkpoint {
   readonly meta: Meta;
-  readonly operations: readonly Operation[];
+  readonly operations: readonly DiskOperation[];
   readonly records: readonly Record[];
 }
 
 export class StateDisk implements RecordSource {
-  readonly level: StateLevel;
+  readonly disk: KeyValueDisk;
 
-  private constructor(level: StateLevel) {
-    this.level = level;
-  }
-
-  static async open(directory: string): Promise<StateDisk> {
-    const level: StateLevel = new ClassicLevel<Buffer, Buffer>(directory, { ...BINARY, writeBufferSize: 8 * 1024 * 1024, cacheSize: 16 * 1024 * 1024 });
-    await level.open();
-    return new StateDisk(level);
+  constructor(disk: KeyValueDisk) {
+    this.disk = disk;
   }
 
   load(main: number, sub: number): Uint8Array | undefined {
-    return this.level.getSync(recordKey(main, sub));
+    return this.disk.getSync(recordKey(main, sub));
   }
 
   /** Undefined when the state is new. */
   async meta(): Promise<Meta | undefined> {
-    const data = await this.level.get(META_KEY);
+    const data = await this.disk.get(META_KEY);
     return data === undefined ? undefined : decodeMeta(data);
   }
 
   /** Everything that must be on disk for `applied`. Synchronous: no entry is applied in between. */
   static checkpoint(state: KvState, applied: Pick<Meta, 'index' | 'term' | 'membership'>): Checkpoint {
-    const { mvcc, leases } = state;
-    const meta = { ...applied, revision: mvcc.revision, compactRevision: mvcc.compactRevision };
+    const { mvcc, leases, alarms } = state;
     const { added, removed } = mvcc.takeChanges();
-    const operations: Operation[] = [];
+    const operations: DiskOperation[] = [];
     for (const record of added) {
       if (record.bytes === undefined) throw new StoreError('corrupt', 'a record that is not on disk yet has lost its bytes');
       operations.push({ type: 'put', key: recordKey(record.main, record.sub), value: record.bytes });
@@ -60,21 +46,24 @@ export class StateDisk implements RecordSource {
     for (const id of leases.takeDirty()) {
       const lease = leases.get(id);
       const key = leaseKey(id);
-      operations.push(lease === undefined ? { type: 'del', key } : { type: 'put', key, value: encodeLease(lease.ttl_s, lease.remaining_s) });
+      if (lease === undefined) {
+        operations.push({ type: 'del', key });
+        leases.seal(id, undefined);
+      } else {
+        const value = encodeLease(lease.ttl_s, lease.remaining_s);
+        operations.push({ type: 'put', key, value });
+        leases.seal(id, leaseChecksum(id, value));
+      }
     }
+    const digests = { records: mvcc.digest, leases: leases.digest };
+    const meta = { ...applied, revision: mvcc.revision, compactRevision: mvcc.compactRevision, digests, alarms: alarms.all };
     operations.push({ type: 'put', key: META_KEY, value: encodeMeta(meta) });
     return { meta, operations, records: added };
   }
 
   /** One batch, one fsync: the applied index never stands apart from what it covers (etcd 3.5.0 to 3.5.2). */
-  async write(checkpoint: Checkpoint): Promise<void> {
-    // A chained batch takes each record as it is; an array of operations would be normalized and copied first, eight times slower.
-    const batch = this.level.batch();
-    for (const operation of checkpoint.operations) {
-      if (operation.type === 'put') batch.put(operation.key, operation.value);
-      else batch.del(operation.key);
-    }
-    await batch.write({ sync: true });
+  write(checkpoint: Checkpoint): Promise<void> {
+    return this.disk.write(checkpoint.operations);
   }
 
   /** Reads and checks everything; values stay on disk. */
@@ -82,20 +71,24 @@ export class StateDisk implements RecordSource {
     const state = new KvState({ source: this, durable: true, ...(hotValues_bytes === undefined ? {} : { hotValues_bytes }) });
     if (meta === undefined) return state;
     state.mvcc.restoreRevisions(meta.revision, meta.compactRevision);
-    for await (const [key, value] of this.level.iterator(LEASES)) {
-      const { ttl_s, remaining_s } = decodeLease(value);
-      state.leases.restore(leaseIdOf(key), ttl_s, remaining_s);
-    }
-    const iterator = this.level.iterator({ ...RECORDS, highWaterMarkBytes: 1024 * 1024 });
-    try {
-      for (let rows = await iterator.nextv(LOAD_RECORDS); rows.length > 0; rows = await iterator.nextv(LOAD_RECORDS)) {
-        for (const [key, value] of rows) {
-          const { main, sub } = recordPlace(key);
-          state.mvcc.restore(decodeRecord(main, sub, value));
-        }
+    for (const alarm of meta.alarms) state.alarms.raise(alarm);
+    for await (const rows of this.disk.pages(LEASES)) {
+      for (const [key, value] of rows) {
+        const { ttl_s, remaining_s } = decodeLease(value);
+        const id = leaseIdOf(key);
+        state.leases.restore(id, ttl_s, remaining_s);
+        state.leases.seal(id, leaseChecksum(id, value));
       }
-    } finally {
-      await iterator.close();
+    }
+    for await (const rows of this.disk.pages(RECORDS)) {
+      for (const [key, value] of rows) {
+        const { main, sub } = recordPlace(key);
+        state.mvcc.restore(decodeRecord(main, sub, value));
+      }
+    }
+    const { records, leases } = meta.digests;
+    if (state.mvcc.digest !== records || state.leases.digest !== leases) {
+      throw new StoreError('corrupt', 'the state on disk is not whole: something that was written is missing, or something that was removed is back; repair this member from its peers');
     }
     if (state.leases.size > 0) {
       state.mvcc.scan('', undefined, meta.revision, (record) => {
@@ -107,7 +100,7 @@ export class StateDisk implements RecordSource {
   }
 
   close(): Promise<void> {
-    return this.level.close();
+    return this.disk.close();
   }
 }
 

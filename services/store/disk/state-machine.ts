@@ -2,9 +2,10 @@
  * The store's state machine as raft/ wants it: applies committed commands to the state, tells the watches, and keeps the
  * state on disk. Nothing here decides anything: what commands mean is `mvcc/`'s, when to write is the driver's.
  */
-import { rm } from 'node:fs/promises';
 import { assert } from '../../../platform/assert.js';
 import type { Clock } from '../../../platform/clock.js';
+import type { DiskFolder } from '../../../platform/disk/disk.js';
+import { systemFolder } from '../../../platform/disk/system-disk.js';
 import type {
   CommittedEntry, LogIndex, Membership, SnapshotMeta, SnapshotReader, SnapshotWriter, StateMachine, Term,
 } from '../../../raft/contract.js';
@@ -14,11 +15,13 @@ import type { WatchHubOptions } from '../watch/hub.js';
 import { StateDirectory } from './directory.js';
 import { openSnapshot, StateReceiver } from './snapshot.js';
 import { StateDisk } from './state-disk.js';
+import { DiskError } from '../../../platform/disk/disk.js';
+import { StoreError } from '../store.js';
 
 export interface KvStateMachineOptions extends WatchHubOptions {
   readonly clock: Clock;
-  /** Where the state lies; made when it is not there. */
-  readonly directory: string;
+  /** Where the state lies, made when it is not there: a path on the file system, or a folder of another kind. */
+  readonly directory: string | DiskFolder;
   readonly hotValues_bytes?: number;
 }
 
@@ -55,9 +58,11 @@ export class KvStateMachine implements StateMachine {
   }
 
   static async open(options: KvStateMachineOptions): Promise<KvStateMachine> {
-    const directory = await StateDirectory.open(options.directory);
-    const disk = await StateDisk.open(directory.current);
+    const folder = typeof options.directory === 'string' ? systemFolder(options.directory) : options.directory;
+    const directory = await StateDirectory.open(folder);
+    const disk = new StateDisk(await directory.openDisk(directory.current).catch(refuse));
     try {
+      await directory.tidy();
       const meta = await disk.meta();
       const state = await disk.loadState(meta, options.hotValues_bytes);
       const applied = { index: meta?.index ?? (0 as LogIndex), term: meta?.term ?? (0 as Term), membership: meta?.membership };
@@ -113,14 +118,23 @@ export class KvStateMachine implements StateMachine {
     });
   }
 
+  /** Gives back the space of what was removed; reads and writes go on. */
+  async reclaim(): Promise<void> {
+    await this.#disk.disk.reclaim?.();
+  }
+
   openSnapshot(): Promise<SnapshotReader> {
-    return openSnapshot(this.#disk.level);
+    return openSnapshot(this.#disk.disk);
   }
 
   async receiveSnapshot(meta: SnapshotMeta): Promise<SnapshotWriter> {
-    const path = this.#directory.next();
-    const disk = await StateDisk.open(path);
-    return new StateReceiver({ meta, path, disk, adopt: (whole, at) => this.#exclusive(() => this.#adopt(whole, at)) });
+    const name = this.#directory.next();
+    const disk = new StateDisk(await this.#directory.openDisk(name));
+    return new StateReceiver({
+      meta, disk,
+      adopt: () => this.#exclusive(() => this.#adopt(disk, name)),
+      discard: () => this.#directory.remove(name),
+    });
   }
 
   async close(): Promise<void> {
@@ -130,12 +144,12 @@ export class KvStateMachine implements StateMachine {
     await this.#disk.close();
   }
 
-  async #adopt(disk: StateDisk, path: string): Promise<void> {
+  async #adopt(disk: StateDisk, name: string): Promise<void> {
     const meta = await disk.meta();
     assert(meta !== undefined && meta.index > this.#applied.index, 'a snapshot takes the state forward');
     const state = await disk.loadState(meta, this.#options.hotValues_bytes);
-    const old = { disk: this.#disk, path: this.#directory.current };
-    await this.#directory.switchTo(path);
+    const old = { disk: this.#disk, name: this.#directory.current };
+    await this.#directory.switchTo(name);
     this.#disk = disk;
     this.#state = state;
     this.#applied = { index: meta.index, term: meta.term };
@@ -145,7 +159,7 @@ export class KvStateMachine implements StateMachine {
     this.hub.reset(state.mvcc);
     this.#startScrub();
     await old.disk.close();
-    await rm(old.path, { recursive: true, force: true });
+    await this.#directory.remove(old.name);
   }
 
   #exclusive(work: () => Promise<void>): Promise<void> {
@@ -163,4 +177,9 @@ export class KvStateMachine implements StateMachine {
       this.#startScrub();
     });
   }
+}
+
+function refuse(error: unknown): never {
+  if (!(error instanceof DiskError)) throw error;
+  throw new StoreError(error.code === 'in-use' ? 'invalid' : 'corrupt', error.message);
 }

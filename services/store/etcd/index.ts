@@ -4,7 +4,7 @@
  * etcd's codes and texts. It keeps no state but the watches of open streams.
  */
 import type { ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js';
-import { AuthService, ClusterService, LeaseService, MaintenanceService, WatchService } from '../../../proto/gen/etcd/etcdserverpb/rpc.js';
+import { AuthService, ClusterService, LeaseService, MaintenanceService } from '../../../proto/gen/etcd/etcdserverpb/rpc.js';
 import { ElectionService } from '../../../proto/gen/etcd/v3electionpb/election.js';
 import { LockService } from '../../../proto/gen/etcd/v3lockpb/lock.js';
 import type { KvBackend } from '../backend.js';
@@ -18,6 +18,7 @@ import { kvDefinition, kvService } from './kv.js';
 import { leaseService } from './lease.js';
 import { lockService } from './lock.js';
 import { maintenanceService } from './maintenance.js';
+import { watchDefinition } from './watch-response.js';
 import { watchService } from './watch.js';
 
 export type { EtcdAuthorizer, EtcdIdentity, EtcdOperation } from './authorize.js';
@@ -51,7 +52,7 @@ export function etcdServices(options: EtcdServicesOptions): readonly GrpcService
   });
   return [
     { definition: kvDefinition, implementation: kvService(context) },
-    { definition: WatchService, implementation: watchService(context) },
+    { definition: watchDefinition, implementation: watchService(context) },
     { definition: LeaseService, implementation: leaseService(context) },
     { definition: ClusterService, implementation: clusterService(context) },
     { definition: MaintenanceService, implementation: maintenanceService(context) },

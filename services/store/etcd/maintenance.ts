@@ -1,7 +1,9 @@
 /** etcdserverpb.Maintenance. */
 import { status } from '@grpc/grpc-js';
-import { AlarmRequest_AlarmAction } from '../../../proto/gen/etcd/etcdserverpb/rpc.js';
-import type { MaintenanceServer, StatusResponse } from '../../../proto/gen/etcd/etcdserverpb/rpc.js';
+import { AlarmRequest_AlarmAction, AlarmType } from '../../../proto/gen/etcd/etcdserverpb/rpc.js';
+import type { AlarmRequest, MaintenanceServer, StatusResponse } from '../../../proto/gen/etcd/etcdserverpb/rpc.js';
+import { ALARM_KINDS } from '../mvcc/alarms.js';
+import type { Alarm } from '../mvcc/alarms.js';
 import { nodeIdOf } from './cluster.js';
 import { EtcdError, unimplemented } from './context.js';
 import type { EtcdContext } from './context.js';
@@ -36,13 +38,15 @@ export function maintenanceService(context: EtcdContext): MaintenanceServer {
       await context.member.transferLeadership(target);
       return { header: context.header() };
     }),
-    alarm: context.unary((request, identity) => {
+    alarm: context.unary(async (request, identity) => {
       context.require(identity, { kind: request.action === AlarmRequest_AlarmAction.GET ? 'status' : 'maintain' });
-      if (request.action === AlarmRequest_AlarmAction.ACTIVATE) throw unimplemented('alarms are raised by the members alone');
-      return { header: context.header(), alarms: [] };
+      const alarms = await runAlarm(context, request);
+      return { header: context.header(), alarms: alarms.map(({ member, kind }) => ({ memberID: member, alarm: ALARM_TYPES[kind] })) };
     }),
-    defragment: context.unary(() => {
-      throw unimplemented('space is given back as history is compacted: there is nothing to defragment');
+    defragment: context.unary(async (_request, identity) => {
+      context.require(identity, { kind: 'maintain' });
+      await backend.reclaim();
+      return { header: context.header() };
     }),
     snapshot(call) {
       call.destroy(unimplemented('snapshots are taken with `navarch snapshot save`'));
@@ -53,9 +57,32 @@ export function maintenanceService(context: EtcdContext): MaintenanceServer {
   };
 }
 
+const ALARM_TYPES = { nospace: AlarmType.NOSPACE, corrupt: AlarmType.CORRUPT } as const;
+
+/** What is asked for, or what was changed. Member 0 means any; no type means all. */
+async function runAlarm({ backend }: EtcdContext, { action, memberID, alarm }: AlarmRequest): Promise<readonly Alarm[]> {
+  const raised = await backend.alarms();
+  const matching = raised.filter(({ member, kind }) => (memberID === 0n || member === memberID) && (alarm === AlarmType.NONE || ALARM_TYPES[kind] === alarm));
+  switch (action) {
+    case AlarmRequest_AlarmAction.GET: return matching;
+    case AlarmRequest_AlarmAction.ACTIVATE: {
+      const kind = ALARM_KINDS.find((one) => ALARM_TYPES[one] === alarm);
+      if (kind === undefined) throw new EtcdError(status.INVALID_ARGUMENT, 'etcdserver: no such alarm');
+      const wanted = { member: memberID === 0n ? backend.head.memberId : memberID, kind };
+      await backend.changeAlarm('raise', wanted);
+      return [wanted];
+    }
+    case AlarmRequest_AlarmAction.DEACTIVATE:
+      for (const one of matching) await backend.changeAlarm('clear', one);
+      return matching;
+    default: throw new EtcdError(status.INVALID_ARGUMENT, 'etcdserver: no such action');
+  }
+}
+
 async function statusOf(context: EtcdContext): Promise<StatusResponse> {
   const { backend } = context;
   const [store, raft] = await Promise.all([backend.status(), context.member?.raftStatus()]);
+  const alarms = (store.alarms ?? []).map(({ member, kind }) => `memberID:${member} alarm:${kind.toUpperCase()} `);
   return {
     header: context.header(store.revision),
     version: ETCD_VERSION,
@@ -65,10 +92,10 @@ async function statusOf(context: EtcdContext): Promise<StatusResponse> {
     raftIndex: raft?.commitIndex ?? store.appliedIndex,
     raftTerm: store.term,
     raftAppliedIndex: store.appliedIndex,
-    errors: raft !== undefined && raft.leader === undefined ? ['etcdserver: no leader'] : [],
+    errors: [...(raft !== undefined && raft.leader === undefined ? ['etcdserver: no leader'] : []), ...alarms],
     isLearner: raft?.role === 'learner',
     storageVersion: '3.5.0',
-    dbSizeQuota: 0,
+    dbSizeQuota: store.quota_bytes ?? 0,
     downgradeInfo: undefined,
   };
 }

@@ -14,6 +14,8 @@ import type { EtcdIdentity } from './authorize.js';
 import { toEtcdError } from './context.js';
 import type { EtcdContext } from './context.js';
 import { fromEvent } from './convert.js';
+import { StreamWriter } from './stream-writer.js';
+import { serializeWatchResponse } from './watch-response.js';
 
 type Stream = ServerDuplexStream<WatchRequest, WatchResponse>;
 
@@ -42,6 +44,7 @@ export function watchService(context: EtcdContext): WatchServer {
 class WatchStream {
   readonly #context: EtcdContext;
   readonly #call: Stream;
+  readonly #writer: StreamWriter<WatchResponse>;
   readonly #identity: EtcdIdentity | undefined;
   readonly #watches = new Map<number, OpenWatch>();
   /** Watches whose progress is awaited before the stream's can be told, and the least of theirs so far. */
@@ -53,15 +56,15 @@ class WatchStream {
     this.#context = context;
     this.#call = call;
     this.#identity = context.identityOf(call);
+    this.#writer = new StreamWriter({ call, serialize: serializeWatchResponse, onDrain: () => this.#onDrain() });
   }
 
   start(): void {
     const call = this.#call;
     call.on('data', (request: WatchRequest) => this.#onRequest(request));
-    call.on('drain', () => this.#onDrain());
     call.on('end', () => {
       this.#close();
-      call.end();
+      this.#writer.end();
     });
     call.on('cancelled', () => this.#close());
     // A client that goes away is no fault of ours.
@@ -134,7 +137,7 @@ class WatchStream {
         return;
       }
     }
-    const room = events.length > 0 ? this.#writeEvents(watch, events.map(fromEvent), revision) : this.#onProgress(watch, revision);
+    const room = events.length > 0 ? this.#writeEvents(watch, eventsOf(batch), revision) : this.#onProgress(watch, revision);
     if (room) watch.handle?.grant(1);
     else watch.owed++;
   }
@@ -212,8 +215,7 @@ class WatchStream {
 
   /** False when the stream is full. */
   #write(response: Partial<WatchResponse>, revision?: number): boolean {
-    if (this.#call.cancelled || this.#call.destroyed) return false;
-    return this.#call.write({
+    return this.#writer.write({
       header: this.#context.header(revision),
       watchId: 0,
       created: false,
@@ -225,6 +227,17 @@ class WatchStream {
       ...response,
     });
   }
+}
+
+let lastBatch: WatchBatch | undefined;
+let lastEvents: Event[] = [];
+
+/** Many watches are sent the same batch one after the other: it is turned into etcd's form once. */
+function eventsOf(batch: WatchBatch): Event[] {
+  if (batch === lastBatch) return lastEvents;
+  lastEvents = batch.events.map(fromEvent);
+  lastBatch = batch;
+  return lastEvents;
 }
 
 function toWatch(request: WatchCreateRequest, key: Uint8Array, progressInterval_ms: number): KvWatch {

@@ -25,6 +25,7 @@ export function assembleMember(data: StoreMemberData, tls: PeerTls, around: Memb
   const logger = createLogger('store', data.log);
   return assemble(data, around, (stateMachine, events) => startRaftMember({
     clusterId, id, name, peers, dataDir, listen, tls, stateMachine, events, clock, random, logger,
+    join: data.join ?? false,
     ...(data.raft === undefined ? {} : { settings: data.raft }),
   }));
 }
@@ -38,7 +39,7 @@ export function assembleInlineMember(data: InlineMemberOptions): Promise<MemberC
   }));
 }
 
-type Common = Pick<StoreMemberData, 'dataDir' | 'autoCompaction' | 'hotValues_bytes'>;
+type Common = Pick<StoreMemberData, 'dataDir' | 'autoCompaction' | 'hotValues_bytes' | 'quota_bytes'>;
 
 async function assemble(data: Common, around: MemberSurroundings, startRaft: RaftFactory): Promise<MemberCore> {
   const { clock, random, onHead, onFatal } = around;
@@ -54,6 +55,7 @@ async function assemble(data: Common, around: MemberSurroundings, startRaft: Raf
       clock,
       random,
       ...(data.autoCompaction === undefined ? {} : { autoCompaction: data.autoCompaction }),
+      ...(data.quota_bytes === undefined ? {} : { quota_bytes: data.quota_bytes }),
       ...(onHead === undefined ? {} : { onHead }),
       ...(onFatal === undefined ? {} : { onFatal }),
     });

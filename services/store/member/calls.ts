@@ -1,5 +1,6 @@
 /** The rare calls between the threads, as JSON: numbers of 64 bits and bytes are marked as such. */
 import type { Membership, MembershipChange, NodeId, RaftStatus } from '../../../raft/contract.js';
+import type { Alarm } from '../mvcc/alarms.js';
 import type { HashResult, LeaseInfo } from '../mvcc/operations.js';
 import type { StoreStatus } from '../store.js';
 
@@ -12,6 +13,9 @@ export interface Calls {
   hash: [number, HashResult];
   leaseInfo: [bigint, LeaseInfo];
   leases: [undefined, readonly bigint[]];
+  alarms: [undefined, readonly Alarm[]];
+  changeAlarm: [{ readonly action: 'raise' | 'clear'; readonly alarm: Alarm }, undefined];
+  reclaim: [undefined, undefined];
   close: [undefined, undefined];
 }
 

@@ -10,17 +10,19 @@ import { RaftError } from '../../../raft/contract.js';
 import type { LogIndex, Membership, MembershipChange, NodeId, RaftEvents, RaftMember, RaftStatus } from '../../../raft/contract.js';
 import type { KvBackend, KvWatch, PutResult, StoreHead, WatchHandle, WatchSink } from '../backend.js';
 import type { KvStateMachine } from '../disk/state-machine.js';
-import { closedError, revisionOf, tooLargeError } from '../errors.js';
+import { closedError, fencedError, revisionOf, tooLargeError } from '../errors.js';
 import { LeaseExpiry } from '../lease-expiry.js';
 import { newLeaseId } from '../lease-id.js';
 import { LIMITS } from '../limits.js';
-import { encodeCommand } from '../mvcc/commands.js';
+import type { Alarm } from '../mvcc/alarms.js';
+import { encodeCommand, isAlarm, isPut } from '../mvcc/commands.js';
 import type { Command, CommandResult, HashResult, KvPut, KvRange, KvTxn, KvTxnResult, LeaseInfo } from '../mvcc/operations.js';
 import { StoreError } from '../store.js';
 import type { RangeResult, Revision, StoreCallOptions, StoreStatus, TxnRequest, TxnResult, WatchBatch } from '../store.js';
 import { iterateWatch } from '../watch/iterate.js';
 import { AutoCompaction } from './auto-compaction.js';
 import type { AutoCompactionOptions } from './auto-compaction.js';
+import { Quota } from './quota.js';
 
 /** Starts Raft over a state machine; how it listens, where its log lies is the factory's. */
 export type RaftFactory = (machine: KvStateMachine, events: RaftEvents) => Promise<RaftMember>;
@@ -31,6 +33,7 @@ export interface MemberCoreOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly autoCompaction?: AutoCompactionOptions;
+  readonly quota_bytes?: number;
   /** Leader, term or leadership changed. */
   readonly onHead?: (head: StoreHead) => void;
   readonly onFatal?: (error: Error) => void;
@@ -42,6 +45,7 @@ export class MemberCore implements KvBackend {
   readonly #options: MemberCoreOptions;
   readonly #expiry: LeaseExpiry;
   readonly #compaction: AutoCompaction | undefined;
+  readonly #quota: Quota;
   #raft: RaftMember | undefined;
   #head: StoreHead = { clusterId: 0n, memberId: 0n, term: 0 };
   /** The term this member leads in; undefined when it does not. */
@@ -57,6 +61,13 @@ export class MemberCore implements KvBackend {
       leases: options.machine.state.leases,
       expire: (id) => this.#proposeLeading((term) => ({ kind: 'lease-expire', term, id })),
       checkpoint: (remaining) => this.#proposeLeading((term) => ({ kind: 'lease-checkpoint', term, remaining })),
+    });
+    this.#quota = new Quota({
+      quota_bytes: options.quota_bytes ?? LIMITS.quota_bytes,
+      clock: options.clock,
+      state: () => ({ size_bytes: options.machine.state.mvcc.size_bytes, alarms: options.machine.state.alarms.all }),
+      member: () => this.#head.memberId,
+      change: (action, alarm) => this.changeAlarm(action, alarm),
     });
     options.machine.onReplaced = (state) => this.#expiry.follow(state.leases);
     this.#compaction = options.autoCompaction === undefined
@@ -87,6 +98,8 @@ export class MemberCore implements KvBackend {
   /** Replicates an encoded command. Rejects with StoreError alone. */
   async proposeBytes(data: Uint8Array, options?: StoreCallOptions): Promise<CommandResult> {
     if (data.length > LIMITS.command_bytes) throw tooLargeError();
+    if (!isAlarm(data)) this.#checkFence();
+    if (isPut(data)) this.#quota.check();
     let result: unknown;
     try {
       result = await this.#member.propose(data, options);
@@ -203,6 +216,22 @@ export class MemberCore implements KvBackend {
     return [...this.#machine.state.leases.all()].map(({ id }) => id);
   }
 
+  // Alarms
+
+  async alarms(): Promise<readonly Alarm[]> {
+    await this.#confirmRead();
+    return this.#machine.state.alarms.all;
+  }
+
+  async changeAlarm(action: 'raise' | 'clear', alarm: Alarm): Promise<void> {
+    await this.propose({ kind: 'alarm', action, alarm });
+  }
+
+  async reclaim(): Promise<void> {
+    this.#checkOpen();
+    await this.#machine.reclaim();
+  }
+
   // The member
 
   async status(): Promise<StoreStatus> {
@@ -218,6 +247,8 @@ export class MemberCore implements KvBackend {
       compactRevision: revisionOf(mvcc.compactRevision),
       appliedIndex: this.#machine.appliedIndex,
       dbSize_bytes: mvcc.size_bytes,
+      quota_bytes: this.#options.quota_bytes ?? LIMITS.quota_bytes,
+      alarms: this.#machine.state.alarms.all,
     };
   }
 
@@ -247,6 +278,7 @@ export class MemberCore implements KvBackend {
     this.#raft = undefined;
     this.#expiry.stop();
     this.#compaction?.stop();
+    this.#quota.stop();
     this.#machine.hub.closeAll(closedError());
     await raft.stop();
     await this.#machine.close();
@@ -259,10 +291,21 @@ export class MemberCore implements KvBackend {
 
   #checkOpen(): void {
     if (this.#raft === undefined) throw closedError();
+    this.#checkFence();
+  }
+
+  /** Found to differ from the others, this member has nothing true to tell; the alarm itself can still be cleared. */
+  #checkFence(): void {
+    if (this.#machine.state.alarms.has('corrupt', this.#head.memberId)) throw fencedError();
   }
 
   /** Reads that arrive in one turn share a ReadIndex: it is asked after all of them began. */
   async #waitReadIndex(): Promise<void> {
+    await this.#confirmRead();
+    this.#checkOpen();
+  }
+
+  async #confirmRead(): Promise<void> {
     if (this.#readIndex === undefined) {
       this.#readIndex = this.#member.readIndex();
       queueMicrotask(() => (this.#readIndex = undefined));
@@ -274,7 +317,7 @@ export class MemberCore implements KvBackend {
       // A read has no outcome to be unsure of.
       throw mapped.code === 'unknown-outcome' ? new StoreError('unavailable', mapped.message) : mapped;
     }
-    this.#checkOpen();
+    if (this.#raft === undefined) throw closedError();
   }
 
   #proposeLeading(command: (term: number) => Command): Promise<CommandResult> {
@@ -289,9 +332,11 @@ export class MemberCore implements KvBackend {
       if (leading === undefined) {
         this.#expiry.stop();
         this.#compaction?.stop();
+        this.#quota.stop();
       } else {
         this.#expiry.lead();
         this.#compaction?.start();
+        this.#quota.lead();
       }
     }
     this.#refreshHead(status.term);
@@ -330,6 +375,7 @@ export function storeErrorOf(error: unknown): StoreError {
     case 'timeout': return new StoreError('unknown-outcome', 'etcdserver: request timed out');
     case 'stopped': return new StoreError('unknown-outcome', 'etcdserver: server stopped');
     case 'removed':
+    case 'fenced':
     case 'wrong-cluster': return new StoreError('unavailable', error.message);
     case 'invalid': return new StoreError('invalid', error.message);
     case 'corrupt': return new StoreError('corrupt', error.message);

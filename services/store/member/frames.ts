@@ -1,7 +1,7 @@
 /**
  * What main thread and member thread say to each other. A message is one ArrayBuffer of frames: length 4, id 4, type 1,
  * payload. An id names a call, or a watch for as long as it lives. Everything on the path of reads, writes and watches is
- * binary; what happens once a minute is JSON.
+ * binary; what happens once a minute is JSON. A batch that many watches share is written once; `again` is the one before.
  */
 import type { ByteReader, ByteWriter } from '../bytes.js';
 import { revisionOf } from '../errors.js';
@@ -11,7 +11,7 @@ import { StoreError } from '../store.js';
 import type { KeyValue, RangeResult, StoreErrorCode, StoreEvent, WatchBatch } from '../store.js';
 
 export const REQUEST = { propose: 1, range: 2, readRevision: 3, watch: 4, grant: 5, progress: 6, cancel: 7, call: 8 } as const;
-export const RESPONSE = { result: 1, range: 2, revision: 3, error: 4, batch: 5, end: 6, json: 7, head: 8, fatal: 9 } as const;
+export const RESPONSE = { result: 1, range: 2, revision: 3, error: 4, batch: 5, end: 6, json: 7, head: 8, fatal: 9, again: 10 } as const;
 
 /** Starts a frame; `endFrame` with what it returns closes it. */
 export function beginFrame(writer: ByteWriter, id: number, type: number): number {

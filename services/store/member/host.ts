@@ -1,13 +1,15 @@
 /** The member thread's end of the port: frames in, calls on the core, frames out. */
 import type { MessagePort } from 'node:worker_threads';
 import type { Clock } from '../../../platform/clock.js';
+import { RaftError } from '../../../raft/contract.js';
 import type { MembershipChange, NodeId } from '../../../raft/contract.js';
 import type { StoreHead, WatchHandle } from '../backend.js';
 import { ByteReader } from '../bytes.js';
 import { readRange } from '../mvcc/commands.js';
 import { StoreError } from '../store.js';
+import type { WatchBatch } from '../store.js';
 import { packCall, unpackCall } from './calls.js';
-import type { CallName } from './calls.js';
+import type { CallName, Calls } from './calls.js';
 import { storeErrorOf } from './core.js';
 import type { MemberCore } from './core.js';
 import { readWatch, REQUEST, RESPONSE, writeBatch, writeError, writeRangeResult, writeResult } from './frames.js';
@@ -19,6 +21,7 @@ export class MemberHost {
   readonly #outbox: Outbox;
   readonly #onClosed: () => void;
   readonly #watches = new Map<number, WatchHandle>();
+  #lastBatch: WatchBatch | undefined;
 
   /** `onClosed` is called once the core has been closed on the other side's request and told so. */
   constructor(port: MessagePort, clock: Clock, onClosed: () => void) {
@@ -38,7 +41,7 @@ export class MemberHost {
   }
 
   sendFatal(error: Error): void {
-    this.#outbox.send(0, RESPONSE.fatal, (writer) => writer.text(error.message));
+    this.#outbox.send(0, RESPONSE.fatal, (writer) => writer.text(packCall({ code: error instanceof RaftError ? error.code : undefined, message: error.message })));
     this.#outbox.flush();
   }
 
@@ -87,7 +90,14 @@ export class MemberHost {
   #openWatch(core: MemberCore, id: number, payload: Buffer): void {
     try {
       const handle = core.openWatch(readWatch(new ByteReader(payload)), {
-        onBatch: (batch) => this.#outbox.send(id, RESPONSE.batch, (writer) => writeBatch(writer, batch)),
+        onBatch: (batch) => {
+          if (batch === this.#lastBatch) {
+            this.#outbox.send(id, RESPONSE.again);
+            return;
+          }
+          this.#lastBatch = batch;
+          this.#outbox.send(id, RESPONSE.batch, (writer) => writeBatch(writer, batch));
+        },
         onEnd: (error) => {
           this.#watches.delete(id);
           this.#outbox.send(id, RESPONSE.end, (writer) => writeError(writer, error));
@@ -122,6 +132,12 @@ export class MemberHost {
       case 'hash': return core.hash(argument as number);
       case 'leaseInfo': return core.leaseInfo(argument as bigint);
       case 'leases': return core.leases();
+      case 'alarms': return core.alarms();
+      case 'changeAlarm': {
+        const { action, alarm } = argument as Calls['changeAlarm'][0];
+        return core.changeAlarm(action, alarm);
+      }
+      case 'reclaim': return core.reclaim();
       case 'close': return core.close();
       default: return name satisfies never;
     }

@@ -12,8 +12,10 @@ export interface StoreMemberData {
   readonly clusterId: string;
   readonly id: NodeId;
   readonly name: string;
-  /** The cluster's first members, the same list on each. Empty: this member joins and waits for a snapshot. */
+  /** The cluster's first members, the same list on each; for a member that joins, those who are there: where to answer to. */
   readonly peers: readonly PeerInfo[];
+  /** The cluster exists: this member waits until it is added and sent a snapshot. */
+  readonly join?: boolean;
   /** Holds `raft/` (log, identity) and `state/`. One member's alone. */
   readonly dataDir: string;
   /** Where peers connect to. */
@@ -21,6 +23,8 @@ export interface StoreMemberData {
   readonly certificates: PeerCertificates;
   readonly raft?: Partial<MemberSettings>;
   readonly autoCompaction?: AutoCompactionOptions;
+  /** Size of the state at which nothing may grow any more. 0: none. Default: 2 GiB. The same on all members. */
+  readonly quota_bytes?: number;
   /** Memory for values that are also on disk. */
   readonly hotValues_bytes?: number;
   readonly log?: LogOptions;

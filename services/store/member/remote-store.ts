@@ -1,7 +1,8 @@
 /** The store as the main thread has it: a KvBackend whose member runs behind a message port. */
 import type { MessagePort } from 'node:worker_threads';
 import type { Clock } from '../../../platform/clock.js';
-import type { Membership, MembershipChange, NodeId, RaftStatus } from '../../../raft/contract.js';
+import { RaftError } from '../../../raft/contract.js';
+import type { Membership, MembershipChange, NodeId, RaftErrorCode, RaftStatus } from '../../../raft/contract.js';
 import type { Random } from '../../../platform/random.js';
 import type { KvBackend, KvWatch, PutResult, StoreHead, WatchHandle, WatchSink } from '../backend.js';
 import { ByteReader } from '../bytes.js';
@@ -9,6 +10,7 @@ import type { ByteWriter } from '../bytes.js';
 import { closedError, emptyKeyError, revisionOf } from '../errors.js';
 import { newLeaseId } from '../lease-id.js';
 import { writeCommand, writeRange } from '../mvcc/commands.js';
+import type { Alarm } from '../mvcc/alarms.js';
 import type { Command, CommandResult, HashResult, KvPut, KvRange, KvTxn, KvTxnResult, LeaseInfo } from '../mvcc/operations.js';
 import { StoreError } from '../store.js';
 import type { RangeResult, Revision, StoreCallOptions, StoreStatus, TxnRequest, TxnResult, WatchBatch } from '../store.js';
@@ -41,6 +43,7 @@ export class RemoteStore implements KvBackend {
   readonly #onFatal: (error: Error) => void;
   readonly #pending = new Map<number, Pending>();
   readonly #watches = new Map<number, WatchSink>();
+  #lastBatch: WatchBatch | undefined;
   #nextId = 1;
   #revision = revisionOf(0);
   #head: StoreHead = { clusterId: 0n, memberId: 0n, term: 0 };
@@ -135,6 +138,18 @@ export class RemoteStore implements KvBackend {
     return this.#call('leases', undefined);
   }
 
+  alarms(): Promise<readonly Alarm[]> {
+    return this.#call('alarms', undefined);
+  }
+
+  changeAlarm(action: 'raise' | 'clear', alarm: Alarm): Promise<undefined> {
+    return this.#call('changeAlarm', { action, alarm });
+  }
+
+  reclaim(): Promise<undefined> {
+    return this.#call('reclaim', undefined);
+  }
+
   hash(revision: number): Promise<HashResult> {
     return this.#call('hash', revision);
   }
@@ -206,7 +221,7 @@ export class RemoteStore implements KvBackend {
 
   #call<N extends CallName>(name: N, argument: Calls[N][0]): Promise<Calls[N][1]> {
     const text = Buffer.from(packCall({ name, argument }));
-    return this.#ask(REQUEST.call, (writer) => writer.raw(text), { writes: name === 'changeMembership' });
+    return this.#ask(REQUEST.call, (writer) => writer.raw(text), { writes: name === 'changeMembership' || name === 'changeAlarm' });
   }
 
   #ask<T>(type: number, write: ((writer: ByteWriter) => void) | undefined, options: StoreCallOptions & { readonly writes: boolean }): Promise<T> {
@@ -275,9 +290,14 @@ export class RemoteStore implements KvBackend {
       case RESPONSE.batch: {
         const batch = readBatch(reader);
         this.#saw(batch.revision);
+        this.#lastBatch = batch;
         this.#watches.get(id)?.onBatch(batch);
         break;
       }
+      case RESPONSE.again:
+        if (this.#lastBatch === undefined) throw new StoreError('corrupt', 'a batch is to be repeated, and there was none');
+        this.#watches.get(id)?.onBatch(this.#lastBatch);
+        break;
       case RESPONSE.end: {
         const sink = this.#watches.get(id);
         this.#watches.delete(id);
@@ -288,7 +308,7 @@ export class RemoteStore implements KvBackend {
         this.#saw(revisionOf(reader.varint()));
         this.#head = unpackCall(reader.text()) as StoreHead;
         break;
-      case RESPONSE.fatal: this.#onFatal(new Error(reader.text())); break;
+      case RESPONSE.fatal: this.#onFatal(fatalError(reader.text())); break;
       default: throw new StoreError('corrupt', `unknown frame ${type} between threads`);
     }
   }
@@ -302,6 +322,12 @@ export class RemoteStore implements KvBackend {
   #saw(revision: Revision): void {
     if (revision > this.#revision) this.#revision = revision;
   }
+}
+
+/** A fault of Raft keeps its code: whoever runs the process must know a removed member from one with a broken disk. */
+function fatalError(text: string): Error {
+  const { code, message } = unpackCall(text) as { code?: RaftErrorCode; message: string };
+  return code === undefined ? new Error(message) : new RaftError(code, message);
 }
 
 const unexpected = (result: CommandResult) => new StoreError('corrupt', `a command answered as ${result.kind}`);

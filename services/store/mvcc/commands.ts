@@ -6,9 +6,10 @@ import { ByteReader, ByteWriter } from '../bytes.js';
 import { LIMITS } from '../limits.js';
 import { revisionOf } from '../errors.js';
 import { StoreError } from '../store.js';
+import { readAlarm, writeAlarm } from './alarms.js';
 import type { Command, KvCompare, KvDelete, KvOp, KvPut, KvRange, KvTxn, SortTarget } from './operations.js';
 
-const KINDS = ['put', 'txn', 'compact', 'lease-grant', 'lease-revoke', 'lease-keep-alive', 'lease-checkpoint', 'lease-expire'] as const satisfies readonly Command['kind'][];
+const KINDS = ['put', 'txn', 'compact', 'lease-grant', 'lease-revoke', 'lease-keep-alive', 'lease-checkpoint', 'lease-expire', 'alarm'] as const satisfies readonly Command['kind'][];
 const TARGETS = ['version', 'createRevision', 'modRevision', 'value', 'lease'] as const satisfies readonly KvCompare['target'][];
 const OPERATORS = ['=', '>', '<', '!='] as const satisfies readonly KvCompare['op'][];
 const SORT_TARGETS = ['key', 'version', 'createRevision', 'modRevision', 'value'] as const satisfies readonly SortTarget[];
@@ -27,6 +28,10 @@ export function writeCommand(writer: ByteWriter, command: Command): void {
       for (const { id, ttl_s } of command.remaining) writer.i64(id).varint(ttl_s);
       break;
     case 'lease-expire': writer.varint(command.term).i64(command.id); break;
+    case 'alarm':
+      writer.u8(command.action === 'raise' ? 1 : 0);
+      writeAlarm(writer, command.alarm);
+      break;
     default: command satisfies never;
   }
 }
@@ -36,6 +41,11 @@ export function encodeCommand(command: Command): Buffer {
   writeCommand(writer, command);
   return writer.take();
 }
+
+/** Of an encoded command: a single put, which always takes space. */
+export const isPut = (data: Uint8Array): boolean => data[0] === KINDS.indexOf('put') + 1;
+
+export const isAlarm = (data: Uint8Array): boolean => data[0] === KINDS.indexOf('alarm') + 1;
 
 /** Fails with StoreError when the bytes are no command: a bad command never reaches the state. */
 export function decodeCommand(data: Uint8Array): Command {
@@ -59,6 +69,7 @@ function readCommand(reader: ByteReader, kind: Command['kind'] | undefined): Com
       return { kind, term, remaining: list(reader, () => ({ id: reader.i64(), ttl_s: reader.varint() })) };
     }
     case 'lease-expire': return { kind, term: reader.varint(), id: reader.i64() };
+    case 'alarm': return { kind, action: reader.u8() === 1 ? 'raise' : 'clear', alarm: readAlarm(reader) };
     case undefined: throw new StoreError('corrupt', 'unknown kind of command');
     default: return kind satisfies never;
   }

@@ -5,21 +5,23 @@
  * StoreError it failed with. It must never read a clock, draw a random number or do anything that could come out
  * differently on another member; a command it does not understand fails and changes nothing.
  */
-import { compactedError, emptyKeyError, futureRevisionError, leaseExistsError, leaseNotFoundError, leaseTtlError, revisionOf } from '../errors.js';
+import { compactedError, emptyKeyError, futureRevisionError, leaseExistsError, leaseNotFoundError, leaseTtlError, noSpaceError, revisionOf } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import { StoreError } from '../store.js';
 import type { RangeResult } from '../store.js';
+import { Alarms } from './alarms.js';
 import { decodeCommand } from './commands.js';
 import { Leases } from './leases.js';
 import { Mvcc } from './mvcc.js';
 import type { MvccOptions } from './mvcc.js';
 import type { Command, CommandResult, HashResult, KvRange } from './operations.js';
 import { checkReadable, readPages, readRange } from './range.js';
-import { endLease, runPut, runTxn } from './txn.js';
+import { endLease, mayGrow, runPut, runTxn } from './txn.js';
 
 export class KvState {
   readonly mvcc: Mvcc;
   readonly leases: Leases;
+  readonly alarms = new Alarms();
 
   constructor(options: MvccOptions = {}) {
     this.mvcc = new Mvcc(options);
@@ -71,10 +73,17 @@ export class KvState {
   #run(command: Command, term: number): CommandResult {
     switch (command.kind) {
       case 'put': {
+        this.#checkSpace();
         const prevKv = runPut(this, command.put);
         return { kind: 'put', prevKv, revision: revisionOf(this.mvcc.revision) };
       }
-      case 'txn': return { kind: 'txn', txn: runTxn(this, command.txn) };
+      case 'txn':
+        if (this.alarms.has('nospace') && mayGrow(command.txn)) throw noSpaceError();
+        return { kind: 'txn', txn: runTxn(this, command.txn) };
+      case 'alarm':
+        if (command.action === 'raise') this.alarms.raise(command.alarm);
+        else this.alarms.clear(command.alarm);
+        return this.#done();
       case 'compact': return this.#compact(command.revision);
       case 'lease-grant': return this.#grant(command.id, command.ttl_s);
       case 'lease-keep-alive': return this.#keepAlive(command.id);
@@ -100,7 +109,13 @@ export class KvState {
     return this.#done();
   }
 
+  /** While space is short, what takes some is refused; deletes, compactions and renewals go on. */
+  #checkSpace(): void {
+    if (this.alarms.has('nospace')) throw noSpaceError();
+  }
+
   #grant(id: bigint, ttl_s: number): CommandResult {
+    this.#checkSpace();
     if (id === 0n) throw leaseNotFoundError();
     if (ttl_s > LIMITS.leaseTtl_s) throw leaseTtlError();
     if (this.leases.has(id)) throw leaseExistsError();

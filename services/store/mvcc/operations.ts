@@ -2,6 +2,7 @@
  * What the replicated key-value store can be asked: the Store interface's requests with the rest of etcd's options.
  * Every request of `store.ts` is one of these as it stands.
  */
+import type { Alarm } from './alarms.js';
 import type { Compare, KeyValue, OpResult, RangeRequest, Revision } from '../store.js';
 
 export type SortTarget = 'key' | 'version' | 'createRevision' | 'modRevision' | 'value';
@@ -77,6 +78,7 @@ export type Command =
   | { readonly kind: 'lease-revoke'; readonly id: bigint }
   | { readonly kind: 'lease-keep-alive'; readonly id: bigint }
   | { readonly kind: 'lease-checkpoint'; readonly term: number; readonly remaining: readonly { readonly id: bigint; readonly ttl_s: number }[] }
+  | { readonly kind: 'alarm'; readonly action: 'raise' | 'clear'; readonly alarm: Alarm }
   | { readonly kind: 'lease-expire'; readonly term: number; readonly id: bigint };
 
 /** What applying a command gave. `txn` for put and txn; the others answer with what they changed. */

@@ -185,3 +185,9 @@ export function endLease(state: KvState, id: bigint): void {
   mvcc.end();
   state.leases.remove(id);
 }
+
+/** Whether a put stands in it, at any depth and in either branch: which one is taken must not matter. */
+export function mayGrow(txn: KvTxn): boolean {
+  const grows = (op: KvOp): boolean => op.kind === 'put' || (op.kind === 'txn' && mayGrow(op.txn));
+  return txn.success.some(grows) || txn.failure.some(grows);
+}

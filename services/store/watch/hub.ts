@@ -14,13 +14,15 @@ import type { Mvcc } from '../mvcc/mvcc.js';
 import type { Record } from '../mvcc/record.js';
 import { contains, intervalOf } from '../mvcc/range.js';
 import type { Interval } from '../mvcc/range.js';
-import type { StoreError, StoreEvent } from '../store.js';
+import type { StoreError, StoreEvent, WatchBatch } from '../store.js';
 
 export interface WatchHubOptions {
   readonly clock: Clock;
   /** Events that may be published while a watcher takes nothing; then it is closed with 'overflow'. */
   readonly lag_events?: number;
 }
+
+const MADE_MAX = 16;
 
 /** Watchers of the same interval: an event is matched once for all of them. */
 interface Group {
@@ -33,6 +35,9 @@ class Watcher implements WatchHandle {
   readonly request: KvWatch;
   readonly sink: WatchSink;
   readonly interval: Interval;
+  readonly name: string;
+  /** Which of the interval's events it gets, and in what form. */
+  readonly kind: number;
   /** The first revision that has not been delivered. */
   next: number;
   credit = 0;
@@ -48,6 +53,8 @@ class Watcher implements WatchHandle {
     this.request = request;
     this.sink = sink;
     this.interval = intervalOf(request.key, request.rangeEnd);
+    this.name = nameOf(this.interval);
+    this.kind = (request.prevKv === true ? 1 : 0) | (request.noPut === true ? 2 : 0) | (request.noDelete === true ? 4 : 0) | (this.interval.single ? 8 : 0);
     this.next = next;
   }
 
@@ -78,6 +85,8 @@ export class WatchHub {
   readonly #single = new Map<string, Group>();
   readonly #ranges = new Map<string, Group>();
   readonly #all = new Set<Watcher>();
+  /** Batches made since the last change, by what asked for them: watchers of the same events share one object. */
+  readonly #made = new Map<string, WatchBatch>();
 
   constructor(mvcc: Mvcc, options: WatchHubOptions) {
     this.#mvcc = mvcc;
@@ -108,6 +117,7 @@ export class WatchHub {
     if (mvcc.revision === this.#published) return;
     const from = this.#published;
     this.#published = mvcc.revision;
+    this.#made.clear();
     const first = mvcc.placeOf(from + 1);
     this.#publishedEvents += mvcc.logLength - first;
     if (this.#all.size === 0) return;
@@ -126,6 +136,7 @@ export class WatchHub {
   reset(mvcc: Mvcc): void {
     this.#mvcc = mvcc;
     this.#published = mvcc.revision;
+    this.#made.clear();
     for (const watcher of this.#all) this.serve(watcher);
   }
 
@@ -139,7 +150,7 @@ export class WatchHub {
     watcher.timer?.cancel();
     this.#all.delete(watcher);
     const groups = watcher.interval.single ? this.#single : this.#ranges;
-    const name = nameOf(watcher.interval);
+    const { name } = watcher;
     const group = groups.get(name);
     group?.watchers.delete(watcher);
     if (group?.watchers.size === 0) groups.delete(name);
@@ -157,14 +168,26 @@ export class WatchHub {
         return;
       }
       watcher.roomAt = this.#publishedEvents;
-      const { events, revision } = this.#collect(watcher);
-      watcher.next = revision + 1;
-      if (events.length === 0) continue;
+      const batch = this.#batchFor(watcher);
+      watcher.next = batch.revision + 1;
+      if (batch.events.length === 0) continue;
       watcher.credit--;
       watcher.quiet = false;
-      watcher.sink.onBatch({ events, revision: revisionOf(revision) });
+      watcher.sink.onBatch(batch);
     }
     if (watcher.progressWanted) this.#sendProgress(watcher);
+  }
+
+  #batchFor(watcher: Watcher): WatchBatch {
+    const name = `${watcher.kind}/${watcher.next}/${watcher.name}`;
+    const made = this.#made.get(name);
+    if (made !== undefined) return made;
+    // Those who catch up ask for many; they are let go with the next change, or here.
+    if (this.#made.size >= MADE_MAX) this.#made.clear();
+    const { events, revision } = this.#collect(watcher);
+    const batch = { events, revision: revisionOf(revision) };
+    this.#made.set(name, batch);
+    return batch;
   }
 
   /** Events of whole revisions from `watcher.next` on, up to a batch's size, and the last revision they cover. */
@@ -222,7 +245,7 @@ export class WatchHub {
 
   #join(watcher: Watcher): void {
     const groups = watcher.interval.single ? this.#single : this.#ranges;
-    const name = nameOf(watcher.interval);
+    const { name } = watcher;
     const group = groups.get(name);
     if (group === undefined) groups.set(name, { interval: watcher.interval, watchers: new Set([watcher]) });
     else group.watchers.add(watcher);
