@@ -76,7 +76,7 @@ export function createElected(options: ElectedOptions): Service[] {
   const controllers = elector(options, 'kube-controller-manager', 'controller-manager', SYSTEM_USERS.controllers, (parts) =>
     createControllers({
       context: { ...parts, clock, random, logger: options.logger.child({ component: 'controllers' }) },
-      resources: collectable(options.scheme),
+      resources: collectable(options.scheme), namespaced: () => collectable(options.scheme).filter((resource) => resource.namespaced),
       clusterAuthority: options.clusterAuthority,
       clusterCidr: network.clusterCidr,
       nodeBits: network.nodeBits,

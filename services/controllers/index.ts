@@ -23,6 +23,8 @@ export interface ControllersOptions {
   readonly context: ControllerContext;
   /** All resources that can be listed, watched and deleted, without events. */
   readonly resources: readonly Resource[];
+  /** Those of them that are namespaced, as they are now: custom ones come and go. The ones in `resources` when absent. */
+  readonly namespaced?: () => readonly Resource[];
   /** PEM. */
   readonly clusterAuthority: () => string;
   readonly clusterCidr: string;
@@ -44,7 +46,7 @@ export function createControllers(options: ControllersOptions): Service {
     createEndpointSliceController(context),
     createPodGcController(context),
     createGarbageCollector(context, { resources: options.resources }),
-    createNamespaceController(context, { resources: () => options.resources.filter((resource) => resource.namespaced) }),
+    createNamespaceController(context, { resources: () => options.namespaced?.() ?? options.resources.filter((resource) => resource.namespaced) }),
   ];
   return {
     name: 'controllers',

@@ -2,6 +2,7 @@
 import type { Kind, Scheme, StrategyContext } from '../../../apimachinery/kind.js';
 import { validateMetadata } from '../../../apimachinery/kinds/metadata.js';
 import type { PatchRequest } from '../../../apimachinery/object-service.js';
+import { apiVersionOf } from '../../../apimachinery/object.js';
 import type { GroupVersionKind, KubeObject } from '../../../apimachinery/object.js';
 import { applyJsonPatch } from '../../../apimachinery/patch/json-patch.js';
 import { applyMergePatch } from '../../../apimachinery/patch/merge-patch.js';
@@ -14,7 +15,7 @@ import type { Schema } from '../../../apimachinery/schema/schema.js';
 import { reportFieldIssues } from '../../../apimachinery/schema/strict.js';
 import { conform } from '../../../apimachinery/schema/typed.js';
 import { validateSchema } from '../../../apimachinery/schema/validate.js';
-import { apiErrors } from '../../../apimachinery/status.js';
+import { ApiError, apiErrors } from '../../../apimachinery/status.js';
 import type { FieldError } from '../../../apimachinery/status.js';
 import { isObject } from '../../../apimachinery/value.js';
 import type { JsonObject } from '../../../apimachinery/value.js';
@@ -52,6 +53,28 @@ export function checkFields(call: Call, shape: Shape, draft: KubeObject): void {
   const custom = isCustomShape(shape);
   const unknown = custom ? conformCustom(shape.kind, draft, scheme) : conform({ ...shape.shape, schema: schemaOf(scheme, shape) }, asJson(draft), resolverOf(scheme));
   for (const message of reportFieldIssues(shape.shape, { unknown, duplicate: [] }, call.fieldValidation)) warn(call, message);
+}
+
+/**
+ * Fields of an apply configuration: none may be unknown, whatever `fieldValidation` says, since nobody could own it. The words,
+ * and the code of a plain error, are those of structured-merge-diff behind kube-apiserver.
+ */
+export function checkAppliedFields(call: Call, shape: Shape, applied: KubeObject): void {
+  const { scheme } = call.registry;
+  if (isCustomShape(shape)) {
+    checkFields(call, shape, applied);
+    return;
+  }
+  const unknown = conform({ ...shape.shape, schema: schemaOf(scheme, shape) }, asJson(applied), resolverOf(scheme));
+  if (unknown.length === 0) return;
+  const { namespace, name = '' } = applied.metadata ?? {};
+  const lines = unknown.map((field) => `.${field}: field not declared in schema`);
+  const why = lines.length === 1 ? lines[0] : `errors:\n${lines.map((line) => `  ${line}`).join('\n')}`;
+  const gvk = `${apiVersionOf(shape.shape)}, Kind=${shape.shape.kind}`;
+  throw new ApiError({
+    kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', code: 500,
+    message: `failed to create typed patch object (${namespace === undefined ? '' : `${namespace}/`}${name}; ${gvk}): ${why}`,
+  });
 }
 
 const isCustomShape = ({ kind, shape }: Shape): boolean => kind.isCustom === true && shape.kind === kind.kind && shape.group === kind.group;

@@ -1,13 +1,14 @@
 import type { PatchRequest } from '../../../apimachinery/object-service.js';
 import type { KubeObject } from '../../../apimachinery/object.js';
-import { apiErrors } from '../../../apimachinery/status.js';
+import { apiErrors, fieldErrors, isApiError } from '../../../apimachinery/status.js';
 import { cloneJson, isObject } from '../../../apimachinery/value.js';
 import type { CachedObject } from '../cacher/cached-object.js';
 import type { Call } from './context.js';
 import { createObject } from './create.js';
 import { checkScope, checkType, modified } from './metadata.js';
 import { applyFields } from './fields.js';
-import { checkFields, patchObject } from './model.js';
+import { checkAppliedFields, checkFields, patchObject } from './model.js';
+import type { Shape } from './model.js';
 import { scaleOf, withScale } from './scale.js';
 import { bodyKind } from './target.js';
 import type { NamedTarget } from './target.js';
@@ -32,7 +33,7 @@ function plainPatch(call: Call, target: NamedTarget, request: PatchRequest, opti
       checkType(patched, shape);
       checkScope(patched, target);
       checkPatchedVersion(target, patched, base);
-      checkFields(call, { kind, shape }, patched);
+      checkPatchedFields(call, { kind, shape }, { patched, request });
       return isScale ? withScale(kind, old, patched) : patched;
     },
   });
@@ -48,7 +49,7 @@ function applyPatch(call: Call, target: NamedTarget, request: PatchRequest, opti
   const shape = bodyKind(target);
   checkType(applied, shape);
   checkScope(applied, target);
-  checkFields(call, { kind, shape }, applied);
+  checkAppliedFields(call, { kind, shape }, applied);
   const isScale = target.subresource?.name === 'scale';
   const how = { options, fieldsTracked: true };
   const force = request.force === true;
@@ -70,6 +71,25 @@ function applyPatch(call: Call, target: NamedTarget, request: PatchRequest, opti
       },
     } : {}),
   });
+}
+
+/** What makes a body a bad request makes a patch invalid: the patch is shown as Go prints it (endpoints/handlers/patch.go). */
+function checkPatchedFields(call: Call, shape: Shape, { patched, request }: { readonly patched: KubeObject; readonly request: PatchRequest }): void {
+  try {
+    checkFields(call, shape, patched);
+  } catch (error) {
+    if (!isApiError(error, 'BadRequest')) throw error;
+    const why = error.message.replace(/^.* cannot be handled as a \w+: /s, '');
+    const shown = request.type === 'strategic' ? goText(request.patch) : JSON.stringify(patched);
+    throw apiErrors.invalid({ group: '', kind: '' }, '', [fieldErrors.invalid('patch', shown, why)]);
+  }
+}
+
+/** `fmt.Sprintf("%+v")` of decoded JSON. */
+function goText(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(goText).join(' ')}]`;
+  if (isObject(value)) return `map[${Object.keys(value).sort().map((key) => `${key}:${goText(value[key])}`).join(' ')}]`;
+  return value === null ? '<nil>' : String(value as string | number | boolean);
 }
 
 function namesVersion(request: PatchRequest): boolean {

@@ -172,6 +172,19 @@ describe('writes', () => {
     expect((await test.json('/api/v1/configmaps/b')).code).toBe(404);
   });
 
+  it('say what is wrong with a patch in the words of kube-apiserver', async () => {
+    await using test = await start();
+    await test.post(MAPS, configMap('a'));
+    const send = (type: string, body: string) => test.json(`${MAPS}/a?fieldValidation=Strict&fieldManager=me`, { method: 'PATCH', headers: { 'content-type': type }, body });
+    expect(await send('application/strategic-merge-patch+json', '{"bogus":{"a":[1,"b"]}}')).toMatchObject({
+      code: 422, message: ' "" is invalid: patch: Invalid value: "map[bogus:map[a:[1 b]]]": strict decoding error: unknown field "bogus"',
+    });
+    expect(await send('application/merge-patch+json', '{"data":{"a":1}}')).toMatchObject({ code: 422, message: expect.stringContaining('cannot unmarshal number into Go struct field ConfigMap.data') as string });
+    expect(await send('application/apply-patch+yaml', 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\nbogus: 1\n')).toMatchObject({
+      code: 500, message: 'failed to create typed patch object (default/a; v1, Kind=ConfigMap): .bogus: field not declared in schema',
+    });
+  });
+
   it('name their managers, and apply finds conflicts', async () => {
     await using test = await start();
     const apply = (manager: string, value: string, force = false) => test.json(`${MAPS}/a?fieldManager=${manager}&force=${force}`, {

@@ -6,6 +6,7 @@
  */
 import { createServer } from 'node:https';
 import type { Server } from 'node:https';
+import { STATUS_CODES } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -21,6 +22,7 @@ import type { PeerCertificate, TlsMaterial, TlsProvider } from '../ports.js';
 import type { RestFront } from './front.js';
 import { headerOf } from './message.js';
 import type { RestRequest, RestResponse } from './message.js';
+import { renderStatus } from './render.js';
 
 const HEADER_BYTES_MAX = 64 * 1024;
 const HEADERS_COUNT_MAX = 200;
@@ -138,6 +140,17 @@ export class HttpsServer implements Service {
   }
 }
 
+/** A whole answer as it stands on the wire, for sockets that have no ServerResponse. */
+export function statusAnswer(error: ApiError): Buffer {
+  return plainAnswer(error.code, renderStatus(error.status));
+}
+
+export function plainAnswer(code: number, body: Uint8Array, contentType = 'application/json'): Buffer {
+  return Buffer.concat([
+    Buffer.from(`HTTP/1.1 ${code} ${STATUS_CODES[code] ?? 'Error'}\r\ncontent-type: ${contentType}\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n`), body,
+  ]);
+}
+
 function contextOf(material: TlsMaterial) {
   return { cert: material.certificate, key: material.key, ca: material.clientCa };
 }
@@ -238,12 +251,11 @@ async function drained(outgoing: ServerResponse): Promise<void> {
 }
 
 /** What cannot be parsed is answered in the form of every other refusal, so that a client can say what was wrong. */
-function refusalOf(error: NodeJS.ErrnoException): string {
-  const [line, refusal] = error.code === 'HPE_HEADER_OVERFLOW'
-    ? ['431 Request Header Fields Too Large', apiErrors.badRequest('the headers of the request are too large')]
+function refusalOf(error: NodeJS.ErrnoException): Buffer {
+  const [code, refusal] = error.code === 'HPE_HEADER_OVERFLOW'
+    ? [431, apiErrors.badRequest('the headers of the request are too large')]
     : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
-      ? ['408 Request Timeout', apiErrors.timeout('the request did not arrive in time')]
-      : ['400 Bad Request', apiErrors.badRequest(`the request is not valid HTTP: ${error.code ?? error.message}`)];
-  const body = JSON.stringify({ ...refusal.status, code: Number.parseInt(line, 10) });
-  return `HTTP/1.1 ${line}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`;
+      ? [408, apiErrors.timeout('the request did not arrive in time')]
+      : [400, apiErrors.badRequest(`the request is not valid HTTP: ${error.code ?? error.message}`)];
+  return plainAnswer(code, renderStatus({ ...refusal.status, code }));
 }

@@ -1,5 +1,4 @@
 /** exec, attach and port-forward: who may, to which pod, with which options; then the streaming front has the socket. */
-import { STATUS_CODES } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { PodStreamer } from '../../../apimachinery/pod-streams.js';
@@ -12,10 +11,11 @@ import type { RegistryAdmission } from '../registry/connect.js';
 import { noSuchResource } from '../registry/target.js';
 import type { RestFront } from './front.js';
 import type { FlowControl } from './flow.js';
+import { headerOf } from './message.js';
 import type { RestRequest, RestResponse } from './message.js';
 import { containerOf, podTarget } from './pod-target.js';
 import { booleanOption } from './query.js';
-import { renderStatus } from './render.js';
+import { plainAnswer, statusAnswer } from './server.js';
 import { parseUrl } from './url.js';
 import { isWatchUpgrade, serveWatchSocket } from './watch-socket.js';
 
@@ -45,7 +45,12 @@ export async function serveUpgrade(rest: RestRequest, connection: UpgradeSocket,
   try {
     if (isWatchUpgrade(rest)) {
       const refusal = await serveWatchSocket(rest, connection, (request) => options.front.handle(request));
-      if (refusal !== undefined) answer(connection.socket, refusal.status, refusal.body);
+      if (refusal !== undefined) answer(connection.socket, refusal);
+      return;
+    }
+    if (!isStream(rest)) {
+      // An upgrade of what has none to offer is an offer that a server may leave aside (RFC 9110, section 7.8).
+      answer(connection.socket, await options.front.handle(rest));
       return;
     }
     const upgrade = await resolve(rest, connection, options);
@@ -58,6 +63,11 @@ export async function serveUpgrade(rest: RestRequest, connection: UpgradeSocket,
   } finally {
     leave?.();
   }
+}
+
+function isStream(rest: RestRequest): boolean {
+  const { route } = parseUrl(rest.url);
+  return route.kind === 'resource' && Object.hasOwn(KINDS, route.subresource ?? '');
 }
 
 async function resolve(rest: RestRequest, connection: UpgradeSocket, options: UpgradeOptions): Promise<UpgradeRequest> {
@@ -109,15 +119,11 @@ function portsOf(query: URLSearchParams): number[] {
 }
 
 function refuse(socket: Duplex, error: ApiError): void {
-  answer(socket, error.code, renderStatus(error.status));
+  if (socket.destroyed || !socket.writable) socket.destroy();
+  else socket.end(statusAnswer(error));
 }
 
-function answer(socket: Duplex, code: number, body: RestResponse['body']): void {
-  if (socket.destroyed || !socket.writable || !(body instanceof Uint8Array)) {
-    socket.destroy();
-    return;
-  }
-  socket.end(Buffer.concat([
-    Buffer.from(`HTTP/1.1 ${code} ${STATUS_CODES[code] ?? 'Error'}\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n`), body,
-  ]));
+function answer(socket: Duplex, { status, headers, body }: RestResponse): void {
+  if (socket.destroyed || !socket.writable || !(body instanceof Uint8Array)) socket.destroy();
+  else socket.end(plainAnswer(status, body, headerOf({ headers }, 'content-type')));
 }
