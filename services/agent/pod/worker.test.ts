@@ -156,6 +156,18 @@ describe('a pod', () => {
     expect(node.runtime.calls.some((call) => call.startsWith('stopSandbox'))).toBe(true);
   });
 
+  it('is reported again within ten seconds, until the API shows what was reported', async () => {
+    const node = new Node();
+    const pod = await node.apply(podOf());
+    const reports = node.statuses.length;
+    await node.clock.advance(10_100);
+    expect(node.statuses.length).toBeGreaterThan(reports);
+    await node.apply({ ...pod, status: node.status });
+    const shown = node.statuses.length;
+    await node.clock.advance(60_000);
+    expect(node.statuses).toHaveLength(shown);
+  });
+
   it('ends: containers, sandbox, then the object may go', async () => {
     const node = new Node();
     const pod = await node.apply(podOf());

@@ -138,8 +138,9 @@ export class PodWorker {
     const { actions, wake_ms = LOOK_INTERVAL_MS } = decide(this.#view());
     for (const action of actions) this.#begin(action);
     this.#actions.renewTokens();
-    this.#report();
-    this.#sleep(Math.min(wake_ms, LOOK_INTERVAL_MS));
+    // A report may be lost on its way: until the API shows it, it is repeated sooner than the pod would be looked at.
+    const shown = this.#report();
+    this.#sleep(Math.min(wake_ms, shown ? LOOK_INTERVAL_MS : REPORT_INTERVAL_MS));
     if (this.#gone && this.#memory.released && this.#busy.size === 0) {
       this.stop();
       this.#onGone();
@@ -202,9 +203,10 @@ export class PodWorker {
     });
   }
 
-  #report(): void {
+  /** False when the API does not show yet what was reported. */
+  #report(): boolean {
     const ending = this.#gone || this.#pod.metadata?.deletionTimestamp !== undefined;
-    if (this.#gone || this.#memory.released || this.#finalStatus) return;
+    if (this.#gone || this.#memory.released || this.#finalStatus) return true;
     const status = statusOf(this.#view(), {
       hostIP: this.#environment.hostIP,
       runtimeName: this.#environment.runtime.name === 'cri' ? 'containerd' : this.#environment.runtime.name,
@@ -212,18 +214,19 @@ export class PodWorker {
     });
     const alive = this.#runtime.containers.some((record) => record.phase === 'running');
     this.#finalStatus = ending && !alive && this.#runtime.containers.length > 0;
-    this.#send(status);
+    return this.#send(status);
   }
 
-  #send(status: PodStatus): void {
+  #send(status: PodStatus): boolean {
     const now_ms = this.#environment.clock.monotonic();
     const changed = !sameStatus(this.#memory.status, status);
     const shown = sameStatus(this.#pod.status, status);
-    if (!changed && (shown || now_ms - this.#reportedAt_ms < REPORT_INTERVAL_MS)) return;
+    if (!changed && (shown || now_ms - this.#reportedAt_ms < REPORT_INTERVAL_MS)) return shown;
     for (const event of backOffEvents(this.#pod, this.#memory.status ?? this.#pod.status, status)) this.#environment.event(event);
     this.#memory.status = status;
     this.#reportedAt_ms = now_ms;
     this.#environment.reportStatus(this.key, status);
+    return shown;
   }
 
   #sleep(delay_ms: number): void {
