@@ -3,6 +3,7 @@
 import { Command } from 'commander';
 import { addAgentCommand } from './commands/agent.js';
 import { addClusterCommands } from './commands/cluster.js';
+import { addDashboardCommand } from './commands/dashboard.js';
 import { addMemberCommands } from './commands/member.js';
 import { addPkiCommands } from './commands/pki.js';
 import { addServerCommand } from './commands/server.js';
@@ -24,6 +25,7 @@ Begin here:
   navarch down        its end`);
   addUpCommands(program);
   addStatusCommand(program);
+  addDashboardCommand(program);
   addServerCommand(program);
   addAgentCommand(program);
   addMemberCommands(program);
