@@ -88,8 +88,9 @@ function showMore(id, { rows: { length }, total }) {
 
 function showSummary(id, good, total) {
   const target = byId(id);
-  target.textContent = total === 0 ? '0' : good === total ? `${total}` : `${good} of ${total} well`;
-  target.dataset.health = total === 0 ? 'done' : good === total ? 'good' : 'bad';
+  target.textContent = total === 0 ? '–' : good === total ? `${total}` : `${good} of ${total} well`;
+  if (total === 0) delete target.dataset.health;
+  else target.dataset.health = good === total ? 'good' : 'bad';
 }
 
 function showState(state) {
