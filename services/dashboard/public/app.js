@@ -83,7 +83,7 @@ function showPods(pods, empty) {
 
 function showMore(id, { rows: { length }, total }) {
   byId(id).hidden = length >= total;
-  byId(id).textContent = `${length} of ${total} are shown, those in trouble first chosen.`;
+  byId(id).textContent = `${length} of ${total} are shown; none in trouble is left out before one that is well.`;
 }
 
 function showSummary(id, good, total) {
