@@ -19,6 +19,7 @@ const SUBCOMMANDS: readonly Subcommand[] = [
   { names: ['agent'], load: async () => (await import('./commands/agent.js')).addAgentCommand },
   { names: ['member'], load: async () => (await import('./commands/member.js')).addMemberCommands },
   { names: ['cluster'], load: async () => (await import('./commands/cluster.js')).addClusterCommands },
+  { names: ['dashboard'], load: async () => (await import('./commands/dashboard.js')).addDashboardCommand },
   { names: ['snapshot'], load: async () => (await import('./commands/snapshot.js')).addSnapshotCommands },
   { names: ['pki', 'token', 'kubeconfig'], load: async () => (await import('./commands/pki.js')).addPkiCommands },
 ];

@@ -14,14 +14,14 @@ import { CliError } from '../lib/errors.js';
 import { defaultDataDir, layout } from '../lib/paths.js';
 import { liveState } from '../up/state-file.js';
 
-interface Access {
+export interface Access {
   readonly endpoints: readonly string[];
   readonly ca: string;
   readonly certificate: string;
   readonly privateKey: string;
 }
 
-interface MemberView {
+export interface MemberView {
   readonly endpoint: string;
   readonly status: GetStatusResponse | undefined;
   readonly error: string;
@@ -53,7 +53,8 @@ export async function accessOf(dataDir: string): Promise<Access> {
   return { endpoints: state.members.map((member) => member.grpc), ca, certificate: pair.certificate, privateKey: pair.privateKey };
 }
 
-function askMember(endpoint: string, access: Access): Promise<MemberView> {
+/** A member's own view of itself; without status and with the reason when it does not answer within CALL_MS. */
+export function askMember(endpoint: string, access: Access): Promise<MemberView> {
   const client = new ClusterServiceClient(endpoint, credentials.createSsl(Buffer.from(access.ca), Buffer.from(access.privateKey), Buffer.from(access.certificate)), serverNameOptions(endpoint));
   return new Promise((resolve) => {
     client.getStatus({}, new Metadata(), { deadline: systemClock.now() + CALL_MS }, (error, status) => {
