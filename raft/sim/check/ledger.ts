@@ -40,6 +40,8 @@ export interface LedgerOptions {
   readonly world: World;
   /** Whether the disk of a member has promised to hold the entry. Undefined: it is nobody's to ask any more. */
   holds(id: number, index: number, term: number): boolean | undefined;
+  /** Whether the disk of a member has promised to hold its vote for the candidate, or has moved on to later terms. */
+  votedFor(id: number, term: number, candidate: number): boolean | undefined;
 }
 
 export class Ledger {
@@ -114,11 +116,23 @@ export class Ledger {
     this.#lastIndexes.delete(member.id);
   }
 
-  elected(member: LedgerMember, term: number, log: MemberLog): void {
+  /** What a member found on its disk: it must be what was written. */
+  loaded(member: LedgerMember, log: MemberLog): void {
+    const { view } = log;
+    if (view.firstIndex > view.lastIndex) return;
+    for (const entry of view.entries(view.firstIndex, view.lastIndex + 1, Infinity)) this.#know(member, entry, log);
+  }
+
+  elected(member: LedgerMember, term: number, parts: { readonly log: MemberLog; readonly voters: readonly number[] }): void {
+    const { log, voters } = parts;
     const other = this.#leaders.get(term);
     if (other === member.id) return;
     if (other !== undefined) this.#world.violated(`election safety: ${other} and ${member.id} both lead in term ${term}`);
     this.#leaders.set(term, member.id);
+    const votes = voters.filter((id) => this.#options.votedFor(id, term, member.id) !== false);
+    if (2 * votes.length <= voters.length) {
+      this.#world.violated(`election safety: ${member.name} leads in term ${term} with votes on ${votes.length} of ${voters.length} disks`);
+    }
     this.#world.trace(`leader ${member.name} term ${term}`);
     // One that learns late of its election owes nothing of the terms since.
     let last = this.#lastApplied;

@@ -57,10 +57,6 @@ export const MUTANTS: readonly Mutant[] = [
     find: /entry\.newest\.tombstone && entry\.newest\.main < this\.#compactRevision/, replace: 'entry.newest.tombstone && entry.newest.main <= this.#compactRevision',
   },
   {
-    name: 'watch-repeats', trap: 'etcd #15271: a watch travels back in time', file: 'services/store/watch/hub',
-    find: /watcher\.next = revision \+ 1;/, replace: 'watcher.next = this.#mvcc.revision > revision ? revision : revision + 1;',
-  },
-  {
     name: 'watch-repeats-after-snapshot', trap: 'etcd #15271: after a partition a replica tells its watches what they know', file: 'services/store/watch/hub',
     find: /for \(const watcher of this\.#all\)\s+this\.serve\(watcher\);/, replace: 'for (const watcher of this.#all) { watcher.next = Math.max(1, watcher.next - 3); this.serve(watcher); }',
   },
@@ -115,10 +111,6 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'hung-leader-stays', trap: 'hashicorp/raft #503: a leader whose disk hangs is never replaced', file: 'raft/driver/member',
     find: /this\.#writer\.busyFor_ms > settings\.election_ms/, replace: 'false',
-  },
-  {
-    name: 'old-acknowledgement-counts', trap: 'ABA: an acknowledgement of an older term counts in a newer one', file: 'raft/core/step',
-    find: /else if \(m\.term !== 0 && m\.term < raft\.term\)/, replace: "else if (m.term !== 0 && m.term < raft.term && m.type !== 'app-resp')",
   },
   {
     name: 'checksum-ignored', trap: 'PAR, FAST 2018: a spoiled log entry is taken for good', file: 'raft/log/records',

@@ -34,6 +34,9 @@ export interface DiskTrouble {
   /** Duration of a write with its sync. */
   latency_ms(): number;
   isHung: boolean;
+  /** The process ends right after so many writes, before it can do anything else. */
+  endAfter: number | undefined;
+  end(): void;
   isFull: boolean;
   /** The next write fails: before it reached the disk, or at its sync. */
   failNext: 'write' | 'sync' | undefined;
@@ -210,7 +213,13 @@ export class SimStorage {
     return new Promise((resolve) => {
       const finish = () => process.run(() => {
         done();
-        resolve();
+        if (this.trouble.endAfter !== undefined && --this.trouble.endAfter <= 0) {
+          this.trouble.endAfter = undefined;
+          this.#events.onFault('crash at a write');
+          this.trouble.end();
+        } else {
+          resolve();
+        }
       });
       process.world.after(this.trouble.latency_ms(), () => {
         if (!this.trouble.isHung) return finish();
