@@ -26,7 +26,7 @@ export function writeCommand(writer: ByteWriter, command: Command): void {
       writer.varint(command.term).varint(command.remaining.length);
       for (const { id, ttl_s } of command.remaining) writer.i64(id).varint(ttl_s);
       break;
-    case 'lease-expire': writer.varint(command.term).i64(command.id); break;
+    case 'lease-expire': writer.varint(command.term).i64(command.id).varint(command.renewals); break;
     default: command satisfies never;
   }
 }
@@ -58,7 +58,7 @@ function readCommand(reader: ByteReader, kind: Command['kind'] | undefined): Com
       const term = reader.varint();
       return { kind, term, remaining: list(reader, () => ({ id: reader.i64(), ttl_s: reader.varint() })) };
     }
-    case 'lease-expire': return { kind, term: reader.varint(), id: reader.i64() };
+    case 'lease-expire': return { kind, term: reader.varint(), id: reader.i64(), renewals: reader.varint() };
     case undefined: throw new StoreError('corrupt', 'unknown kind of command');
     default: return kind satisfies never;
   }

@@ -68,7 +68,8 @@ export interface HashResult {
   readonly compactRevision: Revision;
 }
 
-/** A command as it stands in the log. `term` in a command is the term its proposer led in: another term's is void. */
+/** A command as it stands in the log. `term` in a command is the term its proposer led in: another term's is void. `renewals`:
+ * how often the lease had been renewed when its end was decided; if it was again since, it goes on. */
 export type Command =
   | { readonly kind: 'txn'; readonly txn: KvTxn }
   | { readonly kind: 'put'; readonly put: KvPut }
@@ -77,7 +78,7 @@ export type Command =
   | { readonly kind: 'lease-revoke'; readonly id: bigint }
   | { readonly kind: 'lease-keep-alive'; readonly id: bigint }
   | { readonly kind: 'lease-checkpoint'; readonly term: number; readonly remaining: readonly { readonly id: bigint; readonly ttl_s: number }[] }
-  | { readonly kind: 'lease-expire'; readonly term: number; readonly id: bigint };
+  | { readonly kind: 'lease-expire'; readonly term: number; readonly id: bigint; readonly renewals: number };
 
 /** What applying a command gave. `txn` for put and txn; the others answer with what they changed. */
 export type CommandResult =
