@@ -31,6 +31,9 @@ interface Applied {
   readonly revision: number;
 }
 
+/** Clocks drift by two percent at most (settings.ts). */
+const CLOCK_TOLERANCE = 0.97;
+
 export interface LedgerMember {
   readonly id: number;
   readonly name: string;
@@ -60,9 +63,12 @@ export class Ledger {
   #memberships: readonly Membership[] = [];
   #lastApplied = 1;
 
+  readonly #renewed_ms = new Map<bigint, number>();
+
   constructor(options: LedgerOptions) {
     this.#world = options.world;
     this.#options = options;
+    this.model.onLease = (what, id, ttl_s) => this.#lease(what, id, ttl_s);
   }
 
   get lastApplied(): number {
@@ -183,6 +189,17 @@ export class Ledger {
     };
     if (this.#memberships.some(({ voters, votersOutgoing }) => isHeld(voters) && isHeld(votersOutgoing))) return;
     this.#world.violated(`durability: ${member.name} applies entry ${entry.index}, which does not lie on the disks of a quorum of ${membership.voters.join(', ')}`);
+  }
+
+  /** A lease lasts its time at least, whoever's clock counts it. */
+  #lease(what: 'renewed' | 'expired', id: bigint, ttl_s: number): void {
+    const { now_ms } = this.#world;
+    if (what === 'renewed') {
+      this.#renewed_ms.set(id, now_ms);
+      return;
+    }
+    const lasted_s = (now_ms - (this.#renewed_ms.get(id) ?? 0)) / 1000;
+    if (lasted_s < ttl_s * CLOCK_TOLERANCE) this.#world.violated(`leases: one of ${ttl_s} s ended ${lasted_s.toFixed(3)} s after it was granted or renewed`);
   }
 
   /** The state of a member that has applied up to `index`. */

@@ -187,12 +187,11 @@ export class Machine {
     if (!isOver) this.end(false);
   }
 
-  /** After each event of the world. */
+  /** Between the events of the world. */
   observe(): void {
-    const member = this.member;
-    if (member === undefined || this.process?.isAlive !== true) return;
-    const status = member.status();
-    this.#parts.ledger.observed(this, status);
+    const { member, process } = this;
+    if (member === undefined || process === undefined || !process.takeTouched()) return;
+    this.#parts.ledger.observed(this, member.status());
   }
 
   /** What it had promised is gone, or is nobody's to ask any more. */
