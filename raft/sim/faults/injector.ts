@@ -234,7 +234,9 @@ export class Injector {
         if (world.random.int(2) === 0) world.after(3000 * world.random.next(), () => machine.end(true));
         break;
       case 'bit rot':
-        machine.isDamaged = storage.rot(world.random.int(2) === 0 ? '/raft/log' : '/state/state-', () => true);
+        machine.isDamaged = storage.rot(world.random.int(2) === 0 ? '/raft/log' : '/state/state-');
+        // It shows at the next start at the latest.
+        if (world.random.int(2) === 0) world.after(2000 * world.random.next(), () => machine.end(world.random.int(2) === 0));
         break;
       case 'misdirected write':
         trouble.misdirectNext = true;

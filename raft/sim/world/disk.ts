@@ -135,16 +135,16 @@ export class SimStorage {
     return copy;
   }
 
-  /** Turns a bit of one durable value, of those whose name matches. False when there is none. */
-  rot(disk: string, isWanted: (key: string) => boolean): boolean {
+  /** Turns a bit of one durable value. False when there is none. */
+  rot(disk: string): boolean {
     const image = this.#find(disk);
-    const names = [...(image?.durable.keys() ?? [])].filter(isWanted);
+    const names = [...(image?.durable.keys() ?? [])];
     const name = names[this.#random.int(names.length)];
     const value = name === undefined ? undefined : image?.durable.get(name);
     if (image === undefined || name === undefined || value === undefined || value.length === 0) return false;
     const rotten = Buffer.from(value);
-    rotten[this.#random.int(rotten.length)] = (value[0] ?? 0) ^ (1 << this.#random.int(8)) ^ 0x55;
-    if (rotten.equals(value)) return false;
+    const at = this.#random.int(rotten.length);
+    rotten[at] = (rotten[at] ?? 0) ^ (1 << this.#random.int(8));
     image.durable.set(name, rotten);
     if (image.live.has(name)) image.live.set(name, rotten);
     return true;
