@@ -293,7 +293,8 @@ export class SimStorage {
     this.#events.onFault('misdirected write');
     const key = Buffer.from(wrong.key);
     key[key.length - 1] = (key[key.length - 1] ?? 0) ^ 1;
-    return operations.with(at, { ...wrong, key });
+    // What lay in the right place is gone too. (Were it left, and of an older term, no checksum of a single entry would tell.)
+    return [...operations.with(at, { ...wrong, key }), { type: 'del', key: wrong.key }];
   }
 }
 
