@@ -49,7 +49,7 @@ bench-store: build ## our store beside etcd, under the same load (QUICK=1: two m
 
 .PHONY: sim
 sim: build ## simulate: SEEDS=n runs that many, SEED=x replays one (TRACE=1 prints every step)
-	@node dist/raft/sim/main.js $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),200) --first $(or $(FIRST),1)) $(if $(TRACE),--trace)
+	@node dist/raft/sim/main.js $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),200) --first $(or $(FIRST),1)) $(if $(TRACE),--trace) $(if $(SECONDS),--duration $(SECONDS))
 
 .PHONY: sim-long
 sim-long: build ## simulate fresh seeds for HOURS=n

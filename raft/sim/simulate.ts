@@ -73,7 +73,11 @@ class Run {
       faults.count(kind);
       world.trace(kind);
     });
-    const ledger: Ledger = new Ledger({ world, holds: (id, index, term) => this.#cluster.machineOf(id)?.holds(index, term) });
+    const ledger: Ledger = new Ledger({
+      world,
+      holds: (id, index, term) => this.#cluster.machineOf(id)?.holds(index, term),
+      votedFor: (id, term, candidate) => this.#cluster.machineOf(id)?.votedFor(term, candidate),
+    });
     this.ledger = ledger;
     this.#cluster = new Cluster({ world, network, ledger, faults, settings });
     const parts = { world, cluster: this.#cluster, ledger, think_ms: settings.think_ms };

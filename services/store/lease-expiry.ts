@@ -9,8 +9,8 @@ import type { Lease, LeaseListener, Leases } from './mvcc/leases.js';
 export interface LeaseExpiryOptions {
   readonly clock: Clock;
   readonly leases: Leases;
-  /** Proposes the end of a lease. A rejection means: try again at the next look. */
-  readonly expire: (id: bigint) => Promise<unknown>;
+  /** Proposes the end of a lease, unless it is renewed once more before that. A rejection means: try again at the next look. */
+  readonly expire: (id: bigint, renewals: number) => Promise<unknown>;
   /** Proposes what is left of long leases, so that a change of leader does not renew them for ever. */
   readonly checkpoint?: (remaining: readonly { id: bigint; ttl_s: number }[]) => Promise<unknown>;
 }
@@ -93,7 +93,9 @@ export class LeaseExpiry implements LeaseListener {
 
   #end(id: bigint): void {
     this.#ending.add(id);
-    this.#options.expire(id).catch(() => this.#ending.delete(id));
+    const { renewals = 0 } = this.#leases.get(id) ?? {};
+    // Whatever came of it: if the lease is still there when its time is over, it is tried again.
+    void this.#options.expire(id, renewals).catch(() => undefined).then(() => this.#ending.delete(id));
   }
 
   #checkpoint(now_ms: number): void {

@@ -46,7 +46,7 @@ export class MemoryStore implements KvBackend {
     this.#expiry = new LeaseExpiry({
       clock: this.#clock,
       leases: this.#state.leases,
-      expire: async (id) => this.#apply({ kind: 'lease-expire', term: TERM, id }),
+      expire: async (id, renewals) => this.#apply({ kind: 'lease-expire', term: TERM, id, renewals }),
     });
     this.#expiry.lead();
   }

@@ -31,6 +31,9 @@ interface Applied {
   readonly revision: number;
 }
 
+/** Clocks drift by two percent at most (settings.ts). */
+const CLOCK_TOLERANCE = 0.97;
+
 export interface LedgerMember {
   readonly id: number;
   readonly name: string;
@@ -40,6 +43,8 @@ export interface LedgerOptions {
   readonly world: World;
   /** Whether the disk of a member has promised to hold the entry. Undefined: it is nobody's to ask any more. */
   holds(id: number, index: number, term: number): boolean | undefined;
+  /** Whether the disk of a member has promised to hold its vote for the candidate, or has moved on to later terms. */
+  votedFor(id: number, term: number, candidate: number): boolean | undefined;
 }
 
 export class Ledger {
@@ -58,9 +63,12 @@ export class Ledger {
   #memberships: readonly Membership[] = [];
   #lastApplied = 1;
 
+  readonly #renewed_ms = new Map<bigint, number>();
+
   constructor(options: LedgerOptions) {
     this.#world = options.world;
     this.#options = options;
+    this.model.onLease = (what, id, ttl_s) => this.#lease(what, id, ttl_s);
   }
 
   get lastApplied(): number {
@@ -114,11 +122,23 @@ export class Ledger {
     this.#lastIndexes.delete(member.id);
   }
 
-  elected(member: LedgerMember, term: number, log: MemberLog): void {
+  /** What a member found on its disk: it must be what was written. */
+  loaded(member: LedgerMember, log: MemberLog): void {
+    const { view } = log;
+    if (view.firstIndex > view.lastIndex) return;
+    for (const entry of view.entries(view.firstIndex, view.lastIndex + 1, Infinity)) this.#know(member, entry, log);
+  }
+
+  elected(member: LedgerMember, term: number, parts: { readonly log: MemberLog; readonly voters: readonly number[] }): void {
+    const { log, voters } = parts;
     const other = this.#leaders.get(term);
     if (other === member.id) return;
     if (other !== undefined) this.#world.violated(`election safety: ${other} and ${member.id} both lead in term ${term}`);
     this.#leaders.set(term, member.id);
+    const votes = voters.filter((id) => this.#options.votedFor(id, term, member.id) !== false);
+    if (2 * votes.length <= voters.length) {
+      this.#world.violated(`election safety: ${member.name} leads in term ${term} with votes on ${votes.length} of ${voters.length} disks`);
+    }
     this.#world.trace(`leader ${member.name} term ${term}`);
     // One that learns late of its election owes nothing of the terms since.
     let last = this.#lastApplied;
@@ -169,6 +189,17 @@ export class Ledger {
     };
     if (this.#memberships.some(({ voters, votersOutgoing }) => isHeld(voters) && isHeld(votersOutgoing))) return;
     this.#world.violated(`durability: ${member.name} applies entry ${entry.index}, which does not lie on the disks of a quorum of ${membership.voters.join(', ')}`);
+  }
+
+  /** A lease lasts its time at least, whoever's clock counts it. */
+  #lease(what: 'renewed' | 'expired', id: bigint, ttl_s: number): void {
+    const { now_ms } = this.#world;
+    if (what === 'renewed') {
+      this.#renewed_ms.set(id, now_ms);
+      return;
+    }
+    const lasted_s = (now_ms - (this.#renewed_ms.get(id) ?? 0)) / 1000;
+    if (lasted_s < ttl_s * CLOCK_TOLERANCE) this.#world.violated(`leases: one of ${ttl_s} s ended ${lasted_s.toFixed(3)} s after it was granted or renewed`);
   }
 
   /** The state of a member that has applied up to `index`. */

@@ -44,7 +44,7 @@ export class Model {
   compactRevision = 0;
   readonly #keys = new Map<string, ModelKv>();
   readonly #history = new Map<string, Version[]>();
-  readonly #leases = new Map<bigint, { ttl_s: number; readonly keys: Set<string> }>();
+  readonly #leases = new Map<bigint, { ttl_s: number; renewals: number; readonly keys: Set<string> }>();
   /** Events by revision. */
   readonly #events: ModelEvent[][] = [];
   /** Values that were put, and how often. */
@@ -177,11 +177,19 @@ export class Model {
     switch (command.kind) {
       case 'lease-grant':
         if (lease !== undefined) return '!lease-exists';
-        this.#leases.set(command.id, { ttl_s: Math.max(command.ttl_s, 1), keys: new Set() });
+        this.#leases.set(command.id, { ttl_s: Math.max(command.ttl_s, 1), renewals: 0, keys: new Set() });
+        this.onLease?.('renewed', command.id, command.ttl_s);
         return `lease ${Math.max(command.ttl_s, 1)}#${this.revision}`;
-      case 'lease-keep-alive': return lease === undefined ? '!lease-not-found' : `lease ${lease.ttl_s}#${this.revision}`;
+      case 'lease-keep-alive':
+        if (lease === undefined) return '!lease-not-found';
+        lease.renewals++;
+        this.onLease?.('renewed', command.id, lease.ttl_s);
+        return `lease ${lease.ttl_s}#${this.revision}`;
       case 'lease-revoke': return lease === undefined ? '!lease-not-found' : this.#endLease(command.id);
-      case 'lease-expire': return `done#${this.#mayExpire(command, term) ? this.#endLease(command.id).split('#')[1] ?? '' : this.revision}`;
+      case 'lease-expire':
+        if (!this.#mayExpire(command, term)) return `done#${this.revision}`;
+        this.onLease?.('expired', command.id, lease?.ttl_s ?? 0);
+        return this.#endLease(command.id);
       case 'lease-checkpoint': return `done#${this.revision}`;
       // Not the clients' commands: what members say to each other changes nothing that the model knows.
       case 'hash-ask':
@@ -191,16 +199,11 @@ export class Model {
     }
   }
 
-  /** Told of each lease that ends by itself. */
-  onExpiry: ((id: bigint, ttl_s: number) => void) | undefined;
-  /** Whether an expiry is void; the store's own rule is checked apart from this, by time. */
-  mayExpire: ((command: Extract<Command, { kind: 'lease-expire' }>) => boolean) | undefined;
+  /** Told of each lease that was granted or renewed, and of each that ends by itself. */
+  onLease: ((what: 'renewed' | 'expired', id: bigint, ttl_s: number) => void) | undefined;
 
   #mayExpire(command: Extract<Command, { kind: 'lease-expire' }>, term: number): boolean {
-    const lease = this.#leases.get(command.id);
-    if (lease === undefined || command.term !== term || this.mayExpire?.(command) === false) return false;
-    this.onExpiry?.(command.id, lease.ttl_s);
-    return true;
+    return this.#leases.get(command.id)?.renewals === command.renewals && command.term === term;
   }
 
   #endLease(id: bigint): string {

@@ -13,7 +13,7 @@ import { Member } from '../../driver/member.js';
 import { DEFAULT_SETTINGS } from '../../driver/options.js';
 import { LOG_DISK, openDurableLog } from '../../log/durable-log.js';
 import type { MemberLog } from '../../log/log.js';
-import { BASE_KEY, decodeBase, decodeEntry, entryKey } from '../../log/records.js';
+import { BASE_KEY, decodeBase, decodeEntry, decodeHardState, entryKey, HARD_STATE_KEY } from '../../log/records.js';
 import type { Ledger } from '../check/ledger.js';
 import { SimStorage } from '../world/disk.js';
 import type { FaultCounts } from '../world/faults.js';
@@ -75,7 +75,7 @@ export class Machine {
     this.#rate = 1 + (2 * world.random.next() - 1) * settings.drift;
     this.storage = new SimStorage(world.random, {
       latency_ms: () => settings.diskLatency_ms * this.slowness * (0.5 + world.random.next()),
-      isHung: false, isFull: false, failNext: undefined, loseNextSync: undefined, misdirectNext: false, rotationLoss: settings.rotationLoss,
+      isHung: false, endAfter: undefined, end: () => this.end(world.random.int(2) === 0), isFull: false, failNext: undefined, loseNextSync: undefined, misdirectNext: false, rotationLoss: settings.rotationLoss,
     }, { onFault: (kind) => this.#fault(kind), onLoss: () => (this.mayRefuse = true) });
   }
 
@@ -118,6 +118,7 @@ export class Machine {
       startRaft: async (_, events) => {
         const log = await openDurableLog({ directory: folder.folder('raft'), clusterId: CLUSTER_ID, nodeId: this.id });
         this.#log = log;
+        this.#parts.ledger.loaded(this, log);
         this.#machine = machine;
         const { peers, join, id } = this.#options;
         this.#member = await Member.start({
@@ -189,17 +190,29 @@ export class Machine {
     if (!isOver) this.end(false);
   }
 
-  /** After each event of the world. */
+  /** Between the events of the world. */
   observe(): void {
-    const member = this.member;
-    if (member === undefined || this.process?.isAlive !== true) return;
-    const status = member.status();
-    this.#parts.ledger.observed(this, status);
+    const { member, process } = this;
+    if (member === undefined || process === undefined || !process.takeTouched()) return;
+    this.#parts.ledger.observed(this, member.status());
+  }
+
+  /** What it had promised is gone, or is nobody's to ask any more. */
+  get #isLost(): boolean {
+    return this.isDamaged || this.isImpostor || this.mayRefuse || this.state === 'removed' || this.state === 'refused';
+  }
+
+  /** Whether the disk has promised to hold the vote; later terms leave no trace of it. */
+  votedFor(term: number, candidate: number): boolean | undefined {
+    if (this.#isLost) return undefined;
+    const bytes = this.storage.promised(`${this.name}/raft/${LOG_DISK}`, HARD_STATE_KEY);
+    const found = bytes === undefined ? undefined : decodeHardState(bytes);
+    return found !== undefined && (found.term > term || (found.term === term && found.vote === candidate));
   }
 
   /** Whether the disk has promised to hold the entry. */
   holds(index: number, term: number): boolean | undefined {
-    if (this.isDamaged || this.isImpostor || this.mayRefuse || this.state === 'removed' || this.state === 'refused') return undefined;
+    if (this.#isLost) return undefined;
     const disk = `${this.name}/raft/${LOG_DISK}`;
     const bytes = this.storage.promised(disk, entryKey(index));
     if (bytes !== undefined) return decodeEntry(bytes, index).term === term;
@@ -217,7 +230,7 @@ export class Machine {
       ...events,
       onLeadership: (status) => {
         if (!process.isAlive) return;
-        if (status.leader === this.id) this.#parts.ledger.elected(this, status.term, log);
+        if (status.leader === this.id) this.#parts.ledger.elected(this, status.term, { log, voters: this.#machine === undefined ? [] : this.#membership(this.#machine).voters });
         events.onLeadership?.(status);
       },
     };

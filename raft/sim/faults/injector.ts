@@ -34,6 +34,13 @@ export class Injector {
   }
 
   start(): void {
+    const { network, settings, cluster, world } = this.#parts;
+    network.onSnapshot = (to) => {
+      // While a snapshot is taken in there is most to get wrong.
+      const machine = cluster.machineOf(to);
+      if (this.#isOver || this.#isQuiet || machine === undefined || !settings.faults.has('crash at a write') || world.random.int(2) === 0) return;
+      machine.storage.trouble.endAfter = 1 + world.random.int(6);
+    };
     this.#strike().catch((error: unknown) => this.#parts.world.fail(error as Error));
     this.#attend().catch((error: unknown) => this.#parts.world.fail(error as Error));
   }
@@ -47,6 +54,7 @@ export class Injector {
     for (const machine of cluster.machines) {
       const { trouble } = machine.storage;
       trouble.isFull = false;
+      trouble.endAfter = undefined;
       trouble.failNext = undefined;
       trouble.loseNextSync = undefined;
       trouble.misdirectNext = false;
@@ -125,6 +133,9 @@ export class Injector {
       case 'power loss of all':
         this.#count(name);
         for (const each of cluster.present) if (each.process?.isAlive === true) each.end(true);
+        break;
+      case 'crash at a write':
+        machine.storage.trouble.endAfter = 1 + world.random.int(6);
         break;
       case 'crash in a row':
         this.#count(name, machine);
@@ -220,9 +231,12 @@ export class Injector {
           trouble.loseNextSync = undefined;
           storage.flushLimbo();
         });
+        if (world.random.int(2) === 0) world.after(3000 * world.random.next(), () => machine.end(true));
         break;
       case 'bit rot':
-        machine.isDamaged = storage.rot(world.random.int(2) === 0 ? '/raft/log' : '/state/state-', () => true);
+        machine.isDamaged = storage.rot(world.random.int(2) === 0 ? '/raft/log' : '/state/state-');
+        // It shows at the next start at the latest.
+        if (world.random.int(2) === 0) world.after(2000 * world.random.next(), () => machine.end(world.random.int(2) === 0));
         break;
       case 'misdirected write':
         trouble.misdirectNext = true;
@@ -256,7 +270,7 @@ export class Injector {
   #impostor(machine: Machine, name: 'old disk' | 'wiped disk'): void {
     const { cluster, network, world } = this.#parts;
     const { leader } = cluster;
-    const isWhole = network.isWhole && cluster.present.every((each) => each.isUp && !each.isDamaged && !each.storage.trouble.isHung);
+    const isWhole = network.isWhole && cluster.present.every((each) => each.isUp && !each.isDamaged && !each.storage.trouble.isHung && each.storage.trouble.endAfter === undefined);
     if (!isWhole || leader === undefined || leader === machine || cluster.present.length < 3) return;
     this.#isQuiet = true;
     const image = machine.storage.copy();

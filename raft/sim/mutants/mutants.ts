@@ -42,7 +42,11 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'old-leader-ends-leases', trap: 'etcd #15247: a leader that was paused ends leases in the term of another', file: 'services/store/mvcc/kv-state',
-    find: /if \(command\.term === term\)\s+endLease\(/, replace: 'endLease(',
+    find: /if \(command\.term === term && this\.leases/, replace: 'if (this.leases',
+  },
+  {
+    name: 'renewal-undone', trap: 'an end that was decided before a renewal is applied after it (found by this simulator)', file: 'services/store/mvcc/kv-state',
+    find: / && this\.leases\.get\(command\.id\)\?\.renewals === command\.renewals/, replace: '',
   },
   {
     name: 'revision-goes-back', trap: 'etcd #17780: the revision goes back after a crash during compaction', file: 'services/store/disk/state-disk',
@@ -55,10 +59,6 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'tombstone-at-compaction', trap: 'etcd #19179: a deletion at the compacted revision itself is removed', file: 'services/store/mvcc/mvcc',
     find: /entry\.newest\.tombstone && entry\.newest\.main < this\.#compactRevision/, replace: 'entry.newest.tombstone && entry.newest.main <= this.#compactRevision',
-  },
-  {
-    name: 'watch-repeats', trap: 'etcd #15271: a watch travels back in time', file: 'services/store/watch/hub',
-    find: /watcher\.next = batch\.revision \+ 1;/, replace: 'watcher.next = this.#mvcc.revision > batch.revision ? batch.revision : batch.revision + 1;',
   },
   {
     name: 'watch-repeats-after-snapshot', trap: 'etcd #15271: after a partition a replica tells its watches what they know', file: 'services/store/watch/hub',
@@ -115,10 +115,6 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'hung-leader-stays', trap: 'hashicorp/raft #503: a leader whose disk hangs is never replaced', file: 'raft/driver/member',
     find: /this\.#writer\.busyFor_ms > settings\.election_ms/, replace: 'false',
-  },
-  {
-    name: 'old-acknowledgement-counts', trap: 'ABA: an acknowledgement of an older term counts in a newer one', file: 'raft/core/step',
-    find: /else if \(m\.term !== 0 && m\.term < raft\.term\)/, replace: "else if (m.term !== 0 && m.term < raft.term && m.type !== 'app-resp')",
   },
   {
     name: 'checksum-ignored', trap: 'PAR, FAST 2018: a spoiled log entry is taken for good', file: 'raft/log/records',

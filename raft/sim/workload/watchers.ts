@@ -52,12 +52,18 @@ export class Watchers {
       if (machine?.state !== 'running' || machine.core === undefined) continue;
       if (place.judge === undefined) {
         // From now on, from the past, or from the future (etcd #20221).
-        const start = [machine.core.revision + 1, Math.max(1, ledger.model.compactRevision, machine.core.revision - random.int(20)), machine.core.revision + random.int(10)][random.int(3)] ?? 1;
+        const { revision } = machine.core;
+        const oldest = Math.max(1, ledger.model.compactRevision);
+        const start = [revision + 1, oldest, Math.max(oldest, revision - random.int(20)), revision + random.int(10)][random.int(4)] ?? 1;
         place.judge = new Judge({ world, model: ledger.model, name }, request, start);
         this.#judges.push({ judge: place.judge, name });
       }
       const lost = await this.#follow(machine, { ...request, startRevision: place.judge.next as Revision }, { judge: place.judge, dawdle_ms });
-      if (lost === 'compacted') {
+      if (random.int(3) === 0 && !this.isHurried) {
+        // A new watch in the place of the old one.
+        this.#judges.splice(this.#judges.findIndex(({ judge }) => judge === place.judge), 1);
+        place.judge = undefined;
+      } else if (lost === 'compacted') {
         // What is gone cannot be watched: on from where history begins.
         place.judge.next = Math.max(place.judge.next, ledger.model.compactRevision);
       }

@@ -34,6 +34,9 @@ export interface DiskTrouble {
   /** Duration of a write with its sync. */
   latency_ms(): number;
   isHung: boolean;
+  /** The process ends right after so many writes, before it can do anything else. */
+  endAfter: number | undefined;
+  end(): void;
   isFull: boolean;
   /** The next write fails: before it reached the disk, or at its sync. */
   failNext: 'write' | 'sync' | undefined;
@@ -132,16 +135,16 @@ export class SimStorage {
     return copy;
   }
 
-  /** Turns a bit of one durable value, of those whose name matches. False when there is none. */
-  rot(disk: string, isWanted: (key: string) => boolean): boolean {
+  /** Turns a bit of one durable value. False when there is none. */
+  rot(disk: string): boolean {
     const image = this.#find(disk);
-    const names = [...(image?.durable.keys() ?? [])].filter(isWanted);
+    const names = [...(image?.durable.keys() ?? [])];
     const name = names[this.#random.int(names.length)];
     const value = name === undefined ? undefined : image?.durable.get(name);
     if (image === undefined || name === undefined || value === undefined || value.length === 0) return false;
     const rotten = Buffer.from(value);
-    rotten[this.#random.int(rotten.length)] = (value[0] ?? 0) ^ (1 << this.#random.int(8)) ^ 0x55;
-    if (rotten.equals(value)) return false;
+    const at = this.#random.int(rotten.length);
+    rotten[at] = (rotten[at] ?? 0) ^ (1 << this.#random.int(8));
     image.durable.set(name, rotten);
     if (image.live.has(name)) image.live.set(name, rotten);
     return true;
@@ -210,7 +213,13 @@ export class SimStorage {
     return new Promise((resolve) => {
       const finish = () => process.run(() => {
         done();
-        resolve();
+        if (this.trouble.endAfter !== undefined && --this.trouble.endAfter <= 0) {
+          this.trouble.endAfter = undefined;
+          this.#events.onFault('crash at a write');
+          this.trouble.end();
+        } else {
+          resolve();
+        }
       });
       process.world.after(this.trouble.latency_ms(), () => {
         if (!this.trouble.isHung) return finish();
@@ -284,7 +293,8 @@ export class SimStorage {
     this.#events.onFault('misdirected write');
     const key = Buffer.from(wrong.key);
     key[key.length - 1] = (key[key.length - 1] ?? 0) ^ 1;
-    return operations.with(at, { ...wrong, key });
+    // What lay in the right place is gone too. (Were it left, and of an older term, no checksum of a single entry would tell.)
+    return [...operations.with(at, { ...wrong, key }), { type: 'del', key: wrong.key }];
   }
 }
 

@@ -36,8 +36,8 @@ export class SimNetwork {
   readonly #arrival = new Map<string, number>();
   readonly #onFault: (kind: string) => void;
   settings: NetworkSettings;
-  /** Sees every packet that is sent. */
-  onSend: ((from: number, message: PeerMessage) => void) | undefined;
+  /** A snapshot is on its way. */
+  onSnapshot: ((to: number) => void) | undefined;
 
   constructor(world: World, settings: NetworkSettings, onFault: (kind: string) => void) {
     this.#world = world;
@@ -111,7 +111,6 @@ export class SimNetwork {
   #send(process: Process, self: NodeId, messages: readonly PeerMessage[]): void {
     const packets = new Map<number, PeerMessage[]>();
     for (const message of messages) {
-      this.onSend?.(self, message);
       const packet = packets.get(message.to);
       if (packet === undefined) packets.set(message.to, [message]);
       else packet.push(message);
@@ -142,7 +141,9 @@ export class SimNetwork {
       const again = packet.filter(({ type }) => type !== 'prop' && type !== 'prop-refused');
       if (again.length === 0) return;
       this.#onFault('message duplication');
-      this.#world.after(at_ms - this.#world.now_ms + random.next() * 200, () => this.#deliver(process, { from, to, packet: again }));
+      // Some only after the next elections.
+      const late_ms = random.int(4) === 0 ? 4000 : 200;
+      this.#world.after(at_ms - this.#world.now_ms + random.next() * late_ms, () => this.#deliver(process, { from, to, packet: again }));
     }
   }
 
@@ -166,6 +167,7 @@ export class SimNetwork {
     const node = this.#nodes.get(to);
     if (node === undefined || this.isCut(self, to) || this.isCut(to, self)) throw new RaftError('invalid', `member ${to} cannot be reached`);
     this.#onFault('snapshot sent');
+    this.onSnapshot?.(to);
     const stream = new ChunkStream();
     const incoming: IncomingSnapshot = { from: self, message, peers, chunks: stream.chunks() };
     let outcome: 'taken' | Error | undefined;

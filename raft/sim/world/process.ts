@@ -20,6 +20,7 @@ export class Process {
   #isAlive = true;
   #isPaused = false;
   #waiting: (() => void)[] = [];
+  #isTouched = false;
 
   constructor(world: World, name: string, clock: ProcessClockSettings) {
     this.world = world;
@@ -35,8 +36,16 @@ export class Process {
     return this.#isPaused;
   }
 
+  /** Whether anything has happened in it since this was last asked. */
+  takeTouched(): boolean {
+    const isTouched = this.#isTouched;
+    this.#isTouched = false;
+    return isTouched;
+  }
+
   run(work: () => void): void {
     if (!this.#isAlive) return;
+    this.#isTouched = true;
     if (this.#isPaused) this.#waiting.push(work);
     else work();
   }

@@ -35,7 +35,7 @@ export class World {
   readonly #recent: string[] = [];
   /** Called with each line of the trace. */
   onLine: ((line: string) => void) | undefined;
-  /** Called after each event. */
+  /** Called before each event, when what the one before led to is over. */
   onStep: (() => void) | undefined;
 
   constructor(seed: number) {
@@ -137,8 +137,8 @@ export class World {
       this.#events++;
       this.#hash = Math.imul(this.#hash ^ next.order ^ Math.round(next.at_ms * 1000), 0x01000193);
       try {
-        work();
         this.onStep?.();
+        work();
       } catch (error) {
         this.fail(error instanceof Error ? error : new Error(String(error)));
       }

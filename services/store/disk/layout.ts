@@ -7,10 +7,13 @@ import { ByteReader, ByteWriter } from '../bytes.js';
 import { readAlarm, writeAlarm } from '../mvcc/alarms.js';
 import type { Alarm } from '../mvcc/alarms.js';
 import { crc32 } from '../mvcc/checksum.js';
+import type { Lease } from '../mvcc/leases.js';
 import { StoreError } from '../store.js';
 
 /** Raised whenever the layout changes so that an older program must not read it. */
 export const SCHEMA_VERSION = 2;
+
+export type LeaseFacts = Pick<Lease, 'ttl_s' | 'remaining_s' | 'renewals'>;
 
 export interface Meta {
   readonly index: LogIndex;
@@ -49,13 +52,13 @@ export function leaseKey(id: bigint): Buffer {
 
 export const leaseIdOf = (key: Buffer): bigint => key.readBigInt64BE(1);
 
-export function encodeLease(ttl_s: number, remaining_s: number): Buffer {
-  return sealed(new ByteWriter().varint(ttl_s).varint(remaining_s).take());
+export function encodeLease({ ttl_s, remaining_s, renewals }: LeaseFacts): Buffer {
+  return sealed(new ByteWriter().varint(ttl_s).varint(remaining_s).varint(renewals).take());
 }
 
-export function decodeLease(data: Uint8Array): { ttl_s: number; remaining_s: number } {
+export function decodeLease(data: Uint8Array): LeaseFacts {
   const reader = new ByteReader(unsealed(data, 'a lease'));
-  return { ttl_s: reader.varint(), remaining_s: reader.varint() };
+  return { ttl_s: reader.varint(), remaining_s: reader.varint(), renewals: reader.varint() };
 }
 
 /** Which lease it is counts too. */

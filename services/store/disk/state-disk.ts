@@ -50,7 +50,7 @@ export class StateDisk implements RecordSource {
         operations.push({ type: 'del', key });
         leases.seal(id, undefined);
       } else {
-        const value = encodeLease(lease.ttl_s, lease.remaining_s);
+        const value = encodeLease(lease);
         operations.push({ type: 'put', key, value });
         leases.seal(id, leaseChecksum(id, value));
       }
@@ -74,9 +74,8 @@ export class StateDisk implements RecordSource {
     for (const alarm of meta.alarms) state.alarms.raise(alarm);
     for await (const rows of this.disk.pages(LEASES)) {
       for (const [key, value] of rows) {
-        const { ttl_s, remaining_s } = decodeLease(value);
         const id = leaseIdOf(key);
-        state.leases.restore(id, ttl_s, remaining_s);
+        state.leases.restore(id, decodeLease(value));
         state.leases.seal(id, leaseChecksum(id, value));
       }
     }

@@ -70,7 +70,7 @@ export class MemberCore implements KvBackend {
     this.#expiry = new LeaseExpiry({
       clock: options.clock,
       leases: options.machine.state.leases,
-      expire: (id) => this.#proposeLeading((term) => ({ kind: 'lease-expire', term, id })),
+      expire: (id, renewals) => this.#proposeLeading((term) => ({ kind: 'lease-expire', term, id, renewals })),
       checkpoint: (remaining) => this.#proposeLeading((term) => ({ kind: 'lease-checkpoint', term, remaining })),
     });
     this.#quota = new Quota({

@@ -27,7 +27,7 @@ export function writeCommand(writer: ByteWriter, command: Command): void {
       writer.varint(command.term).varint(command.remaining.length);
       for (const { id, ttl_s } of command.remaining) writer.i64(id).varint(ttl_s);
       break;
-    case 'lease-expire': writer.varint(command.term).i64(command.id); break;
+    case 'lease-expire': writer.varint(command.term).i64(command.id).varint(command.renewals); break;
     case 'hash-ask': writer.varint(command.term).varint(command.revision).varint(command.compactRevision); break;
     case 'hash-tell': writer.i64(command.member).varint(command.revision).varint(command.compactRevision).u32(command.hash); break;
     case 'alarm':
@@ -73,7 +73,7 @@ function readCommand(reader: ByteReader, kind: Command['kind'] | undefined): Com
       const term = reader.varint();
       return { kind, term, remaining: list(reader, () => ({ id: reader.i64(), ttl_s: reader.varint() })) };
     }
-    case 'lease-expire': return { kind, term: reader.varint(), id: reader.i64() };
+    case 'lease-expire': return { kind, term: reader.varint(), id: reader.i64(), renewals: reader.varint() };
     case 'hash-ask': return { kind, term: reader.varint(), revision: reader.varint(), compactRevision: reader.varint() };
     case 'hash-tell': return { kind, member: BigInt.asUintN(64, reader.i64()), revision: reader.varint(), compactRevision: reader.varint(), hash: reader.u32() };
     case 'alarm': return { kind, action: reader.u8() === 1 ? 'raise' : 'clear', alarm: readAlarm(reader) };

@@ -150,10 +150,22 @@ describe('leases', () => {
     const state = new KvState();
     run(state, { kind: 'lease-grant', id: 1n, ttl_s: 10 }, 3);
     run(state, put('a', '1', 1n), 3);
-    run(state, { kind: 'lease-expire', term: 3, id: 1n }, 4);
+    run(state, { kind: 'lease-expire', term: 3, id: 1n, renewals: 0 }, 4);
     expect(show(state)).toEqual(['a=1']);
-    run(state, { kind: 'lease-expire', term: 4, id: 1n }, 4);
+    run(state, { kind: 'lease-expire', term: 4, id: 1n, renewals: 0 }, 4);
     expect(show(state)).toEqual([]);
+  });
+
+  it('outlives an end that was decided before a renewal and applied after it', () => {
+    const state = new KvState();
+    run(state, { kind: 'lease-grant', id: 1n, ttl_s: 10 });
+    // The leader looks at the clock; a renewal that was on its way comes first in the log.
+    const renewals = state.leases.get(1n)?.renewals ?? 0;
+    run(state, { kind: 'lease-keep-alive', id: 1n });
+    run(state, { kind: 'lease-expire', term: 1, id: 1n, renewals }, 1);
+    expect(state.leases.has(1n)).toBe(true);
+    run(state, { kind: 'lease-expire', term: 1, id: 1n, renewals: renewals + 1 }, 1);
+    expect(state.leases.has(1n)).toBe(false);
   });
 
   it('lets go of a key that was put again without it', () => {

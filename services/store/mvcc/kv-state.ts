@@ -95,7 +95,8 @@ export class KvState {
         return this.#done();
       case 'lease-expire':
         // A leader that was paused and wakes in another's term must not end what that one has renewed (etcd #15247).
-        if (command.term === term) endLease(this, command.id);
+        // Nor must a renewal that came first in the log be undone: its client was told that it has the time.
+        if (command.term === term && this.leases.get(command.id)?.renewals === command.renewals) endLease(this, command.id);
         return this.#done();
       case 'lease-checkpoint':
         if (command.term === term) for (const { id, ttl_s } of command.remaining) this.leases.checkpoint(id, ttl_s);

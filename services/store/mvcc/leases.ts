@@ -9,6 +9,8 @@ export interface Lease {
   readonly ttl_s: number;
   /** What was left at the last checkpoint; a new leader starts from it. */
   remaining_s: number;
+  /** How often it was renewed: tells an end that was decided before a renewal from one after it. */
+  renewals: number;
   readonly keys: Set<string>;
 }
 
@@ -51,7 +53,7 @@ export class Leases {
 
   grant(id: bigint, ttl_s: number): Lease {
     assert(!this.#leases.has(id), 'a lease is granted once');
-    const lease = { id, ttl_s, remaining_s: ttl_s, keys: new Set<string>() };
+    const lease = { id, ttl_s, remaining_s: ttl_s, renewals: 0, keys: new Set<string>() };
     this.#leases.set(id, lease);
     this.#changed(lease);
     return lease;
@@ -59,6 +61,7 @@ export class Leases {
 
   renew(lease: Lease): void {
     lease.remaining_s = lease.ttl_s;
+    lease.renewals++;
     this.#changed(lease);
   }
 
@@ -103,8 +106,8 @@ export class Leases {
     return this.#digest >>> 0;
   }
 
-  restore(id: bigint, ttl_s: number, remaining_s: number): void {
-    this.#leases.set(id, { id, ttl_s, remaining_s, keys: new Set() });
+  restore(id: bigint, facts: Pick<Lease, 'ttl_s' | 'remaining_s' | 'renewals'>): void {
+    this.#leases.set(id, { id, ...facts, keys: new Set() });
   }
 
   #changed(lease: Lease): void {

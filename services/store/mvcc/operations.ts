@@ -69,7 +69,8 @@ export interface HashResult {
   readonly compactRevision: Revision;
 }
 
-/** A command as it stands in the log. `term` in a command is the term its proposer led in: another term's is void. */
+/** A command as it stands in the log. `term` in a command is the term its proposer led in: another term's is void. `renewals`:
+ * how often the lease had been renewed when its end was decided; if it was again since, it goes on. */
 export type Command =
   | { readonly kind: 'txn'; readonly txn: KvTxn }
   | { readonly kind: 'put'; readonly put: KvPut }
@@ -82,7 +83,7 @@ export type Command =
   /** Tell the hash at a revision, if nothing more was compacted meanwhile. Both change nothing. */
   | { readonly kind: 'hash-ask'; readonly term: number; readonly revision: number; readonly compactRevision: number }
   | { readonly kind: 'hash-tell'; readonly member: bigint; readonly revision: number; readonly compactRevision: number; readonly hash: number }
-  | { readonly kind: 'lease-expire'; readonly term: number; readonly id: bigint };
+  | { readonly kind: 'lease-expire'; readonly term: number; readonly id: bigint; readonly renewals: number };
 
 /** What applying a command gave. `txn` for put and txn; the others answer with what they changed. */
 export type CommandResult =
