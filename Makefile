@@ -38,9 +38,26 @@ up: node_modules/.package-lock.json ## start a whole cluster on this machine, or
 down: ## stop it; PURGE=1 takes its data away too
 	@[ ! -f dist/cli/main.js ] || node dist/cli/main.js down $(if $(PURGE),--purge)
 
+.PHONY: bench-start
+bench-start: build ## measure starts, memory, a pod's way to Running, a leader's death; RUNS=3
+	@scripts/packages.sh --test
+	@node dist/e2e/bench/start.js
+
 .PHONY: bench-store
 bench-store: build ## our store beside etcd, under the same load (QUICK=1: two minutes)
 	@node dist/e2e/bench/store.js
+
+.PHONY: sim
+sim: build ## simulate: SEEDS=n runs that many, SEED=x replays one (TRACE=1 prints every step)
+	@node dist/raft/sim/main.js $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),200) --first $(or $(FIRST),1)) $(if $(TRACE),--trace)
+
+.PHONY: sim-long
+sim-long: build ## simulate fresh seeds for HOURS=n
+	@node dist/raft/sim/main.js --hours $(or $(HOURS),1)
+
+.PHONY: sim-mutants
+sim-mutants: build ## the simulator's worth: each historical bug, turned on, must be caught (ONLY=name for one)
+	@node dist/raft/sim/mutants/main.js $(if $(ONLY),--only $(ONLY))
 
 .PHONY: help
 help: ## this list

@@ -88,6 +88,10 @@ export interface Kind extends GroupVersionKind, ResourceId {
   readonly fieldSelectors: Readonly<Record<string, (object: KubeObject) => string>>;
   readonly printer?: Printer;
   readonly strategy: Strategy;
+  /** Told in a warning to whoever uses this version. */
+  readonly deprecationWarning?: string;
+  /** The row of a CRD: objects are pruned, defaulted and validated by the whole of their schema, CEL rules included. */
+  readonly isCustom?: boolean;
   /** Between `storageVersion` and `version`; absent when the two have the same shape. */
   readonly conversion?: {
     fromStorage(object: KubeObject): KubeObject;

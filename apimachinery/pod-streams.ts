@@ -66,5 +66,7 @@ export interface PodStream extends AsyncIterable<PodStreamOutput> {
 
 /** Opens streams to pods on a node. Fails with 503 ServiceUnavailable when the node has no session with this cluster now. */
 export interface PodStreamer {
+  /** Whether the node can be asked for streams now, for whoever must promise a client that before it knows which stream. Rejects as `open` does. */
+  reach(node: string): Promise<void>;
   open(node: string, request: PodStreamRequest, options: { readonly signal: AbortSignal }): Promise<PodStream>;
 }

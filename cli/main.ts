@@ -1,16 +1,29 @@
 #!/usr/bin/env node
-/** The `navarch` command: composes the services into processes. Each subcommand is one file in commands/. */
+/**
+ * The `navarch` command: composes the services into processes. Each subcommand is one file in commands/, and is loaded only when it is
+ * asked for: an agent need not carry an API server's code about, nor `status` wait for it.
+ */
 import { Command } from 'commander';
-import { addAgentCommand } from './commands/agent.js';
-import { addPkiCommands } from './commands/pki.js';
-import { addServerCommand } from './commands/server.js';
-import { addSnapshotCommands } from './commands/snapshot.js';
-import { addStatusCommand } from './commands/status.js';
-import { addUpCommands } from './commands/up.js';
 import { describeFailure } from './lib/errors.js';
 import { KUBERNETES_VERSION, VERSION } from './version.js';
 
-function createProgram(): Command {
+interface Subcommand {
+  readonly names: readonly string[];
+  readonly load: () => Promise<(program: Command) => void>;
+}
+
+const SUBCOMMANDS: readonly Subcommand[] = [
+  { names: ['up', 'down', 'supervise'], load: async () => (await import('./commands/up.js')).addUpCommands },
+  { names: ['status'], load: async () => (await import('./commands/status.js')).addStatusCommand },
+  { names: ['server'], load: async () => (await import('./commands/server.js')).addServerCommand },
+  { names: ['agent'], load: async () => (await import('./commands/agent.js')).addAgentCommand },
+  { names: ['member'], load: async () => (await import('./commands/member.js')).addMemberCommands },
+  { names: ['cluster'], load: async () => (await import('./commands/cluster.js')).addClusterCommands },
+  { names: ['snapshot'], load: async () => (await import('./commands/snapshot.js')).addSnapshotCommands },
+  { names: ['pki', 'token', 'kubeconfig'], load: async () => (await import('./commands/pki.js')).addPkiCommands },
+];
+
+async function createProgram(): Promise<Command> {
   const program = new Command('navarch')
     .description('A Kubernetes-compatible container orchestrator whose control plane is multi-master by nature.')
     .version(VERSION, '-V, --version')
@@ -21,12 +34,10 @@ Begin here:
   navarch up          a whole cluster on this machine
   navarch status      how it is
   navarch down        its end`);
-  addUpCommands(program);
-  addStatusCommand(program);
-  addServerCommand(program);
-  addAgentCommand(program);
-  addPkiCommands(program);
-  addSnapshotCommands(program);
+  const [, , asked = ''] = process.argv;
+  const known = SUBCOMMANDS.filter(({ names }) => names.includes(asked));
+  // Help, and what is no command, concern all of them.
+  for (const { load } of known.length > 0 ? known : SUBCOMMANDS) (await load())(program);
   program.command('version').description('print versions').action(() => {
     process.stdout.write(`navarch ${VERSION}\nserves Kubernetes ${KUBERNETES_VERSION.gitVersion}\nnode ${process.version}\n`);
   });
@@ -34,7 +45,8 @@ Begin here:
 }
 
 try {
-  await createProgram().parseAsync();
+  const program = await createProgram();
+  await program.parseAsync();
 } catch (error) {
   const { text, exitCode } = describeFailure(error);
   process.stderr.write(`navarch: ${text}\n`);

@@ -24,6 +24,10 @@ export interface PeerInfo {
   /** URLs or host:port for clients; opaque to raft/. */
   readonly clientAddresses: readonly string[];
   readonly learner: boolean;
+  /** A learner on its way to a vote: the leader promotes it once it has caught up, and drops it when it never comes. */
+  readonly joining?: boolean;
+  /** Random, of the data directory; recorded when it is first heard, kept for good: another directory is not this member. */
+  readonly instance?: string;
 }
 
 /** The configuration that `entry.index` left behind; stored in one place, with the state it belongs to. */
@@ -36,6 +40,8 @@ export interface Membership {
   readonly learnersNext: readonly NodeId[];
   readonly autoLeave: boolean;
   readonly peers: readonly PeerInfo[];
+  /** Ids that belonged to members once and never will again; absent while there are none. */
+  readonly removed?: readonly NodeId[];
 }
 
 /**
@@ -100,7 +106,9 @@ export type RaftErrorCode =
   | 'dropped'
   /** Leadership was lost after the proposal entered the log: it may or may not happen. */
   | 'unknown-outcome'
-  | 'timeout' | 'stopped' | 'invalid' | 'corrupt' | 'wrong-cluster' | 'removed';
+  | 'timeout' | 'stopped' | 'invalid' | 'corrupt' | 'wrong-cluster' | 'removed'
+  /** The peers know this id with another data directory, or with a newer state of this one: it must not take part again. */
+  | 'fenced';
 
 export class RaftError extends Error {
   override readonly name = 'RaftError';
@@ -138,4 +146,6 @@ export type MembershipChange =
   | { readonly kind: 'add-learner'; readonly peer: PeerInfo }
   | { readonly kind: 'promote'; readonly id: NodeId }
   | { readonly kind: 'remove'; readonly id: NodeId }
-  | { readonly kind: 'update'; readonly peer: PeerInfo };
+  | { readonly kind: 'update'; readonly peer: PeerInfo }
+  /** Records a member's data directory. Void when one is recorded already. */
+  | { readonly kind: 'identify'; readonly id: NodeId; readonly instance: string };

@@ -8,6 +8,7 @@ import type { Logger } from '../platform/log.js';
 import type { Random } from '../platform/random.js';
 import type { NodeId, PeerInfo, RaftEvents, RaftMember, StateMachine } from './contract.js';
 import { Member } from './driver/member.js';
+import { openInstance } from './driver/instance.js';
 import { DEFAULT_SETTINGS } from './driver/options.js';
 import type { MemberSettings } from './driver/options.js';
 import { openDurableLog } from './log/durable-log.js';
@@ -15,11 +16,13 @@ import type { MemoryLog } from './log/memory-log.js';
 import type { PeerTls } from './transport/credentials.js';
 import { GrpcTransport } from './transport/grpc-transport.js';
 import type { MemoryNetwork } from './transport/memory-transport.js';
+import { PromiseBook } from './transport/promise-book.js';
 
 export * from './contract.js';
 export { Member } from './driver/member.js';
 export { DEFAULT_SETTINGS } from './driver/options.js';
 export type { MemberSettings } from './driver/options.js';
+export { ReplaceableTls } from './transport/credentials.js';
 export type { PeerCertificates, PeerTls } from './transport/credentials.js';
 export { MemoryNetwork } from './transport/memory-transport.js';
 export { MemoryLog } from './log/memory-log.js';
@@ -60,11 +63,14 @@ export interface MemoryMemberOptions extends CommonOptions {
  */
 export async function startRaftMember(options: RaftMemberOptions): Promise<RaftMember> {
   const { clusterId, id, clock, listen, tls } = options;
-  const log = await openDurableLog({ directory: join(options.dataDir, 'raft'), clusterId, nodeId: id });
+  const directory = join(options.dataDir, 'raft');
+  const log = await openDurableLog({ directory, clusterId, nodeId: id });
   const logger = options.logger.child({ raft: options.name });
-  const transport = new GrpcTransport({ clusterId, self: id, listen, tls, clock, logger });
+  const instance = openInstance(directory, options.random);
+  const position = () => ({ term: log.view.hardState.term, index: log.view.lastIndex });
+  const transport = new GrpcTransport({ clusterId, self: id, listen, tls, instance, position, book: new PromiseBook(directory), clock, logger });
   try {
-    return await Member.start({ ...common(options, logger), log, transport });
+    return await Member.start({ ...common(options, logger), log, transport, instance });
   } catch (error) {
     await transport.stop();
     await log.close();

@@ -12,7 +12,7 @@ import { memberIdOf, peerInfoOf, type MemberAddress } from '../cli/server/identi
 import { apiServiceAddress, DEFAULT_NETWORK, dnsServiceAddress, type ClusterNetwork } from '../cli/server/network.js';
 import { createServer, type Server } from '../cli/server/server.js';
 import { kubeconfigText } from '../cli/lib/kubeconfig.js';
-import { systemClock, type Clock } from '../platform/clock.js';
+import { holdProcess, systemClock, type Clock, type Timer } from '../platform/clock.js';
 import { silentLogger, type Logger } from '../platform/log.js';
 import { createClusterPki, type ClusterPki } from '../platform/pki/cluster-pki.js';
 import { issueCertificate, type KeyPair } from '../platform/pki/x509.js';
@@ -128,6 +128,8 @@ class TestCluster implements Cluster {
   #admin: KeyPair | undefined;
   #client: Client | undefined;
   #directory: string | undefined;
+  /** Until the listeners are up, and while they go, nothing else may keep a script's process alive. */
+  #hold: Timer | undefined;
 
   constructor(options: ClusterOptions) {
     this.#options = options;
@@ -152,6 +154,7 @@ class TestCluster implements Cluster {
   }
 
   async start(): Promise<void> {
+    this.#hold = holdProcess();
     const { members = 1, nodes: workers = 1 } = this.#options;
     const [pki, ports, directory] = await Promise.all([
       createClusterPki(this.#parts), freePorts(members * 2), this.#options.dataDir ?? mkdtemp(join(tmpdir(), 'navarch-cluster-')),
@@ -208,10 +211,14 @@ class TestCluster implements Cluster {
   }
 
   async stop(): Promise<void> {
-    await this.#client?.close();
-    await Promise.all(this.nodes.map((node) => node.stop()));
-    await Promise.all(this.members.map((member) => member.stop()));
-    if (this.#options.dataDir === undefined && this.#directory !== undefined) await rm(this.#directory, { recursive: true, force: true });
+    try {
+      await this.#client?.close();
+      await Promise.all(this.nodes.map((node) => node.stop()));
+      await Promise.all(this.members.map((member) => member.stop()));
+      if (this.#options.dataDir === undefined && this.#directory !== undefined) await rm(this.#directory, { recursive: true, force: true });
+    } finally {
+      this.#hold?.cancel();
+    }
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -15,6 +15,7 @@ export interface KindExtras {
   readonly scale?: ScaleFacts;
   /** The version objects are stored in; the row's own when absent. */
   readonly storageVersion?: string;
+  readonly deprecationWarning?: string;
   readonly conversion?: NonNullable<Kind['conversion']>;
 }
 

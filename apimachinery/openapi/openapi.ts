@@ -13,6 +13,7 @@ import type { MutableScheme } from '../scheme/scheme.js';
 import type { JsonObject } from '../value.js';
 import type { Operation } from './operations.js';
 import { operationsOf } from './operations.js';
+import { openApiV2Protobuf } from './protobuf.js';
 import { gvkOf, META, pathPrefix, SchemaWriter, writeDefinitions } from './schemas.js';
 
 export interface OpenApiDocument {
@@ -53,12 +54,17 @@ export class OpenApi {
   document(path: string): OpenApiDocument | undefined {
     const kinds = [...this.#groups().values()].find((group) => addressOf(group) === path);
     if (kinds === undefined) return undefined;
-    return this.#cached(`v3/${path}`, () => this.#v3(kinds), this.#hashOf(path, kinds));
+    return this.#cached(`v3/${path}`, () => this.#v3(kinds), { hash: this.#hashOf(path, kinds) });
   }
 
   /** The body of `/openapi/v2`, as JSON. It is large, and asked for by clients before 1.29 only. */
   v2(): OpenApiDocument {
     return this.#cached('v2', () => this.#v2());
+  }
+
+  /** The same as protobuf, which clients before 1.29 ask for. */
+  v2Protobuf(): OpenApiDocument {
+    return this.#cached('v2 protobuf', () => this.#v2(), { encode: openApiV2Protobuf });
   }
 
   #groups(): Map<string, Kind[]> {
@@ -72,12 +78,12 @@ export class OpenApi {
     return groups;
   }
 
-  #cached(key: string, build: () => JsonObject, hash?: string): OpenApiDocument {
+  #cached(key: string, build: () => JsonObject, how: { readonly hash?: string; readonly encode?: (document: JsonObject) => Uint8Array } = {}): OpenApiDocument {
     this.#forgetOld();
     let document = this.#documents.get(key);
     if (document === undefined) {
-      const bytes = Buffer.from(JSON.stringify(build()));
-      document = { bytes, hash: hash ?? digest(bytes) };
+      const bytes = how.encode?.(build()) ?? Buffer.from(JSON.stringify(build()));
+      document = { bytes, hash: how.hash ?? digest(bytes) };
       this.#documents.set(key, document);
     }
     return document;

@@ -52,6 +52,7 @@ function kindOf(row: KindRow, extras: KindExtras): Kind {
     strategy: extras.strategy ?? {},
     ...(extras.scale === undefined ? {} : { scale: extras.scale }),
     ...(extras.printer === undefined ? {} : { printer: extras.printer }),
+    ...(extras.deprecationWarning === undefined ? {} : { deprecationWarning: extras.deprecationWarning }),
     ...(extras.conversion === undefined ? {} : { conversion: extras.conversion }),
   };
 }

@@ -11,6 +11,7 @@ import type { Clock, Timer } from '../../platform/clock.js';
 import type { Logger } from '../../platform/log.js';
 import type { Service } from '../../platform/service.js';
 import { NodeServiceClient, type RegisterResponse, type RenewResponse } from '../../proto/gen/navarch/node/v1/node.js';
+import { serverNameOptions } from '../../sdk/grpc/server-name.js';
 import { CliError } from '../lib/errors.js';
 import { fetchAuthority, parseJoinToken } from '../lib/join-token.js';
 
@@ -35,11 +36,11 @@ const LOOK_MS = 3_600_000;
 const RETRY_MS = 1_000;
 const JOIN_MS = 120_000;
 
-type Unary<R> = (callback: (error: Error | null, answer: R) => void) => void;
+type Unary<R> = (metadata: Metadata, callback: (error: Error | null, answer: R) => void) => void;
 
-function callOnce<R>(client: GrpcClient, call: Unary<R>): Promise<R> {
+export function callOnce<R>(client: GrpcClient, call: Unary<R>): Promise<R> {
   return new Promise<R>((resolve, reject) => {
-    call((error, answer) => {
+    call(new Metadata(), (error, answer) => {
       client.close();
       if (error === null) resolve(answer);
       else reject(error);
@@ -47,7 +48,7 @@ function callOnce<R>(client: GrpcClient, call: Unary<R>): Promise<R> {
   });
 }
 
-const deadline = (clock: Clock) => ({ deadline: clock.now() + CALL_MS });
+export const deadline = (clock: Clock) => ({ deadline: clock.now() + CALL_MS });
 
 export class WorkerCredentials implements Service {
   readonly name = 'worker credentials';
@@ -124,7 +125,7 @@ export class WorkerCredentials implements Service {
     const { nodeName, clock } = this.#options;
     const { request, privateKey } = await createSigningRequest({ commonName: `system:node:${nodeName}`, organizations: ['system:nodes'] });
     const client = clientTo(endpoint, credentials.createSsl(Buffer.from(ca)));
-    const answer = await callOnce<RegisterResponse>(client, (callback) => client.register({ token: secret, nodeName, csr: request }, new Metadata(), deadline(clock), callback));
+    const answer = await callOnce<RegisterResponse>(client, (metadata, callback) => client.register({ token: secret, nodeName, csr: request }, metadata, deadline(clock), callback));
     await this.#take({ ca: answer.ca, pair: { certificate: answer.certificate, privateKey } });
   }
 
@@ -136,7 +137,7 @@ export class WorkerCredentials implements Service {
         const { ca, pair } = this.current;
         const { request, privateKey } = await createSigningRequest({ commonName: 'renewal' });
         const client = clientTo(endpoint, credentials.createSsl(Buffer.from(ca), Buffer.from(pair.privateKey), Buffer.from(pair.certificate)));
-        const answer = await callOnce<RenewResponse>(client, (callback) => client.renew({ csr: request }, new Metadata(), deadline(clock), callback));
+        const answer = await callOnce<RenewResponse>(client, (metadata, callback) => client.renew({ csr: request }, metadata, deadline(clock), callback));
         await this.#take({ ca: answer.ca, pair: { certificate: answer.certificate, privateKey } });
         return;
       } catch (error) {
@@ -153,8 +154,8 @@ export class WorkerCredentials implements Service {
   }
 }
 
-function clientTo(endpoint: string, channel: ChannelCredentials): NodeServiceClient {
-  return new NodeServiceClient(endpoint, channel);
+export function clientTo(endpoint: string, channel: ChannelCredentials): NodeServiceClient {
+  return new NodeServiceClient(endpoint, channel, serverNameOptions(endpoint));
 }
 
 /** gRPC UNAUTHENTICATED and INVALID_ARGUMENT: asking again changes nothing. */

@@ -12,6 +12,8 @@ import type { Client } from '../../sdk/client.js';
 import { connect } from '../../sdk/grpc/connect.js';
 import { InformerFactory } from '../../sdk/informer/informer-factory.js';
 import { createAgent, type Agent } from '../../services/agent/agent.js';
+import { ImageGarbage } from '../../services/agent/node/image-garbage.js';
+import { FileCheckpoints } from '../../services/agent/pod/checkpoints.js';
 import { CriRuntime } from '../../services/agent/runtime/cri/cri-runtime.js';
 import { HollowRuntime } from '../../services/agent/runtime/hollow.js';
 import { HostVolumes } from '../../services/agent/volumes/host-volumes.js';
@@ -20,11 +22,15 @@ import { nodePeerSource } from '../../services/overlay/node-source.js';
 import { createOverlay, type Overlay } from '../../services/overlay/overlay.js';
 import { createProxy } from '../../services/proxy/proxy.js';
 import { dnsServiceAddress, type ClusterNetwork } from '../server/network.js';
+import { NODE_PORT, NodePort } from './node-port.js';
 import type { WorkerCredentials } from './credentials.js';
 
 export type RuntimeChoice =
   | { readonly kind: 'hollow' }
-  | { readonly kind: 'cri'; readonly socket: string; readonly cniConfDir: string; readonly cniDataDir: string };
+  | { readonly kind: 'cri'; readonly socket: string; readonly cniConfDir: string; readonly cniDataDir: string;
+      /** Shares of the disk between which unused images go. */
+      readonly imageGarbage: { readonly high_percent: number; readonly low_percent: number };
+    };
 
 export interface WorkerOptions {
   readonly nodeName: string;
@@ -57,7 +63,10 @@ function agentOptions(options: WorkerOptions) {
 }
 
 function hollowWorker(options: WorkerOptions): Service {
-  const agent = createAgent({ ...agentOptions(options), runtime: new HollowRuntime({ clock: options.clock }) });
+  const agent: Agent = createAgent({
+    ...agentOptions(options),
+    runtime: new HollowRuntime({ clock: options.clock, podCIDR: () => agent.podCIDR() }),
+  });
   return {
     name: 'worker',
     start: () => startAll([options.credentials, agent]),
@@ -83,8 +92,10 @@ class CriWorker implements Service {
     await credentials.start();
     const agent = this.#createAgent();
     // The agent first: containers that run are adopted and watched even while no member can be reached.
-    this.#services = [agent];
+    const port = new NodePort({ host: this.#options.nodeIP, port: NODE_PORT, endpoints, credentials, agent, clock, logger });
+    this.#services = [agent, port];
     await agent.start();
+    await port.start();
     const client = await this.#connect();
     this.#client = client;
     const informers = new InformerFactory({ client, clock, random, logger });
@@ -106,10 +117,12 @@ class CriWorker implements Service {
   }
 
   #createAgent(): Agent {
-    const { dataDir, clock, random } = this.#options;
+    const { dataDir, clock, random, logger } = this.#options;
     return createAgent({
       ...agentOptions(this.#options), dataDir,
       runtime: new CriRuntime({ socket: this.#runtime.socket, clock }),
+      imageGarbage: new ImageGarbage({ ...this.#runtime.imageGarbage, clock }),
+      checkpoints: new FileCheckpoints({ directory: join(dataDir, 'checkpoints'), clock, logger }),
       volumes: new HostVolumes({ dataDir, logRoot: join(dataDir, 'logs'), random }),
       networkReady: () => this.#networkReady,
     });

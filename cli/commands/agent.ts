@@ -1,6 +1,6 @@
 /** `navarch agent`: one worker, in the foreground, until it is told to stop. Its containers stay. */
 import { hostname } from 'node:os';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { systemClock } from '../../platform/clock.js';
@@ -19,12 +19,15 @@ interface AgentFlags {
   readonly name: string;
   readonly server: string;
   readonly token?: string;
+  readonly tokenFile?: string;
   readonly nodeIp: string;
   readonly dataDir: string;
   readonly runtime: string;
   readonly runtimeSocket: string;
   readonly cniConfDir: string;
   readonly cniDataDir?: string;
+  readonly imageGcHigh: string;
+  readonly imageGcLow: string;
   readonly clusterCidr: string;
   readonly serviceCidr: string;
   readonly clusterDomain: string;
@@ -40,6 +43,7 @@ export function addAgentCommand(program: Command): void {
     .description('run one worker: pods in containerd (or pretended ones), overlay, Services, DNS')
     .requiredOption('--server <endpoints>', 'gRPC addresses of members, host:port,...; one that answers is enough')
     .option('--token <token>', 'join token, as `navarch token` prints it; needed the first time')
+    .option('--token-file <file>', 'the same, from a file: nobody sees it in the list of processes')
     .option('--name <name>', 'the node\'s name', hostname().toLowerCase())
     .option('--node-ip <address>', 'where other workers reach this one', '127.0.0.1')
     .option('--data-dir <directory>', 'certificates, volumes and logs of this worker', join(defaultDataDir(), 'agent'))
@@ -47,6 +51,8 @@ export function addAgentCommand(program: Command): void {
     .option('--runtime-socket <path>', 'the CRI socket', '/run/containerd/containerd.sock')
     .option('--cni-conf-dir <directory>', 'where the runtime reads its network configuration', '/etc/cni/net.d')
     .option('--cni-data-dir <directory>', 'where the address leases of pods lie (default: <data-dir>/cni)')
+    .option('--image-gc-high <percent>', 'unused images go when the disk is fuller than this; 100: never', '85')
+    .option('--image-gc-low <percent>', 'and until it is no fuller than this', '80')
     .option('--cluster-cidr <cidr>', 'addresses of pods: the cluster\'s own', DEFAULT_NETWORK.clusterCidr)
     .option('--service-cidr <cidr>', 'addresses of Services: the cluster\'s own', DEFAULT_NETWORK.serviceCidr)
     .option('--cluster-domain <name>', 'DNS domain of the cluster', DEFAULT_NETWORK.clusterDomain)
@@ -65,10 +71,18 @@ function runtimeOf(flags: AgentFlags): RuntimeChoice {
     case 'hollow':
       return { kind: 'hollow' };
     case 'cri':
-      return { kind: 'cri', socket: flags.runtimeSocket, cniConfDir: flags.cniConfDir, cniDataDir: flags.cniDataDir ?? join(flags.dataDir, 'cni') };
+      return { kind: 'cri', socket: flags.runtimeSocket, cniConfDir: flags.cniConfDir, cniDataDir: flags.cniDataDir ?? join(flags.dataDir, 'cni'), imageGarbage: imageGarbageOf(flags) };
     default:
       throw new CliError(`--runtime must be cri or hollow, not "${flags.runtime}"`, 2);
   }
+}
+
+function imageGarbageOf({ imageGcHigh, imageGcLow }: AgentFlags): { high_percent: number; low_percent: number } {
+  const [high_percent, low_percent] = [Number(imageGcHigh), Number(imageGcLow)];
+  if (!(low_percent > 0 && low_percent < high_percent && high_percent <= 100)) {
+    throw new CliError(`--image-gc-high and --image-gc-low are percents of the disk, the second below the first, not "${imageGcHigh}" and "${imageGcLow}"`, 2);
+  }
+  return { high_percent, low_percent };
 }
 
 function labelsOf(flags: AgentFlags): Record<string, string> {
@@ -88,9 +102,10 @@ async function runAgent(flags: AgentFlags): Promise<void> {
   });
   const logger = createLogger('navarch', { level: flags.logLevel, ...(flags.logFile === undefined ? {} : { file: flags.logFile }) }).child({ node: flags.name });
   await mkdir(flags.dataDir, { recursive: true, mode: 0o700 });
+  const token = flags.tokenFile === undefined ? flags.token : (await readFile(flags.tokenFile, 'utf8')).trim();
   const credentials = new WorkerCredentials({
     nodeName: flags.name, directory: join(flags.dataDir, 'pki'), endpoints, clock: systemClock, logger,
-    ...(flags.token === undefined ? {} : { token: flags.token }),
+    ...(token === undefined ? {} : { token }),
   });
   const worker = createWorker({
     nodeName: flags.name, nodeIP: flags.nodeIp, endpoints, dataDir: flags.dataDir, runtime, credentials, labels, clock: systemClock, random: systemRandom, logger,

@@ -1,22 +1,24 @@
 /** `navarch server`: one member, in the foreground, until it is told to stop. */
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { hostname, networkInterfaces } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { systemClock } from '../../platform/clock.js';
+import { holdProcess, systemClock } from '../../platform/clock.js';
 import { createLogger, type Logger, type LogLevel } from '../../platform/log.js';
 import { createClusterPki, readClusterPki, writeClusterPki, type ClusterPki } from '../../platform/pki/cluster-pki.js';
-import { writeFileAtomic } from '../../platform/pki/files.js';
 import { systemRandom } from '../../platform/random.js';
+import { startAll, stopAll } from '../../platform/service.js';
+import { RaftError, type NodeId, type PeerInfo } from '../../raft/contract.js';
+import { CliError, EXIT_FENCED } from '../lib/errors.js';
 import type { AutoCompactionOptions } from '../../services/store/member/auto-compaction.js';
-import { startStoreMember } from '../../services/store/member/start.js';
-import { CliError } from '../lib/errors.js';
 import { defaultDataDir, layout } from '../lib/paths.js';
 import { runUntilSignal } from '../lib/run.js';
 import { issueMemberCertificates } from '../server/certificates.js';
+import { joinCluster } from '../server/join.js';
+import { knownMember, MemberFileKeeper, peerOfKnown, readMemberFile, wasRecovered, writeMemberFile, type MemberFile } from '../server/member-file.js';
+import { claimProcess } from '../server/running.js';
 import { memberIdOf, peerInfoOf, type MemberAddress } from '../server/identity.js';
 import { apiServiceAddress, DEFAULT_NETWORK, type ClusterNetwork } from '../server/network.js';
-import { createServer } from '../server/server.js';
 
 interface ServerFlags {
   readonly name: string;
@@ -28,6 +30,8 @@ interface ServerFlags {
   readonly grpcPort: string;
   readonly peerPort: string;
   readonly initialCluster?: string;
+  readonly join?: string;
+  readonly token?: string;
   readonly clusterCidr: string;
   readonly serviceCidr: string;
   readonly clusterDomain: string;
@@ -58,6 +62,8 @@ export function addServerCommand(program: Command): void {
     .option('--grpc-port <port>', 'gRPC: SDK, workers, etcd\'s API', '2379')
     .option('--peer-port <port>', 'Raft, for the other members', '2380')
     .option('--initial-cluster <members>', 'all members of a new cluster, as name=host[:peerPort[:grpcPort[:apiPort]]],...; the same text on each')
+    .option('--join <members>', 'become a member of a cluster that runs: host:port[,host:port] of gRPC listeners; needed once')
+    .option('--token <token>', 'for --join: what `navarch token --member` prints on a member')
     .option('--cluster-cidr <cidr>', 'addresses of pods', DEFAULT_NETWORK.clusterCidr)
     .option('--service-cidr <cidr>', 'addresses of Services', DEFAULT_NETWORK.serviceCidr)
     .option('--cluster-domain <name>', 'DNS domain of the cluster', DEFAULT_NETWORK.clusterDomain)
@@ -72,6 +78,8 @@ A cluster of one:
   navarch server --data-dir /var/lib/navarch/server
 A cluster of three, on each host with its own --name and the same --pki-dir content:
   navarch server --name a --initial-cluster a=10.0.0.1,b=10.0.0.2,c=10.0.0.3 --pki-dir /etc/navarch/pki
+One more, or one in the place of a dead one, on a host with an empty data directory (docs/members.md):
+  navarch server --name d --join 10.0.0.1:2379 --token "$(ssh 10.0.0.1 navarch token --member --pki-dir /etc/navarch/pki)"
 All of it on this machine, with workers:
   navarch up`)
     .action(async (flags: ServerFlags) => runServer(flags));
@@ -151,32 +159,65 @@ async function clusterPki(directory: string, alone: boolean): Promise<ClusterPki
   return pki;
 }
 
-/** A data directory belongs to one cluster and one member for ever. */
-async function claimDataDir(dataDir: string, pki: ClusterPki, name: string): Promise<void> {
-  const path = join(dataDir, 'member.json');
-  const stored = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined;
-    throw error;
-  });
-  if (stored === undefined) {
-    await writeFileAtomic(path, `${JSON.stringify({ clusterId: pki.clusterId, name }, null, 2)}\n`, 0o600);
-    return;
+interface Seat {
+  readonly pki: ClusterPki;
+  readonly id: NodeId;
+  /** Whom it starts with; ignored once it has state. */
+  readonly peers: readonly PeerInfo[];
+  readonly join: boolean;
+}
+
+/** Which member of which cluster this data directory makes of the process. A directory belongs to one cluster and one member for ever. */
+async function takeSeat(flags: ServerFlags, self: MemberAddress, logger: Logger): Promise<Seat> {
+  const { dataDir } = flags;
+  const stored = await readMemberFile(dataDir);
+  if (stored?.removed !== undefined) throw new CliError(stored.removed, EXIT_FENCED);
+  const pkiDir = resolve(flags.pkiDir ?? stored?.pkiDir ?? layout(dataDir).pki);
+  if (stored?.joining === true || (stored === undefined && flags.join !== undefined)) {
+    const { file, pki } = await joinCluster({
+      self, dataDir, pkiDir, endpoints: (flags.join ?? '').split(',').filter((part) => part !== ''), token: flags.token, logger, ...clockAndRandom,
+    }, stored);
+    return seatOf(file, pki);
   }
-  const owner = JSON.parse(stored) as { clusterId?: string; name?: string };
-  if (owner.clusterId !== pki.clusterId) {
-    throw new CliError(`${dataDir} belongs to the cluster ${owner.clusterId ?? '?'}, and the secrets in use to the cluster ${pki.clusterId}; give the right --data-dir or --pki-dir`);
+  const members = flags.initialCluster === undefined ? [self] : parseInitialCluster(flags.initialCluster, self);
+  const pki = await clusterPki(pkiDir, members.length === 1 && stored?.id === undefined);
+  if (stored !== undefined) {
+    checkOwner(dataDir, stored, { clusterId: pki.clusterId, name: self.name });
+    if (stored.id !== undefined) return seatOf(stored, pki);
   }
-  if (owner.name !== name) throw new CliError(`${dataDir} belongs to the member "${owner.name ?? '?'}", not to "${name}"; give the right --data-dir or --name`);
+  if (stored === undefined && await wasRecovered(pkiDir)) {
+    throw new CliError('this cluster was recovered from a survivor and lives: an empty data directory joins it (--join and --token), it does not found it again', EXIT_FENCED);
+  }
+  const peers = members.map((one) => peerInfoOf(pki.clusterId, one));
+  await writeMemberFile(dataDir, { members: peers.map(knownMember), ...stored, name: self.name, clusterId: pki.clusterId, pkiDir });
+  return { pki, id: memberIdOf(pki.clusterId, self.name), peers, join: false };
+}
+
+/** A member that joined, or was rebuilt: its id is its own. */
+function seatOf(file: MemberFile, pki: ClusterPki): Seat {
+  if (file.id === undefined) throw new CliError('the member file tells no id; empty the data directory and let the member join anew');
+  return { pki, id: file.id, peers: (file.members ?? []).map(peerOfKnown), join: true };
+}
+
+function checkOwner(dataDir: string, stored: MemberFile, wanted: { readonly clusterId: string; readonly name: string }): void {
+  if (stored.clusterId !== wanted.clusterId) {
+    throw new CliError(`${dataDir} belongs to the cluster ${stored.clusterId}, and the secrets in use to the cluster ${wanted.clusterId}; `
+      + 'give the right --data-dir or --pki-dir. After a recovery the members of the old cluster are emptied and join the new one (docs/members.md)');
+  }
+  if (stored.name !== wanted.name) throw new CliError(`${dataDir} belongs to the member "${stored.name}", not to "${wanted.name}"; give the right --data-dir or --name`);
 }
 
 async function runServer(flags: ServerFlags): Promise<void> {
+  // Only here: every other command, and every worker, goes without what a member is made of.
+  const [{ startStoreMember }, { createServer }] = await Promise.all([import('../../services/store/member/start.js'), import('../server/server.js')]);
   const self = selfOf(flags);
   const network = networkOf(flags);
   const logger = createLogger('navarch', { level: flags.logLevel, ...(flags.logFile === undefined ? {} : { file: flags.logFile }) }).child({ member: self.name });
-  const members = flags.initialCluster === undefined ? [self] : parseInitialCluster(flags.initialCluster, self);
   await mkdir(flags.dataDir, { recursive: true, mode: 0o700 });
-  const pki = await clusterPki(flags.pkiDir ?? layout(flags.dataDir).pki, members.length === 1);
-  await claimDataDir(flags.dataDir, pki, self.name);
+  await claimProcess(flags.dataDir);
+  const hold = holdProcess();
+  const seat = await takeSeat(flags, self, logger).finally(() => hold.cancel());
+  const { pki, id, peers, join: joins } = seat;
   const certificates = await issueMemberCertificates({
     pki, name: self.name, context: clockAndRandom,
     names: [
@@ -186,23 +227,33 @@ async function runServer(flags: ServerFlags): Promise<void> {
   });
   const peerCertificates = () => ({ ca: pki.peerAuthority.certificate, cert: certificates.peer.current.certificate, key: certificates.peer.current.privateKey });
   const member = await startStoreMember({
-    clusterId: pki.clusterId, id: memberIdOf(pki.clusterId, self.name), name: self.name, peers: members.map((one) => peerInfoOf(pki.clusterId, one)),
+    clusterId: pki.clusterId, id, name: self.name, peers, join: joins,
     dataDir: flags.dataDir, listen: { host: flags.listenAddress, port: self.peerPort }, certificates: peerCertificates(),
     log: { level: flags.logLevel, ...(flags.logFile === undefined ? {} : { file: flags.logFile }) }, ...clockAndRandom,
-    ...storeLimits(flags), onFatal: (error) => dieOf(error, logger),
+    ...storeLimits(flags), onFatal: (error) => void dieOf(error, flags.dataDir, logger),
   });
   certificates.peer.onChange(() => member.renewCertificates(peerCertificates()));
   const server = createServer({
     address: self, listenHost: flags.listenAddress, member, pki, certificates, network, logger, ...clockAndRandom,
     nodeGrace_ms: secondsOf(flags.nodeGrace, '--node-grace') * 1000, defaultTolerationSeconds: secondsOf(flags.defaultToleration, '--default-toleration'),
   });
-  logger.info({ cluster: pki.clusterId, api: self.apiPort, grpc: self.grpcPort, peer: self.peerPort }, 'member starts');
-  await runUntilSignal(server, logger);
+  const keeper = new MemberFileKeeper({ dataDir: flags.dataDir, member, clock: systemClock });
+  logger.info({ cluster: pki.clusterId, api: self.apiPort, grpc: self.grpcPort, peer: self.peerPort, joins }, 'member starts');
+  // The file first: while the others are awaited, it is known where they are.
+  await runUntilSignal({ name: server.name, start: () => startAll([keeper, server]), stop: () => stopAll([keeper, server]) }, logger);
 }
 
-/** A store that failed for good (disk, corruption) must not go on answering: whoever supervises starts it again. */
-function dieOf(error: Error, logger: Logger): void {
+/**
+ * A store that failed for good must not go on answering. After a fault of the disk whoever supervises may start it again; a member that
+ * was removed, or that the others do not take for who it says it is, would only end the same way.
+ */
+async function dieOf(error: Error, dataDir: string, logger: Logger): Promise<void> {
   logger.error({ error: error.message }, 'the store has failed; this member stops');
   process.stderr.write(`navarch server: ${error.message}\n`);
-  process.exit(1);
+  const code = error instanceof RaftError ? error.code : undefined;
+  if (code === 'removed') {
+    const file = await readMemberFile(dataDir).catch(() => undefined);
+    if (file !== undefined) await writeMemberFile(dataDir, { ...file, removed: error.message }).catch(() => undefined);
+  }
+  process.exit(code === 'removed' || code === 'fenced' ? EXIT_FENCED : 1);
 }

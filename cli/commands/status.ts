@@ -9,6 +9,7 @@ import { systemClock } from '../../platform/clock.js';
 import { readKeyPair } from '../../platform/pki/files.js';
 import { ClusterServiceClient, type GetStatusResponse } from '../../proto/gen/navarch/cluster/v1/cluster.js';
 import { connect } from '../../sdk/grpc/connect.js';
+import { serverNameOptions } from '../../sdk/grpc/server-name.js';
 import { CliError } from '../lib/errors.js';
 import { defaultDataDir, layout } from '../lib/paths.js';
 import { liveState } from '../up/state-file.js';
@@ -53,7 +54,7 @@ export async function accessOf(dataDir: string): Promise<Access> {
 }
 
 function askMember(endpoint: string, access: Access): Promise<MemberView> {
-  const client = new ClusterServiceClient(endpoint, credentials.createSsl(Buffer.from(access.ca), Buffer.from(access.privateKey), Buffer.from(access.certificate)));
+  const client = new ClusterServiceClient(endpoint, credentials.createSsl(Buffer.from(access.ca), Buffer.from(access.privateKey), Buffer.from(access.certificate)), serverNameOptions(endpoint));
   return new Promise((resolve) => {
     client.getStatus({}, new Metadata(), { deadline: systemClock.now() + CALL_MS }, (error, status) => {
       client.close();

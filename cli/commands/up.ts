@@ -12,7 +12,7 @@ import { missingForHosts, removeHosts } from '../hosts/hosts.js';
 import { CliError } from '../lib/errors.js';
 import { defaultDataDir, layout } from '../lib/paths.js';
 import { runUntilSignal } from '../lib/run.js';
-import { isRunning, signalProcess } from '../up/process-id.js';
+import { isRunning, signalProcess } from '../lib/process-id.js';
 import { liveState, readState, type SupervisorState } from '../up/state-file.js';
 import { endLeftovers, hostsPlanOf, Supervisor, type SupervisorOptions } from '../up/supervisor.js';
 
@@ -91,12 +91,19 @@ function optionsOf(flags: UpFlags): SupervisorOptions {
   };
 }
 
+/** Nobody else reads keys, objects and logs: made before anything is put into them. */
+function makeFolders(dataDir: string): void {
+  for (const folder of [dataDir, layout(dataDir).logs]) mkdirSync(folder, { recursive: true, mode: 0o700 });
+}
+
 async function supervise(flags: UpFlags): Promise<void> {
+  makeFolders(resolve(flags.dataDir));
   const options = optionsOf(flags);
   await runUntilSignal(new Supervisor(options), options.logger);
 }
 
 async function up(flags: UpFlags): Promise<void> {
+  makeFolders(resolve(flags.dataDir));
   const options = optionsOf(flags);
   const { dataDir } = options;
   const started_ms = systemClock.monotonic();

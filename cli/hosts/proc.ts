@@ -1,34 +1,6 @@
-/** Processes as /proc shows them. A pid alone names nobody: with its start time it does. */
+/** Which processes of this machine belong to a host, as /proc shows them. */
 import { readFile, readdir, readlink, stat } from 'node:fs/promises';
-
-export interface ProcessId {
-  readonly pid: number;
-  /** Ticks since boot at which it started (field 22 of /proc/PID/stat). */
-  readonly startTime: string;
-}
-
-/** Undefined when there is no such process, or only what is left of one that ended. */
-export async function processId(pid: number): Promise<ProcessId | undefined> {
-  const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined);
-  // The second field is the command in parentheses and may hold anything; the rest follows the last one.
-  const fields = text?.slice(text.lastIndexOf(')') + 2).split(' ');
-  const startTime = fields?.[19];
-  return startTime === undefined || fields?.[0] === 'Z' ? undefined : { pid, startTime };
-}
-
-export async function isAlive(process: ProcessId): Promise<boolean> {
-  return (await processId(process.pid))?.startTime === process.startTime;
-}
-
-/** Sends the signal to exactly this process; one that has gone is fine. */
-export async function signal(target: ProcessId, name: NodeJS.Signals): Promise<void> {
-  if (!await isAlive(target)) return;
-  try {
-    process.kill(target.pid, name);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
-  }
-}
+import { processIdOf, type ProcessId } from '../lib/process-id.js';
 
 async function pids(): Promise<number[]> {
   return (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
@@ -38,7 +10,7 @@ async function select(matches: (pid: number) => Promise<boolean>): Promise<Proce
   const found: ProcessId[] = [];
   for (const pid of await pids()) {
     // The start time is read first: a pid that is taken over in between then belongs to nobody.
-    const id = await processId(pid);
+    const id = processIdOf(pid);
     if (id !== undefined && pid !== process.pid && await matches(pid).catch(() => false)) found.push(id);
   }
   return found;
@@ -70,7 +42,7 @@ export async function withDescendants(roots: readonly ProcessId[]): Promise<Proc
   const found: ProcessId[] = [];
   const visit = async (id: ProcessId): Promise<void> => {
     for (const pid of children.get(id.pid) ?? []) {
-      const child = await processId(pid);
+      const child = processIdOf(pid);
       if (child !== undefined) await visit(child);
     }
     found.push(id);

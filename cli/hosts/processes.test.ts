@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../platform/clock.js';
-import { isAlive, processId, withDescendants } from './proc.js';
+import { isRunning, processIdOf } from '../lib/process-id.js';
+import { withDescendants } from './proc.js';
 import { endProcesses, runningProcess, startProcess, stopProcess } from './processes.js';
 
 let folder: string;
@@ -19,7 +20,7 @@ describe('processes by pid file', () => {
     const second = await startProcess(options('sleep', '60'));
     expect([first.started, second.started, second.id]).toEqual([true, false, first.id]);
     await stopProcess(join(folder, 'a.pid'), systemClock, 5000);
-    expect(await isAlive(first.id)).toBe(false);
+    expect(isRunning(first.id)).toBe(false);
     await stopProcess(join(folder, 'a.pid'), systemClock, 5000);
   });
 
@@ -28,7 +29,7 @@ describe('processes by pid file', () => {
     expect(await runningProcess(join(folder, 'a.pid'))).toBeUndefined();
     // It must not end this very process, whose pid the file holds.
     await stopProcess(join(folder, 'a.pid'), systemClock, 5000);
-    expect(await processId(process.pid)).toBeDefined();
+    expect(processIdOf(process.pid)).toBeDefined();
   });
 
   it.each(['', 'x', '12', '-1 1', '1 1; rm', '99999999 5'])('a file that says %j names nobody', async (text) => {
@@ -41,7 +42,7 @@ describe('processes by pid file', () => {
     while (!(await readFile(join(folder, 'a.log'), 'utf8')).includes('up')) await systemClock.sleep(5);
     const family = await withDescendants([id]);
     await endProcesses([id], systemClock, 100);
-    expect(await isAlive(id)).toBe(false);
+    expect(isRunning(id)).toBe(false);
     await endProcesses(family, systemClock, 0);
   });
 

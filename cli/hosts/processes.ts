@@ -3,8 +3,7 @@ import { spawn } from 'node:child_process';
 import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Clock } from '../../platform/clock.js';
-import { isAlive, processId, signal } from './proc.js';
-import type { ProcessId } from './proc.js';
+import { isRunning, processIdOf, signalProcess, type ProcessId } from '../lib/process-id.js';
 
 const POLL_MS = 20;
 
@@ -24,7 +23,7 @@ export async function runningProcess(pidPath: string): Promise<ProcessId | undef
   const [pid, startTime] = text.trim().split(' ');
   if (pid === undefined || startTime === undefined || !/^\d+$/.test(pid) || !/^\d+$/.test(startTime)) return undefined;
   const id = { pid: Number(pid), startTime };
-  return await isAlive(id) ? id : undefined;
+  return isRunning(id) ? id : undefined;
 }
 
 /** Starts it in a session of its own, unless it runs already. Rejects when the command cannot be run. */
@@ -46,7 +45,7 @@ export async function startProcess(options: StartOptions): Promise<{ readonly id
       child.once('error', reject);
     });
     child.unref();
-    const id = child.pid === undefined ? undefined : await processId(child.pid);
+    const id = child.pid === undefined ? undefined : processIdOf(child.pid);
     if (id === undefined) throw new Error(`${options.command} ended at once; see ${options.logPath}`);
     await writeFile(`${options.pidPath}.new`, `${id.pid} ${id.startTime}\n`);
     await rename(`${options.pidPath}.new`, options.pidPath);
@@ -60,11 +59,10 @@ export async function startProcess(options: StartOptions): Promise<{ readonly id
 export async function endProcesses(ids: readonly ProcessId[], clock: Clock, grace_ms: number): Promise<void> {
   for (const [name, wait_ms] of [['SIGTERM', grace_ms], ['SIGKILL', 5000]] as const) {
     if (wait_ms === 0) continue;
-    for (const id of ids) await signal(id, name);
+    for (const id of ids) signalProcess(id, name);
     const deadline = clock.monotonic() + wait_ms;
     for (;;) {
-      const alive = await Promise.all(ids.map(isAlive));
-      if (!alive.includes(true)) return;
+      if (!ids.some((id) => isRunning(id))) return;
       if (clock.monotonic() >= deadline) break;
       await clock.sleep(POLL_MS);
     }

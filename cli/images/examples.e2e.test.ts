@@ -81,10 +81,12 @@ describe.skipIf(missing.length > 0)('example images on containerd', { timeout: 1
     await writeFile(join(secret, 'admin-key'), 'sesame');
     const mount = (from: string) => ['--mount', `type=bind,src=${from},dst=/etc/guestbook/${from.slice(directory.length + 1)},options=rbind:ro`];
     const env = (values: Record<string, string | number>) => Object.entries(values).flatMap(([name, value]) => ['--env', `${name}=${value}`]);
-    await ctr('run', '-d', '--net-host', ...env({ PORT: backendPort }), EXAMPLE_IMAGES.backend1, 'backend');
+    // runc keeps the containers of all containerds of a machine in one folder: ids are this run's own.
+    const [webId, backendId] = [`web-${webPort}`, `backend-${backendPort}`];
+    await ctr('run', '-d', '--net-host', ...env({ PORT: backendPort }), EXAMPLE_IMAGES.backend1, backendId);
     await ctr('run', '-d', '--net-host', ...mount(config), ...mount(secret), ...env({
       PORT: webPort, BACKEND_URL: `http://127.0.0.1:${backendPort}`, GREETING: 'Welcome', ADMIN_KEY: 'sesame', POD_NAME: 'web-1', NODE_NAME: 'w1', DRAIN_MS: 500,
-    }), EXAMPLE_IMAGES.web2, 'web');
+    }), EXAMPLE_IMAGES.web2, webId);
 
     const web = `http://127.0.0.1:${webPort}`;
     expect(await answer(`${web}/whoami`)).toEqual({ code: 200, text: '{"pod":"web-1","node":"w1","version":"2"}\n' });
@@ -92,15 +94,15 @@ describe.skipIf(missing.length > 0)('example images on containerd', { timeout: 1
     expect(signed.text).toMatch(/^Welcome\nbe kind\n\nweb 2, pod web-1 on w1; backend .*\n1 entries\n- Kilroy was here\n$/);
     expect((await answer(web, { method: 'DELETE', headers: { 'x-admin-key': 'sesame' } })).code).toBe(200);
     expect((await answer(web, { method: 'DELETE', headers: { 'x-admin-key': 'open' } })).code).toBe(403);
-    expect((await ctr('task', 'exec', '--exec-id', 'shell', 'web', 'sh', '-c', 'id -u; node --version')).stdout).toBe(`65534\n${process.version}\n`);
+    expect((await ctr('task', 'exec', '--exec-id', 'shell', webId, 'sh', '-c', 'id -u; node --version')).stdout).toBe(`65534\n${process.version}\n`);
 
-    await ctr('task', 'kill', '--signal', 'SIGTERM', 'web');
+    await ctr('task', 'kill', '--signal', 'SIGTERM', webId);
     expect((await answer(`${web}/readyz`)).code).toBe(503);
     expect((await answer(`${web}/whoami`)).code).toBe(200);
     for (let attempt = 0; attempt < 100; attempt++) {
       if ((await ctr('task', 'list')).stdout.includes('STOPPED')) break;
       await systemClock.sleep(100);
     }
-    expect((await ctr('task', 'list')).stdout).toMatch(/web\s+\d+\s+STOPPED/);
+    expect((await ctr('task', 'list')).stdout).toMatch(new RegExp(`${webId}\\s+\\d+\\s+STOPPED`));
   });
 });

@@ -1,6 +1,9 @@
 /** How a command fails: one message that says what was wrong, where, and what to do; a stack only for our own mistakes. */
 
-/** A fault of use or surroundings. `exitCode` 2: the command line; 1: everything else. */
+/** A member that the cluster does not take back: started again, it would end the same way. Supervisors should not hurry. */
+export const EXIT_FENCED = 3;
+
+/** A fault of use or surroundings. `exitCode` 2: the command line; 3: EXIT_FENCED; 1: everything else. */
 export class CliError extends Error {
   override readonly name = 'CliError';
   readonly exitCode: number;

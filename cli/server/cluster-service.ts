@@ -6,9 +6,10 @@ import type { Logger } from '../../platform/log.js';
 import type { ClusterPki } from '../../platform/pki/cluster-pki.js';
 import {
   ClusterServiceService, type ClusterServiceServer, type GetHashRequest, type GetHashResponse, type GetStatusResponse, type JoinRequest,
-  type JoinResponse, type ListMembersResponse, type Member, type TransferLeadershipRequest, type TransferLeadershipResponse,
+  type JoinResponse, type ListMembersResponse, type Member, type PromoteMemberRequest, type PromoteMemberResponse, type RemoveMemberRequest,
+  type RemoveMemberResponse, type TransferLeadershipRequest, type TransferLeadershipResponse,
 } from '../../proto/gen/navarch/cluster/v1/cluster.js';
-import type { NodeId, PeerInfo } from '../../raft/contract.js';
+import type { NodeId, PeerInfo, RaftStatus } from '../../raft/contract.js';
 import { StoreError } from '../../services/store/store.js';
 import type { StoreMember } from '../../services/store/member/start.js';
 import { VERSION } from '../version.js';
@@ -70,8 +71,19 @@ export function createClusterService(options: ClusterServiceOptions): GrpcEndpoi
     getStatus: unary(() => statusOf(options, clock.monotonic() - started_ms)),
     listMembers: unary(async (): Promise<ListMembersResponse> => ({ members: (await member.members()).map((peer) => toMember(peer)) })),
     transferLeadership: unary(async (request: TransferLeadershipRequest): Promise<TransferLeadershipResponse> => {
-      logger.info({ to: request.to }, 'leadership is handed over on request');
-      await member.transferLeadership(request.to as NodeId);
+      const raft = await member.raftStatus();
+      const to = request.to === 0 ? heirOf(raft) : (request.to as NodeId);
+      if (to === undefined) throw new Refusal(status.FAILED_PRECONDITION, 'no other member with a vote is alive: nobody can take over');
+      logger.info({ to }, 'leadership is handed over on request');
+      await member.transferLeadership(to);
+      return {};
+    }),
+    removeMember: unary(async ({ id }: RemoveMemberRequest): Promise<RemoveMemberResponse> => {
+      await removeMember(options, id as NodeId);
+      return {};
+    }),
+    promoteMember: unary(async ({ id }: PromoteMemberRequest): Promise<PromoteMemberResponse> => {
+      await promoteMember(options, id as NodeId);
       return {};
     }),
     getHash: unary(async (request: GetHashRequest): Promise<GetHashResponse> => {
@@ -85,8 +97,68 @@ export function createClusterService(options: ClusterServiceOptions): GrpcEndpoi
 function toMember(peer: PeerInfo, apiAddresses: readonly string[] = []): Member {
   return {
     id: peer.id, name: peer.name, peerAddress: peer.peerAddress, clientAddresses: [...peer.clientAddresses],
-    apiAddresses: [...apiAddresses], learner: peer.learner,
+    apiAddresses: [...apiAddresses], learner: peer.learner, joining: peer.joining ?? false,
   };
+}
+
+/** What only the leader can judge: others do not know who is alive. */
+async function statusOfLeader(member: StoreMember): Promise<RaftStatus> {
+  const raft = await member.raftStatus();
+  if (raft.role === 'leader') return raft;
+  const leader = raft.membership.peers.find((peer) => peer.id === raft.leader);
+  throw leader === undefined
+    ? new Refusal(status.UNAVAILABLE, 'the cluster has no leader now, and without one its membership cannot change')
+    : new Refusal(status.FAILED_PRECONDITION, `this member does not lead; ask ${leader.name} at ${leader.clientAddresses[0] ?? leader.peerAddress}`);
+}
+
+const isAlive = (raft: RaftStatus, id: NodeId) => id === raft.id || raft.progress[id]?.active === true;
+
+/** The living voter whose log is furthest. */
+function heirOf(raft: RaftStatus): NodeId | undefined {
+  const heirs = raft.membership.voters.filter((id) => id !== raft.id && isAlive(raft, id));
+  return heirs.toSorted((a, b) => (raft.progress[b]?.match ?? 0) - (raft.progress[a]?.match ?? 0))[0];
+}
+
+function peerOf(raft: RaftStatus, id: NodeId): PeerInfo {
+  const peer = raft.membership.peers.find((one) => one.id === id);
+  if (peer === undefined) throw new Refusal(status.NOT_FOUND, `member ${id} does not belong to the cluster`);
+  return peer;
+}
+
+/** A member is not removed when those that are left could not go on without it (etcd's strict reconfiguration check). */
+async function removeMember(options: ClusterServiceOptions, id: NodeId): Promise<void> {
+  const { member, logger } = options;
+  const raft = await statusOfLeader(member);
+  const { name } = peerOf(raft, id);
+  const left = raft.membership.voters.filter((voter) => voter !== id);
+  const alive = left.filter((voter) => isAlive(raft, voter));
+  if (raft.membership.voters.includes(id) && alive.length < Math.floor(left.length / 2) + 1) {
+    throw new Refusal(status.FAILED_PRECONDITION, left.length === 0
+      ? `${name} is the last member with a vote and cannot be removed`
+      : `without ${name}, ${alive.length} of ${left.length} members would be alive, which is no majority: repair or replace the dead ones first`);
+  }
+  if (id === raft.id) {
+    const heir = heirOf(raft);
+    // Removed while it leads, it could not tell whether it happened: its successor is asked.
+    if (heir !== undefined) await member.transferLeadership(heir);
+    throw new Refusal(status.ABORTED, `${name} led the cluster and has handed over; ask its successor`);
+  }
+  await member.changeMembership({ kind: 'remove', id });
+  logger.info({ member: name }, 'a member was removed');
+}
+
+const PROMOTION_LAG_ENTRIES = 1000;
+
+async function promoteMember(options: ClusterServiceOptions, id: NodeId): Promise<void> {
+  const { member, logger } = options;
+  const raft = await statusOfLeader(member);
+  const { name } = peerOf(raft, id);
+  if (raft.membership.voters.includes(id)) throw new Refusal(status.FAILED_PRECONDITION, `${name} has a vote already`);
+  const behind = raft.commitIndex - (raft.progress[id]?.match ?? 0);
+  if (!isAlive(raft, id)) throw new Refusal(status.FAILED_PRECONDITION, `${name} is not there: a dead member with a vote would weaken the cluster`);
+  if (behind > PROMOTION_LAG_ENTRIES) throw new Refusal(status.FAILED_PRECONDITION, `${name} is ${behind} entries behind; promote it once it has caught up`);
+  await member.changeMembership({ kind: 'promote', id });
+  logger.info({ member: name }, 'a learner was given a vote');
 }
 
 async function statusOf(options: ClusterServiceOptions, uptime_ms: number): Promise<GetStatusResponse> {
@@ -112,14 +184,21 @@ async function join(options: ClusterServiceOptions, request: JoinRequest): Promi
   if (wanted === undefined || wanted.name === '' || wanted.peerAddress === '' || wanted.id === 0) {
     throw new Refusal(status.INVALID_ARGUMENT, 'a member joins with its id, name and peer address');
   }
-  const known = await member.members();
+  const { membership } = await member.raftStatus();
+  const known = membership.peers;
+  if (membership.removed?.includes(wanted.id as NodeId) === true) {
+    throw new Refusal(status.FAILED_PRECONDITION, `this data directory belonged to a member that was removed; empty it, and join anew`);
+  }
   const namesake = known.find((peer) => peer.name === wanted.name && peer.id !== wanted.id);
   if (namesake !== undefined) {
     throw new Refusal(status.ALREADY_EXISTS, `a member named "${wanted.name}" with another identity belongs to the cluster already; remove it first, or choose another name`);
   }
   if (!known.some((peer) => peer.id === wanted.id)) {
+    // One at a time: each is sent the whole state, and each promotion changes what a majority is.
+    const other = known.find((peer) => peer.joining === true);
+    if (other !== undefined) throw new Refusal(status.UNAVAILABLE, `${other.name} is joining; the next one has to wait until it has caught up`);
     const peer: PeerInfo = {
-      id: wanted.id as NodeId, name: wanted.name, peerAddress: wanted.peerAddress, clientAddresses: wanted.clientAddresses, learner: true,
+      id: wanted.id as NodeId, name: wanted.name, peerAddress: wanted.peerAddress, clientAddresses: wanted.clientAddresses, learner: true, joining: true,
     };
     try {
       await member.changeMembership({ kind: 'add-learner', peer });

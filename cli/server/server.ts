@@ -81,6 +81,9 @@ function tlsProvider(certificates: MemberCertificates, pki: ClusterPki): TlsProv
   };
 }
 
+/** As in Kubernetes: 10 s of 40 s. */
+const LEASE_RENEWALS_IN_GRACE = 4;
+
 class MemberServer implements Server {
   readonly name = 'member';
   readonly apiServer: ApiServer;
@@ -104,9 +107,10 @@ class MemberServer implements Server {
     this.#directory = new MemberDirectory({ member: options.member, address, clock });
     this.nodelink = createNodelink({
       client: systemClient, informers: this.#informers, clock, random, logger: logger.child({ component: 'nodelink' }),
-      certificates: nodeCertificates(pki, { clock, random }),
+      certificates: nodeCertificates(pki, () => options.certificates.serving.current.certificate, { clock, random }),
       tokens: { check: (token) => Promise.resolve(sameSecret(token, pki.workerSecret)) },
       members: this.#directory,
+      leaseRenewal_ms: options.nodeGrace_ms / LEASE_RENEWALS_IN_GRACE,
     });
     this.#grpc = new GrpcServer({
       host: options.listenHost, port: address.grpcPort, credentials: rotatingServerCredentials(tls), clock, endpoints: this.#grpcEndpoints(),
@@ -146,7 +150,9 @@ class MemberServer implements Server {
   }
 
   async stop(): Promise<void> {
-    await stopAll([this.apiServer, this.#informers, this.nodelink, this.#directory, this.#grpc, this.#endpoints, ...this.#elected]);
+    // Together: each waits for the store to take back its lease, and a store without a quorum lets all of them wait.
+    await Promise.allSettled(this.#elected.map((service) => service.stop()));
+    await stopAll([this.apiServer, this.#informers, this.nodelink, this.#directory, this.#grpc, this.#endpoints]);
     this.#options.certificates.stop();
     await this.member.stop();
   }
@@ -167,7 +173,7 @@ class MemberServer implements Server {
       admission: (context) => createAdmission(context, (rbac ??= new RbacAuthorizer(context.reader)), {
         ...(this.#options.defaultTolerationSeconds === undefined ? {} : { tolerationSeconds: this.#options.defaultTolerationSeconds }),
       }),
-      streamer: { open: (node, request, call) => this.nodelink.open(node, request, call) },
+      streamer: { reach: (node) => this.nodelink.reach(node), open: (node, request, call) => this.nodelink.open(node, request, call) },
       streaming: createStreamingFront(),
     });
     const { reader } = server;

@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../platform/clock.js';
 import { silentLogger } from '../../platform/log.js';
+import { EXIT_FENCED } from '../lib/errors.js';
 import { ManagedProcess } from './managed-process.js';
-import { isRunning, processIdOf, signalProcess } from './process-id.js';
+import { isRunning, processIdOf, signalProcess } from '../lib/process-id.js';
 import { liveState, writeState } from './state-file.js';
 
 let directory: string;
@@ -32,6 +33,14 @@ const run = (script: string) => {
 };
 
 describe('a managed process', () => {
+  it('is left alone for a while when the cluster does not take it back', async () => {
+    const managed = run(`process.exit(${EXIT_FENCED})`);
+    await until(() => managed.lastExit === 'exit code 3');
+    // Long enough for several of the usual pauses.
+    await systemClock.sleep(800);
+    expect([managed.restarts, managed.id]).toEqual([1, undefined]);
+  });
+
   it('comes back after kill -9 as another process', async () => {
     const managed = run('console.log("up"); setInterval(() => {}, 1000)');
     const first = managed.id;
@@ -59,9 +68,9 @@ describe('the state file', () => {
     const state = { phase: 'running', message: '', notes: [], mode: 'loopback', processes: [], members: [], workers: [] } as const;
     const self = processIdOf(process.pid);
     expect(self).toBeDefined();
-    writeState(directory, { ...state, supervisor: self ?? { pid: 0, started: '' } });
+    writeState(directory, { ...state, supervisor: self ?? { pid: 0, startTime: '' } });
     expect(liveState(directory)?.phase).toBe('running');
-    writeState(directory, { ...state, supervisor: { pid: process.pid, started: 'another life' } });
+    writeState(directory, { ...state, supervisor: { pid: process.pid, startTime: 'another life' } });
     expect(liveState(directory)).toBeUndefined();
   });
 });

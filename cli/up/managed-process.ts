@@ -7,7 +7,8 @@ import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Clock, Timer } from '../../platform/clock.js';
 import type { Logger } from '../../platform/log.js';
-import { processIdOf, type ProcessId } from './process-id.js';
+import { EXIT_FENCED } from '../lib/errors.js';
+import { processIdOf, type ProcessId } from '../lib/process-id.js';
 
 export interface ProcessSpec {
   readonly name: string;
@@ -27,6 +28,8 @@ export interface ManagedProcessOptions {
 
 const RESTART_DELAY_MS_MIN = 100;
 const RESTART_DELAY_MS_MAX = 10_000;
+/** One that would end the same way again is looked at now and then: somebody may have repaired it. */
+const FENCED_DELAY_MS = 30_000;
 /** A process that lived this long is taken to be well again. */
 const STABLE_MS = 10_000;
 const TERMINATION_MS = 15_000;
@@ -73,8 +76,10 @@ export class ManagedProcess {
     this.#child = child;
     this.#id = child.pid === undefined ? undefined : processIdOf(child.pid);
     this.#options.onChange();
-    child.once('error', (error) => this.#ended(`could not be started: ${error.message}`, started_ms));
-    child.once('exit', (code, signal) => this.#ended(signal === null ? `exit code ${code ?? 0}` : `killed by ${signal}`, started_ms));
+    child.once('error', (error) => this.#ended({ how: `could not be started: ${error.message}`, started_ms, isFenced: false }));
+    child.once('exit', (code, signal) => this.#ended({
+      how: signal === null ? `exit code ${code ?? 0}` : `killed by ${signal}`, started_ms, isFenced: code === EXIT_FENCED,
+    }));
   }
 
   /** SIGTERM, then SIGKILL for one that does not go. Resolves when it is gone. */
@@ -90,7 +95,7 @@ export class ManagedProcess {
     force.cancel();
   }
 
-  #ended(how: string, started_ms: number): void {
+  #ended({ how, started_ms, isFenced }: { readonly how: string; readonly started_ms: number; readonly isFenced: boolean }): void {
     if (this.#child === undefined) return;
     this.#child = undefined;
     this.#id = undefined;
@@ -98,7 +103,7 @@ export class ManagedProcess {
     if (!this.#stopping) {
       const lived_ms = this.#options.clock.monotonic() - started_ms;
       this.#failures = lived_ms >= STABLE_MS ? 0 : this.#failures + 1;
-      const delay_ms = Math.min(RESTART_DELAY_MS_MIN * 2 ** this.#failures, RESTART_DELAY_MS_MAX);
+      const delay_ms = isFenced ? FENCED_DELAY_MS : Math.min(RESTART_DELAY_MS_MIN * 2 ** this.#failures, RESTART_DELAY_MS_MAX);
       this.#restarts++;
       this.#options.logger.warn({ process: this.spec.name, how, delay_ms }, 'process ended; starting it again');
       this.#timer = this.#options.clock.after(delay_ms, () => this.start());

@@ -53,7 +53,7 @@ function serverArgs(options: UpOptions, self: MemberAddress, members: readonly M
 const endpoints = (members: readonly MemberAddress[]) => members.map((m) => `${m.host}:${m.grpcPort}`).join(',');
 
 /** Members on loopback ports, workers that pretend. */
-export function planLoopback(options: UpOptions, token: string): UpPlan {
+export function planLoopback(options: UpOptions): UpPlan {
   const members = Array.from({ length: options.members }, (_, i): MemberAddress => ({
     name: `m${i + 1}`, host: '127.0.0.1', apiPort: options.apiPort + i, grpcPort: options.grpcPort + 10 * i, peerPort: options.peerPort + 10 * i,
   }));
@@ -64,14 +64,14 @@ export function planLoopback(options: UpOptions, token: string): UpPlan {
       ...members.map((m): PlannedProcess => ({ name: m.name, namespace: undefined, args: serverArgs(options, m, members) })),
       ...workers.map((w): PlannedProcess => ({
         name: w.name, namespace: undefined,
-        args: ['agent', '--name', w.name, '--server', endpoints(members), '--token', token, '--node-ip', w.address, '--runtime', 'hollow', '--data-dir', layout(options.dataDir).worker(w.name)],
+        args: ['agent', '--name', w.name, '--server', endpoints(members), '--token-file', layout(options.dataDir).workerToken, '--node-ip', w.address, '--runtime', 'hollow', '--data-dir', layout(options.dataDir).worker(w.name)],
       })),
     ],
   };
 }
 
 /** Each member and worker on a host of its own, workers with a containerd. */
-export function planOnHosts(options: UpOptions, hosts: HostsPlan, token: string): UpPlan {
+export function planOnHosts(options: UpOptions, hosts: HostsPlan): UpPlan {
   const memberHosts = hosts.hosts.filter((host) => host.role === 'member');
   const workerHosts = hosts.hosts.filter((host) => host.role === 'worker');
   const members = memberHosts.map((host, i): MemberAddress => ({ name: `m${i + 1}`, host: host.address, apiPort: 6443, grpcPort: 2379, peerPort: 2380 }));
@@ -85,7 +85,9 @@ export function planOnHosts(options: UpOptions, hosts: HostsPlan, token: string)
         return {
           name: w.name, namespace: host?.namespace,
           args: [
-            'agent', '--name', w.name, '--server', endpoints(members), '--token', token, '--node-ip', w.address, '--runtime', 'cri',
+            'agent', '--name', w.name, '--server', endpoints(members), '--token-file', layout(options.dataDir).workerToken, '--node-ip', w.address, '--runtime', 'cri',
+            // Its images were built and imported here: nobody could give them back.
+            '--image-gc-high', '100',
             '--runtime-socket', host?.containerd?.socket ?? '', '--cni-conf-dir', host?.containerd?.cniConfDir ?? '',
             '--cni-data-dir', host?.containerd?.cniDataDir ?? '', '--data-dir', join(host?.dataDir ?? '', 'agent'),
           ],

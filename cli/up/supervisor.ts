@@ -3,6 +3,7 @@
  * is told to. Every step looks first and makes what is missing, so that it heals what a crash or a reboot left behind.
  */
 import { readdir } from 'node:fs/promises';
+import { get } from 'node:https';
 import { join } from 'node:path';
 import { nodes } from '../../apimachinery/gen/resources.js';
 import type { Clock } from '../../platform/clock.js';
@@ -26,8 +27,9 @@ import { layout } from '../lib/paths.js';
 import { issueAdminCertificate } from '../server/certificates.js';
 import { hostPort } from '../server/identity.js';
 import { ManagedProcess } from './managed-process.js';
+import { RuntimeKeeper } from './runtime-keeper.js';
 import { planLoopback, planOnHosts, type UpOptions, type UpPlan } from './plan.js';
-import { isRunning, processIdOf, signalProcess, type ProcessId } from './process-id.js';
+import { isRunning, processIdOf, signalProcess, type ProcessId } from '../lib/process-id.js';
 import { readState, writeState, type SupervisorState } from './state-file.js';
 
 export interface SupervisorOptions extends UpOptions {
@@ -41,6 +43,13 @@ export interface SupervisorOptions extends UpOptions {
 }
 
 const READY_MS = 120_000;
+/**
+ * Node's young generation grows to 16 MiB a half space and thread unless told; four serve a member as well, and save some 25 MB of
+ * each process.
+ */
+const API_ANSWER_MS_MAX = 5_000;
+const API_POLL_MS = 50;
+const NODE_FLAGS = ['--max-semi-space-size=4'];
 const LEFTOVER_GRACE_MS = 10_000;
 
 export function hostsPlanOf(options: Pick<SupervisorOptions, 'dataDir' | 'members' | 'workers' | 'underlay'>): HostsPlan {
@@ -63,6 +72,7 @@ export class Supervisor implements Service {
   readonly #stop = new AbortController();
   #processes: ManagedProcess[] = [];
   #hosts: HostsPlan | undefined;
+  #runtimes: RuntimeKeeper | undefined;
   #plan: UpPlan | undefined;
   #notes: string[] = [];
   #phase: SupervisorState['phase'] = 'starting';
@@ -90,6 +100,7 @@ export class Supervisor implements Service {
     this.#stop.abort(new Error('the supervisor was stopped'));
     this.#phase = 'stopping';
     this.#say('stopping');
+    await this.#runtimes?.stop();
     const isWorker = (one: ManagedProcess) => this.#plan?.workers.some((worker) => worker.name === one.spec.name) === true;
     await Promise.all(this.#processes.filter(isWorker).map((one) => one.stop()));
     await Promise.all(this.#processes.map((one) => one.stop()));
@@ -103,13 +114,14 @@ export class Supervisor implements Service {
     await endLeftovers(dataDir, clock);
     const pki = await this.#pki();
     const token = formatJoinToken({ pin: await authorityPin(pki.clusterAuthority.certificate), kind: 'worker', secret: pki.workerSecret });
+    await writeFileAtomic(layout(dataDir).workerToken, `${token}\n`, 0o600);
     const missing = await this.#missing();
     if (missing.length === 0) {
       this.#hosts = hostsPlanOf(this.#options);
-      this.#plan = planOnHosts(this.#options, this.#hosts, token);
+      this.#plan = planOnHosts(this.#options, this.#hosts);
     } else {
       this.#notes = [`${missing.join('; ')}: members run on loopback, and workers only pretend to run containers (hollow)`];
-      this.#plan = planLoopback(this.#options, token);
+      this.#plan = planLoopback(this.#options);
     }
     const admin = await this.#writeClientFiles(pki, this.#plan);
     if (this.#hosts === undefined) this.#startProcesses(this.#plan, () => true);
@@ -153,6 +165,8 @@ export class Supervisor implements Service {
     // Both may fail; the first failure is reported, the other must not be unhandled.
     images.catch(() => undefined);
     await createHosts(hosts, this.#options);
+    this.#runtimes = new RuntimeKeeper(hosts.hosts, this.#options);
+    await this.#runtimes.start();
     this.#startProcesses(plan, isMember);
     this.#say('building and importing the example images');
     const paths = await images;
@@ -168,8 +182,9 @@ export class Supervisor implements Service {
     for (const one of plan.processes) {
       if (!wanted(one.name) || this.#stop.signal.aborted) continue;
       const inside = one.namespace === undefined ? [] : [`--net=/run/netns/${one.namespace}`, '--', process.execPath];
+      const program = [...NODE_FLAGS, main, ...one.args];
       const managed = new ManagedProcess({
-        name: one.name, command: one.namespace === undefined ? process.execPath : 'nsenter', args: [...inside, main, ...one.args],
+        name: one.name, command: one.namespace === undefined ? process.execPath : 'nsenter', args: [...inside, ...program],
         logFile: join(layout(dataDir).logs, `${one.name}.log`),
       }, { clock, logger, onChange: () => this.#write() });
       this.#processes.push(managed);
@@ -187,6 +202,8 @@ export class Supervisor implements Service {
     let client: Client | undefined;
     try {
       client = await this.#connectPatiently(endpoints, tls, signal);
+      // Any of them may be the one that a kubeconfig names. One that heals beside others that work is easily missed.
+      await Promise.all(plan.members.map((member) => this.#apiAnswers(`https://${hostPort(member.host, member.apiPort)}/readyz`, tls.ca, signal)));
       while (missing.size > 0) {
         this.#say(`waiting for ${[...missing].join(', ')} to be ready`);
         await this.#watchNodes(client, missing, signal);
@@ -195,6 +212,21 @@ export class Supervisor implements Service {
       throw this.#stop.signal.aborted ? error : new CliError(await this.#whyNotReady(error as Error, missing));
     } finally {
       await client?.close();
+    }
+  }
+
+  async #apiAnswers(url: string, ca: string, signal: AbortSignal): Promise<void> {
+    for (;;) {
+      const code = await new Promise<number | undefined>((resolve) => {
+        const asking = get(url, { ca, agent: false, signal, timeout: API_ANSWER_MS_MAX }, (response) => {
+          response.resume();
+          resolve(response.statusCode);
+        });
+        asking.on('timeout', () => asking.destroy());
+        asking.on('error', () => resolve(undefined));
+      });
+      if (code === 200) return;
+      await this.#options.clock.sleep(API_POLL_MS, signal);
     }
   }
 

@@ -46,8 +46,8 @@ export class Kubectl {
     return JSON.parse(await this.ok([...args, '-o', 'json'])) as T;
   }
 
-  start(args: readonly string[]): Child {
-    return new Child(this.#path, this.#args(args));
+  start(args: readonly string[], env: Readonly<Record<string, string>> = {}): Child {
+    return new Child(this.#path, this.#args(args), env);
   }
 
   /** With a terminal on standard input and output, as a person has one: by script(1). */

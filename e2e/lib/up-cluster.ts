@@ -22,6 +22,13 @@ export interface UpOptions {
   readonly args?: readonly string[];
 }
 
+/** Ports and addresses of this run alone: several may run on one machine at the same time. */
+function ownPlace(loopback: boolean): string[] {
+  if (!loopback) return ['--underlay', `198.19.${process.pid % 250}.0/24`];
+  const base = 20_000 + (process.pid % 100) * 100;
+  return ['--api-port', String(base), '--grpc-port', String(base + 10), '--peer-port', String(base + 11)];
+}
+
 interface ProcessId {
   readonly pid: number;
   readonly started: string;
@@ -39,7 +46,14 @@ export interface UpState {
   readonly workers: readonly { readonly name: string; readonly address: string; readonly runtime: string }[];
 }
 
-const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
+/** The folder of package.json: above e2e/ in the sources, above dist/ once compiled. */
+function packageRoot(): string {
+  let at = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(at, 'package.json')) && at !== dirname(at)) at = dirname(at);
+  return at;
+}
+
+const ROOT = packageRoot();
 export const CLI = join(ROOT, 'dist', 'cli', 'main.js');
 export const EXAMPLES = join(ROOT, 'examples');
 const UP_MS_MAX = 120_000;
@@ -71,7 +85,7 @@ export class UpCluster {
     if (!existsSync(CLI)) throw new Error('there is no build: run `make build` first');
     const dataDir = mkdtempSync(join(tmpdir(), `navarch-${options.name}-`));
     const args = [
-      ...(options.loopback === true ? ['--loopback'] : []),
+      ...(options.loopback === true ? ['--loopback'] : []), ...ownPlace(options.loopback === true),
       ...(options.members === undefined ? [] : ['--members', String(options.members)]),
       ...(options.workers === undefined ? [] : ['--workers', String(options.workers)]),
       ...(options.args ?? []),
@@ -80,7 +94,7 @@ export class UpCluster {
       return new UpCluster(dataDir, args, await navarchOk(['up', '--data-dir', dataDir, ...args], UP_MS_MAX));
     } catch (error) {
       const logs = lastLines(dataDir);
-      await navarch(['down', '--data-dir', dataDir, '--purge'], { timeout_ms: DOWN_MS_MAX });
+      await navarch(['down', '--data-dir', dataDir, '--purge', ...underlayOf(args)], { timeout_ms: DOWN_MS_MAX });
       if (process.env['NAVARCH_KEEP'] === undefined) await rm(dataDir, { recursive: true, force: true });
       throw new Error(`${(error as Error).message}\n${logs}`, { cause: error });
     }
@@ -145,11 +159,16 @@ export class UpCluster {
   async stop(): Promise<void> {
     const keep = process.env['NAVARCH_KEEP'] !== undefined;
     try {
-      await navarchOk(['down', '--data-dir', this.dataDir, ...(keep ? [] : ['--purge'])], DOWN_MS_MAX);
+      await navarchOk(['down', '--data-dir', this.dataDir, ...underlayOf(this.#args), ...(keep ? [] : ['--purge'])], DOWN_MS_MAX);
     } finally {
       if (!keep) await rm(this.dataDir, { recursive: true, force: true });
     }
   }
+}
+
+function underlayOf(args: readonly string[]): readonly string[] {
+  const at = args.indexOf('--underlay');
+  return at === -1 ? [] : args.slice(at, at + 2);
 }
 
 /** The embedded certificates of a kubeconfig written by us: one line each. */

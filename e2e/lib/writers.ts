@@ -53,10 +53,11 @@ export class Writer {
     });
   }
 
-  /** Milliseconds from `since_ms` (monotonic) to the first acknowledgement after it. */
-  gapAfter(since_ms: number): number | undefined {
-    const next = this.acknowledged.find(({ at_ms }) => at_ms > since_ms);
-    return next === undefined ? undefined : next.at_ms - since_ms;
+  /** The longest time without an acknowledgement, in milliseconds, from the last one before `since_ms` (monotonic) on. */
+  longestGap(since_ms: number): number {
+    const first = Math.max(0, this.acknowledged.findLastIndex(({ at_ms }) => at_ms <= since_ms));
+    const times_ms = this.acknowledged.slice(first).map(({ at_ms }) => at_ms);
+    return Math.max(0, ...times_ms.slice(1).map((at_ms, i) => at_ms - (times_ms[i] ?? at_ms)));
   }
 
   async stop(): Promise<void> {

@@ -76,7 +76,9 @@ export function handleVoteResponse(raft: Raft, response: Message): void {
     becomeFollower(raft, raft.term, NONE);
   } else if (result === 'won' && raft.role === 'pre-candidate') {
     campaign(raft, 'election');
-  } else if (result === 'won') {
+  } else if (result === 'won' && raft.tracker.hasVoted(raft.id)) {
+    // The own vote comes once it is durable. Without it, after a crash, the same votes could elect this node in this term
+    // again, and it would write other entries into it.
     becomeLeader(raft);
     broadcastAppend(raft);
   }

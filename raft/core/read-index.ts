@@ -11,8 +11,8 @@ function hasCommittedInTerm(raft: Raft): boolean {
 }
 
 export function handleReadRequest(raft: Raft, request: Message): void {
-  if (raft.tracker.isSingleton()) answer(raft, request, raft.log.committed);
-  else if (!hasCommittedInTerm(raft)) raft.postponedReads.push(request);
+  // Also when nobody could object: after a restart the commit index may lie behind what was answered for.
+  if (!hasCommittedInTerm(raft)) raft.postponedReads.push(request);
   else confirm(raft, request);
 }
 
@@ -32,7 +32,7 @@ export function handleReadAck(raft: Raft, response: Message): void {
 }
 
 function confirm(raft: Raft, request: Message): void {
-  if (raft.settings.readOnly === 'lease-based') {
+  if (raft.settings.readOnly === 'lease-based' || raft.tracker.isSingleton()) {
     answer(raft, request, raft.log.committed);
     return;
   }

@@ -12,6 +12,7 @@ import { NO_DATA } from '../core/types.js';
 import type { Entry, Message } from '../core/types.js';
 import type { IncomingSnapshot, PeerMessage, TransportHandler } from '../transport/transport.js';
 import { Applier } from './applier.js';
+import { Caretaker } from './caretaker.js';
 import { LogWriter } from './log-writer.js';
 import { toConfChange } from './membership.js';
 import type { MemberOptions } from './options.js';
@@ -34,8 +35,10 @@ export class Member implements RaftMember {
   readonly #snapshots: SnapshotExchange;
   readonly #proposals: Proposals;
   readonly #reads: Reads;
+  readonly #caretaker: Caretaker;
   #ticks: Timer | undefined;
   #takeover: Timer | undefined;
+  #farewell: Timer | undefined;
   #pace: Timer | undefined;
   /** The last batch handed to the core: its last mark, and its place in the log where this member appended it itself. */
   #batch: { readonly mark: number; readonly index: number; readonly since_ms: number } | undefined;
@@ -53,6 +56,8 @@ export class Member implements RaftMember {
     this.#options = options;
     this.#proposals = new Proposals(random);
     this.#reads = new Reads(random);
+    this.#caretaker = new Caretaker({ settings, clock, logger: options.logger, change: (change) => this.changeMembership(change) });
+    if (options.instance !== undefined) this.#caretaker.heard(options.id, options.instance);
     this.#node = new RaftNode({
       id: options.id,
       storage: log.view,
@@ -74,14 +79,17 @@ export class Member implements RaftMember {
       onResult: (mark, result) => this.#proposals.resolve(mark, result),
       onTerm: (term) => this.#proposals.termReached(term),
       onApplied: (index) => this.#applied(index),
-      onMembership: (current) => options.transport.setPeers(current.peers),
+      onMembership: (current) => this.#membershipChanged(current),
       onDurable: (index) => this.#writer.compact(this.#snapshots.compactionLimit(index)),
       onFailure: (error) => this.#fail(error),
     });
-    this.#snapshots = new SnapshotExchange(options, this.#node, this.#applier, (work) => this.#guard(() => {
-      work();
-      this.#pump();
-    }));
+    this.#snapshots = new SnapshotExchange(options, this.#node, this.#applier, {
+      run: (work) => this.#guard(() => {
+        work();
+        this.#pump();
+      }),
+      onFailure: (error) => this.#fail(error),
+    });
     this.#writer = new LogWriter(log, clock, {
       onDurable: (responses) => this.#durable(responses),
       onFailure: (error) => this.#fail(error),
@@ -97,7 +105,7 @@ export class Member implements RaftMember {
     const membership = await recover(options);
     const member = new Member(options, membership);
     await options.transport.start(member.#handler());
-    options.transport.setPeers(membership.peers);
+    options.transport.setPeers(membership.peers, membership.removed);
     member.#applier.start();
     member.#ticks = options.clock.every(options.settings.heartbeat_ms, () => member.#tick());
     member.#campaignEarly(membership);
@@ -140,13 +148,19 @@ export class Member implements RaftMember {
   }
 
   async changeMembership(change: MembershipChange, options: { readonly signal?: AbortSignal } = {}): Promise<Membership> {
-    if (this.#isOver) throw new RaftError('stopped', 'this member was stopped');
-    const data = encodeConfChange(toConfChange(change, this.#applier.membership));
-    const result = this.#proposals.add(data, { kind: 'conf-change-v2', deadline_ms: this.#deadline(), signal: options.signal });
-    this.#flushSoon();
-    const membership = await result;
-    if (membership === undefined) throw new RaftError('dropped', 'another membership change is under way; try again');
-    return membership as Membership;
+    const { clock, settings } = this.#options;
+    const deadline_ms = this.#deadline();
+    // One change at a time: those that meet another wait for their turn.
+    while (clock.monotonic() < deadline_ms) {
+      if (this.#isOver) throw new RaftError('stopped', 'this member was stopped');
+      const data = encodeConfChange(toConfChange(change, this.#applier.membership));
+      const result = this.#proposals.add(data, { kind: 'conf-change-v2', deadline_ms, signal: options.signal });
+      this.#flushSoon();
+      const membership = await result;
+      if (membership !== undefined) return membership as Membership;
+      await clock.sleep(settings.heartbeat_ms, options.signal);
+    }
+    throw new RaftError('dropped', 'other membership changes are under way; try again');
   }
 
   stop(): Promise<void> {
@@ -183,13 +197,16 @@ export class Member implements RaftMember {
     this.#node.transferLeadership(heir[0]);
     this.#pump();
     const end_ms = clock.monotonic() + settings.handover_ms;
-    while (this.#node.status().role === 'leader' && clock.monotonic() < end_ms) await clock.sleep(5);
+    // Until the heir leads, not only until this member does not: its vote may be the one that is needed.
+    const isDone = () => ![0, id].includes(this.#node.status().lead);
+    while (!isDone() && clock.monotonic() < end_ms) await clock.sleep(5);
   }
 
   #end(): void {
     this.#isOver = true;
     this.#ticks?.cancel();
     this.#takeover?.cancel();
+    this.#farewell?.cancel();
     this.#pace?.cancel();
     this.#proposals.stop();
     this.#reads.stop();
@@ -214,6 +231,8 @@ export class Member implements RaftMember {
       onSnapshot: (snapshot) => this.#receiveSnapshot(snapshot),
       onPeerLost: (id) => this.#guard(() => this.#peerLost(id)),
       onUndelivered: (messages) => this.#guard(() => this.#undelivered(messages)),
+      onInstance: (id, instance) => this.#caretaker.heard(id, instance),
+      onFenced: (error) => this.#fail(error),
     };
   }
 
@@ -237,13 +256,23 @@ export class Member implements RaftMember {
       if (this.#writer.busyFor_ms > settings.election_ms) this.#node.stepDown();
       else this.#node.tick();
       this.#flush();
+      this.#caretaker.look(this.status(), this.#applier.isLeading);
     });
+  }
+
+  /** Removed: it goes on for a moment, since its last answers may be what the others need to go on without it. */
+  #membershipChanged(membership: Membership): void {
+    const { transport, clock, settings, id } = this.#options;
+    transport.setPeers(membership.peers, membership.removed);
+    if (membership.removed?.includes(id) !== true) return;
+    this.#farewell ??= clock.after(settings.removalLinger_ms, () => this.#fail(new RaftError('removed',
+      `member ${id} was removed from cluster ${this.#options.clusterId}; to make it a member again, empty its data directory and start it with \`navarch server --join\``)));
   }
 
   #receive(messages: readonly PeerMessage[]): void {
     for (const message of messages) {
       if (message.type === 'prop') this.#forwarded.push(message);
-      else if (message.type === 'prop-refused') this.#proposals.requeue(message.entries);
+      else if (message.type === 'prop-refused') this.#proposals.requeue(message.entries, message.logTerm);
       else this.#node.step(message as Message);
     }
     if (this.#forwarded.length > 0) this.#flushSoon();
@@ -252,7 +281,7 @@ export class Member implements RaftMember {
 
   /**
    * Takes what peers forwarded, or refuses it. `logTerm` is the term that the sender believes in: only its leader may append,
-   * or a proposal could happen twice.
+   * or a proposal could happen twice. A refusal carries it back, since it speaks of that attempt alone.
    */
   #takeForwarded(): readonly PeerMessage[] {
     const messages = this.#forwarded;
@@ -269,7 +298,7 @@ export class Member implements RaftMember {
     if (messages.length === 0) return;
     this.#options.transport.send(messages.map((message) => {
       const entries = message.entries.map(({ kind, proposal }) => ({ kind, proposal, data: NO_DATA }));
-      return { ...message, type: 'prop-refused', to: message.from, from: this.#options.id, logTerm: 0, entries };
+      return { ...message, type: 'prop-refused', to: message.from, from: this.#options.id, entries };
     }));
   }
 
@@ -316,7 +345,7 @@ export class Member implements RaftMember {
   #undelivered(messages: readonly PeerMessage[]): void {
     const lost = new Set<number>();
     for (const message of messages) {
-      if (message.type === 'prop') this.#proposals.requeue(message.entries);
+      if (message.type === 'prop') this.#proposals.requeue(message.entries, message.logTerm);
       else if (message.type === 'app') lost.add(message.to);
     }
     if (this.#node.status().role === 'leader') for (const id of lost) this.#node.reportUnreachable(id);

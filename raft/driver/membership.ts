@@ -34,17 +34,32 @@ export function withConfState(membership: Membership, state: ConfState, index: n
   const ids = (list: readonly number[]) => list as readonly NodeId[];
   const learners = new Set([...state.learners, ...state.learnersNext]);
   const known = new Set([...state.voters, ...state.votersOutgoing, ...learners]);
+  const gone = idsOf(membership).filter((id) => !known.has(id));
+  const removed = [...(membership.removed ?? []).filter((id) => !known.has(id)), ...gone].slice(-REMOVED_MAX);
+  const { removed: _before, ...rest } = membership;
   return {
+    ...rest,
     index: index as LogIndex,
     voters: ids(state.voters),
     votersOutgoing: ids(state.votersOutgoing),
     learners: ids(state.learners),
     learnersNext: ids(state.learnersNext),
     autoLeave: state.autoLeave,
-    peers: membership.peers
-      .filter((peer) => known.has(peer.id))
-      .map((peer) => (peer.learner === learners.has(peer.id) ? peer : { ...peer, learner: learners.has(peer.id) })),
+    peers: membership.peers.filter((peer) => known.has(peer.id)).map((peer) => withLearner(peer, learners.has(peer.id))),
+    ...(removed.length === 0 ? {} : { removed }),
   };
+}
+
+/** Beyond so many, the oldest removals are forgotten: nobody keeps a member's disk that long. */
+const REMOVED_MAX = 10_000;
+
+const idsOf = (membership: Membership) =>
+  [...new Set([...membership.voters, ...membership.votersOutgoing, ...membership.learners, ...membership.learnersNext])];
+
+function withLearner(peer: PeerInfo, learner: boolean): PeerInfo {
+  if (learner) return peer.learner ? peer : { ...peer, learner };
+  const { joining: _arrived, ...rest } = peer;
+  return peer.learner || peer.joining !== undefined ? { ...rest, learner } : peer;
 }
 
 /** The core's form of a change; the description of the peer travels as its context. */
@@ -52,10 +67,17 @@ export function toConfChange(change: MembershipChange, membership: Membership): 
   const known = membership.peers.find(({ id }) => id === ('peer' in change ? change.peer.id : change.id));
   if (change.kind === 'add-learner') {
     if (known !== undefined) throw new RaftError('invalid', `member ${change.peer.id} exists already`);
+    if (membership.removed?.includes(change.peer.id) === true) {
+      throw new RaftError('removed', `member ${change.peer.id} was removed for good; it can join anew under another id`);
+    }
   } else if (known === undefined) {
     throw new RaftError('invalid', `member ${'peer' in change ? change.peer.id : change.id} does not exist`);
   }
-  const single = (kind: Change['kind'], id: NodeId, peer?: PeerInfo): ConfChange => (
+  const { voters } = membership;
+  if (change.kind === 'remove' && voters.length === 1 && voters[0] === change.id) {
+    throw new RaftError('invalid', `member ${change.id} is the last one with a vote and cannot be removed`);
+  }
+  const single = (kind: Change['kind'], id: NodeId, peer?: ToldPeer): ConfChange => (
     { transition: 'auto', changes: [{ kind, id }], context: peer === undefined ? NO_DATA : packr.pack(peer) }
   );
   switch (change.kind) {
@@ -67,15 +89,23 @@ export function toConfChange(change: MembershipChange, membership: Membership): 
       return single('remove', change.id);
     case 'update':
       return single('update', change.peer.id, change.peer);
+    case 'identify':
+      return single('update', change.id, { id: change.id, instance: change.instance });
     default:
       change satisfies never;
       throw new RaftError('invalid', 'an unknown kind of membership change');
   }
 }
 
-/** Takes in the description that a change carries, if it carries one. */
+/** What a change says about a peer; what it does not say stays. */
+type ToldPeer = Partial<PeerInfo> & Pick<PeerInfo, 'id'>;
+
+/** Takes in the description that a change carries, if it carries one. An instance that is recorded is never replaced. */
 export function withContext(membership: Membership, change: ConfChange): Membership {
   if (change.context.length === 0) return membership;
-  const peer = packr.unpack(change.context) as PeerInfo;
-  return { ...membership, peers: [...membership.peers.filter(({ id }) => id !== peer.id), peer] };
+  const told = packr.unpack(change.context) as ToldPeer;
+  const known = membership.peers.find(({ id }) => id === told.id);
+  if (known === undefined) return { ...membership, peers: [...membership.peers, told as PeerInfo] };
+  const merged = { ...known, ...told, ...(known.instance === undefined ? {} : { instance: known.instance }) };
+  return { ...membership, peers: membership.peers.map((peer) => (peer === known ? merged : peer)) };
 }

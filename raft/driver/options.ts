@@ -29,6 +29,12 @@ export interface MemberSettings {
   readonly takeover_ms: number;
   /** How long a stopping leader waits for another to take over; 0: it does not hand over. */
   readonly handover_ms: number;
+  /** A joining learner is given a vote when its log is at most this far behind what is committed. */
+  readonly promotionLag_entries: number;
+  /** A joining learner that the leader has not heard for so long is taken out again. */
+  readonly joinExpiry_ms: number;
+  /** A member that learns of its removal goes on answering for so long, so that the others learn of it too. */
+  readonly removalLinger_ms: number;
 }
 
 export const DEFAULT_SETTINGS: MemberSettings = {
@@ -45,6 +51,9 @@ export const DEFAULT_SETTINGS: MemberSettings = {
   uncommitted_bytes_max: 64 << 20,
   takeover_ms: 30,
   handover_ms: 1000,
+  promotionLag_entries: 500,
+  joinExpiry_ms: 300_000,
+  removalLinger_ms: 2000,
 };
 
 export interface MemberOptions {
@@ -57,6 +66,8 @@ export interface MemberOptions {
   readonly stateMachine: StateMachine;
   readonly log: MemberLog;
   readonly transport: Transport;
+  /** Of the data directory; undefined: there is none (a cluster without disks), and directories are not told apart. */
+  readonly instance?: string;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;

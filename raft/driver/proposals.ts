@@ -92,12 +92,15 @@ export class Proposals {
     }
   }
 
-  /** They entered no log: to the front of the queue, in their order. */
-  requeue(entries: readonly { readonly proposal: number }[]): void {
+  /**
+   * They entered no log: to the front of the queue, in their order. `term`: of the attempt that is known to have failed; what
+   * has been given to another leader since is not concerned. Undefined: they were never given to anybody.
+   */
+  requeue(entries: readonly { readonly proposal: number }[], term?: number): void {
     const marks: number[] = [];
     for (const { proposal } of entries) {
       const pending = this.#pending.get(proposal);
-      if (pending === undefined) continue;
+      if (pending === undefined || pending.sentTerm !== term) continue;
       pending.sentTerm = undefined;
       marks.push(proposal);
     }
@@ -124,6 +127,7 @@ export class Proposals {
   /** An entry of `term` was applied: what was given to older leaders and is not applied will never be. */
   termReached(term: number): void {
     const lost = [...this.#pending.values()].filter(({ sentTerm }) => sentTerm !== undefined && sentTerm < term);
+    for (const pending of lost) pending.sentTerm = undefined;
     this.requeue(lost.map(({ entry }) => entry));
   }
 

@@ -3,7 +3,7 @@
  * how it went. In: chunks are written next to the present state; once all are there the core decides whether it takes the
  * snapshot, and only then is the state switched.
  */
-import type { Membership, SnapshotWriter } from '../contract.js';
+import type { Membership, NodeId, SnapshotReader, SnapshotWriter } from '../contract.js';
 import { RaftError } from '../contract.js';
 import type { RaftNode } from '../core/node.js';
 import type { Message, Snapshot } from '../core/types.js';
@@ -24,17 +24,22 @@ export class SnapshotExchange {
   readonly #node: RaftNode;
   readonly #applier: Applier;
   readonly #run: (work: () => void) => void;
+  readonly #onFailure: (error: Error) => void;
   /** Indexes that snapshots under way stand at: the log is kept behind them, or they would be too old on arrival. */
   readonly #outgoing = new Map<number, number>();
   #received: Received | undefined;
   #isReceiving = false;
 
-  /** `run` steps the core: does the work, then what the core asks for; a broken invariant stops the member. */
-  constructor(options: MemberOptions, node: RaftNode, applier: Applier, run: (work: () => void) => void) {
+  /**
+   * `run` steps the core: does the work, then what the core asks for; a broken invariant stops the member. `onFailure`: the
+   * own state cannot be read.
+   */
+  constructor(options: MemberOptions, node: RaftNode, applier: Applier, hooks: { run(work: () => void): void; onFailure(error: Error): void }) {
     this.#options = options;
     this.#node = node;
     this.#applier = applier;
-    this.#run = run;
+    this.#run = (work) => hooks.run(work);
+    this.#onFailure = (error) => hooks.onFailure(error);
   }
 
   /** Up to where the log may be dropped when the state is durable up to `durable`. 0: not at all. */
@@ -87,19 +92,37 @@ export class SnapshotExchange {
       const { index, term, membership } = reader.meta;
       this.#outgoing.set(message.to, index);
       const snapshot = { index, term, confState: confStateOf(membership) };
-      await transport.sendSnapshot({ ...message, snapshot }, membership.peers, reader);
+      await transport.sendSnapshot({ ...message, snapshot }, membership.peers, { ...reader, chunks: () => this.#read(reader) });
     } finally {
       await reader.close();
     }
   }
 
-  async receive({ message, peers, chunks }: IncomingSnapshot): Promise<void> {
+  /** A member whose own state is spoiled must not lead on: it could never bring another one up to date. */
+  async *#read(reader: SnapshotReader): AsyncGenerator<Uint8Array, void, undefined> {
+    const chunks = reader.chunks()[Symbol.asyncIterator]();
+    try {
+      for (;;) {
+        const next = await chunks.next().catch((error: unknown) => {
+          this.#onFailure(error instanceof Error ? error : new Error(String(error)));
+          throw error;
+        });
+        if (next.done === true) return;
+        yield next.value;
+      }
+    } finally {
+      await chunks.return?.();
+    }
+  }
+
+  async receive({ message, peers, removed = [], chunks }: IncomingSnapshot): Promise<void> {
     const { snapshot } = message;
     if (snapshot === undefined) throw new RaftError('invalid', 'a snapshot without a description');
-    if (this.#isReceiving) throw new RaftError('dropped', 'another snapshot is being received');
+    // Received and taken by the core, one waits until the log is ready for it: it must still be here then.
+    if (this.#isReceiving || this.#received !== undefined) throw new RaftError('dropped', 'another snapshot is being received');
     this.#isReceiving = true;
     try {
-      const membership = membershipOf(snapshot, peers);
+      const membership = membershipOf(snapshot, peers, removed);
       const meta = { index: membership.index, term: snapshot.term, membership } as Parameters<MemberOptions['stateMachine']['receiveSnapshot']>[0];
       const writer = await this.#options.stateMachine.receiveSnapshot(meta);
       const received: Received = { snapshot, membership, writer, isInstalled: false };
@@ -117,8 +140,11 @@ export class SnapshotExchange {
   /** Lets the core decide. When it takes the snapshot, the log writer calls install(). */
   #offer(received: Received, message: Message): void {
     this.#received = received;
+    const before = this.#node.status().firstIndex;
     this.#run(() => this.#node.step(message));
-    const isTaken = this.#node.status().firstIndex === received.snapshot.index + 1;
+    const { firstIndex } = this.#node.status();
+    // A log that began there already has no use for it.
+    const isTaken = firstIndex !== before && firstIndex === received.snapshot.index + 1;
     if (!isTaken) this.#received = undefined;
   }
 
@@ -135,6 +161,6 @@ export class SnapshotExchange {
   }
 }
 
-function membershipOf(snapshot: Snapshot, peers: Membership['peers']): Membership {
-  return { ...snapshot.confState, index: snapshot.index, peers } as unknown as Membership;
+function membershipOf(snapshot: Snapshot, peers: Membership['peers'], removed: readonly NodeId[]): Membership {
+  return { ...snapshot.confState, index: snapshot.index, peers, ...(removed.length === 0 ? {} : { removed }) } as unknown as Membership;
 }

@@ -73,7 +73,7 @@ export function corrupt(what: string): RaftError {
   return new RaftError(
     'corrupt',
     `${what}: this member's disk lost or changed what it had promised to keep. `
-      + 'Nothing was removed. Restore the data directory, or remove the member and add it anew so that it is rebuilt from its peers.',
+      + 'Nothing was removed. Rebuild this member from its peers with `navarch member repair`; do not put an older copy of the directory back.',
   );
 }
 

@@ -11,6 +11,31 @@ export interface PeerCertificates {
 export interface PeerTls {
   /** Asked whenever a connection is set up, so that certificates can be rotated without a restart. */
   current(): PeerCertificates;
+  /** The listener takes the new certificates for the next handshake. Without it, it keeps the first. */
+  onChange?(listener: () => void): void;
+}
+
+/** Certificates that are exchanged while the member runs. Streams that are open stay open. */
+export class ReplaceableTls implements PeerTls {
+  #certificates: PeerCertificates;
+  readonly #listeners: (() => void)[] = [];
+
+  constructor(certificates: PeerCertificates) {
+    this.#certificates = certificates;
+  }
+
+  current(): PeerCertificates {
+    return this.#certificates;
+  }
+
+  onChange(listener: () => void): void {
+    this.#listeners.push(listener);
+  }
+
+  replace(certificates: PeerCertificates): void {
+    this.#certificates = certificates;
+    for (const listener of this.#listeners) listener();
+  }
 }
 
 const asBuffer = (pem: string | Buffer): Buffer => (typeof pem === 'string' ? Buffer.from(pem) : pem);
@@ -22,6 +47,17 @@ export function clientCredentials(tls: PeerTls): grpc.ChannelCredentials {
 }
 
 export function serverCredentials(tls: PeerTls): grpc.ServerCredentials {
-  const { ca, cert, key } = tls.current();
-  return grpc.ServerCredentials.createSsl(asBuffer(ca), [{ cert_chain: asBuffer(cert), private_key: asBuffer(key) }], true);
+  return new ListenerCredentials(tls);
+}
+
+/** Nobody without a certificate of the peers' CA gets past the handshake. */
+class ListenerCredentials extends grpc.ServerCredentials {
+  constructor(tls: PeerTls) {
+    super({ requestCert: true, rejectUnauthorized: true, minVersion: 'TLSv1.2' }, { ...tls.current() });
+    tls.onChange?.(() => this.updateSecureContextOptions({ ...tls.current() }));
+  }
+
+  override _equals(other: grpc.ServerCredentials): boolean {
+    return this === other;
+  }
 }

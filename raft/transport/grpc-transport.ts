@@ -1,6 +1,6 @@
 /** The transport between processes: one server for what comes in, one link per peer for what goes out. */
 import * as grpc from '@grpc/grpc-js';
-import type { Clock } from '../../platform/clock.js';
+import type { Clock, Timer } from '../../platform/clock.js';
 import type { Logger } from '../../platform/log.js';
 import { PeerServiceService } from '../../proto/gen/navarch/raft/v1/peer.js';
 import type {
@@ -10,8 +10,11 @@ import { RaftError } from '../contract.js';
 import type { NodeId, PeerInfo, SnapshotReader } from '../contract.js';
 import { serverCredentials } from './credentials.js';
 import type { PeerTls } from './credentials.js';
-import { callerOf, greeting } from './greeting.js';
+import { Fence } from './fence.js';
+import { readGreeting, refusalMetadata, writeGreeting } from './greeting.js';
+import type { Greeting, Position, Refusal } from './greeting.js';
 import { PeerLink } from './peer-link.js';
+import type { PromiseBook } from './promise-book.js';
 import { receiveSnapshot, streamSnapshot } from './snapshot-stream.js';
 import type { PeerMessage, Transport, TransportHandler } from './transport.js';
 import { fromWire } from './wire.js';
@@ -21,6 +24,12 @@ export interface GrpcTransportOptions {
   readonly self: NodeId;
   readonly listen: { readonly host: string; readonly port: number };
   readonly tls: PeerTls;
+  /** The data directory's own name, shown to peers. */
+  readonly instance?: string;
+  /** How far the durable log reaches, shown to peers. */
+  readonly position?: () => Position;
+  /** Keeps what peers were heard to have on disk. */
+  readonly book?: PromiseBook;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -31,13 +40,19 @@ type Incoming =
 
 export class GrpcTransport implements Transport {
   readonly #options: GrpcTransportOptions;
-  readonly #server = new grpc.Server({ 'grpc.max_receive_message_length': -1, 'grpc.max_send_message_length': -1, 'grpc.keepalive_time_ms': 5000 });
+  readonly #server = new grpc.Server({
+    'grpc.max_receive_message_length': MESSAGE_BYTES_MAX, 'grpc.max_send_message_length': -1, 'grpc.keepalive_time_ms': 5000,
+  });
+  readonly #fence: Fence;
+  readonly #incoming = new Set<{ readonly id: NodeId; readonly call: Incoming }>();
   readonly #links = new Map<NodeId, PeerLink>();
   readonly #snapshots = new Set<AbortController>();
   #handler: TransportHandler | undefined;
+  #bookkeeping: Timer | undefined;
 
   constructor(options: GrpcTransportOptions) {
     this.#options = options;
+    this.#fence = new Fence({ clusterId: options.clusterId, self: options.self, instance: options.instance, positions: options.book?.read() ?? [] });
   }
 
   async start(handler: TransportHandler): Promise<void> {
@@ -49,6 +64,8 @@ export class GrpcTransport implements Transport {
       snapshot: (call, callback) => this.#acceptSnapshot(call, callback),
     };
     this.#server.addService(PeerServiceService, service);
+    const { book, clock } = this.#options;
+    if (book !== undefined) this.#bookkeeping = clock.every(BOOKKEEPING_MS, () => void book.write(this.#fence.positions));
     const host = listen.host.includes(':') ? `[${listen.host}]` : listen.host;
     await new Promise<void>((resolve, reject) => {
       this.#server.bindAsync(`${host}:${listen.port}`, serverCredentials(tls), (error) => {
@@ -58,7 +75,9 @@ export class GrpcTransport implements Transport {
     });
   }
 
-  setPeers(peers: readonly PeerInfo[]): void {
+  setPeers(peers: readonly PeerInfo[], removed: readonly NodeId[] = []): void {
+    this.#fence.update(peers, removed);
+    this.#dropRemoved();
     const wanted = new Map(peers.filter(({ id }) => id !== this.#options.self).map((peer) => [peer.id, peer]));
     for (const [id, link] of this.#links) {
       if (wanted.get(id)?.peerAddress === link.peer.peerAddress) continue;
@@ -87,29 +106,36 @@ export class GrpcTransport implements Transport {
   async sendSnapshot(message: PeerMessage, peers: readonly PeerInfo[], reader: SnapshotReader): Promise<void> {
     const peer = this.#links.get(message.to as NodeId)?.peer;
     if (peer === undefined) throw new RaftError('invalid', `member ${message.to} is not known here`);
-    const { clusterId, self, tls } = this.#options;
+    const { self, tls } = this.#options;
     const abort = new AbortController();
     this.#snapshots.add(abort);
     try {
-      const target = { address: peer.peerAddress, tls, metadata: greeting(clusterId, self, peer.id), signal: abort.signal };
+      const target = { address: peer.peerAddress, tls, metadata: this.#greeting(peer.id), signal: abort.signal };
       await streamSnapshot(target, { message, self, peers, reader });
     } finally {
       this.#snapshots.delete(abort);
     }
   }
 
-  stop(): Promise<void> {
+  async stop(): Promise<void> {
+    this.#bookkeeping?.cancel();
     for (const link of this.#links.values()) link.stop();
     this.#links.clear();
     for (const abort of this.#snapshots) abort.abort();
     this.#server.forceShutdown();
-    return Promise.resolve();
+    await this.#options.book?.write(this.#fence.positions);
   }
 
   #link(peer: PeerInfo): PeerLink {
-    const { clusterId, self, tls, clock, logger } = this.#options;
+    const { self, tls, clock, logger } = this.#options;
     return new PeerLink({
-      clusterId, self, tls, clock, logger,
+      self, tls, clock, logger,
+      hello: () => {
+        // What it had promised before the call: what it answers in between may overtake its greeting.
+        const known = this.#fence.positionOf(peer.id);
+        return { metadata: this.#greeting(peer.id), check: (answer) => this.#checkAnswer(answer, peer.id, known) };
+      },
+      onFenced: (error) => this.#handler?.onFenced?.(error),
       onLost: (id) => this.#handler?.onPeerLost(id),
       onUndelivered: (messages) => this.#undelivered(messages),
     }, peer);
@@ -120,21 +146,56 @@ export class GrpcTransport implements Transport {
     this.#options.clock.immediate(() => this.#handler?.onUndelivered(messages));
   }
 
+  #greeting(target: NodeId): grpc.Metadata {
+    const { clusterId, self, instance, position } = this.#options;
+    return writeGreeting({
+      clusterId, member: self, target, instance, targetInstance: this.#fence.recordedInstance(target), position: position?.(),
+    });
+  }
+
+  /** The answer of whom we called; undefined: it is the one. */
+  #checkAnswer(metadata: grpc.Metadata, id: NodeId, known: Position | undefined): Refusal | undefined {
+    const answer = readGreeting(metadata);
+    const refusal = this.#fence.checkAnswer(answer, id, known);
+    if (refusal === undefined) this.#accepted(answer);
+    return refusal;
+  }
+
+  #accepted(greeting: Greeting): void {
+    const unrecorded = this.#fence.accepted(greeting);
+    if (unrecorded !== undefined) this.#handler?.onInstance?.(greeting.member, unrecorded);
+  }
+
+  /** Judges a caller; one that is refused is told why, and so is whoever reads our log. */
+  #admit(metadata: grpc.Metadata, options: { readonly withPosition: boolean; readonly address: string }): NodeId | Refusal {
+    const greeting = readGreeting(metadata);
+    const verdict = this.#fence.admit(greeting, options);
+    if (verdict.kind === 'refused') {
+      this.#options.logger.error({ reason: verdict.reason, address: options.address }, 'refused a peer');
+      return verdict;
+    }
+    const ownFault = this.#fence.checkSelf(greeting);
+    if (ownFault !== undefined) {
+      this.#options.clock.immediate(() => this.#handler?.onFenced?.(new RaftError('fenced', ownFault.reason)));
+      // The fault is ours, not the caller's.
+      return { ...ownFault, code: 'wrong-member' };
+    }
+    this.#accepted(greeting);
+    return verdict.id;
+  }
+
   #accept(call: Incoming, isControl: boolean): void {
-    const { clusterId, self, logger } = this.#options;
-    const caller = callerOf(call.metadata, clusterId, self);
     call.on('error', () => undefined);
-    if (caller.kind === 'refused') {
-      logger.warn({ reason: caller.reason, peer: call.getPeer() }, 'refused a peer');
-      call.destroy(Object.assign(new Error(caller.reason), { code: grpc.status.PERMISSION_DENIED }));
+    const id = this.#admit(call.metadata, { withPosition: isControl, address: call.getPeer() });
+    if (typeof id === 'object') {
+      refuse(call, id);
       return;
     }
-    const { id } = caller;
-    call.sendMetadata(greeting(clusterId, self, id));
-    let isOver = false;
+    call.sendMetadata(this.#greeting(id));
+    const entry = { id, call };
+    this.#incoming.add(entry);
     const over = () => {
-      if (isOver) return;
-      isOver = true;
+      if (!this.#incoming.delete(entry)) return;
       call.end();
       if (isControl) this.#handler?.onPeerLost(id);
     };
@@ -144,28 +205,38 @@ export class GrpcTransport implements Transport {
     call.on('close', over);
   }
 
+  /** Former members are told so; nobody else would. */
+  #dropRemoved(): void {
+    for (const entry of this.#incoming) {
+      const refusal = this.#fence.removal(entry.id);
+      if (refusal === undefined) continue;
+      this.#incoming.delete(entry);
+      refuse(entry.call, refusal);
+    }
+  }
+
   #received(call: Incoming, request: ControlRequest | BulkRequest, from: NodeId): void {
     let messages: PeerMessage[];
     try {
       messages = request.messages.map((message) => fromWire(message, from, this.#options.self));
     } catch (error) {
       this.#options.logger.error({ from, error: String(error) }, 'a peer sent what this version does not know');
-      call.destroy(Object.assign(new Error(String(error)), { code: grpc.status.INVALID_ARGUMENT }));
+      call.emit('error', Object.assign(new Error(String(error)), { code: grpc.status.INVALID_ARGUMENT }));
       return;
     }
+    for (const message of messages) this.#fence.heard(message);
     this.#handler?.onMessages(messages);
   }
 
   #acceptSnapshot(call: grpc.ServerReadableStream<SnapshotRequest, SnapshotResponse>, callback: grpc.sendUnaryData<SnapshotResponse>): void {
-    const { clusterId, self } = this.#options;
-    const caller = callerOf(call.metadata, clusterId, self);
+    const { self } = this.#options;
     const handler = this.#handler;
-    if (caller.kind === 'refused' || handler === undefined) {
-      const details = caller.kind === 'refused' ? caller.reason : 'not started';
-      callback({ code: grpc.status.PERMISSION_DENIED, details });
+    const id = this.#admit(call.metadata, { withPosition: false, address: call.getPeer() });
+    if (typeof id === 'object' || handler === undefined) {
+      callback(typeof id === 'object' ? refusalStatus(id) : { code: grpc.status.UNAVAILABLE, details: 'not started' });
       return;
     }
-    receiveSnapshot(call, caller.id, self)
+    receiveSnapshot(call, id, self)
       .then((snapshot) => handler.onSnapshot(snapshot))
       .then(() => callback(null, {}), (error: unknown) => {
         callback({ code: grpc.status.ABORTED, details: error instanceof Error ? error.message : String(error) });
@@ -173,3 +244,16 @@ export class GrpcTransport implements Transport {
   }
 }
 
+const BOOKKEEPING_MS = 1000;
+
+/** A batch is at most a few MiB, but one entry may be as large as the uncommitted-size cap lets it be. */
+const MESSAGE_BYTES_MAX = 256 << 20;
+
+const refusalStatus = (refusal: Refusal) => (
+  { code: grpc.status.PERMISSION_DENIED, details: refusal.reason, metadata: refusalMetadata(refusal) }
+);
+
+function refuse(call: Incoming, refusal: Refusal): void {
+  // Not destroy(): that would end the stream without a status.
+  call.emit('error', Object.assign(new Error(refusal.reason), refusalStatus(refusal)));
+}

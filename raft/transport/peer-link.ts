@@ -4,10 +4,11 @@ import type { Clock, Timer } from '../../platform/clock.js';
 import type { Logger } from '../../platform/log.js';
 import { PeerServiceClient } from '../../proto/gen/navarch/raft/v1/peer.js';
 import type { BulkRequest, ControlRequest } from '../../proto/gen/navarch/raft/v1/peer.js';
-import type { NodeId, PeerInfo } from '../contract.js';
+import type { NodeId, PeerInfo, RaftError } from '../contract.js';
 import { clientCredentials } from './credentials.js';
 import type { PeerTls } from './credentials.js';
-import { greeting, isGreetingOf } from './greeting.js';
+import { finalRefusal } from './greeting.js';
+import type { Refusal } from './greeting.js';
 import { Lane } from './lane.js';
 import { isBulk } from './transport.js';
 import type { PeerMessage } from './transport.js';
@@ -35,11 +36,14 @@ export const CHANNEL_OPTIONS = {
 } as const;
 
 export interface LinkOptions {
-  readonly clusterId: string;
   readonly self: NodeId;
   readonly tls: PeerTls;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** What to say first on a stream, and who judges what is said back. */
+  hello(): { readonly metadata: grpc.Metadata; check(answer: grpc.Metadata): Refusal | undefined };
+  /** The peer says that this member must not take part any more. */
+  onFenced(error: RaftError): void;
   onLost(id: NodeId): void;
   onUndelivered(messages: readonly PeerMessage[]): void;
 }
@@ -82,22 +86,22 @@ class LaneLink {
   }
 
   #connect(): void {
-    const { clusterId, self, tls } = this.#options;
+    const { tls } = this.#options;
     const client = new PeerServiceClient(this.#peer.peerAddress, clientCredentials(tls), CHANNEL_OPTIONS);
-    const metadata = greeting(clusterId, self, this.#peer.id);
+    const { metadata, check } = this.#options.hello();
     const stream = (this.#isControl ? client.control(metadata) : client.bulk(metadata)) as Stream;
     this.#connection = { client, stream };
-    stream.on('metadata', (reply: grpc.Metadata) => this.#opened(stream, reply));
+    stream.on('metadata', (reply: grpc.Metadata) => this.#opened(stream, check(reply)));
     stream.on('data', () => undefined);
     stream.on('drain', () => this.#lane.drain());
     stream.on('error', (error: grpc.ServiceError) => this.#broken(stream, error));
     stream.on('end', () => this.#broken(stream, undefined));
   }
 
-  #opened(stream: Stream, reply: grpc.Metadata): void {
-    const { clusterId, logger, self } = this.#options;
-    if (!isGreetingOf(reply, clusterId, this.#peer.id)) {
-      logger.error({ peer: this.#peer.id, address: this.#peer.peerAddress }, 'the address of a peer is answered by another member or cluster');
+  #opened(stream: Stream, refusal: Refusal | undefined): void {
+    const { logger, self } = this.#options;
+    if (refusal !== undefined) {
+      logger.error({ peer: this.#peer.id, address: this.#peer.peerAddress, reason: refusal.reason }, 'a peer is not who it should be');
       stream.cancel();
       return;
     }
@@ -116,6 +120,11 @@ class LaneLink {
     const { clock, logger, onLost } = this.#options;
     const isRefused = error?.code === grpc.status.PERMISSION_DENIED;
     if (isRefused) logger.error({ peer: this.#peer.id, reason: error.details }, 'a peer refuses this member');
+    const final = isRefused ? finalRefusal(error.metadata, error.details) : undefined;
+    if (final !== undefined) {
+      this.#options.onFenced(final);
+      return;
+    }
     else logger.debug({ peer: this.#peer.id, reason: error?.details }, 'peer stream broken');
     this.#timer = clock.after(this.#backoff_ms, () => this.#connect());
     this.#backoff_ms = Math.min(this.#backoff_ms * 2, RECONNECT_MS_MAX);

@@ -35,7 +35,7 @@ export async function streamSnapshot(target: SnapshotTarget, snapshot: OutgoingS
         if (call.write(request)) written();
         else call.once('drain', written);
       });
-      const header = { message: toWire(snapshot.message, snapshot.self), peers: snapshot.peers.map(peerToWire) };
+      const header = { message: toWire(snapshot.message, snapshot.self), peers: snapshot.peers.map(peerToWire), removed: (snapshot.reader.meta.membership.removed ?? []).map((id) => ({ id })) };
       const pump = async () => {
         await write({ part: { $case: 'header', value: header } });
         for await (const chunk of snapshot.reader.chunks()) {
@@ -64,6 +64,7 @@ export async function receiveSnapshot(
     from,
     message: fromWire(part.value.message, from, self),
     peers: part.value.peers.map(peerFromWire),
+    removed: part.value.removed.map(({ id }) => id as NodeId),
     chunks: chunksOf(call, parts),
   };
 }

@@ -3,7 +3,7 @@
  * gone. Delivery is at most once, order is kept per peer and lane while a stream lives; the algorithm copes with the rest.
  * It must never block a sender, grow without bound, or let bulk delay a heartbeat.
  */
-import type { NodeId, PeerInfo, SnapshotReader } from '../contract.js';
+import type { NodeId, PeerInfo, RaftError, SnapshotReader } from '../contract.js';
 import type { Message, MessageType } from '../core/types.js';
 
 /** What travels: the core's messages, and the refusal of forwarded proposals, whose marks are in `entries`. */
@@ -14,6 +14,7 @@ export interface IncomingSnapshot {
   readonly from: NodeId;
   readonly message: PeerMessage;
   readonly peers: readonly PeerInfo[];
+  readonly removed?: readonly NodeId[];
   readonly chunks: AsyncIterable<Uint8Array>;
 }
 
@@ -25,12 +26,16 @@ export interface TransportHandler {
   onPeerLost(id: NodeId): void;
   /** These never left this process. */
   onUndelivered(messages: readonly PeerMessage[]): void;
+  /** A peer was heard whose data directory is not recorded in the membership. */
+  onInstance?(id: NodeId, instance: string): void;
+  /** The peers do not take this member for who it says it is (`removed`, `fenced`): it must stop. */
+  onFenced?(error: RaftError): void;
 }
 
 export interface Transport {
   start(handler: TransportHandler): Promise<void>;
-  /** Whom to talk to, itself excepted. Addresses may change. */
-  setPeers(peers: readonly PeerInfo[]): void;
+  /** Whom to talk to, itself excepted, and whose calls to refuse for good. Addresses may change. */
+  setPeers(peers: readonly PeerInfo[], removed?: readonly NodeId[]): void;
   /** Never waits. What cannot be sent or queued is reported as undelivered, in a later turn. */
   send(messages: readonly PeerMessage[]): void;
   /** Streams a snapshot; resolves when the peer has taken it in. */

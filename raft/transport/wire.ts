@@ -126,9 +126,10 @@ function snapshotFromWire(wire: SnapshotMetadata): Snapshot {
 }
 
 export function peerToWire(peer: PeerInfo): Peer {
-  return { ...peer, clientAddresses: [...peer.clientAddresses] };
+  return { ...peer, clientAddresses: [...peer.clientAddresses], joining: peer.joining ?? false, instance: peer.instance ?? '' };
 }
 
 export function peerFromWire(peer: Peer): PeerInfo {
-  return { ...peer, id: peer.id as NodeId };
+  const { joining, instance, ...rest } = peer;
+  return { ...rest, id: peer.id as NodeId, ...(joining ? { joining } : {}), ...(instance === '' ? {} : { instance }) };
 }

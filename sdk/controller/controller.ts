@@ -5,6 +5,7 @@
  * A throw is an operating error: the key is tried again with growing delay. State lives in the API, never in the
  * controller, which may be stopped between any two awaits.
  */
+import { setMaxListeners } from 'node:events';
 import { InvariantError } from '../../platform/assert.js';
 import type { Clock } from '../../platform/clock.js';
 import type { Logger } from '../../platform/log.js';
@@ -61,6 +62,8 @@ export class Controller implements Service {
     this.name = options.name;
     this.#options = options;
     this.#logger = options.logger.child({ controller: options.name });
+    // One signal ends every wait and every call of the controller: many listeners are no leak here.
+    setMaxListeners(0, this.#stop.signal);
     this.#queue = new WorkQueue({
       clock: options.clock,
       ...(options.limiter === undefined ? {} : { limiter: options.limiter }),

@@ -8,6 +8,7 @@ import type { Random } from '../../platform/random.js';
 import { apiErrors } from '../../apimachinery/status.js';
 import type { Client } from '../client.js';
 import { clientOf } from '../object-client.js';
+import { serverNameOptions } from './server-name.js';
 import { EndpointPool } from './endpoint-pool.js';
 import { GrpcObjectService } from './grpc-object-service.js';
 
@@ -57,7 +58,7 @@ export async function connect(options: ConnectOptions): Promise<Client> {
   const pool = new EndpointPool({
     addresses: options.endpoints.map(withPort),
     credentials: () => credentialsOf(current()),
-    channelOptions: channelOptionsOf(options),
+    channelOptions: (address) => channelOptionsOf(options, address),
     clock,
     random: options.random ?? systemRandom,
     connectTimeout_ms: options.connectTimeout_ms ?? 10_000,
@@ -93,7 +94,7 @@ function credentialsOf({ ca, certificate, privateKey }: ClientTls) {
   return credentials.createSsl(Buffer.from(ca), buffer(privateKey), buffer(certificate));
 }
 
-function channelOptionsOf({ serverName }: ConnectOptions): ChannelOptions {
+function channelOptionsOf({ serverName }: ConnectOptions, address: string): ChannelOptions {
   return {
     'grpc.keepalive_time_ms': KEEPALIVE_INTERVAL_MS,
     'grpc.keepalive_timeout_ms': KEEPALIVE_TIMEOUT_MS,
@@ -106,6 +107,7 @@ function channelOptionsOf({ serverName }: ConnectOptions): ChannelOptions {
     'grpc.enable_retries': 0,
     'grpc.use_local_subchannel_pool': 1,
     'grpc.enable_http_proxy': 0,
-    ...(serverName === undefined ? {} : { 'grpc.ssl_target_name_override': serverName, 'grpc.default_authority': serverName }),
+    ...serverNameOptions(address, serverName),
+    ...(serverName === undefined ? {} : { 'grpc.default_authority': serverName }),
   };
 }

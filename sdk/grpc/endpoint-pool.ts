@@ -12,7 +12,7 @@ export interface EndpointPoolOptions {
   /** `host:port`. */
   readonly addresses: readonly string[];
   readonly credentials: () => ChannelCredentials;
-  readonly channelOptions: ChannelOptions;
+  readonly channelOptions: (address: string) => ChannelOptions;
   readonly clock: Clock;
   readonly random: Random;
   /** How long `pick` waits for any endpoint. */
@@ -86,7 +86,7 @@ export class EndpointPool {
   }
 
   #clientFor(address: string): Client {
-    return new Client(address, this.#options.credentials(), this.#options.channelOptions);
+    return new Client(address, this.#options.credentials(), this.#options.channelOptions(address));
   }
 
   #fromCurrent(members: readonly Member[]): Member[] {
@@ -108,7 +108,10 @@ export class EndpointPool {
         member.client.waitForReady(clock.now() + connectTimeout_ms, (error) => {
           waiting--;
           if (error === undefined) settle(() => resolve(member));
-          else if (waiting === 0) void this.#explain(candidates).then((reason) => settle(() => reject(reason)));
+          else if (waiting === 0) {
+            // The pool may have been closed while this was waited for: then there is nobody left to ask.
+            this.#explain(candidates).catch((failed: unknown) => failed as Error).then((reason) => settle(() => reject(reason)), reject);
+          }
         });
       }
       if (waiting === 0) settle(() => reject(apiErrors.serviceUnavailable('every endpoint has been tried')));

@@ -62,6 +62,28 @@ describe('LeaderElector', () => {
     expect((await t.client.get(leases, REF)).spec?.holderIdentity).toBe('');
   });
 
+  it('stops at once when the server holds its calls, as one without a quorum does', async () => {
+    const t = setUp();
+    let held = false;
+    const never = new Promise<never>(() => undefined);
+    const service: ObjectService = new Proxy(t.service, {
+      get(target, name) {
+        const method: unknown = Reflect.get(target, name, target);
+        return typeof method === 'function' ? (...args: unknown[]) => (held ? never : Reflect.apply(method, target, args) as unknown) : method;
+      },
+    });
+    const a = t.candidate('a', 1, clientOf(service));
+    await a.start();
+    await t.clock.advance(10);
+    expect([...t.leading]).toEqual(['a']);
+    held = true;
+    await t.clock.advance(3000);
+    const stopped = a.stop().then(() => 'stopped');
+    await t.clock.advance(2100);
+    expect(await Promise.race([stopped, t.clock.advance(1).then(() => 'hangs')])).toBe('stopped');
+    expect([...t.leading]).toEqual([]);
+  });
+
   it('stops leading at the renew deadline, before another may lead', async () => {
     const t = setUp();
     let cut = false;

@@ -41,6 +41,16 @@ export interface LeaderElectorOptions {
 /** Waiting periods are spread by this factor so that candidates do not write at once. */
 const JITTER = 1.2;
 
+/** The call's answer, unless the signal aborts first: a server without a quorum may hold a call long after nobody wants it any more. */
+function answered<T>(call: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(signal.reason as Error);
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort, { once: true });
+    call.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+  });
+}
+
 export class LeaderElector implements Service {
   readonly name: string;
   readonly #options: LeaderElectorOptions;
@@ -147,7 +157,8 @@ export class LeaderElector implements Service {
     const limit = new AbortController();
     const timer = clock.after(this.#renewDeadline_ms, () => limit.abort(new Error('no answer before the renew deadline')));
     try {
-      const held = await this.#claim(AbortSignal.any([signal, limit.signal]));
+      const either = AbortSignal.any([signal, limit.signal]);
+      const held = await answered(this.#claim(either), either);
       if (held) this.#leadUntil_ms = started_ms + this.#renewDeadline_ms;
       else if (this.leader !== identity) this.#leadUntil_ms = -Infinity;
       return held;
@@ -186,7 +197,8 @@ export class LeaderElector implements Service {
     const limit = new AbortController();
     const timer = clock.after(this.#retryPeriod_ms, () => limit.abort(new Error('no answer in time')));
     try {
-      this.#see(await client.update<Lease>(leases, { ...held, spec: released(held.spec, clock.now()) }, { signal: limit.signal }));
+      const { signal } = limit;
+      this.#see(await answered(client.update<Lease>(leases, { ...held, spec: released(held.spec, clock.now()) }, { signal }), signal));
     } catch (error) {
       this.#logger.info({ error: String(error) }, 'the lease was not given up; it will run out');
     } finally {

@@ -16,15 +16,19 @@ import type { Service } from '../../platform/service.js';
 import { ObjectKind } from '../../proto/gen/navarch/node/v1/node.js';
 import type { TokenGrant } from '../../proto/gen/navarch/node/v1/node.js';
 import { hostDns, machineFacts } from './node/machine.js';
+import type { ImageGarbage } from './node/image-garbage.js';
 import { PODS_MAX_DEFAULT, nodeReport } from './node/report.js';
 import type { MachineFacts } from './node/report.js';
 import type { Token } from './pod/environment.js';
 import { Images } from './pod/images.js';
+import { noCheckpoints } from './pod/checkpoints.js';
+import type { Checkpoints } from './pod/checkpoints.js';
 import { PodManager } from './pod/manager.js';
 import type { PodKey } from './pod/spec.js';
 import type { ConfigMap, Pod, PodStatus, Quantities, Secret } from './pod/types.js';
 import { Handlers } from './probes/handlers.js';
 import type { Runtime } from './runtime/runtime.js';
+import type { AgentMetrics } from './server/metrics.js';
 import { PodEvents } from './session/events.js';
 import type { Downward } from './session/member-session.js';
 import { MemberSessions } from './session/member-sessions.js';
@@ -50,6 +54,10 @@ export interface AgentOptions {
   readonly dataDir?: string;
   /** Absent: none, for a runtime that pretends. */
   readonly volumes?: Volumes;
+  /** Absent: images are never taken away. */
+  readonly imageGarbage?: ImageGarbage;
+  /** What it was told last, for a start without members. Absent: it knows nothing until a member tells it. */
+  readonly checkpoints?: Checkpoints;
   readonly nodeIP: string;
   /** The cluster DNS address; '' leaves pods to the node's resolver. */
   readonly clusterDNS: string;
@@ -69,6 +77,11 @@ export interface AgentOptions {
 export interface Agent extends Service {
   /** The member that is primary now. */
   primary(): string | undefined;
+  /** The node's share of the pod network, once the cluster has decided on it. */
+  podCIDR(): string | undefined;
+  /** What is wrong with the worker; undefined: nothing. A missing member is nothing of the worker's. */
+  health(): Promise<string | undefined>;
+  metrics(): Promise<{ readonly contentType: string; readonly text: string }>;
   /** Takes in the node's state at once instead of at the next interval, as when the network has become ready. */
   refresh(): void;
 }
@@ -80,6 +93,9 @@ const NODE_CHECK_UNREADY_MS = 500;
 const NODE_REPORT_MS = 300_000;
 const GARBAGE_RETRY_MS = 5_000;
 const TOKEN_TIMEOUT_MS = 10_000;
+const IMAGE_GARBAGE_MS = 60_000;
+/** A member that is there answers sooner; what it says is better than what the disk remembers. */
+const RESTORE_AFTER_MS = 5_000;
 
 export function createAgent(options: AgentOptions): Agent {
   return new AgentService(options);
@@ -96,11 +112,16 @@ class AgentService implements Agent {
   readonly #options: AgentOptions;
   readonly #sessions: MemberSessions;
   readonly #events: PodEvents;
+  readonly #checkpoints: Checkpoints;
   readonly #tokens = new Map<number, PendingToken>();
   #pods: PodManager | undefined;
   #nodeTimer: Timer | undefined;
+  #restoreTimer: Timer | undefined;
+  #garbageTimer: Timer | undefined;
   #allocatable: Quantities = {};
   #tokenId = 0;
+  #podCIDR: string | undefined;
+  #metrics: AgentMetrics | undefined;
   #reported = '';
   #reported_ms = -Infinity;
   #checking = false;
@@ -108,6 +129,7 @@ class AgentService implements Agent {
 
   constructor(options: AgentOptions) {
     this.#options = options;
+    this.#checkpoints = options.checkpoints ?? noCheckpoints;
     const { clock, random, logger, nodeName, memberEndpoints } = options;
     this.#sessions = new MemberSessions({
       endpoints: memberEndpoints, nodeName, clock, random, logger, version: options.version ?? AGENT_VERSION,
@@ -129,13 +151,33 @@ class AgentService implements Agent {
     return this.#sessions.primaryEndpoint;
   }
 
+  podCIDR(): string | undefined {
+    return this.#podCIDR;
+  }
+
+  async health(): Promise<string | undefined> {
+    if (this.#pods === undefined || this.#stopped) return 'the agent is not running';
+    const info = await this.#options.runtime.info().catch((error: unknown) => ({ ready: false, message: String(error) }));
+    return info.ready ? undefined : `the container runtime is not ready: ${info.message}`;
+  }
+
+  /** Made when it is first asked for: thousands of agents in a process are not asked. */
+  async metrics(): Promise<{ readonly contentType: string; readonly text: string }> {
+    const { AgentMetrics: Metrics } = await import('./server/metrics.js');
+    this.#metrics ??= new Metrics(() => ({
+      runtime: this.#options.runtime.name, phases: this.#pods?.phases() ?? new Map<string, number>(), runningContainers: this.#pods?.runningContainers ?? 0,
+      hasPrimary: this.#sessions.hasPrimary, events: this.#events.counts(),
+    }));
+    return this.#metrics.text();
+  }
+
   async start(): Promise<void> {
     const options = this.#options;
     const { runtime, clock, random, logger, nodeName, nodeIP } = options;
     const machine = await this.#machine();
     const handlers = new Handlers(runtime, clock);
     this.#pods = new PodManager({
-      runtime, clock, random, logger, nodeName, hostIP: nodeIP, volumes: options.volumes ?? noVolumes, images: new Images(runtime),
+      runtime, clock, random, logger, nodeName, hostIP: nodeIP, volumes: options.volumes ?? noVolumes, images: new Images(runtime), checkpoints: this.#checkpoints,
       logRoot: options.dataDir === undefined ? '/var/log/pods' : `${options.dataDir}/logs`,
       node: {
         clusterDNS: options.clusterDNS, clusterDomain: options.clusterDomain ?? 'cluster.local', hostDNS: await hostDns(),
@@ -151,14 +193,20 @@ class AgentService implements Agent {
     this.#pods.start();
     this.#sessions.start();
     this.#checkNodeIn(0);
+    this.#restoreTimer = clock.after(RESTORE_AFTER_MS, () => void this.#restore());
+    const { imageGarbage } = options;
+    if (imageGarbage !== undefined) this.#garbageTimer = clock.every(IMAGE_GARBAGE_MS, () => void this.#removeImages(imageGarbage));
   }
 
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#nodeTimer?.cancel();
+    this.#restoreTimer?.cancel();
+    this.#garbageTimer?.cancel();
     this.#failTokens('the agent stops');
     this.#sessions.stop();
     this.#pods?.stop();
+    await this.#checkpoints.close();
     await this.#options.runtime.close();
   }
 
@@ -179,8 +227,39 @@ class AgentService implements Agent {
       case 'configGone': return pods.applyConfig(kindOf(message.value.kind), message.value.namespace, message.value.name, undefined);
       case 'synced': return this.#collectGarbage();
       case 'tokenGrant': return this.#granted(message.value);
+      case 'nodeSettings':
+        this.#podCIDR = message.value.podCidrs[0];
+        return this.refresh();
       default: return undefined;
     }
+  }
+
+  /** Never rejects. */
+  async #removeImages(garbage: ImageGarbage): Promise<void> {
+    const { runtime, logger } = this.#options;
+    try {
+      const [images, snapshot, machine] = await Promise.all([runtime.listImages(), runtime.list(), this.#machine()]);
+      for (const image of garbage.choose({ images, snapshot, disk_bytes: machine.disk_bytes, diskAvailable_bytes: machine.diskAvailable_bytes })) {
+        logger.info({ image: image.names[0] ?? image.id, size_bytes: image.size_bytes }, 'the disk fills up: an unused image goes');
+        await runtime.removeImage(image.id);
+      }
+    } catch (error) {
+      logger.warn({ error: String(error) }, 'unused images could not be taken away');
+    }
+  }
+
+  /** Until a member has spoken: adopts from disk as soon as there is no member that might. */
+  async #restore(): Promise<void> {
+    const pods = this.#pods;
+    if (pods === undefined || pods.isSynced || this.#stopped) return;
+    const found = await this.#checkpoints.load();
+    if (this.#stopped || pods.isSynced) return;
+    if (this.#sessions.hasPrimary) {
+      this.#restoreTimer = this.#options.clock.after(RESTORE_AFTER_MS, () => void this.#restore());
+      return;
+    }
+    this.#options.logger.warn({ pods: found.pods.length }, 'no member can be reached: carrying on with the pods last known');
+    pods.restore(found);
   }
 
   /** Tried until the runtime answers: what is left over would otherwise stay for good. */

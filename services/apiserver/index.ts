@@ -3,7 +3,8 @@
  *
  * In: requests by REST (here) and by gRPC (`grpc/`), calls of components in this process. Out: transactions on the store;
  * lists and watches off the watch cache; streams to nodes. `registry/` is the one way to read and write objects, `cacher/` what
- * it reads from, `rest/` HTTP, `subresources/` what some built-in resources do that no row can say; `ports.ts` names what others
+ * it reads from, `rest/` HTTP, `crd/` rows that CustomResourceDefinitions
+ * make, `subresources/` what some built-in resources do that no row can say; `ports.ts` names what others
  * provide: identity, rights, admission, streams to pods. It must never hold state of its own that is not in the store, know the
  * scheduler or a controller, or answer a linearizable read before the cache has caught up.
  */
@@ -17,6 +18,8 @@ import type { Random } from '../../platform/random.js';
 import type { Service } from '../../platform/service.js';
 import type { Store } from '../store/store.js';
 import { Cacher } from './cacher/cacher.js';
+import { definitionDeletion, definitionHook, DefinitionCleanup } from './crd/definitions.js';
+import { DEFINITIONS, LiveScheme } from './crd/live-scheme.js';
 import type { Admission, ApiServerContext, Authenticator, Authorizer, ObjectReader, StreamingFront, TlsProvider } from './ports.js';
 import { connectAdmission } from './registry/connect.js';
 import { objectReader } from './registry/reader.js';
@@ -71,14 +74,18 @@ export interface ApiServer extends Service {
 /** Wires the parts; nothing runs before `start`, which waits until the store can be read. */
 export function createApiServer(options: ApiServerOptions): ApiServer {
   const { store, clock, random, logger } = options;
-  const scheme = options.scheme ?? builtInScheme();
-  const cacher = new Cacher({ store, clock, logger, kinds: scheme.kinds() });
+  const builtIn = options.scheme ?? builtInScheme();
+  const cacher = new Cacher({ store, clock, logger, kinds: builtIn.kinds() });
+  const scheme = new LiveScheme(builtIn, cacher, logger);
   const reader = objectReader(scheme, cacher);
   // The registry needs admission, which needs a context that needs the registry: the last step is taken on first use.
   const context: ApiServerContext = { reader, scheme, clock, random, logger, as: (user: UserInfo) => registry.as(user) };
   const admission = options.admission(context);
   const registry: Registry = new Registry({ scheme, store, cacher, clock, random, admission });
   registerSubresources(registry, { reader, clock });
+  registry.hook(DEFINITIONS, definitionHook({ reader, scheme, clock }));
+  registry.deletion(DEFINITIONS, definitionDeletion(clock));
+  const cleanup = new DefinitionCleanup({ reader, scheme, clock, logger, as: (user) => registry.as(user) });
   const [authenticator, authorizer] = [options.authenticator(context), options.authorizer(context)];
   const flow = new FlowControl(options.flow);
   const connect = connectAdmission(admission);
@@ -87,7 +94,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     as: (user) => registry.as(user),
     metrics: new RestMetrics({ flow, cacher }),
     health: [{ name: 'ping', check: () => undefined }, { name: 'store', check: () => cacher.fresh() }, ...(options.health ?? [])],
-    documents: documents(scheme),
+    documents: documents(scheme), fresh: () => cacher.fresh(),
   });
   const upgrade = { front, scheme, connect, reader, streamer: options.streamer, streaming: options.streaming, flow, logger };
   const server = options.listen === undefined ? undefined : new HttpsServer({
@@ -100,11 +107,13 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     },
     async start() {
       await cacher.start();
+      await cleanup.start();
       await server?.start();
     },
     async stop() {
       await server?.stop();
       front.close();
+      await cleanup.stop();
       await cacher.stop();
     },
   };

@@ -227,6 +227,8 @@ export interface UpgradeRequest {
   readonly request: IncomingMessage;
   readonly socket: Duplex;
   readonly head: Buffer;
+  /** Rejects with an ApiError when the pod's node cannot be asked for streams now. */
+  reach(): Promise<void>;
   /** The pod's PodStreamer, bound to its node. */
   open(request: PodStreamRequest, options: { readonly signal: AbortSignal }): Promise<PodStream>;
 }

@@ -2,8 +2,8 @@
  * What each node is to have: one shared informer per resource, pods indexed by their node. Tells sessions which node a
  * change concerns; never reads anything per node from the API.
  */
-import type { ConfigMap, Pod, Secret, Service } from '../../apimachinery/gen/types.js';
-import { configMaps, pods, secrets, services } from '../../apimachinery/gen/resources.js';
+import type { ConfigMap, Node, Pod, Secret, Service } from '../../apimachinery/gen/types.js';
+import { configMaps, nodes, pods, secrets, services } from '../../apimachinery/gen/resources.js';
 import type { KubeObject } from '../../apimachinery/object.js';
 import type { Informer } from '../../sdk/informer/informer.js';
 import type { InformerFactory } from '../../sdk/informer/informer-factory.js';
@@ -15,6 +15,7 @@ export interface CatalogListener {
   /** Deleted, or bound elsewhere now. */
   podGone(pod: Pod): void;
   config(kind: 'ConfigMap' | 'Secret', namespace: string, name: string): void;
+  node(node: Node): void;
 }
 
 const NODE = 'nodelink/node';
@@ -29,6 +30,7 @@ export class Catalog {
   readonly #configMaps: Informer<ConfigMap>;
   readonly #secrets: Informer<Secret>;
   readonly #services: Informer<Service>;
+  readonly #nodes: Informer<Node>;
   readonly #listeners = new Map<string, Set<CatalogListener>>();
   readonly #undo: (() => void)[] = [];
 
@@ -37,6 +39,7 @@ export class Catalog {
     this.#configMaps = informers.informer(configMaps);
     this.#secrets = informers.informer(secrets);
     this.#services = informers.informer(services);
+    this.#nodes = informers.informer(nodes);
     this.#pods.addIndex(NODE, (pod) => (nodeOf(pod) === '' ? [] : [nodeOf(pod)]));
     this.#pods.addIndex(CONFIGS, (pod) => {
       if (nodeOf(pod) === '') return [];
@@ -58,6 +61,8 @@ export class Catalog {
     }));
     this.#followConfigs(this.#configMaps, 'ConfigMap');
     this.#followConfigs(this.#secrets, 'Secret');
+    const nodeChanged = (node: Node) => this.#tell(node.metadata?.name ?? '', (listener) => listener.node(node));
+    this.#undo.push(this.#nodes.addHandler({ add: nodeChanged, update: nodeChanged }));
   }
 
   stop(): void {
@@ -65,7 +70,7 @@ export class Catalog {
   }
 
   whenSynced(signal: AbortSignal): Promise<unknown> {
-    return Promise.all([this.#pods, this.#configMaps, this.#secrets, this.#services].map((informer) => informer.whenSynced(signal)));
+    return Promise.all([this.#pods, this.#configMaps, this.#secrets, this.#services, this.#nodes].map((informer) => informer.whenSynced(signal)));
   }
 
   /** The version up to which the pods are known. */
@@ -77,8 +82,18 @@ export class Catalog {
     return this.#pods.lister.byIndex(NODE, node);
   }
 
+  node(name: string): Node | undefined {
+    return this.#nodes.lister.getByRef({ name });
+  }
+
   pod(namespace: string, name: string): Pod | undefined {
     return this.#pods.lister.getByRef({ namespace, name });
+  }
+
+  /** Somebody found the node silent for too long, and said so in its conditions. */
+  isTakenForDead(node: string): boolean {
+    const conditions = this.#nodes.lister.get(node)?.status?.conditions ?? [];
+    return conditions.some(({ type, status }) => type === 'Ready' && status === 'Unknown');
   }
 
   config(kind: 'ConfigMap' | 'Secret', namespace: string, name: string): KubeObject | undefined {

@@ -2,7 +2,7 @@
  * What goes down one primary session: the node's pods, and just the objects they refer to. It knows what the worker
  * holds and sends the difference, configuration before the pod that needs it.
  */
-import type { Pod } from '../../apimachinery/gen/types.js';
+import type { Node, Pod } from '../../apimachinery/gen/types.js';
 import { ObjectKind } from '../../proto/gen/navarch/node/v1/node.js';
 import type { KnownObject, SessionResponse } from '../../proto/gen/navarch/node/v1/node.js';
 import type { Catalog, CatalogListener } from './catalog.js';
@@ -28,6 +28,7 @@ export class Downstream implements CatalogListener {
   readonly #pods = new Map<string, KnownPod>();
   /** Version of each object the worker holds; '' when it was told that there is none. */
   readonly #configs = new Map<string, { kind: ConfigKind; namespace: string; name: string; version: string }>();
+  #podCIDRs = '';
   #unlisten: (() => void) | undefined;
 
   constructor(node: string, catalog: Catalog, send: (message: NonNullable<SessionResponse['message']>) => void) {
@@ -47,6 +48,8 @@ export class Downstream implements CatalogListener {
       }
     }
     this.#unlisten = this.#catalog.listen(this.#node, this);
+    const node = this.#catalog.node(this.#node);
+    if (node !== undefined) this.node(node);
     const pods = this.#catalog.podsOf(this.#node);
     const uids = new Set(pods.map((pod) => pod.metadata?.uid ?? ''));
     for (const [uid, pod] of this.#pods) {
@@ -60,6 +63,14 @@ export class Downstream implements CatalogListener {
   close(): void {
     this.#unlisten?.();
     this.#unlisten = undefined;
+  }
+
+  node({ spec }: Node): void {
+    const podCidrs = spec?.podCIDRs ?? (spec?.podCIDR === undefined ? [] : [spec.podCIDR]);
+    const text = podCidrs.join(',');
+    if (text === this.#podCIDRs) return;
+    this.#podCIDRs = text;
+    this.#send({ $case: 'nodeSettings', value: { podCidrs: [...podCidrs] } });
   }
 
   pod(pod: Pod): void {

@@ -21,6 +21,7 @@ async function member(authority: KeyPair): Promise<string> {
   servers.push(server);
   server.addService(NodeServiceService, {
     register: (_call, callback) => callback(null, { certificate: '', ca: '', endpoints: [] }),
+    signServing: (_call, callback) => callback(null, { certificate: '', ca: '' }),
     renew: (call, callback) => callback(null, { certificate: nodeOfCertificate(call) ?? 'nobody', ca: '' }),
     session: (call) => call.end(),
     tunnel: (call) => call.end(),

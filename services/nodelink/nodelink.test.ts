@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { credentials } from '@grpc/grpc-js';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Lease, Node, Pod } from '../../apimachinery/gen/types.js';
@@ -8,7 +11,8 @@ import { systemClock } from '../../platform/clock.js';
 import { silentLogger } from '../../platform/log.js';
 import { systemRandom } from '../../platform/random.js';
 import { NodeServiceClient } from '../../proto/gen/navarch/node/v1/node.js';
-import { createAgent } from '../agent/agent.js';
+import { createAgent, type Agent } from '../agent/agent.js';
+import { FileCheckpoints } from '../agent/pod/checkpoints.js';
 import { HollowRuntime } from '../agent/runtime/hollow.js';
 import { startMember, testApi } from './test-cluster.js';
 import type { TestApi, TestMember } from './test-cluster.js';
@@ -38,9 +42,9 @@ async function members(api: TestApi, count: number): Promise<TestMember[]> {
   return started;
 }
 
-async function worker(endpoints: readonly string[]) {
-  const runtime = new HollowRuntime({ clock: systemClock, podCIDR: () => '10.244.1.0/24' });
-  const agent = createAgent({
+async function worker(endpoints: readonly string[], podCIDR: (agent: Agent) => string | undefined = () => '10.244.1.0/24') {
+  const runtime = new HollowRuntime({ clock: systemClock, podCIDR: () => podCIDR(agent) });
+  const agent: Agent = createAgent({
     nodeName: 'w1', memberEndpoints: endpoints, runtime, nodeIP: '192.0.2.1', clusterDNS: '10.96.0.10',
     clock: systemClock, random: systemRandom, logger: silentLogger,
   });
@@ -90,6 +94,60 @@ describe('a worker with a hollow runtime', () => {
     await until('the end of the pod', () => api.client.get(pods, ref('a')).then(() => undefined, () => true));
   });
 
+  it('starts without members: its pods carry on from disk', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'navarch-agent-'));
+    stops.push(() => rm(directory, { recursive: true }));
+    const api = testApi();
+    const [member] = await members(api, 1);
+    const endpoint = member?.endpoint ?? '';
+    const runtime = new HollowRuntime({ clock: systemClock });
+    const start = async () => {
+      const agent = createAgent({
+        nodeName: 'w1', memberEndpoints: [endpoint], runtime, nodeIP: '192.0.2.1', clusterDNS: '', clock: systemClock, random: systemRandom, logger: silentLogger,
+        checkpoints: new FileCheckpoints({ directory, clock: systemClock, logger: silentLogger }),
+      });
+      await agent.start();
+      return agent;
+    };
+    const first = await start();
+    await api.client.create(pods, podOf('a'));
+    await phase(api, 'a', 'Running');
+    await first.stop();
+    await member?.stop();
+    const [{ id } = { id: '' }] = (await runtime.list()).containers;
+    await runtime.stopContainer(id, 0);
+
+    const second = await start();
+    stops.push(() => second.stop());
+    await until('the restart', async () => (await runtime.list()).containers.some((record) => record.attempt === 1 && record.phase === 'running'));
+  }, 30_000);
+
+  it('is ready once the cluster has given it a share of the pod network, and gives its pods addresses of that', async () => {
+    const api = testApi();
+    const [member] = await members(api, 1);
+    await api.client.create(pods, podOf('early'));
+    await worker([member?.endpoint ?? ''], (agent) => agent.podCIDR());
+    const readiness = async () => (await api.client.get(nodes, { name: 'w1' }).catch(() => undefined))?.status?.conditions?.find((condition) => condition.type === 'Ready');
+    expect(await until('the node', readiness)).toMatchObject({ status: 'False', message: 'container runtime network not ready: the node has no share of the pod network yet' });
+    await api.client.patch(nodes, { name: 'w1' }, { type: 'merge', body: { spec: { podCIDR: '10.244.77.0/24', podCIDRs: ['10.244.77.0/24'] } } });
+    expect((await phase(api, 'early', 'Running')).status?.podIP).toMatch(/^10\.244\.77\./);
+    await until('the node to be ready', async () => (await readiness())?.status === 'True');
+  });
+
+  it('is Ready again when it was taken for dead and is not', async () => {
+    const api = testApi();
+    const endpoints: string[] = [];
+    const member = await startMember(api, 'm1', 'w1', endpoints, 100);
+    stops.push(() => member.stop());
+    await worker(endpoints);
+    const readiness = async () => (await api.client.get(nodes, { name: 'w1' })).status?.conditions?.find((condition) => condition.type === 'Ready')?.status;
+    await until('the node', async () => (await readiness().catch(() => undefined)) === 'True' || undefined);
+    const node = await api.client.get(nodes, { name: 'w1' });
+    const conditions = (node.status?.conditions ?? []).map((condition) => ({ ...condition, status: 'Unknown' }));
+    await api.client.updateStatus(nodes, { ...node, status: { ...node.status, conditions } });
+    await until('the node to be Ready again', async () => (await readiness()) === 'True' || undefined);
+  });
+
   it('keeps conditions of others when it writes status', async () => {
     const api = testApi();
     const [member] = await members(api, 1);
@@ -122,6 +180,7 @@ describe('a worker with a hollow runtime', () => {
     const { signal } = new AbortController();
     for (const member of [first, second]) {
       await until('a session', () => member?.nodelink.nodes().includes('w1'));
+      await member?.nodelink.reach('w1');
       const exec = await member?.nodelink.open('w1', execOf(pod, ['hostname']), { signal });
       expect(exec && await textOf(exec)).toBe('a\n[exit 0]');
     }
@@ -135,6 +194,8 @@ describe('a worker with a hollow runtime', () => {
     expect(log && await textOf(log)).toContain('web of a started');
     const refused = await first?.nodelink.open('w1', { ...execOf(pod, ['x']), container: 'nope' } as PodStreamRequest, { signal }).catch((error: unknown) => error);
     expect(isApiError(refused, 'BadRequest')).toBe(true);
+    const unreachable = await first?.nodelink.reach('w9').catch((error: unknown) => error);
+    expect(isApiError(unreachable, 'ServiceUnavailable')).toBe(true);
   });
 
   it('is not held up by a report that the API refuses, nor by one that fails for a moment', async () => {

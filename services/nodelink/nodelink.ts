@@ -17,13 +17,14 @@ import type { Random } from '../../platform/random.js';
 import type { Service } from '../../platform/service.js';
 import { NodeServiceService } from '../../proto/gen/navarch/node/v1/node.js';
 import type {
-  NodeServiceServer, RegisterRequest, RegisterResponse, RenewRequest, RenewResponse, SessionRequest, TunnelRequest, TunnelResponse,
+  NodeServiceServer, RegisterRequest, RegisterResponse, RenewRequest, RenewResponse, SessionRequest, SignServingRequest, SignServingResponse, TunnelRequest, TunnelResponse,
 } from '../../proto/gen/navarch/node/v1/node.js';
 import type { Client } from '../../sdk/client.js';
 import type { InformerFactory } from '../../sdk/informer/informer-factory.js';
 import { Catalog } from './catalog.js';
 import { nodeOfCertificate } from './identity.js';
 import type { IdentifiedCall } from './identity.js';
+import { hostOf, servingNames } from './serving-names.js';
 import { NodeSession } from './session.js';
 import type { SessionCall } from './session.js';
 import { Tunnels } from './tunnels.js';
@@ -32,6 +33,10 @@ import type { ServerDuplexStream } from '@grpc/grpc-js';
 export interface NodeCertificates {
   /** Signs for CN=system:node:`nodeName`, O=system:nodes; of the request (PKCS #10, PEM) only the public key counts. PEM out. */
   signNodeCertificate(csr: string, nodeName: string): Promise<{ readonly certificate: string; readonly ca: string }>;
+  /** Signs for a server known by `names`, and for no client; of the request only the public key counts. */
+  signServingCertificate(csr: string, nodeName: string, names: readonly string[]): Promise<{ readonly certificate: string; readonly ca: string }>;
+  /** Names and addresses under which members serve: no worker's certificate may carry one. */
+  reservedNames(): readonly string[];
 }
 
 export interface JoinTokens {
@@ -56,6 +61,8 @@ export interface NodelinkOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  /** How often a worker's Lease is renewed; several times in the silence after which a node counts as dead. 10,000 when absent. */
+  readonly leaseRenewal_ms?: number;
   /** Who calls; absent: the client certificate that TLS has verified. */
   readonly identify?: (call: IdentifiedCall) => string | undefined;
 }
@@ -72,10 +79,14 @@ export function createNodelink(options: NodelinkOptions): Nodelink {
   return new NodelinkService(options);
 }
 
+/** As kubelet does, with the 40 s of the node lifecycle controller in mind. */
+const LEASE_RENEWAL_MS = 10_000;
 const NODE_NAME = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
 /** grpc-js sends a status for the stream's 'error' event; destroying the stream would send none. */
 const refuse = (call: { emit(event: 'error', error: Error): boolean }, error: Error) => void call.emit('error', error);
 const refusal = (code: number, details: string) => Object.assign(new Error(details), { code, details });
+
+const noSession = (node: string) => apiErrors.serviceUnavailable(`node "${node}" has no session with this member now`);
 
 class NodelinkService implements Nodelink {
   readonly name = 'nodelink';
@@ -95,6 +106,7 @@ class NodelinkService implements Nodelink {
     this.implementation = {
       register: (call, callback) => void this.#register(call, callback),
       renew: (call, callback) => void this.#renew(call, callback),
+      signServing: (call, callback) => void this.#signServing(call, callback),
       session: (call) => this.#session(call),
       tunnel: (call) => this.#tunnel(call),
     };
@@ -121,9 +133,13 @@ class NodelinkService implements Nodelink {
     return [...this.#sessions.keys()];
   }
 
+  reach(node: string): Promise<void> {
+    return this.#sessions.get(node) === undefined ? Promise.reject(noSession(node)) : Promise.resolve();
+  }
+
   open(node: string, request: PodStreamRequest, options: { readonly signal: AbortSignal }): Promise<PodStream> {
     const session = this.#sessions.get(node);
-    if (session === undefined) return Promise.reject(apiErrors.serviceUnavailable(`node "${node}" has no session with this member now`));
+    if (session === undefined) return Promise.reject(noSession(node));
     return this.#tunnels.open(node, request, { signal: options.signal, send: (message) => session.openTunnel(message) });
   }
 
@@ -151,6 +167,19 @@ class NodelinkService implements Nodelink {
     if (node === undefined) return callback(refusal(GrpcStatus.UNAUTHENTICATED, 'a certificate is renewed with the certificate of a node'));
     try {
       callback(null, await this.#options.certificates.signNodeCertificate(call.request.csr, node));
+    } catch (error) {
+      callback(refusal(GrpcStatus.INVALID_ARGUMENT, `the certificate request was refused: ${error instanceof Error ? error.message : String(error)}`));
+    }
+  }
+
+  async #signServing(call: ServerUnaryCall<SignServingRequest, SignServingResponse>, callback: sendUnaryData<SignServingResponse>): Promise<void> {
+    const node = this.#identify(call);
+    if (node === undefined) return callback(refusal(GrpcStatus.UNAUTHENTICATED, 'a serving certificate is signed for the holder of a node\'s certificate'));
+    const { certificates, members } = this.#options;
+    const names = servingNames(node, call.getPeer(), [...certificates.reservedNames(), ...members.endpoints().map((endpoint) => hostOf(endpoint))]);
+    if (names.length === 0) return callback(refusal(GrpcStatus.FAILED_PRECONDITION, `node "${node}" has neither a name nor an address that is not a member's`));
+    try {
+      callback(null, await certificates.signServingCertificate(call.request.csr, node, names));
     } catch (error) {
       callback(refusal(GrpcStatus.INVALID_ARGUMENT, `the certificate request was refused: ${error instanceof Error ? error.message : String(error)}`));
     }
@@ -190,6 +219,7 @@ class NodelinkService implements Nodelink {
     this.#sessions.get(node)?.close();
     const session = new NodeSession({
       node, call, client, catalog: this.#catalog, clock, logger, welcome: { memberId: members.id, endpoints: members.endpoints() },
+      leaseRenewal_ms: this.#options.leaseRenewal_ms ?? LEASE_RENEWAL_MS,
     });
     this.#sessions.set(node, session);
     return session;

@@ -20,7 +20,7 @@ const CONFLICTS_MAX = 5;
 /** Conditions that are the worker's to set; all others stay as they are stored. */
 const NODE_CONDITIONS = new Set(['PodReadyToStartContainers', 'Initialized', 'Ready', 'ContainersReady', 'PodScheduled']);
 /** Fields of a status that are not the worker's. */
-const FOREIGN_FIELDS = ['nominatedNodeName', 'resourceClaimStatuses', 'ephemeralContainerStatuses'] as const;
+const FOREIGN_FIELDS = ['nominatedNodeName', 'resourceClaimStatuses'] as const;
 
 export class PodWriter {
   readonly #client: Client;

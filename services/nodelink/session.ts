@@ -4,6 +4,7 @@
  */
 import type { ServerDuplexStream } from '@grpc/grpc-js';
 import type { PodStatus } from '../../apimachinery/gen/types.js';
+import { pods } from '../../apimachinery/gen/resources.js';
 import { isApiError } from '../../apimachinery/status.js';
 import type { Clock } from '../../platform/clock.js';
 import type { Logger } from '../../platform/log.js';
@@ -25,10 +26,10 @@ export interface SessionOptions {
   readonly catalog: Catalog;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly leaseRenewal_ms: number;
   readonly welcome: { readonly memberId: string; readonly endpoints: readonly string[] };
 }
 
-const LEASE_RENEW_MS = 10_000;
 const RENEWAL_MS_MAX = 4_000;
 const REFUSALS: ReadonlySet<number> = new Set([400, 403, 404, 413, 422]);
 const RETRY_MS = 1000;
@@ -47,7 +48,9 @@ export class NodeSession {
   readonly #statuses = new Map<string, { report: PodReport; ended: boolean }>();
   readonly #events: EventReport[] = [];
   #downstream: Downstream | undefined;
+  /** Waiting to be written. */
   #report: NodeReport | undefined;
+  #lastReport: NodeReport | undefined;
   #primary = false;
   #leaseRenewed_ms = -Infinity;
   #renewing = false;
@@ -71,6 +74,7 @@ export class NodeSession {
       case 'role': return void this.#setRole(message.value).catch((error: unknown) => this.#fail(error));
       case 'nodeReport':
         this.#report = parse<NodeReport>(message.value.node);
+        this.#lastReport = this.#report;
         return this.#pump();
       case 'podReport':
         this.#statuses.set(message.value.uid, { report: message.value, ended: this.#statuses.get(message.value.uid)?.ended ?? false });
@@ -111,9 +115,20 @@ export class NodeSession {
     this.#downstream = downstream;
     const wanted = /^\d+$/.test(role.revision) ? BigInt(role.revision) : 0n;
     await catalog.whenSynced(this.#closed.signal);
-    while (BigInt(catalog.revision) < wanted) await clock.sleep(CATCH_UP_POLL_MS, this.#closed.signal);
+    let reachable: bigint | undefined;
+    while (BigInt(catalog.revision) < (reachable ?? wanted)) {
+      reachable ??= await this.#reachable(wanted).catch(() => undefined);
+      await clock.sleep(CATCH_UP_POLL_MS, this.#closed.signal);
+    }
     if (this.#downstream === downstream) downstream.open(role.known);
     this.#pump();
+  }
+
+  /** A worker may have seen what a cluster restored from a backup has not: then what the API holds now is all there is to wait for. */
+  async #reachable(wanted: bigint): Promise<bigint> {
+    const { metadata } = await this.#options.client.list(pods, { limit: 1, signal: this.#closed.signal });
+    const newest = /^\d+$/.test(metadata.resourceVersion ?? '') ? BigInt(metadata.resourceVersion ?? '0') : wanted;
+    return newest < wanted ? newest : wanted;
   }
 
   #terminated(ref: { namespace: string; name: string; uid: string }): void {
@@ -129,18 +144,26 @@ export class NodeSession {
   }
 
   #renewLease(): void {
-    const { clock, logger } = this.#options;
-    if (!this.#primary || this.#renewing || clock.monotonic() - this.#leaseRenewed_ms < LEASE_RENEW_MS) return;
+    const { clock, logger, leaseRenewal_ms } = this.#options;
+    if (!this.#primary || this.#renewing || clock.monotonic() - this.#leaseRenewed_ms < leaseRenewal_ms) return;
     this.#renewing = true;
     const begun_ms = clock.monotonic();
     this.#renewalBegun_ms = begun_ms;
     void this.#nodes.renewLease().then(() => {
       this.#leaseRenewed_ms = begun_ms;
       this.#writesWork = true;
+      this.#contradict();
     }, (error: unknown) => {
       this.#writesWork = false;
       logger.warn({ node: this.node, error: String(error) }, 'the lease of a node could not be renewed');
     }).finally(() => { this.#renewing = false; });
+  }
+
+  /** A node that was found silent and lives says so: its worker sends a report only when something of its own changes. */
+  #contradict(): void {
+    if (!this.#options.catalog.isTakenForDead(this.node)) return;
+    this.#report ??= this.#lastReport;
+    this.#pump();
   }
 
   /** Writes what is waiting, one after the other, until nothing is left. */

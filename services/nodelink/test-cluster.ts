@@ -27,14 +27,18 @@ export function testApi(): TestApi {
 }
 
 /** `identity`: the node every caller is taken for. */
-export async function startMember(api: TestApi, id: string, identity: string, endpoints: string[]): Promise<TestMember> {
+export async function startMember(api: TestApi, id: string, identity: string, endpoints: string[], leaseRenewal_ms?: number): Promise<TestMember> {
   const informers = new InformerFactory({ client: api.client, clock: systemClock, random: systemRandom, logger: silentLogger });
   const nodelink = createNodelink({
     client: api.client, informers, clock: systemClock, random: systemRandom, logger: silentLogger,
-    certificates: { signNodeCertificate: (_csr, nodeName) => Promise.resolve({ certificate: `certificate of ${nodeName}`, ca: 'ca' }) },
+    certificates: {
+      signNodeCertificate: (_csr, nodeName) => Promise.resolve({ certificate: `certificate of ${nodeName}`, ca: 'ca' }),
+      signServingCertificate: (_csr, nodeName, names) => Promise.resolve({ certificate: `serving ${nodeName} ${names.join()}`, ca: 'ca' }), reservedNames: () => [],
+    },
     tokens: { check: (token) => Promise.resolve(token === 'good') },
     members: { id, endpoints: () => endpoints, onChange: () => () => undefined },
     identify: () => identity,
+    ...(leaseRenewal_ms === undefined ? {} : { leaseRenewal_ms }),
   });
   await nodelink.start();
   await informers.start();

@@ -11,7 +11,7 @@ import type { DecodeLimits } from '../limits.js';
 import { readMessage } from './decode.js';
 import { writeMessage } from './encode.js';
 import { messageNamed, messageOfKind } from './messages.js';
-import { ProtobufError, WireReader } from './wire.js';
+import { ProtobufError, WIRE_BYTES, WireReader, WireWriter } from './wire.js';
 
 const MAGIC = Buffer.from([0x6b, 0x38, 0x73, 0x00]);
 const ENVELOPE = 'k8s.io.apimachinery.pkg.runtime.Unknown';
@@ -69,4 +69,23 @@ export function encodeProtobuf(object: JsonObject): Uint8Array | undefined {
     typeMeta: { apiVersion, kind }, raw: Buffer.from(raw).toString('base64'), contentEncoding: '', contentType: '',
   });
   return Buffer.concat([MAGIC, envelope]);
+}
+
+/**
+ * One event of a watch: its length in four bytes, big-endian, then a bare metav1.WatchEvent (no magic) whose object is an
+ * enveloped message (k8s.io/apimachinery/pkg/util/framer).
+ */
+export function encodeWatchFrame(type: string, object: Uint8Array): Uint8Array {
+  const extension = new WireWriter();
+  extension.tag(1, WIRE_BYTES);
+  extension.bytes(object);
+  const event = new WireWriter();
+  event.tag(1, WIRE_BYTES);
+  event.string(type);
+  event.tag(2, WIRE_BYTES);
+  event.bytes(extension.finish());
+  const body = event.finish();
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(body.length);
+  return Buffer.concat([length, body]);
 }

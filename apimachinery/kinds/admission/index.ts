@@ -1,10 +1,11 @@
 /** admissionregistration, apiextensions and apiregistration: what extends the API. */
+import { validateStructural } from '../../crd/validate.js';
 import { dns1035Label, dns1123Label, dns1123Subdomain } from '../../names.js';
 import type { FieldError } from '../../status.js';
 import type { ExtrasTable } from '../extras.js';
 import { complaintsOf } from '../lib/complaints.js';
 import { strategyOf } from '../lib/strategy.js';
-import { absent, at, child, children, clone, field, fill, fillZero, isRec, num, recs, str, strs, unset, type Rec } from '../lib/value.js';
+import { absent, at, child, children, clone, field, fill, fillZero, isRec, num, recs, same, str, strs, unset, type Rec } from '../lib/value.js';
 import * as print from '../printers/policy.js';
 
 const extensions = ['api-extensions'] as const;
@@ -117,6 +118,15 @@ function validateDefinition(crd: Rec): FieldError[] {
       seen.add(str(version['name']));
       if (absent(at(version, 'schema', 'openAPIV3Schema'))) complaints.required(`${path}.schema.openAPIV3Schema`, 'schemas are required');
     }
+    const schemas = versions.map((version) => at(version, 'schema', 'openAPIV3Schema'));
+    // The same schema for all versions is one complaint, at the place v1beta1 had for it.
+    const shared = schemas.every((schema) => same(schema, schemas[0]));
+    for (const [index, schema] of schemas.slice(0, shared ? 1 : undefined).entries()) {
+      complaints.add(validateStructural(schema, shared ? 'spec.validation.openAPIV3Schema' : `spec.versions[${index}].schema.openAPIV3Schema`));
+    }
+    if (isProtectedGroup(group) && absent(at(crd, 'metadata', 'annotations', APPROVED))) {
+      complaints.required(`metadata.annotations[${APPROVED}]`, `protected groups must have approval annotation "${APPROVED}", see https://github.com/kubernetes/enhancements/pull/1111`);
+    }
     if (versions.filter((version) => version['storage'] === true).length !== 1) {
       complaints.invalid('spec.versions', versions, 'must have exactly one version marked as storage version');
     }
@@ -130,6 +140,9 @@ function validateDefinition(crd: Rec): FieldError[] {
     }
   });
 }
+
+const APPROVED = 'api-approved.kubernetes.io';
+const isProtectedGroup = (group: string): boolean => ['k8s.io', 'kubernetes.io'].some((owner) => group === owner || group.endsWith(`.${owner}`));
 
 const FIXED = [['spec', 'group'], ['spec', 'scope'], ['spec', 'names', 'plural'], ['spec', 'names', 'kind']] as const;
 

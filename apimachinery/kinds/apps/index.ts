@@ -40,7 +40,7 @@ export const appsExtras: ExtrasTable = {
   'apps/statefulsets': {
     shortNames: ['sts'], categories: all, scale, printer: print.statefulSetPrinter,
     strategy: workload(defaultStatefulSet, {
-      noun: 'statefulset',
+      noun: 'statefulset', templateMetadataOnly: true,
       rollout: { field: 'updateStrategy', types: ['OnDelete', 'RollingUpdate'] },
       mutable: STATEFUL_MUTABLE,
       mutableMessage: "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', "

@@ -3,7 +3,7 @@ import type { FieldError } from '../../status.js';
 import { complaintsOf, type Complaints } from '../lib/complaints.js';
 import { selectorMatches, selectsEverything, validateLabelSelector } from '../lib/label-validation.js';
 import { absent, at, clone, field, isRec, keysOf, num, optionalNum, same, str, type Rec } from '../lib/value.js';
-import { validatePodTemplate } from '../pod/validate.js';
+import { validatePodTemplate, validateTemplateMetadata } from '../pod/validate.js';
 
 const NUMBERS = ['replicas', 'minReadySeconds', 'revisionHistoryLimit', 'progressDeadlineSeconds'];
 
@@ -17,13 +17,14 @@ function validateSelector(complaints: Complaints, spec: Rec, noun: string): void
   if (selectsEverything(selector)) complaints.invalid('spec.selector', selector, `empty selector is invalid for ${noun}`);
 }
 
-function validateTemplate(complaints: Complaints, spec: Rec, selector: unknown): void {
+function validateTemplate(complaints: Complaints, spec: Rec, selector: unknown, metadataOnly: boolean): void {
   const template = spec['template'];
   const labels = at(template, 'metadata', 'labels');
   if (!absent(template) && !selectsEverything(selector) && !selectorMatches(selector, labels)) {
     complaints.invalid('spec.template.metadata.labels', labels ?? null, '`selector` does not match template `labels`');
   }
-  validatePodTemplate(complaints, template, 'spec.template');
+  if (metadataOnly) validateTemplateMetadata(complaints, template, 'spec.template');
+  else validatePodTemplate(complaints, template, 'spec.template');
   const restart = at(template, 'spec', 'restartPolicy');
   if (!absent(template) && restart !== 'Always') complaints.unsupported('spec.template.spec.restartPolicy', restart ?? '', ['Always']);
   if (!absent(at(template, 'spec', 'activeDeadlineSeconds'))) {
@@ -67,6 +68,8 @@ export interface WorkloadRules {
   /** Spec fields that an update may change; absent: all but the selector. */
   readonly mutable?: readonly string[];
   readonly mutableMessage?: string;
+  /** The pods' spec is not looked at: what it mounts may be a claim of its own pod (ValidatePodTemplateSpecForStatefulSet). */
+  readonly templateMetadataOnly?: boolean;
   /** The selector is a plain map. */
   readonly plainSelector?: boolean;
 }
@@ -89,7 +92,7 @@ export function validateWorkload(object: Rec, rules: WorkloadRules): FieldError[
     if (deadline !== undefined && deadline <= num(spec['minReadySeconds'])) {
       complaints.invalid('spec.progressDeadlineSeconds', deadline, 'must be greater than minReadySeconds');
     }
-    validateTemplate(complaints, spec, rules.plainSelector === true ? { matchLabels: spec['selector'] } : spec['selector']);
+    validateTemplate(complaints, spec, rules.plainSelector === true ? { matchLabels: spec['selector'] } : spec['selector'], rules.templateMetadataOnly === true);
   });
 }
 

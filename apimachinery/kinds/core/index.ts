@@ -60,7 +60,8 @@ export const coreExtras: ExtrasTable = {
   },
   '/services': { shortNames: ['svc'], categories: ['all'], storagePrefix: 'services/specs', printer: servicePrinter, strategy: serviceStrategy,
     fieldSelectors: { 'spec.clusterIP': text('spec', 'clusterIP'), 'spec.type': text('spec', 'type') } },
-  '/endpoints': { shortNames: ['ep'], storagePrefix: 'services/endpoints', printer: endpointsPrinter, strategy: endpointsStrategy },
+  '/endpoints': { shortNames: ['ep'], storagePrefix: 'services/endpoints', printer: endpointsPrinter, strategy: endpointsStrategy,
+    deprecationWarning: 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice' },
   '/nodes': { shortNames: ['no'], storagePrefix: 'minions', printer: print.nodePrinter, strategy: nodeStrategy,
     fieldSelectors: { 'spec.unschedulable': flag('spec', 'unschedulable') } },
   '/namespaces': { shortNames: ['ns'], printer: print.namespacePrinter, strategy: namespaceStrategy,
@@ -78,5 +79,5 @@ export const coreExtras: ExtrasTable = {
   '/persistentvolumeclaims': { shortNames: ['pvc'], printer: persistentVolumeClaimPrinter, strategy: claimStrategy },
   '/resourcequotas': { shortNames: ['quota'], printer: print.resourceQuotaPrinter, strategy: resourceQuotaStrategy },
   '/limitranges': { shortNames: ['limits'], printer: print.limitRangePrinter, strategy: limitRangeStrategy },
-  '/componentstatuses': { shortNames: ['cs'], printer: print.componentStatusPrinter },
+  '/componentstatuses': { shortNames: ['cs'], printer: print.componentStatusPrinter, deprecationWarning: 'v1 ComponentStatus is deprecated in v1.19+' },
 };

@@ -122,14 +122,18 @@ export function validatePod(pod: unknown): FieldError[] {
   });
 }
 
+export function validateTemplateMetadata(complaints: Complaints, template: unknown, path: string): void {
+  const metadata = field(template, 'metadata');
+  validateLabels(complaints, field(metadata, 'labels'), `${path}.labels`);
+  validateAnnotations(complaints, field(metadata, 'annotations'), `${path}.annotations`);
+}
+
 export function validatePodTemplate(complaints: Complaints, template: unknown, path: string): void {
   if (absent(template)) {
     complaints.required(path);
     return;
   }
-  const metadata = field(template, 'metadata');
-  validateLabels(complaints, field(metadata, 'labels'), `${path}.labels`);
-  validateAnnotations(complaints, field(metadata, 'annotations'), `${path}.annotations`);
+  validateTemplateMetadata(complaints, template, path);
   validatePodSpec(complaints, field(template, 'spec'), `${path}.spec`);
   if (list(field(field(template, 'spec'), 'ephemeralContainers')).length > 0) {
     complaints.forbidden(`${path}.spec.ephemeralContainers`, 'ephemeral containers not allowed in pod template');

@@ -77,6 +77,10 @@ export class Tracker {
     if (!this.#votes.has(id)) this.#votes.set(id, granted);
   }
 
+  hasVoted(id: NodeId): boolean {
+    return this.#votes.has(id);
+  }
+
   voteResult(): VoteResult {
     return jointVote(this.#configuration.voters, this.#votes);
   }

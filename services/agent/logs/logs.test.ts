@@ -61,20 +61,24 @@ it('follows what is written, through a rotation, until the container ends', asyn
   const done = (async () => {
     for await (const frame of stream) if (frame.kind !== 'exit') seen.push(Buffer.from(frame.data).toString('utf8'));
   })();
-  const settle = async () => {
-    for (let i = 0; i < 12; i++) {
+  // The file is real and takes its own time; the clock is not, and moves until what is waited for has happened.
+  const until = async (condition: () => boolean) => {
+    for (let i = 0; i < 2000 && !condition(); i++) {
       await clock.advance(200);
       await new Promise((resolve) => setTimeout(resolve, 2));
     }
   };
-  await settle();
+  const saw = (text: string) => () => seen.join('').endsWith(text);
+  await until(saw('one\n'));
   appendFileSync(path, line(2, 'two'));
-  await settle();
+  await until(saw('two\n'));
   renameSync(path, `${path}.1`);
   writeFileSync(path, line(3, 'three'));
-  await settle();
+  await until(saw('three\n'));
   running = false;
-  await settle();
+  let isDone = false;
+  void done.finally(() => (isDone = true));
+  await until(() => isDone);
   await done;
   expect(seen.join('')).toBe('one\ntwo\nthree\n');
 });

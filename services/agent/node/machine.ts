@@ -14,11 +14,19 @@ async function read(path: string): Promise<string> {
   }
 }
 
-export async function machineFacts(nodeName: string, dataDir: string | undefined): Promise<MachineFacts> {
-  const [meminfo, release_, pidMax, loadavg, machineId, bootId] = await Promise.all([
-    read('/proc/meminfo'), read('/etc/os-release'), read('/proc/sys/kernel/pid_max'), read('/proc/loadavg'), read('/etc/machine-id'),
-    read('/proc/sys/kernel/random/boot_id'),
+/** What does not change while the machine is up: read once, for however many nodes are in this process. */
+let fixedFacts: Promise<Pick<MachineFacts, 'osImage' | 'machineId' | 'bootId' | 'pidsMax'>> | undefined;
+
+async function readFixed(): Promise<Pick<MachineFacts, 'osImage' | 'machineId' | 'bootId' | 'pidsMax'>> {
+  const [about, pidMax, machineId, bootId] = await Promise.all([
+    read('/etc/os-release'), read('/proc/sys/kernel/pid_max'), read('/etc/machine-id'), read('/proc/sys/kernel/random/boot_id'),
   ]);
+  return { osImage: /^PRETTY_NAME="?([^"\n]*)/m.exec(about)?.[1] ?? 'Linux', pidsMax: Number(pidMax) || 32_768, machineId, bootId };
+}
+
+export async function machineFacts(nodeName: string, dataDir: string | undefined): Promise<MachineFacts> {
+  fixedFacts ??= readFixed();
+  const [fixed, meminfo, loadavg] = await Promise.all([fixedFacts, read('/proc/meminfo'), read('/proc/loadavg')]);
   const disk = await statfs(dataDir ?? '/').catch(() => undefined);
   const available = /^MemAvailable:\s+(\d+) kB/m.exec(meminfo)?.[1];
   return {
@@ -26,10 +34,8 @@ export async function machineFacts(nodeName: string, dataDir: string | undefined
     memoryAvailable_bytes: available === undefined ? freemem() : Number(available) * 1024,
     disk_bytes: disk === undefined ? 0 : disk.blocks * disk.bsize,
     diskAvailable_bytes: disk === undefined ? 0 : disk.bavail * disk.bsize,
-    pidsMax: Number(pidMax) || 32_768,
     pidsUsed: Number(/\/(\d+)/.exec(loadavg)?.[1] ?? 0),
-    kernel: release(), osImage: /^PRETTY_NAME="?([^"\n]*)/m.exec(release_)?.[1] ?? 'Linux',
-    architecture: ARCHITECTURES[arch()] ?? arch(), machineId, bootId,
+    kernel: release(), architecture: ARCHITECTURES[arch()] ?? arch(), ...fixed,
   };
 }
 

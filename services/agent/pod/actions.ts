@@ -2,7 +2,7 @@
 import type { ContainerRecord, RegistryAuth, RuntimeSnapshot, SandboxRecord } from '../runtime/runtime.js';
 import { ConfigError } from './env.js';
 import type { VolumePaths } from './container-spec.js';
-import { containerSpec, hostnameOf, sandboxSpec } from './container-spec.js';
+import { containerSpec, hostnameOf, sandboxSpec, subPathsOf } from './container-spec.js';
 import { recordsOf } from './decide.js';
 import type { Action } from './decide.js';
 import type { PodEnvironment, PodEvent } from './environment.js';
@@ -95,13 +95,14 @@ export class PodActions {
   }
 
   async #prepareVolumes(): Promise<void> {
+    // Without a member there are no tokens; volumes that were made before serve with what they hold.
+    const refused = await this.#tokens.fetch(this.#pod(), keyOf(this.#pod())).then(() => undefined, (error: unknown) => error);
     try {
-      await this.#tokens.fetch(this.#pod(), keyOf(this.#pod()));
       this.#paths = await this.#environment.volumes.prepare(this.#pod(), this.#sources([]));
       this.#memory.volumesReady = true;
       this.#clearTrouble();
     } catch (error) {
-      this.#trouble('FailedMount', `MountVolume.SetUp failed: ${messageOf(error)}`, 'ContainerCreating');
+      this.#trouble('FailedMount', `MountVolume.SetUp failed: ${messageOf(refused ?? error)}`, 'ContainerCreating');
     }
   }
 
@@ -147,11 +148,13 @@ export class PodActions {
       const sandbox = sandboxSpec(this.#pod(), action.sandbox.attempt, environment.node, environment.logRoot);
       if (this.#paths.size === 0) this.#paths = await environment.volumes.prepare(this.#pod(), this.#sources(ips));
       const ownMounts = await environment.volumes.ownMounts(this.#pod(), container, attempt, ips, hostnameOf(this.#pod(), environment.node));
+      const subPaths = await environment.volumes.subPaths(this.#pod(), container, this.#paths, subPathsOf(this.#pod(), container, this.#sources(ips)));
       const spec = containerSpec({
-        pod: this.#pod(), container, attempt, sources: this.#sources(ips), volumes: this.#paths, node: environment.node, image, ownMounts,
+        pod: this.#pod(), container, attempt, sources: this.#sources(ips), volumes: this.#paths, node: environment.node, image, ownMounts, subPaths,
+        ...targetOf(roled, runtime),
       });
       const id = await environment.runtime.createContainer(action.sandbox.id, spec, sandbox);
-      this.#event(fieldPathOf(roled), 'Normal', 'Created', `Container created: ${container.name}`);
+      this.#event(fieldPathOf(roled), 'Normal', 'Created', `Created container: ${container.name}`);
       if (last?.phase === 'exited') remembered.crash = nextBackOff(remembered.crash, environment.clock.now());
       stage = 'RunContainerError';
       Object.assign(remembered, {
@@ -159,7 +162,7 @@ export class PodActions {
       });
       await environment.runtime.startContainer(id);
       Object.assign(remembered, { waiting: undefined, retryAt_ms: undefined, pull: undefined });
-      this.#event(fieldPathOf(roled), 'Normal', 'Started', `Container started: ${container.name}`);
+      this.#event(fieldPathOf(roled), 'Normal', 'Started', `Started container ${container.name}`);
       await this.#postStart(action, id);
     } catch (error) {
       remembered.hook = false;
@@ -235,6 +238,13 @@ export class PodActions {
   #event(fieldPath: string, type: PodEvent['type'], reason: string, message: string): void {
     this.#environment.event({ key: keyOf(this.#pod()), fieldPath, type, reason, message });
   }
+}
+
+function targetOf({ target }: RoledContainer, runtime: RuntimeSnapshot): { targetId?: string } {
+  if (target === undefined) return {};
+  const [record] = recordsOf(runtime, target);
+  if (record?.phase !== 'running') throw new ConfigError(`the target container "${target}" is not running`);
+  return { targetId: record.id };
 }
 
 const GRACE_S_AFTER_HOOK = 2;

@@ -31,7 +31,7 @@ export class ContainerProbes {
     const podIP = newestSandbox(runtime)?.ips[0] ?? (this.#pod().spec?.hostNetwork === true ? this.#environment.hostIP : '');
     for (const roled of containersOf(specOf(this.#pod()))) {
       const [record] = recordsOf(runtime, roled.container.name);
-      if (record?.phase !== 'running' || roled.role === 'init') continue;
+      if (record?.phase !== 'running' || roled.role === 'init' || roled.role === 'ephemeral') continue;
       running.add(record.id);
       if (!this.#probers.has(record.id)) this.#start(roled, record, podIP);
     }
@@ -56,8 +56,9 @@ export class ContainerProbes {
     const event = (kind: ProbeKind, message: string) => this.#environment.event({
       key: keyOf(this.#pod()), fieldPath: fieldPathOf(roled), type: 'Warning', reason: 'Unhealthy', message: `${TITLES[kind]} probe failed: ${message}`,
     });
+    const { startup, readiness } = memoryOf(this.#memory, container.name);
     const prober = new Prober({
-      container, clock: this.#environment.clock, random: this.#environment.random,
+      container, initial: { startup, readiness }, clock: this.#environment.clock, random: this.#environment.random,
       check: (probe) => this.#environment.runHandler(probe, container, record, podIP, probe.timeoutSeconds ?? 1),
       onFailure: event,
       onVerdict: (kind, ok) => this.#verdict(roled, record, kind, ok),

@@ -83,7 +83,7 @@ export function sandboxSpec(pod: Pod, attempt: number, node: NodeFacts, logRoot:
     hostPID: spec.hostPID === true,
     hostIPC: spec.hostIPC === true,
     sharePID: spec.shareProcessNamespace === true,
-    privileged: containersOf(spec).some(({ container }) => container.securityContext?.privileged === true),
+    privileged: containersOf(spec).some(({ container, role }) => role !== 'ephemeral' && container.securityContext?.privileged === true),
     ...(security.runAsUser === undefined ? {} : { runAsUser: security.runAsUser }),
     ...(security.runAsGroup === undefined ? {} : { runAsGroup: security.runAsGroup }),
     supplementalGroups: groupsOf(pod),
@@ -98,19 +98,43 @@ function groupsOf(pod: Pod): number[] {
 }
 
 /** Where the volumes of a pod lie on the host, by volume name. */
-export type VolumePaths = ReadonlyMap<string, { readonly hostPath: string; readonly readOnly: boolean }>;
+export type VolumePaths = ReadonlyMap<string, {
+  readonly hostPath: string;
+  readonly readOnly: boolean;
+  /** Made of files by the agent (atomic-writer.ts), and not for containers to write. */
+  readonly rendered?: boolean;
+}>;
 
-function mountsOf(container: Container, volumes: VolumePaths): MountSpec[] {
-  return (container.volumeMounts ?? []).map((mount) => {
+export interface SubPath {
+  /** Of the mount in the container's list. */
+  readonly index: number;
+  readonly volume: string;
+  /** Relative, without `..`; whether it leads out of the volume by a link is for whoever opens it to see. */
+  readonly path: string;
+}
+
+/** The parts of volumes that a container mounts, variables expanded. Throws ConfigError. */
+export function subPathsOf(pod: Pod, container: Container, sources: PodSources): SubPath[] {
+  const mounts = (container.volumeMounts ?? []).map((mount, index) => ({ ...mount, index }));
+  const env = mounts.some((mount) => (mount.subPathExpr ?? '') !== '') ? environmentOf(pod, container, sources) : new Map<string, string>();
+  return mounts.flatMap(({ index, name, subPath = '', subPathExpr = '' }) => {
+    const path = subPathExpr === '' ? subPath : expand(subPathExpr, env);
+    if (subPathExpr !== '' && /\$\(/.test(path)) throw new ConfigError(`subPathExpr "${subPathExpr}" names a variable that is not set`);
+    if (path === '') return [];
+    if (path.startsWith('/') || path.split('/').includes('..') || path.includes('\0')) throw new ConfigError(`subPath "${path}" must be relative and without ".."`);
+    return [{ index, volume: name, path }];
+  });
+}
+
+function mountsOf(container: Container, volumes: VolumePaths, subPaths: ReadonlyMap<number, string>): MountSpec[] {
+  return (container.volumeMounts ?? []).map((mount, index) => {
     const volume = volumes.get(mount.name);
     if (volume === undefined) throw new ConfigError(`volume "${mount.name}" of mount ${mount.mountPath} is not in the pod's volumes`);
-    // A path below a volume that containers write to may be a symbolic link out of it (CVE-2021-25741): refused.
-    if ((mount.subPath ?? '') !== '' || (mount.subPathExpr ?? '') !== '') {
-      throw new ConfigError(`volumeMount ${mount.mountPath}: subPath is not supported by this node; mount the whole volume "${mount.name}"`);
-    }
+    const part = subPaths.get(index);
+    if (part === undefined && ((mount.subPath ?? '') !== '' || (mount.subPathExpr ?? '') !== '')) throw new ConfigError(`the subPath of ${mount.mountPath} was not made`);
     const propagation = mount.mountPropagation === 'HostToContainer' || mount.mountPropagation === 'Bidirectional' ? mount.mountPropagation : 'None';
     return {
-      hostPath: volume.hostPath,
+      hostPath: part ?? volume.hostPath,
       containerPath: mount.mountPath.startsWith('/') ? mount.mountPath : `/${mount.mountPath}`,
       readOnly: mount.readOnly === true || volume.readOnly,
       propagation,
@@ -129,6 +153,10 @@ export interface ContainerInput {
   readonly image: ImageRecord | undefined;
   /** Mounts that the agent adds: hosts file, termination message. */
   readonly ownMounts: readonly MountSpec[];
+  /** Host paths of the parts of volumes, by the mount's index. */
+  readonly subPaths: ReadonlyMap<number, string>;
+  /** Of the running container whose processes an ephemeral one is to see. */
+  readonly targetId?: string;
 }
 
 /** Throws ConfigError for what the user must mend. */
@@ -143,7 +171,7 @@ export function containerSpec(input: ContainerInput): ContainerSpec {
     args: (container.args ?? []).map((text) => expand(text, env)),
     workingDir: container.workingDir ?? '',
     env: [...env].map(([name, value]) => ({ name, value })),
-    mounts: [...mountsOf(container, volumes), ...input.ownMounts],
+    mounts: [...mountsOf(container, volumes, input.subPaths), ...input.ownMounts],
     labels: { [LABELS.name]: key.name, [LABELS.namespace]: key.namespace, [LABELS.uid]: key.uid, [LABELS.container]: container.name },
     annotations: {
       [ANNOTATIONS.hash]: hashOf(container),
@@ -154,6 +182,7 @@ export function containerSpec(input: ContainerInput): ContainerSpec {
     stdin: container.stdin === true, stdinOnce: container.stdinOnce === true, tty: container.tty === true,
     resources: cgroupOf(container, qosOf(specOf(pod)), node.memoryCapacity_bytes),
     security: securityOf(pod, container, input.image),
+    ...(input.targetId === undefined ? {} : { targetId: input.targetId }),
   };
 }
 

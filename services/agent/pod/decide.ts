@@ -200,7 +200,7 @@ function runContainers(plan: Plan, sandbox: SandboxRecord): void {
   for (const roled of all) {
     if (roled.role === 'init' && initialized) continue;
     const done = tend(plan, roled, sandbox);
-    if (!done && roled.role !== 'main' && !initialized) return;
+    if (!done && (roled.role === 'init' || roled.role === 'sidecar') && !initialized) return;
   }
 }
 
@@ -212,6 +212,8 @@ function tend(plan: Plan, roled: RoledContainer, sandbox: SandboxRecord): boolea
   const remembered = memory.containers.get(name) ?? {};
   if (busy.has(`container/${name}`)) return false;
   if (record === undefined || record.sandboxId !== sandbox.id) {
+    // Looked for once: what it was to look at is gone with the old sandbox.
+    if (roled.role === 'ephemeral' && (record !== undefined || wasStarted(pod, name))) return true;
     start(plan, roled, sandbox, record);
     return false;
   }
@@ -268,6 +270,11 @@ export function restartAt(last: ContainerRecord | undefined, remembered: Contain
   if (last?.phase !== 'exited' || crash === undefined) return undefined;
   const at_ms = Math.min(last.finishedAt_ms, now_ms) + crash.delay_ms;
   return at_ms > now_ms ? at_ms : undefined;
+}
+
+function wasStarted(pod: Pod, name: string): boolean {
+  const stored = pod.status?.ephemeralContainerStatuses?.find((status) => status.name === name);
+  return (stored?.containerID ?? '') !== '';
 }
 
 function nextAttempt(pod: Pod, roled: RoledContainer, last: ContainerRecord | undefined): number {

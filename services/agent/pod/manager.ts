@@ -7,12 +7,14 @@ import { ObjectKind } from '../../../proto/gen/navarch/node/v1/node.js';
 import type { KnownObject } from '../../../proto/gen/navarch/node/v1/node.js';
 import { rotateLog } from '../logs/rotate.js';
 import type { RuntimeSnapshot } from '../runtime/runtime.js';
+import { noCheckpoints } from './checkpoints.js';
+import type { Checkpointed, Checkpoints } from './checkpoints.js';
 import type { PodEnvironment } from './environment.js';
 import { keyOf } from './spec.js';
 import type { ConfigMap, Pod, Secret } from './types.js';
 import { PodWorker } from './worker.js';
 
-export type PodManagerEnvironment = Omit<PodEnvironment, 'configMap' | 'secret' | 'serviceEnvironment'>;
+export type PodManagerEnvironment = Omit<PodEnvironment, 'configMap' | 'secret' | 'serviceEnvironment'> & { readonly checkpoints?: Checkpoints };
 
 /** How often the runtime is asked what it holds; runtimes with events are asked too, but seldom change unseen. */
 const RELIST_MS = 1_000;
@@ -24,6 +26,7 @@ const configKey = (kind: 'ConfigMap' | 'Secret', namespace: string, name: string
 
 export class PodManager {
   readonly #environment: PodEnvironment;
+  readonly #checkpoints: Checkpoints;
   readonly #workers = new Map<string, PodWorker>();
   readonly #configs = new Map<string, ConfigMap | Secret>();
   readonly #services = new Map<string, Readonly<Record<string, string>>>();
@@ -37,6 +40,7 @@ export class PodManager {
   #relisting = false;
 
   constructor(environment: PodManagerEnvironment) {
+    this.#checkpoints = environment.checkpoints ?? noCheckpoints;
     this.#environment = {
       ...environment,
       configMap: (namespace, name) => this.#configs.get(configKey('ConfigMap', namespace, name)),
@@ -64,6 +68,17 @@ export class PodManager {
     return this.#workers;
   }
 
+  /** Pods by phase. */
+  phases(): Map<string, number> {
+    const phases = new Map<string, number>();
+    for (const { phase } of this.#workers.values()) phases.set(phase, (phases.get(phase) ?? 0) + 1);
+    return phases;
+  }
+
+  get runningContainers(): number {
+    return [...this.#workers.values()].reduce((sum, { snapshot }) => sum + snapshot.containers.filter(({ phase }) => phase === 'running').length, 0);
+  }
+
   /** The newest version of a pod that was seen. */
   get revision(): string {
     return String(this.#revision);
@@ -85,8 +100,8 @@ export class PodManager {
   applyPod(pod: Pod, serviceEnvironment: Readonly<Record<string, string>>): void {
     const { uid } = keyOf(pod);
     if (this.#tombstones.has(uid)) return;
-    const version = pod.metadata?.resourceVersion ?? '';
-    if (/^\d+$/.test(version) && BigInt(version) > this.#revision) this.#revision = BigInt(version);
+    this.#checkpoints.savePod({ pod, serviceEnvironment });
+    this.#noteVersion(pod);
     this.#services.set(uid, serviceEnvironment);
     const worker = this.#workers.get(uid);
     if (worker === undefined) this.#begin(pod);
@@ -95,6 +110,7 @@ export class PodManager {
 
   removePod(uid: string): void {
     this.#bury(uid);
+    this.#checkpoints.removePod(uid);
     this.#workers.get(uid)?.remove();
   }
 
@@ -103,8 +119,29 @@ export class PodManager {
     const key = configKey(kind, namespace, name);
     if (object === undefined) this.#configs.delete(key);
     else this.#configs.set(key, object);
+    if (kind === 'ConfigMap' && object === undefined) this.#checkpoints.removeConfigMap(namespace, name);
+    if (kind === 'ConfigMap' && object !== undefined) this.#checkpoints.saveConfigMap(object);
     for (const worker of this.#workers.values()) {
       if (worker.key.namespace === namespace) worker.sourcesChanged();
+    }
+  }
+
+  get isSynced(): boolean {
+    return this.#synced;
+  }
+
+  /** Takes up pods from before the agent's restart. Only while no member is primary: the next is then told of them, and says which are gone. */
+  restore({ pods, configMaps }: Checkpointed): void {
+    for (const object of configMaps) {
+      const key = configKey('ConfigMap', object.metadata?.namespace ?? '', object.metadata?.name ?? '');
+      if (!this.#configs.has(key)) this.#configs.set(key, object);
+    }
+    for (const { pod, serviceEnvironment } of pods) {
+      const { uid } = keyOf(pod);
+      if (this.#workers.has(uid) || this.#tombstones.has(uid)) continue;
+      this.#noteVersion(pod);
+      this.#services.set(uid, serviceEnvironment);
+      this.#begin(pod);
     }
   }
 
@@ -129,10 +166,16 @@ export class PodManager {
     for (const worker of this.#workers.values()) worker.repeat();
   }
 
+  #noteVersion(pod: Pod): void {
+    const version = pod.metadata?.resourceVersion ?? '';
+    if (/^\d+$/.test(version) && BigInt(version) > this.#revision) this.#revision = BigInt(version);
+  }
+
   #begin(pod: Pod): PodWorker {
     const { uid } = keyOf(pod);
     const worker = new PodWorker(this.#environment, pod, () => {
       this.#workers.delete(uid);
+      this.#checkpoints.removePod(uid);
       this.#services.delete(uid);
       this.#digests.delete(uid);
     });

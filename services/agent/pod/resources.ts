@@ -27,7 +27,8 @@ export type QosClass = 'Guaranteed' | 'Burstable' | 'BestEffort';
 export function qosOf(spec: PodSpec): QosClass {
   let named = false;
   let guaranteed = true;
-  for (const { container } of containersOf(spec)) {
+  for (const { container, role } of containersOf(spec)) {
+    if (role === 'ephemeral') continue;
     const { limits, requests } = container.resources ?? {};
     for (const resource of ['cpu', 'memory']) {
       const limit = valueOf(limits, resource) ?? 0;

@@ -1,6 +1,7 @@
 /** Questions about a pod's spec that more than one part of the agent asks. */
 import { createHash } from 'node:crypto';
 import type { Container, Pod, PodSpec } from './types.js';
+import type { EphemeralContainer } from '../../../apimachinery/gen/types.js';
 
 export interface PodKey {
   readonly namespace: string;
@@ -26,28 +27,36 @@ export function isSidecar(container: Container): boolean {
   return container.restartPolicy === 'Always';
 }
 
-export type ContainerRole = 'init' | 'sidecar' | 'main';
+/** `ephemeral`: added to a running pod to look into it; runs once, asks for no resources, and the pod's phase takes no notice. */
+export type ContainerRole = 'init' | 'sidecar' | 'main' | 'ephemeral';
 
 export interface RoledContainer {
   readonly role: ContainerRole;
   readonly container: Container;
+  /** The container whose processes an ephemeral one sees. */
+  readonly target?: string;
 }
 
 /** Every container, in the order of their start. One iterator for all who must not forget a kind (CVE-2023-2727). */
 export function containersOf(spec: PodSpec): RoledContainer[] {
+  const ephemeral = (spec.ephemeralContainers ?? []).map(({ targetContainerName, ...container }: EphemeralContainer): RoledContainer => ({
+    role: 'ephemeral', container, ...(targetContainerName === undefined || targetContainerName === '' ? {} : { target: targetContainerName }),
+  }));
   const init = (spec.initContainers ?? []).map((container): RoledContainer => ({
     role: isSidecar(container) ? 'sidecar' : 'init', container,
   }));
-  return [...init, ...spec.containers.map((container): RoledContainer => ({ role: 'main', container }))];
+  return [...ephemeral, ...init, ...spec.containers.map((container): RoledContainer => ({ role: 'main', container }))];
 }
 
 export function fieldPathOf({ role, container }: RoledContainer): string {
-  return role === 'main' ? `spec.containers{${container.name}}` : `spec.initContainers{${container.name}}`;
+  const field = role === 'main' ? 'containers' : role === 'ephemeral' ? 'ephemeralContainers' : 'initContainers';
+  return `spec.${field}{${container.name}}`;
 }
 
 /** Whether a container that has ended with `exitCode` is to run again. */
 export function restarts(spec: PodSpec, role: ContainerRole, exitCode: number): boolean {
   if (role === 'sidecar') return true;
+  if (role === 'ephemeral') return false;
   const policy = spec.restartPolicy ?? 'Always';
   if (role === 'init') return exitCode !== 0 && policy !== 'Never';
   return policy === 'Always' || (policy === 'OnFailure' && exitCode !== 0);

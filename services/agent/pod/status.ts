@@ -29,7 +29,8 @@ export function statusOf(view: PodView, context: StatusContext): PodStatus {
   const sandbox = newestSandbox(view.runtime);
   const phase = phaseOf(view, statuses);
   const ips = spec.hostNetwork === true ? [context.hostIP] : sandbox?.ready === true ? sandbox.ips : [];
-  const initStatuses = statuses.filter(({ roled }) => roled.role !== 'main').map(({ status }) => status);
+  const initStatuses = statuses.filter(({ roled }) => roled.role === 'init' || roled.role === 'sidecar').map(({ status }) => status);
+  const ephemeral = statuses.filter(({ roled }) => roled.role === 'ephemeral').map(({ status }) => status);
   const generation = pod.metadata?.generation;
   return {
     phase,
@@ -43,6 +44,7 @@ export function statusOf(view: PodView, context: StatusContext): PodStatus {
     qosClass: qosOf(spec),
     ...(initStatuses.length === 0 ? {} : { initContainerStatuses: initStatuses }),
     containerStatuses: statuses.filter(({ roled }) => roled.role === 'main').map(({ status }) => status),
+    ...(ephemeral.length === 0 ? {} : { ephemeralContainerStatuses: ephemeral }),
   };
 }
 
@@ -67,7 +69,7 @@ function containerStatus(view: PodView, roled: RoledContainer, context: StatusCo
     name: container.name,
     image: container.image ?? '',
     imageID: shown?.imageId ?? '',
-    ...(shown === undefined ? {} : { containerID: `${context.runtimeName}://${shown.id}` }),
+    ...(shown !== undefined ? { containerID: `${context.runtimeName}://${shown.id}` } : roled.role === 'ephemeral' && stored?.containerID !== undefined ? { containerID: stored.containerID } : {}),
     ready: readyOf(roled, state, started, about),
     started: roled.role === 'init' ? running : started,
     restartCount: shown?.attempt ?? stored?.restartCount ?? 0,
@@ -77,8 +79,8 @@ function containerStatus(view: PodView, roled: RoledContainer, context: StatusCo
 }
 
 function storedStatus(view: PodView, name: string): ContainerStatus | undefined {
-  const statuses = [...(view.pod.status?.containerStatuses ?? []), ...(view.pod.status?.initContainerStatuses ?? [])];
-  return statuses.find((status) => status.name === name);
+  const { containerStatuses = [], initContainerStatuses = [], ephemeralContainerStatuses = [] } = view.pod.status ?? {};
+  return [...containerStatuses, ...initContainerStatuses, ...ephemeralContainerStatuses].find((status) => status.name === name);
 }
 
 /** A container that was reported but is not to be found: the node was rebooted, or its runtime wiped. */
@@ -90,6 +92,7 @@ function lostState(stored: ContainerStatus | undefined): ContainerStateTerminate
 
 function readyOf(roled: RoledContainer, state: ContainerState, started: boolean, about: ContainerMemory | undefined): boolean {
   if (roled.role === 'init') return state.terminated?.exitCode === 0;
+  if (roled.role === 'ephemeral') return false;
   if (!started) return false;
   return roled.container.readinessProbe === undefined || about?.readiness === true;
 }
@@ -177,7 +180,7 @@ function conditionsOf(view: PodView, phase: string, statuses: readonly Stated[],
       lastTransitionTime: before?.status === status && before.lastTransitionTime !== undefined ? before.lastTransitionTime : toTime(view.now_ms),
     };
   };
-  const serving = statuses.filter(({ roled }) => roled.role !== 'init');
+  const serving = statuses.filter(({ roled }) => roled.role === 'main' || roled.role === 'sidecar');
   const unready = serving.filter(({ status }) => !status.ready).map(({ status }) => status.name);
   const done = phase === 'Succeeded' || phase === 'Failed';
   const reason = phase === 'Succeeded' ? 'PodCompleted' : phase === 'Failed' ? 'PodFailed' : 'ContainersNotReady';

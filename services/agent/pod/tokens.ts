@@ -6,6 +6,8 @@ import type { PodKey } from './spec.js';
 import type { Pod } from './types.js';
 
 const RENEW_AT = 0.8;
+/** Between attempts to renew what could not be had. */
+const RETRY_MS = 10_000;
 
 interface Held {
   readonly token: Token;
@@ -15,6 +17,7 @@ interface Held {
 export class PodTokens {
   readonly #environment: Pick<PodEnvironment, 'requestToken' | 'clock'>;
   readonly #held = new Map<string, Held>();
+  #notBefore_ms = -Infinity;
 
   constructor(environment: Pick<PodEnvironment, 'requestToken' | 'clock'>) {
     this.#environment = environment;
@@ -24,9 +27,9 @@ export class PodTokens {
     return this.#held.get(idOf(need))?.token.token;
   }
 
-  /** Whether some token of the pod is missing or due. */
+  /** Whether some token of the pod is missing or due, and it is time to ask. */
   due(pod: Pod): boolean {
-    return needsOf(pod).some((need) => this.#isDue(need));
+    return this.#environment.clock.now() >= this.#notBefore_ms && needsOf(pod).some((need) => this.#isDue(need));
   }
 
   /** Fetches what is due. Rejects when a token that is not there at all cannot be had. */
@@ -38,6 +41,7 @@ export class PodTokens {
         const token = await this.#environment.requestToken(key, need);
         this.#held.set(idOf(need), { token, renewAt_ms: now_ms + (token.expires_ms - now_ms) * RENEW_AT });
       } catch (error) {
+        this.#notBefore_ms = now_ms + RETRY_MS;
         if (!this.#held.has(idOf(need))) throw error;
       }
     }

@@ -5,6 +5,7 @@ import { seededRandom } from '../../../platform/random.js';
 import { FakeRuntime } from '../runtime/fake.js';
 import { noVolumes } from '../volumes/volumes.js';
 import type { PodEvent } from './environment.js';
+import { noCheckpoints } from './checkpoints.js';
 import { Handlers } from '../probes/handlers.js';
 import { Images } from './images.js';
 import { PodManager } from './manager.js';
@@ -15,6 +16,7 @@ class Node {
   readonly runtime = new FakeRuntime(this.clock);
   readonly events: PodEvent[] = [];
   readonly terminated: string[] = [];
+  readonly saved = new Map<string, Pod>();
   statuses: PodStatus[] = [];
   manager = this.#manage();
   version = 1;
@@ -35,6 +37,7 @@ class Node {
       reportStatus: (_key, status) => void this.statuses.push(status),
       reportTerminated: (key) => void this.terminated.push(key.name),
       event: (event) => void this.events.push(event),
+      checkpoints: { ...noCheckpoints, savePod: ({ pod }) => void this.saved.set(pod.metadata?.uid ?? '', pod), removePod: (uid) => void this.saved.delete(uid) },
     });
     manager.start();
     return manager;
@@ -88,6 +91,9 @@ describe('a pod', () => {
     const node = new Node();
     await node.apply(podOf());
     expect(node.runtime.calls).toEqual(['runSandbox a/0', 'createContainer web/0', 'startContainer web/0']);
+    expect(node.events.map(({ reason, message }) => `${reason}: ${message}`)).toEqual([
+      'Pulled: Container image "web:1" already present on machine', 'Created: Created container: web', 'Started: Started container web',
+    ]);
     expect(node.status).toMatchObject({ phase: 'Running', podIP: '10.0.0.1', qosClass: 'BestEffort' });
     expect([node.condition('Ready'), node.condition('Initialized'), node.condition('PodReadyToStartContainers')]).toEqual(['True', 'True', 'True']);
   });
@@ -131,6 +137,9 @@ describe('a pod', () => {
       expect(node.starts()).toHaveLength(restarts + 1);
     }
     expect(node.state()?.restartCount).toBe(8);
+    const told = node.events.filter((event) => event.reason === 'BackOff');
+    expect(told).toHaveLength(7);
+    expect(told[0]).toMatchObject({ type: 'Warning', fieldPath: 'spec.containers{web}', message: 'Back-off restarting failed container web in pod a_default(u1)' });
     await node.clock.advance(601_000);
     await node.exit('web', 1);
     expect(node.starts()).toHaveLength(10);
@@ -205,6 +214,41 @@ describe('a pod', () => {
     expect(node.state()).toEqual(before);
   });
 
+  it('stays ready when it is adopted, until a probe says otherwise', async () => {
+    const node = new Node();
+    let healthy = true;
+    node.runtime.onExec = () => Promise.resolve({ exitCode: healthy ? 0 : 1, stdout: new Uint8Array(), stderr: new Uint8Array() });
+    const exec = { exec: { command: ['check'] }, periodSeconds: 1 };
+    const pod = await node.apply(podOf({ containers: [{ name: 'web', image: 'web:1', startupProbe: exec, readinessProbe: exec }] }));
+    await node.clock.advance(2_000);
+    expect(node.condition('Ready')).toBe('True');
+    const status = node.status;
+    node.restart();
+    healthy = false;
+    await node.apply({ ...pod, status });
+    await node.clock.advance(1_500);
+    expect(node.statuses.some((one) => one.conditions?.some(({ type, status: holds }) => type === 'Ready' && holds !== 'True'))).toBe(false);
+    await node.clock.advance(2_000);
+    expect(node.condition('Ready')).toBe('False');
+    expect(node.state()).toMatchObject({ started: true, restartCount: 0 });
+  });
+
+  it('is taken up from a checkpoint, restarted if need be, and forgotten once a member says that it is gone', async () => {
+    const node = new Node();
+    await node.apply(podOf());
+    node.restart();
+    node.manager.restore({ pods: [...node.saved.values()].map((pod) => ({ pod, serviceEnvironment: {} })), configMaps: [] });
+    await node.clock.advance(10);
+    expect(node.starts()).toEqual(['web/0']);
+    expect(node.manager.known()).toMatchObject([{ uid: 'u1', resourceVersion: '1' }]);
+    await node.exit('web', 1);
+    expect(node.starts()).toEqual(['web/0', 'web/1']);
+    node.manager.removePod('u1');
+    expect(node.saved.size).toBe(0);
+    await node.clock.advance(100);
+    expect(node.runtime.table.snapshot().sandboxes).toEqual([]);
+  });
+
   it('is cleaned away when it went while the agent was away', async () => {
     const node = new Node();
     await node.apply(podOf());
@@ -222,6 +266,44 @@ describe('a pod', () => {
     await node.clock.advance(100);
     await node.apply(pod);
     expect(node.runtime.table.snapshot().sandboxes).toEqual([]);
+  });
+});
+
+describe('an ephemeral container', () => {
+  const debug = (more: object = {}) => ({ name: 'debug', image: 'web:1', ...more });
+
+  it('runs once, beside the others, with the processes of its target', async () => {
+    const node = new Node();
+    const pod = await node.apply(podOf());
+    await node.apply({ ...pod, spec: { ...podOf().spec, containers: [{ name: 'web', image: 'web:1' }], ephemeralContainers: [debug({ targetContainerName: 'web' })] } });
+    expect(node.starts()).toEqual(['web/0', 'debug/0']);
+    expect(node.runtime.specs.get('debug/0')?.targetId).toBe(node.runtime.table.find('web').id);
+    expect(node.status.ephemeralContainerStatuses).toMatchObject([{ name: 'debug', state: { running: {} } }]);
+    expect(node.status).toMatchObject({ phase: 'Running', qosClass: 'BestEffort', containerStatuses: [{ name: 'web' }] });
+    expect(node.condition('Ready')).toBe('True');
+    await node.exit('debug', 1);
+    await node.clock.advance(60_000);
+    expect(node.starts()).toEqual(['web/0', 'debug/0']);
+    expect(node.status.ephemeralContainerStatuses).toMatchObject([{ state: { terminated: { exitCode: 1 } } }]);
+    expect(node.condition('Ready')).toBe('True');
+  });
+
+  it('waits for its target, and does not hold up the pod', async () => {
+    const node = new Node();
+    await node.apply(podOf({ initContainers: [{ name: 'one', image: 'web:1' }], ephemeralContainers: [debug({ targetContainerName: 'web' })] }));
+    expect(node.status.ephemeralContainerStatuses?.[0]?.state?.waiting?.message).toBe('the target container "web" is not running');
+    await node.exit('one', 0);
+    await node.clock.advance(10_100);
+    expect(node.starts()).toEqual(['one/0', 'web/0', 'debug/0']);
+  });
+
+  it('is not started again in a sandbox that took the place of its own', async () => {
+    const node = new Node();
+    await node.apply(podOf({ ephemeralContainers: [debug()] }));
+    node.runtime.table.stopSandbox(node.runtime.table.snapshot().sandboxes[0]?.id ?? '');
+    await node.clock.advance(100);
+    expect(node.starts().filter((start) => start.startsWith('debug'))).toEqual(['debug/0']);
+    expect(node.starts()).toContain('web/1');
   });
 });
 
@@ -255,10 +337,20 @@ describe('what keeps a container from starting', () => {
     expect(node.runtime.specs.get('web/0')?.env).toContainEqual({ name: 'A', value: '1' });
   });
 
-  it('a subPath: refused (CVE-2021-25741)', async () => {
+  it.each(['../x', '/x', 'x/../../y'])('a subPath that climbs out, %s: refused', async (subPath) => {
     const node = new Node();
-    await node.apply(podOf({ volumes: [{ name: 'v', emptyDir: {} }], containers: [{ name: 'web', image: 'web:1', volumeMounts: [{ name: 'v', mountPath: '/v', subPath: 'x' }] }] }));
-    expect(node.state()?.state?.waiting?.reason).toBe('CreateContainerConfigError');
+    await node.apply(podOf({ volumes: [{ name: 'v', emptyDir: {} }], containers: [{ name: 'web', image: 'web:1', volumeMounts: [{ name: 'v', mountPath: '/v', subPath }] }] }));
+    expect(node.state()?.state?.waiting).toEqual({ reason: 'CreateContainerConfigError', message: `subPath "${subPath}" must be relative and without ".."` });
+  });
+
+  it('a subPathExpr whose variable is not set, until it is', async () => {
+    const node = new Node();
+    const container = { name: 'web', image: 'web:1', volumeMounts: [{ name: 'v', mountPath: '/v', subPathExpr: 'of/$(WHO)' }] };
+    await node.apply(podOf({ volumes: [{ name: 'v', emptyDir: {} }], containers: [container] }));
+    expect(node.state()?.state?.waiting?.message).toBe('subPathExpr "of/$(WHO)" names a variable that is not set');
+    await node.apply(podOf({ volumes: [{ name: 'v', emptyDir: {} }], containers: [{ ...container, env: [{ name: 'WHO', value: 'me' }] }] }));
+    await node.clock.advance(10_000);
+    expect(node.status.phase).toBe('Running');
   });
 
   it('root, when the pod forbids it', async () => {

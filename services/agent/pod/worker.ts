@@ -4,17 +4,20 @@
  */
 import type { Timer } from '../../../platform/clock.js';
 import type { ContainerRecord, RuntimeSnapshot } from '../runtime/runtime.js';
+import { lastWords } from '../logs/tail.js';
 import { PodActions } from './actions.js';
+import { backOffEvents } from './back-off-events.js';
 import { actionKey, decide, recordsOf } from './decide.js';
 import type { Action, PodView } from './decide.js';
 import type { PodEnvironment } from './environment.js';
 import { memoryOf, newMemory } from './memory.js';
+import { ANNOTATIONS } from './container-spec.js';
 import { ContainerProbes } from './container-probes.js';
 import { containersOf, keyOf, specOf } from './spec.js';
 import type { PodKey } from './spec.js';
 import { sameStatus } from './same-status.js';
 import { statusOf } from './status.js';
-import type { Pod, PodStatus } from './types.js';
+import type { ContainerStatus, Pod, PodStatus } from './types.js';
 
 /** How often a pod is looked at when nothing happens: tokens fall due, a report may have been lost. */
 const LOOK_INTERVAL_MS = 30_000;
@@ -57,6 +60,10 @@ export class PodWorker {
 
   get snapshot(): RuntimeSnapshot {
     return this.#runtime;
+  }
+
+  get phase(): string {
+    return this.#memory.status?.phase ?? this.#pod.status?.phase ?? 'Pending';
   }
 
   /** The object as the API holds it now. */
@@ -151,17 +158,29 @@ export class PodWorker {
       const [record] = recordsOf(this.#runtime, roled.container.name);
       const remembered = memoryOf(this.#memory, roled.container.name);
       if (record !== undefined && remembered.containerId !== record.id) {
-        Object.assign(remembered, { containerId: record.id, startup: undefined, liveness: undefined, readiness: undefined, kill: undefined });
+        const before = this.#adopted(record);
+        Object.assign(remembered, {
+          containerId: record.id, startup: before?.started === true ? true : undefined, liveness: undefined,
+          readiness: before?.ready === true ? true : undefined, kill: undefined,
+        });
       }
       await this.#readMessage(record);
     }
     this.#probes.follow(this.#runtime);
   }
 
+  /** What was last reported of a container that another run of the agent started: until a probe says otherwise it holds. */
+  #adopted(record: ContainerRecord): ContainerStatus | undefined {
+    const { containerStatuses = [], initContainerStatuses = [] } = this.#pod.status ?? {};
+    return [...containerStatuses, ...initContainerStatuses].find((status) => status.containerID?.endsWith(`://${record.id}`) === true);
+  }
+
   async #readMessage(record: ContainerRecord | undefined): Promise<void> {
     if (record?.phase !== 'exited' || this.#messages.has(record.id)) return;
     const message = await this.#environment.volumes.terminationMessage(this.key.uid, record.name, record.attempt);
-    this.#messages.set(record.id, message ?? record.message);
+    const fallsBack = record.annotations[ANNOTATIONS.messagePolicy] === 'FallbackToLogsOnError' && record.exitCode !== 0 && record.logPath !== '';
+    const words = message === undefined && fallsBack ? await lastWords(record.logPath) : '';
+    this.#messages.set(record.id, message ?? (words === '' ? record.message : words));
   }
 
   #begin(action: Action): void {
@@ -201,6 +220,7 @@ export class PodWorker {
     const changed = !sameStatus(this.#memory.status, status);
     const shown = sameStatus(this.#pod.status, status);
     if (!changed && (shown || now_ms - this.#reportedAt_ms < REPORT_INTERVAL_MS)) return;
+    for (const event of backOffEvents(this.#pod, this.#memory.status ?? this.#pod.status, status)) this.#environment.event(event);
     this.#memory.status = status;
     this.#reportedAt_ms = now_ms;
     this.#environment.reportStatus(this.key, status);

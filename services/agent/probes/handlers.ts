@@ -83,7 +83,7 @@ export class Handlers {
         headers: { 'user-agent': 'kube-probe/1.36', accept: '*/*', ...headers }, ...(secure ? { rejectUnauthorized: false } : {}),
       });
       const timer = this.#clock.after(target.timeout_s * 1000, () => finish(failed(`Get "${secure ? 'https' : 'http'}://${bracketed(host)}:${port}${action.path ?? '/'}": timed out after ${target.timeout_s}s`)));
-      request.on('error', (error) => finish(failed(error.message)));
+      request.on('error', (error) => finish(failed(`Get "${secure ? 'https' : 'http'}://${bracketed(host)}:${port}${action.path ?? '/'}": ${dialError(error, host, port)}`)));
       request.on('response', (response) => {
         const code = response.statusCode ?? 0;
         let length = 0;
@@ -107,9 +107,14 @@ export class Handlers {
       };
       const timer = this.#clock.after(target.timeout_s * 1000, () => finish(failed(`dial tcp ${target.podIP}:${port}: timed out after ${target.timeout_s}s`)));
       socket.on('connect', () => finish(ok));
-      socket.on('error', (error) => finish(failed(error.message)));
+      socket.on('error', (error) => finish(failed(dialError(error, action.host ?? target.podIP, port))));
     });
   }
+}
+
+/** In the words in which users have met it. */
+function dialError(error: NodeJS.ErrnoException, host: string, port: number): string {
+  return error.code === 'ECONNREFUSED' ? `dial tcp ${bracketed(host)}:${port}: connect: connection refused` : error.message;
 }
 
 /** 2xx and 3xx are success: a redirect is an answer, and where it leads is not asked. */

@@ -17,6 +17,8 @@ export interface ProbeResult {
 
 export interface ProberOptions {
   readonly container: Container;
+  /** Verdicts that hold already: the container was adopted, and had started. */
+  readonly initial?: { readonly startup?: boolean | undefined; readonly readiness?: boolean | undefined };
   readonly clock: Clock;
   readonly random: Random;
   /** Never rejects; a timeout is a failure. */
@@ -37,7 +39,7 @@ export class Prober {
 
   start(): void {
     const { startupProbe } = this.#options.container;
-    if (startupProbe === undefined) this.#startOthers();
+    if (startupProbe === undefined || this.#options.initial?.startup === true) this.#startOthers();
     else this.#schedule('startup', startupProbe, noResults, (startupProbe.initialDelaySeconds ?? 0) * 1000);
   }
 
@@ -49,7 +51,9 @@ export class Prober {
   #startOthers(): void {
     const { container } = this.#options;
     for (const [kind, probe] of [['liveness', container.livenessProbe], ['readiness', container.readinessProbe]] as const) {
-      if (probe !== undefined) this.#schedule(kind, probe, noResults, (probe.initialDelaySeconds ?? 0) * 1000);
+      if (probe === undefined) continue;
+      const before = kind === 'readiness' && this.#options.initial?.readiness === true ? { ...noResults, verdict: true } : noResults;
+      this.#schedule(kind, probe, before, (probe.initialDelaySeconds ?? 0) * 1000);
     }
   }
 

@@ -90,6 +90,11 @@ export class FakeRuntime implements Runtime {
     return Promise.resolve([...this.images].map((name) => ({ id: `sha256:${name}`, names: [name], size_bytes: 1 })));
   }
 
+  async removeImage(id: string): Promise<void> {
+    await this.#call(`removeImage ${id}`);
+    this.images.delete(id.replace('sha256:', ''));
+  }
+
   async execSync(containerId: string, command: readonly string[], _timeout_s: number): Promise<ExecResult> {
     await this.#call(`exec ${this.table.labelOf(containerId)} ${command.join(' ')}`);
     return this.onExec(containerId, command);

@@ -40,7 +40,7 @@ interface Life {
 
 export interface HollowOptions {
   readonly clock: Clock;
-  /** IPv4 range for pods' addresses, as `10.244.1.0/24`; asked when a pod starts. */
+  /** IPv4 range for pods' addresses, as `10.244.1.0/24`; asked when a pod starts. Undefined: the network is not ready yet. */
   readonly podCIDR?: () => string | undefined;
 }
 
@@ -56,16 +56,18 @@ export class HollowRuntime implements Runtime {
   readonly #annotations = new Map<string, Readonly<Record<string, string>>>();
   readonly #addresses = new Map<string, string>();
   readonly #images = new Set<string>();
+  readonly #taken = new Set<string>();
   #nextHost = 0;
 
   constructor(options: HollowOptions) {
     this.#clock = options.clock;
-    this.#podCIDR = options.podCIDR ?? (() => undefined);
+    this.#podCIDR = options.podCIDR ?? (() => CIDR_DEFAULT);
     this.#table = new PodTable(options.clock, 'hollow');
   }
 
   info(): Promise<RuntimeInfo> {
-    return Promise.resolve({ version: 'hollow://1.0', ready: true, networkReady: true, message: '' });
+    const networkReady = this.#podCIDR() !== undefined;
+    return Promise.resolve({ version: 'hollow://1.0', ready: true, networkReady, message: networkReady ? '' : 'the node has no share of the pod network yet' });
   }
 
   list(podUid?: string): Promise<RuntimeSnapshot> {
@@ -82,16 +84,15 @@ export class HollowRuntime implements Runtime {
   }
 
   stopSandbox(id: string): Promise<void> {
-    this.#addresses.delete(id);
+    this.#free(id);
     this.#table.stopSandbox(id);
     return Promise.resolve();
   }
 
   removeSandbox(id: string): Promise<void> {
     this.#annotations.delete(id);
-    this.#addresses.delete(id);
-    const inside = this.#table.snapshot().containers.filter((container) => container.sandboxId === id);
-    for (const container of inside) this.#forget(container.id);
+    this.#free(id);
+    for (const container of this.#table.containersIn(id)) this.#forget(container.id);
     this.#table.removeSandbox(id);
     return Promise.resolve();
   }
@@ -144,6 +145,11 @@ export class HollowRuntime implements Runtime {
 
   listImages(): Promise<readonly ImageRecord[]> {
     return Promise.resolve([...this.#images].map(imageRecord));
+  }
+
+  removeImage(id: string): Promise<void> {
+    for (const name of this.#images) if (imageRecord(name).id === id) this.#images.delete(name);
+    return Promise.resolve();
   }
 
   execSync(containerId: string, command: readonly string[]): Promise<ExecResult> {
@@ -257,16 +263,24 @@ export class HollowRuntime implements Runtime {
     if (value > 0) await this.#clock.sleep(value);
   }
 
+  #free(sandboxId: string): void {
+    this.#taken.delete(this.#addresses.get(sandboxId) ?? '');
+    this.#addresses.delete(sandboxId);
+  }
+
   /** The next free address of the pod CIDR; its first two (network, gateway) and its last are not given out. */
   #allocate(): string {
-    const [base = '', bits = '16'] = (this.#podCIDR() ?? CIDR_DEFAULT).split('/');
+    const cidr = this.#podCIDR();
+    if (cidr === undefined) throw new Error('the node has no share of the pod network yet');
+    const [base = '', bits = '16'] = cidr.split('/');
     const size = 2 ** (32 - Number(bits));
     const start = base.split('.').reduce((sum, part) => sum * 256 + Number(part), 0);
-    const taken = new Set(this.#addresses.values());
     for (let tried = 0; tried < size - 3; tried++) {
       const host = start + 2 + (this.#nextHost++ % (size - 3));
       const address = [24, 16, 8, 0].map((shift) => Math.floor(host / 2 ** shift) % 256).join('.');
-      if (!taken.has(address)) return address;
+      if (this.#taken.has(address)) continue;
+      this.#taken.add(address);
+      return address;
     }
     throw new Error(`no free address in ${base}/${bits}`);
   }

@@ -25,6 +25,10 @@ export class PodTable {
     };
   }
 
+  containersIn(sandboxId: string): ContainerRecord[] {
+    return [...this.#podOf(sandboxId).containers.values()].filter((container) => container.sandboxId === sandboxId);
+  }
+
   addSandbox(spec: SandboxSpec, ip: string): string {
     const id = this.#newId(spec.uid);
     const pod = this.#pods.get(spec.uid) ?? { sandboxes: new Map(), containers: new Map() };

@@ -53,6 +53,8 @@ export interface ContainerSpec {
   readonly annotations: Readonly<Record<string, string>>;
   /** Relative to the sandbox's log directory. */
   readonly logPath: string;
+  /** A running container of the pod whose processes this one sees. */
+  readonly targetId?: string;
   readonly stdin: boolean;
   readonly stdinOnce: boolean;
   readonly tty: boolean;
@@ -130,6 +132,8 @@ export interface ImageRecord {
   /** The user the image runs as, for runAsNonRoot; undefined when it is a name or unset. */
   readonly uid?: number;
   readonly username?: string;
+  /** The runtime itself needs it, for sandboxes. */
+  readonly pinned?: boolean;
 }
 
 export interface RegistryAuth {
@@ -171,6 +175,8 @@ export interface Runtime {
   imageStatus(image: string): Promise<ImageRecord | undefined>;
   pullImage(image: string, auth?: RegistryAuth): Promise<void>;
   listImages(): Promise<readonly ImageRecord[]>;
+  /** No error when it is gone already. */
+  removeImage(id: string): Promise<void>;
   /** Rejects with ExecTimeoutError after `timeout_s`. */
   execSync(containerId: string, command: readonly string[], timeout_s: number): Promise<ExecResult>;
   /** Attaches to the container's process, or to a new one in it. */

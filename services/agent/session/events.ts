@@ -17,13 +17,22 @@ export class PodEvents {
   readonly #clock: Clock;
   readonly #send: (report: EventReport) => void;
   readonly #told = new Map<string, Told>();
+  readonly #counts = new Map<string, { readonly type: string; readonly reason: string; count: number }>();
 
   constructor(clock: Clock, send: (report: EventReport) => void) {
     this.#clock = clock;
     this.#send = send;
   }
 
+  /** Since the start. Reasons are words of the agent's own code. */
+  counts(): readonly { readonly type: string; readonly reason: string; readonly count: number }[] {
+    return [...this.#counts.values()];
+  }
+
   record(event: PodEvent): void {
+    const counted = this.#counts.get(event.reason) ?? { type: event.type, reason: event.reason, count: 0 };
+    counted.count++;
+    this.#counts.set(event.reason, counted);
     const now_ms = this.#clock.now();
     const id = JSON.stringify([event.key.uid, event.fieldPath, event.reason, event.message]);
     const told = this.#told.get(id) ?? { count: 0, first_ms: now_ms, told_ms: -Infinity };

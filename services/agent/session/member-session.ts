@@ -7,6 +7,7 @@ import type { ChannelCredentials, ClientDuplexStream } from '@grpc/grpc-js';
 import type { Clock, Timer } from '../../../platform/clock.js';
 import { NodeServiceClient } from '../../../proto/gen/navarch/node/v1/node.js';
 import type { SessionRequest, SessionResponse, Welcome } from '../../../proto/gen/navarch/node/v1/node.js';
+import { serverNameOptions } from '../../../sdk/grpc/server-name.js';
 
 export type Upward = NonNullable<SessionRequest['message']>;
 export type Downward = NonNullable<SessionResponse['message']>;
@@ -47,7 +48,7 @@ export class MemberSession {
     this.#heard_ms = options.clock.monotonic();
     this.client = new NodeServiceClient(options.endpoint, options.credentials, {
       'grpc.keepalive_time_ms': 5_000, 'grpc.keepalive_timeout_ms': 3_000, 'grpc.use_local_subchannel_pool': 1,
-      'grpc.max_receive_message_length': 64 << 20, 'grpc.enable_retries': 0,
+      'grpc.max_receive_message_length': 64 << 20, 'grpc.enable_retries': 0, ...serverNameOptions(options.endpoint),
     });
     this.#call = this.client.session(new Metadata());
     this.#call.on('data', (response: SessionResponse) => this.#receive(response));

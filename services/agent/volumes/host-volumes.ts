@@ -2,20 +2,21 @@
  * Volumes on the host's file system: `<dataDir>/pods/<uid>/volumes/<name>`, with the hosts file and termination logs
  * beside. Names come from objects: they are checked before they become paths.
  */
-import { chmod, chown, lstat, mkdir, open, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, chown, lstat, mkdir, open, readdir, readlink, rm, stat, writeFile } from 'node:fs/promises';
 import { constants } from 'node:fs';
 import { join } from 'node:path';
 import type { Random } from '../../../platform/random.js';
 import { ConfigError } from '../pod/env.js';
-import type { VolumePaths } from '../pod/container-spec.js';
+import type { SubPath, VolumePaths } from '../pod/container-spec.js';
 import { quantityOf } from '../pod/resources.js';
 import type { PodKey } from '../pod/spec.js';
 import type { Container, Pod, Volume } from '../pod/types.js';
 import type { MountSpec } from '../runtime/runtime.js';
 import { writeAtomically } from './atomic-writer.js';
 import { mountTmpfs, unmountAll } from './mount.js';
+import { bindBelow } from './sub-path.js';
 import { renderVolume } from './render.js';
-import type { VolumeSources } from './render.js';
+import type { VolumeFiles, VolumeSources } from './render.js';
 import type { Volumes } from './volumes.js';
 
 const SAFE_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$/;
@@ -26,6 +27,8 @@ function safe(name: string): string {
   if (!SAFE_NAME.test(name) || name.includes('..')) throw new ConfigError(`"${name}" cannot be used as a file name`);
   return name;
 }
+
+type PlacedVolume = VolumePaths extends ReadonlyMap<string, infer Placed> ? Placed : never;
 
 export interface HostVolumesOptions {
   readonly dataDir: string;
@@ -46,7 +49,7 @@ export class HostVolumes implements Volumes {
 
   async prepare(pod: Pod, sources: VolumeSources): Promise<VolumePaths> {
     const root = join(this.#pods, safe(pod.metadata?.uid ?? ''), 'volumes');
-    const paths = new Map<string, { hostPath: string; readOnly: boolean }>();
+    const paths = new Map<string, PlacedVolume>();
     for (const volume of pod.spec?.volumes ?? []) paths.set(volume.name, await this.#prepareOne(pod, volume, join(root, safe(volume.name)), sources));
     return paths;
   }
@@ -66,6 +69,18 @@ export class HostVolumes implements Volumes {
       mounts.push(mount(hosts, '/etc/hosts'));
     }
     return mounts;
+  }
+
+  async subPaths(pod: Pod, container: Container, volumes: VolumePaths, parts: readonly SubPath[]): Promise<ReadonlyMap<number, string>> {
+    const made = new Map<number, string>();
+    for (const { index, volume, path } of parts) {
+      const found = volumes.get(volume);
+      if (found === undefined) throw new ConfigError(`volume "${volume}" is not in the pod's volumes`);
+      const target = join(this.#pods, safe(pod.metadata?.uid ?? ''), 'subpaths', safe(volume), safe(container.name), `${index}`);
+      await bindBelow(found.hostPath, found.rendered === true ? await renderedPath(found.hostPath, path) : path, target);
+      made.set(index, target);
+    }
+    return made;
   }
 
   async terminationMessage(uid: string, container: string, attempt: number): Promise<string | undefined> {
@@ -95,9 +110,16 @@ export class HostVolumes implements Volumes {
     return readdir(this.#pods).catch(() => []);
   }
 
-  async #prepareOne(pod: Pod, volume: Volume, path: string, sources: VolumeSources): Promise<{ hostPath: string; readOnly: boolean }> {
+  async #prepareOne(pod: Pod, volume: Volume, path: string, sources: VolumeSources): Promise<PlacedVolume> {
     if (volume.hostPath !== undefined) return { hostPath: await hostPath(volume.hostPath.path, volume.hostPath.type ?? ''), readOnly: false };
-    const files = renderVolume(pod, volume, sources);
+    let files: VolumeFiles | undefined;
+    try {
+      files = renderVolume(pod, volume, sources);
+    } catch (error) {
+      // What it was made of is not to be had now; what it holds from before stays in use, as in a container that runs.
+      if (error instanceof ConfigError && (await readlink(join(path, '..data')).catch(() => undefined)) !== undefined) return { hostPath: path, readOnly: true, rendered: true };
+      throw error;
+    }
     const gid = pod.spec?.securityContext?.fsGroup;
     if (files === undefined && volume.emptyDir === undefined) throw new ConfigError(`volume "${volume.name}" is of a type this node does not support`);
     await mkdir(path, { recursive: true });
@@ -108,8 +130,13 @@ export class HostVolumes implements Volumes {
     const secret = volume.secret !== undefined || (volume.projected?.sources ?? []).some((source) => source.secret !== undefined || source.serviceAccountToken !== undefined);
     if (secret) await mountTmpfs(path, { mode: '0755' });
     await writeAtomically(path, files, this.#random, gid);
-    return { hostPath: path, readOnly: true };
+    return { hostPath: path, readOnly: true, rendered: true };
   }
+}
+
+/** Rendered volumes name their files by links of our own making, through `..data`: the directory it stands for now takes its place. */
+async function renderedPath(root: string, path: string): Promise<string> {
+  return join(await readlink(join(root, '..data')), path);
 }
 
 function mount(hostPath: string, containerPath: string): MountSpec {

@@ -1,5 +1,5 @@
 /** Makes, refreshes and takes down what pods mount. Two implementations: on the host's file system, and none (hollow). */
-import type { VolumePaths } from '../pod/container-spec.js';
+import type { SubPath, VolumePaths } from '../pod/container-spec.js';
 import type { PodKey } from '../pod/spec.js';
 import type { MountSpec } from '../runtime/runtime.js';
 import type { Container, Pod } from '../pod/types.js';
@@ -10,6 +10,8 @@ export interface Volumes {
   prepare(pod: Pod, sources: VolumeSources): Promise<VolumePaths>;
   /** Mounts every container gets: /etc/hosts, the termination log. */
   ownMounts(pod: Pod, container: Container, attempt: number, podIPs: readonly string[], hostname: string): Promise<readonly MountSpec[]>;
+  /** Host paths of parts of volumes, by the mount's index: whatever containers do meanwhile, none lies outside its volume. Throws ConfigError. */
+  subPaths(pod: Pod, container: Container, volumes: VolumePaths, parts: readonly SubPath[]): Promise<ReadonlyMap<number, string>>;
   /** What the container wrote to its termination log; undefined when nothing. */
   terminationMessage(uid: string, container: string, attempt: number): Promise<string | undefined>;
   /** Unmounts and deletes everything of the pod, its logs too. */
@@ -21,6 +23,7 @@ export interface Volumes {
 export const noVolumes: Volumes = {
   prepare: (pod) => Promise.resolve(new Map((pod.spec?.volumes ?? []).map((volume) => [volume.name, { hostPath: '', readOnly: false }]))),
   ownMounts: () => Promise.resolve([]),
+  subPaths: (_pod, _container, _volumes, parts) => Promise.resolve(new Map(parts.map(({ index }) => [index, '']))),
   terminationMessage: () => Promise.resolve(undefined),
   release: () => Promise.resolve(),
   leftovers: () => Promise.resolve([]),

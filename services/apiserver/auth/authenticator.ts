@@ -76,7 +76,10 @@ export class ClusterAuthenticator implements Authenticator {
   async #identify(request: AuthenticationRequest): Promise<UserInfo | undefined> {
     if (request.peerCertificate?.verified === true) return this.#fromCertificate(request.peerCertificate);
     const authorization = request.headers['authorization'];
-    if (typeof authorization !== 'string') return authorization === undefined ? ANONYMOUS : undefined;
+    if (typeof authorization !== 'string') {
+      // A certificate of another authority, or one that has expired: whoever shows it believes to be somebody.
+      return authorization === undefined && request.peerCertificate === undefined ? ANONYMOUS : undefined;
+    }
     const token = /^bearer +(\S+) *$/i.exec(authorization)?.[1];
     return token === undefined ? undefined : this.#fromToken(token);
   }

@@ -28,7 +28,7 @@ let strangerPair: KeyPair;
 beforeAll(async () => {
   authority = await createAuthority('test', HOUR_MS, context);
   const other = await createAuthority('other', HOUR_MS, context);
-  serverPair = await issueCertificate(authority, { subject: { commonName: 'member' }, names: ['localhost', '127.0.0.1'], usages: ['server'], lifetime_ms: HOUR_MS }, context);
+  serverPair = await issueCertificate(authority, { subject: { commonName: 'member' }, names: ['localhost', 'kubernetes.default.svc'], usages: ['server'], lifetime_ms: HOUR_MS }, context);
   const client = { subject: { commonName: 'alice', organizations: ['people'] }, names: [], usages: ['client' as const], lifetime_ms: HOUR_MS };
   clientPair = await issueCertificate(authority, client, context);
   strangerPair = await issueCertificate(other, client, context);
@@ -212,13 +212,17 @@ describe('slow clients', () => {
     const first = follow(from, true, 300);
     let closes: () => void = () => undefined;
     const closed = new Promise<void>((resolve) => (closes = resolve));
-    await systemClock.sleep(50);
+    // Established first: a watch that has not begun would count as one that was closed.
+    while (service.watchCount === 0) await systemClock.sleep(5);
     await put(0);
     while (service.watchCount > 0) await systemClock.sleep(5);
     closes();
     await expect(first).rejects.toMatchObject({ code: 429, reason: 'TooManyRequests' });
     expect(versions.length).toBeLessThan(300);
-    await follow(String(versions.at(-1)), false, 300);
+    // On a busy machine this client, too, may be taken for slow: it resumes as often as it is told to.
+    while (versions.length < 300) {
+      await follow(String(versions.at(-1)), false, 300).catch((error: unknown) => expect(error).toMatchObject({ reason: 'TooManyRequests' }));
+    }
     expect(versions).toEqual(Array.from({ length: 300 }, (_, i) => Number(from) + 1 + i));
   });
 });

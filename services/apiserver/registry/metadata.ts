@@ -38,13 +38,13 @@ export function checkType(draft: KubeObject, expected: GroupVersionKind): void {
   }
 }
 
-/** Namespace and name of body and URL must agree; what the body leaves out, the URL fills in. */
+/**
+ * Namespace and name of body and URL must agree; what the body leaves out, the URL fills in. A namespace on what has none is
+ * dropped: many charts write one (k8s.io/apiserver/pkg/registry/rest.EnsureObjectNamespaceMatchesRequestNamespace).
+ */
 export function checkScope(draft: KubeObject, scope: { readonly namespace: string | undefined; readonly name?: string }): void {
   const meta = metaOf(draft);
   if (scope.namespace === undefined) {
-    if (meta.namespace !== undefined && meta.namespace !== '') {
-      throw apiErrors.badRequest('the namespace of the provided object does not match the namespace sent on the request');
-    }
     delete meta.namespace;
   } else {
     if (meta.namespace === undefined || meta.namespace === '') meta.namespace = scope.namespace;

@@ -6,6 +6,9 @@ import type { GroupVersionKind, KubeObject } from '../../../apimachinery/object.
 import { applyJsonPatch } from '../../../apimachinery/patch/json-patch.js';
 import { applyMergePatch } from '../../../apimachinery/patch/merge-patch.js';
 import { applyStrategicMergePatch } from '../../../apimachinery/patch/strategic.js';
+import { checkRules } from '../../../apimachinery/crd/cel.js';
+import { ENVELOPE } from '../../../apimachinery/crd/schema.js';
+import { Defaulter, prune } from '../../../apimachinery/schema/prune.js';
 import { resolverOf } from '../../../apimachinery/schema/resolve.js';
 import type { Schema } from '../../../apimachinery/schema/schema.js';
 import { reportFieldIssues } from '../../../apimachinery/schema/strict.js';
@@ -46,19 +49,42 @@ const ANYTHING: Schema = { type: 'object', preserveUnknown: true };
 /** Brings the draft into the shape of its type, in place: wrong types are refused, unknown fields dropped and reported. */
 export function checkFields(call: Call, shape: Shape, draft: KubeObject): void {
   const { scheme } = call.registry;
-  const unknown = conform({ ...shape.shape, schema: schemaOf(scheme, shape) }, asJson(draft), resolverOf(scheme));
+  const custom = isCustomShape(shape);
+  const unknown = custom ? conformCustom(shape.kind, draft, scheme) : conform({ ...shape.shape, schema: schemaOf(scheme, shape) }, asJson(draft), resolverOf(scheme));
   for (const message of reportFieldIssues(shape.shape, { unknown, duplicate: [] }, call.fieldValidation)) warn(call, message);
 }
 
-export function setDefaults(kind: Kind, draft: KubeObject): void {
+const isCustomShape = ({ kind, shape }: Shape): boolean => kind.isCustom === true && shape.kind === kind.kind && shape.group === kind.group;
+
+/** A custom resource is no Go struct: only its metadata is. The rest is pruned, and what has a wrong type is found by validation. */
+function conformCustom(kind: Kind, draft: KubeObject, scheme: Scheme): string[] {
+  const unknown = conform({ ...kind, schema: ENVELOPE }, asJson(draft), resolverOf(scheme));
+  return [...unknown, ...prune(asJson(draft), kind.schema, resolverOf(scheme))];
+}
+
+const defaulters = new WeakMap<Scheme, Defaulter>();
+
+export function setDefaults(scheme: Scheme, kind: Kind, draft: KubeObject): void {
   kind.strategy.setDefaults?.(draft);
+  if (kind.isCustom !== true) return;
+  let defaulter = defaulters.get(scheme);
+  if (defaulter === undefined) {
+    defaulter = new Defaulter(resolverOf(scheme));
+    defaulters.set(scheme, defaulter);
+  }
+  defaulter.apply(draft, kind.schema);
 }
 
 /** Everything that is wrong with an object as it would be stored. What a strategy says about a field goes before the schema's word. */
-export function validateObject(scheme: Scheme, kind: Kind, object: KubeObject, context: StrategyContext): FieldError[] {
+export function validateObject(
+  scheme: Scheme, kind: Kind, change: { readonly object: KubeObject; readonly old?: KubeObject | undefined }, context: StrategyContext,
+): FieldError[] {
+  const { object, old } = change;
   const semantic = [...validateMetadata(object, kind), ...(kind.strategy.validate?.(object, context) ?? [])];
   const said = new Set(semantic.map((error) => error.field));
-  const structural = validateSchema(kind.schema, object, resolverOf(scheme), { required: 'lenient' });
+  const structural = validateSchema(kind.schema, object, resolverOf(scheme), { required: kind.isCustom === true ? 'all' : 'lenient' });
+  // Rules may take for granted what the schema says: they are asked only of what keeps it.
+  if (kind.isCustom === true && structural.length === 0) semantic.push(...checkRules(kind.schema, resolverOf(scheme), { object, old }));
   return [...semantic, ...structural.filter((error) => !said.has(error.field))];
 }
 
@@ -68,6 +94,8 @@ export function validateBody(scheme: Scheme, shape: Shape, object: KubeObject): 
 }
 
 /** A patched copy of `object`. Server-side apply is not a function of patch and object alone, and stands elsewhere. */
+const STRATEGIC_REFUSED = 'the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml';
+
 export function patchObject(scheme: Scheme, shape: Shape, request: Pick<PatchRequest, 'type' | 'patch'>, object: KubeObject): KubeObject {
   switch (request.type) {
     case 'json': {
@@ -78,6 +106,7 @@ export function patchObject(scheme: Scheme, shape: Shape, request: Pick<PatchReq
     case 'merge':
       return applyMergePatch(asJson(object), request.patch);
     case 'strategic':
+      if (shape.kind.isCustom === true && isCustomShape(shape)) throw apiErrors.unsupportedMediaType(STRATEGIC_REFUSED);
       return applyStrategicMergePatch(asJson(object), request.patch, schemaOf(scheme, shape), resolverOf(scheme));
     case 'apply':
       throw new InvariantError('an apply patch needs the managers of fields');

@@ -35,18 +35,18 @@ export async function prepareCreate(call: Call, target: Target, draft: KubeObjec
   const { kind } = target;
   const context = strategyContext(call, target);
   clearForCreate(draft);
-  setDefaults(kind, draft);
+  setDefaults(call.registry.scheme, kind, draft);
   const attributes = admissionOf(call, target, { operation: 'CREATE', object: draft, oldObject: undefined, options: how.options });
   await call.registry.admission.mutate(attributes);
   let object = attributes.object ?? draft;
-  setDefaults(kind, object);
+  setDefaults(call.registry.scheme, kind, object);
   clearForCreate(object);
   fillForCreate(object, { now_ms: context.now_ms, random: call.registry.random });
   kind.strategy.prepareForCreate?.(object, context);
   if ((metaOf(object).name ?? '') === '') throw nameMissing(kind);
   if (how.fieldsTracked !== true) object = trackFields(call, target, object, undefined);
   const guard = await runHook(call, kind, { operation: 'CREATE', draft: object, old: undefined, attempt: how.attempt });
-  refuse(kind, object, validateObject(call.registry.scheme, kind, object, context));
+  refuse(kind, object, validateObject(call.registry.scheme, kind, { object }, context));
   await call.registry.admission.validate({ ...attributes, object, name: metaOf(object).name ?? '', warn: attributes.warn });
   return { object, guard };
 }
@@ -57,11 +57,11 @@ export async function prepareUpdate(
   const { kind } = target;
   const context = strategyContext(call, target);
   keepForUpdate(draft, old, kind);
-  setDefaults(kind, draft);
+  setDefaults(call.registry.scheme, kind, draft);
   const attributes = admissionOf(call, target, { operation: 'UPDATE', object: draft, oldObject: old, options: how.options });
   await call.registry.admission.mutate(attributes);
   let object = attributes.object ?? draft;
-  setDefaults(kind, object);
+  setDefaults(call.registry.scheme, kind, object);
   keepForUpdate(object, old, kind);
   if (how.trusted !== true) kind.strategy.prepareForUpdate?.(object, old, context);
   if (how.fieldsTracked !== true) object = trackFields(call, target, object, old);
@@ -69,7 +69,7 @@ export async function prepareUpdate(
     ? await runHook(call, kind, { operation: 'UPDATE', draft: object, old, attempt: how.attempt })
     : NO_GUARD;
   refuse(kind, object, [
-    ...validateObject(call.registry.scheme, kind, object, context),
+    ...validateObject(call.registry.scheme, kind, { object, old }, context),
     ...validateMetadataUpdate(object, old),
     ...(how.trusted === true ? [] : (kind.strategy.validateUpdate?.(object, old, context) ?? [])),
   ]);

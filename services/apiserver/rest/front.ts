@@ -3,6 +3,7 @@
  * control, what is asked, whether it is allowed, then one call of the registry. It knows HTTP, URLs and media types; about
  * kinds it knows what their rows say.
  */
+import type { Kind } from '../../../apimachinery/kind.js';
 import type { PodStreamer } from '../../../apimachinery/pod-streams.js';
 import type { ObjectService, UserInfo } from '../../../apimachinery/object-service.js';
 import type { MutableScheme } from '../../../apimachinery/scheme/scheme.js';
@@ -21,6 +22,8 @@ import type { HealthCheck } from './health.js';
 import { headerOf } from './message.js';
 import type { RestRequest, RestResponse } from './message.js';
 import type { RestMetrics } from './metrics.js';
+import { CONTENT_TYPES, negotiateError } from './negotiate.js';
+import type { Encoding } from './negotiate.js';
 import { serveObjects, verbOf } from './objects.js';
 import type { ResourceRoute, Verb } from './objects.js';
 import { serveLog } from './pod-log.js';
@@ -41,6 +44,8 @@ export interface RestOptions {
   readonly health: readonly HealthCheck[];
   /** Documents by path, as `/version` or `/openapi/v3`; undefined when there is none. */
   readonly documents: (path: string, request: RestRequest) => RestResponse | undefined;
+  /** Resolves when the watch cache has everything acknowledged before the call. */
+  readonly fresh: () => Promise<void>;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -102,8 +107,10 @@ export class RestFront {
 
   /** Throws Forbidden. */
   async authorize(user: UserInfo, route: ResourceRoute, verb: string, query: URLSearchParams): Promise<void> {
-    const { id, namespace, name, subresource } = route;
+    const { id, namespace, subresource } = route;
     const [fieldSelector, labelSelector] = [query.get('fieldSelector'), query.get('labelSelector')];
+    // A list or watch of one name may be granted by resourceNames (k8s.io/apiserver/pkg/endpoints/request.RequestInfo).
+    const name = route.name ?? /^metadata\.name==?([^,=!]+)$/.exec(fieldSelector ?? '')?.[1];
     const decision = await this.#options.authorizer.authorize({
       kind: 'resource', user, verb, ...id,
       ...(namespace === undefined ? {} : { namespace }),
@@ -143,8 +150,9 @@ export class RestFront {
 
   async #resource(request: RestRequest, asked: Asked, target: { readonly route: ResourceRoute; readonly verb: Verb }): Promise<RestResponse> {
     const { route, verb } = target;
-    const kind = this.#options.scheme.byResource(route.id);
+    const kind = this.#options.scheme.byResource(route.id) ?? await this.#justDefined(route);
     if (kind === undefined || route.rest.length > 0) throw noSuchResource();
+    checkScope(kind, route, verb);
     if (isConnect(route)) throw apiErrors.badRequest('Upgrade request required');
     if (isPodLog(route) && verb === 'get') {
       const signal = AbortSignal.any([request.signal, this.#closing.signal]);
@@ -155,12 +163,19 @@ export class RestFront {
       () => deadline.abort(apiErrors.timeout('request did not complete within the allotted timeout')));
     try {
       return await serveObjects({
-        request, url: asked.url, route, verb, kind, user: asked.user, service: this.#options.as(asked.user), clock: this.#options.clock,
+        request, url: asked.url, route, verb, kind, isBuiltIn: this.#options.scheme.isBuiltIn(kind), user: asked.user, service: this.#options.as(asked.user), clock: this.#options.clock,
         signal: AbortSignal.any([request.signal, deadline.signal]), closing: this.#closing.signal,
       });
     } finally {
       timer.cancel();
     }
+  }
+
+  /** A custom resource may have been defined a moment ago on another member: before a 404, the cache catches up. */
+  async #justDefined({ id }: ResourceRoute): Promise<Kind | undefined> {
+    if (!id.group.includes('.')) return undefined;
+    await this.#options.fresh();
+    return this.#options.scheme.byResource(id);
   }
 
   async #other(request: RestRequest, { url, user }: Asked): Promise<RestResponse> {
@@ -192,20 +207,27 @@ export class RestFront {
       this.#options.logger.error({ error: error instanceof Error ? (error.stack ?? error.message) : String(error), method: request.method }, 'a request failed unexpectedly');
       failure = apiErrors.internal('an unexpected failure; the server\'s log has more');
     }
-    return statusResponse(failure);
+    return statusResponse(failure, failure.reason === 'NotAcceptable' ? 'json' : negotiateError(headerOf(request, 'accept')));
   }
 }
 
-export function statusResponse(error: ApiError): RestResponse {
+export function statusResponse(error: ApiError, encoding: Encoding = 'json'): RestResponse {
   const { status } = error;
   const retryAfter = status.details?.retryAfterSeconds;
   return {
-    status: status.code, body: renderStatus(status),
-    headers: { 'content-type': 'application/json', ...(retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) }) },
+    status: status.code, body: renderStatus(status, encoding),
+    headers: { 'content-type': CONTENT_TYPES[encoding], ...(retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) }) },
   };
 }
 
 const ROOT_PATHS = ['/api', '/api/v1', '/apis', '/healthz', '/livez', '/metrics', '/openapi/v2', '/openapi/v3', '/readyz', '/version'];
+
+/** The URL's scope is the resource's (CVE-2019-11247). Across namespaces objects are listed and watched, no more. */
+function checkScope(kind: Kind, route: ResourceRoute, verb: Verb): void {
+  if (kind.namespaced === (route.namespace !== undefined)) return;
+  if (!kind.namespaced || route.name !== undefined) throw noSuchResource();
+  if (verb !== 'list' && verb !== 'watch') throw apiErrors.methodNotAllowed(kind, verb);
+}
 
 export const isConnect = (route: ResourceRoute): boolean => route.subresource !== undefined && CONNECT_SUBRESOURCES.has(route.subresource);
 

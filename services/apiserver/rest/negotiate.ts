@@ -2,11 +2,13 @@
 import { apiErrors } from '../../../apimachinery/status.js';
 
 export type View = 'object' | 'table' | 'metadata';
+export type Encoding = 'json' | 'yaml' | 'protobuf';
 
 export interface Accepted {
   readonly view: View;
   /** The apiVersion of Table or PartialObjectMetadata. */
   readonly apiVersion: string;
+  readonly encoding: Encoding;
 }
 
 interface MediaRange {
@@ -29,23 +31,43 @@ function splitParam(param: string): [string, string] {
   return equals < 0 ? [param, ''] : [param.slice(0, equals), param.slice(equals + 1)];
 }
 
+const JSON_TYPE = 'application/json';
+const YAML_TYPE = 'application/yaml';
+export const PROTOBUF_TYPE = 'application/vnd.kubernetes.protobuf';
+
+const ENCODINGS: ReadonlyMap<string, Encoding> = new Map([
+  [JSON_TYPE, 'json'], ['application/*', 'json'], ['*/*', 'json'], [YAML_TYPE, 'yaml'], [PROTOBUF_TYPE, 'protobuf'],
+]);
+export const CONTENT_TYPES: Readonly<Record<Encoding, string>> = { json: JSON_TYPE, yaml: YAML_TYPE, protobuf: PROTOBUF_TYPE };
+
+/** What can be given: custom resources have no protobuf, streams of events no YAML. */
+export type Offers = readonly Encoding[];
+export const ALL_ENCODINGS: Offers = ['json', 'yaml', 'protobuf'];
+
+export const PLAIN: Accepted = { view: 'object', apiVersion: '', encoding: 'json' };
+
 /** Throws NotAcceptable when nothing the client names can be given. */
-export function negotiate(accept: string): Accepted {
+export function negotiate(accept: string, offers: Offers = ALL_ENCODINGS): Accepted {
   if (accept.trim() === '') return PLAIN;
   for (const { type, params } of mediaRanges(accept)) {
-    if (!JSON_TYPES.has(type)) continue;
+    const encoding = ENCODINGS.get(type);
+    if (encoding === undefined || !offers.includes(encoding)) continue;
     const as = params.get('as');
-    if (as === undefined) return PLAIN;
-    const accepted = viewOf(as, params);
-    if (accepted !== undefined) return accepted;
+    if (as === undefined) return { ...PLAIN, encoding };
+    const view = viewOf(as, params);
+    // A table's cells hold any JSON: they have no protobuf form.
+    if (view !== undefined && !(view.view === 'table' && encoding === 'protobuf')) return { ...view, encoding };
   }
-  throw apiErrors.notAcceptable('only the following media types are accepted: application/json');
+  throw apiErrors.notAcceptable(`only the following media types are accepted: ${offers.map((one) => CONTENT_TYPES[one]).join(', ')}`);
 }
 
-const JSON_TYPES = new Set(['application/json', 'application/*', '*/*']);
-const PLAIN: Accepted = { view: 'object', apiVersion: '' };
+/** For errors: they are told in any case, as JSON if nothing else will do. */
+export function negotiateError(accept: string): Encoding {
+  const ranges = mediaRanges(accept).map(({ type }) => ENCODINGS.get(type));
+  return ranges.find((encoding) => encoding !== undefined) ?? 'json';
+}
 
-function viewOf(as: string, params: ReadonlyMap<string, string>): Accepted | undefined {
+function viewOf(as: string, params: ReadonlyMap<string, string>): Omit<Accepted, 'encoding'> | undefined {
   const version = params.get('v') ?? 'v1';
   if ((params.get('g') ?? 'meta.k8s.io') !== 'meta.k8s.io' || (version !== 'v1' && version !== 'v1beta1')) return undefined;
   const apiVersion = `meta.k8s.io/${version}`;

@@ -8,8 +8,9 @@ import type { Clock } from '../../../platform/clock.js';
 import { readObject, readOptions, readPatch } from './body.js';
 import { headerOf } from './message.js';
 import type { RestRequest, RestResponse } from './message.js';
-import { negotiate } from './negotiate.js';
-import { deleteOptions, integerOption, listOptions, writeOptions } from './query.js';
+import { CONTENT_TYPES, negotiate } from './negotiate.js';
+import type { Offers } from './negotiate.js';
+import { booleanOption, deleteOptions, integerOption, listOptions, writeOptions } from './query.js';
 import type { ListOptions } from './query.js';
 import { renderList, renderObject, renderStatus } from './render.js';
 import type { IncludeObject, Rendering } from './render.js';
@@ -25,6 +26,8 @@ export interface ObjectRequest {
   readonly route: ResourceRoute;
   readonly verb: Verb;
   readonly kind: Kind;
+  /** Protobuf is for these only. */
+  readonly isBuiltIn: boolean;
   readonly user: UserInfo;
   readonly service: ObjectService;
   readonly clock: Clock;
@@ -40,7 +43,7 @@ export function verbOf(method: string, route: ResourceRoute, query: URLSearchPar
     case 'GET':
     case 'HEAD':
       if (named) return 'get';
-      return query.get('watch') === 'true' || query.get('watch') === '1' ? 'watch' : 'list';
+      return booleanOption(query, 'watch') === true ? 'watch' : 'list';
     case 'POST': return !named || route.subresource !== undefined ? 'create' : undefined;
     case 'PUT': return named ? 'update' : undefined;
     case 'PATCH': return named ? 'patch' : undefined;
@@ -49,8 +52,19 @@ export function verbOf(method: string, route: ResourceRoute, query: URLSearchPar
   }
 }
 
+/** Everybody who uses a deprecated version is told, whatever they do with it. */
 export async function serveObjects(call: ObjectRequest): Promise<RestResponse> {
-  const accepted = negotiate(headerOf(call.request, 'accept'));
+  const response = await serve(call);
+  const { deprecationWarning } = call.kind;
+  if (deprecationWarning !== undefined) {
+    const others = response.headers['warning'] ?? [];
+    response.headers['warning'] = [...(typeof others === 'string' ? [others] : others), warningHeader(deprecationWarning)];
+  }
+  return response;
+}
+
+async function serve(call: ObjectRequest): Promise<RestResponse> {
+  const accepted = negotiate(headerOf(call.request, 'accept'), offersOf(call));
   const rendering: Rendering = { kind: call.kind, accepted, includeObject: includeObject(call.url.query), now_ms: call.clock.now() };
   switch (call.verb) {
     case 'get': return get(call, rendering);
@@ -62,6 +76,10 @@ export async function serveObjects(call: ObjectRequest): Promise<RestResponse> {
     case 'delete': return deleteOne(call, rendering);
     case 'deletecollection': return deleteMany(call, rendering);
   }
+}
+
+function offersOf({ isBuiltIn, verb }: ObjectRequest): Offers {
+  return ['json', ...(verb === 'watch' ? [] : ['yaml' as const]), ...(isBuiltIn ? ['protobuf' as const] : [])];
 }
 
 function targetOf({ route }: ObjectRequest) {
@@ -104,12 +122,12 @@ async function get(call: ObjectRequest, rendering: Rendering): Promise<RestRespo
   const version = call.url.query.get('resourceVersion');
   const handle = await call.service.get(
     { ...targetOf(call), name: nameOf(call), ...(version === null || version === '' ? {} : { resourceVersion: version }) }, { signal: call.signal });
-  return json(200, renderObject(handle, shownAs(call, rendering)));
+  return answer(200, renderObject(handle, shownAs(call, rendering)), rendering);
 }
 
 async function listObjects(call: ObjectRequest, options: ListOptions, rendering: Rendering): Promise<RestResponse> {
   const list = await call.service.list({ ...targetOf(call), ...options }, { signal: call.signal });
-  return json(200, renderList(list, rendering));
+  return answer(200, renderList(list, rendering), rendering);
 }
 
 function watchObjects(call: ObjectRequest, options: ListOptions, rendering: Rendering): Promise<RestResponse> {
@@ -121,7 +139,7 @@ function watchObjects(call: ObjectRequest, options: ListOptions, rendering: Rend
     ...targetOf(call), ...selection, timeoutSeconds, ...(resourceVersionMatch === undefined ? {} : { resourceVersionMatch }),
   }, { signal });
   return Promise.resolve({
-    status: 200, headers: { 'content-type': 'application/json', 'transfer-encoding': 'chunked' },
+    status: 200, headers: { 'content-type': rendering.accepted.encoding === 'json' ? CONTENT_TYPES.json : `${CONTENT_TYPES[rendering.accepted.encoding]};stream=watch`, 'transfer-encoding': 'chunked' },
     body: watchStream(events, rendering),
   });
 }
@@ -154,7 +172,7 @@ async function patchObject(call: ObjectRequest, rendering: Rendering): Promise<R
   }
   const report = new Report();
   const handle = await call.service.patch({
-    ...targetOf(call), ...options, name: nameOf(call), type, patch, force: query.get('force') === 'true' || query.get('force') === '1',
+    ...targetOf(call), ...options, name: nameOf(call), type, patch, force: booleanOption(query, 'force') ?? false,
     ...(manager === undefined ? {} : { fieldManager: manager }),
   }, { signal: call.signal, report });
   return written(call, rendering, { handle, report });
@@ -162,15 +180,15 @@ async function patchObject(call: ObjectRequest, rendering: Rendering): Promise<R
 
 function written(call: ObjectRequest, rendering: Rendering, result: { readonly handle: ObjectHandle; readonly report: Report }): RestResponse {
   const body = renderObject(result.handle, shownAs(call, rendering));
-  return json(result.report.isCreated ? 201 : 200, body, result.report.headers());
+  return answer(result.report.isCreated ? 201 : 200, body, rendering, result.report.headers());
 }
 
 async function deleteOne(call: ObjectRequest, rendering: Rendering): Promise<RestResponse> {
   const options = deleteOptions(call.url.query, await readOptions(call.request));
   const report = new Report();
   const result = await call.service.delete({ ...targetOf(call), name: nameOf(call), options }, { signal: call.signal, report });
-  if (!result.gone) return json(200, renderObject(result.handle, rendering), report.headers());
-  return json(200, renderStatus(deletedStatus(call, result)), report.headers());
+  if (!result.gone) return answer(200, renderObject(result.handle, rendering), rendering, report.headers());
+  return answer(200, renderStatus(deletedStatus(call, result), rendering.accepted.encoding), rendering, report.headers());
 }
 
 function deletedStatus({ kind }: ObjectRequest, { handle }: DeleteResult): Status {
@@ -185,7 +203,7 @@ async function deleteMany(call: ObjectRequest, rendering: Rendering): Promise<Re
   const { watch: _watch, allowWatchBookmarks: _bookmarks, sendInitialEvents: _initial, timeoutSeconds: _timeout, ...selection } = listOptions(call.url.query);
   const options = deleteOptions(call.url.query, await readOptions(call.request));
   const list = await call.service.deleteCollection({ ...targetOf(call), ...selection, options }, { signal: call.signal });
-  return json(200, renderList(list, rendering));
+  return answer(200, renderList(list, rendering), rendering);
 }
 
 const subresourceKind = ({ kind, route }: ObjectRequest) => kind.subresources.find((sub) => sub.name === route.subresource)?.kind;
@@ -194,7 +212,7 @@ const subresourceKind = ({ kind, route }: ObjectRequest) => kind.subresources.fi
 function shownAs(call: ObjectRequest, rendering: Rendering): Rendering {
   const shape = subresourceKind(call);
   const own = shape === undefined || (shape.kind === call.kind.kind && shape.group === call.kind.group);
-  return own ? rendering : { ...rendering, accepted: { view: 'object', apiVersion: '' } };
+  return own ? rendering : { ...rendering, accepted: { ...rendering.accepted, view: 'object', apiVersion: '' } };
 }
 
 function includeObject(query: URLSearchParams): IncludeObject {
@@ -204,6 +222,8 @@ function includeObject(query: URLSearchParams): IncludeObject {
   throw apiErrors.badRequest(`includeObject: Unsupported value: ${JSON.stringify(text.slice(0, 64))}: supported values: "None", "Metadata", "Object"`);
 }
 
-function json(status: number, body: Uint8Array, headers: Record<string, string | readonly string[]> = {}): RestResponse {
-  return { status, headers: { 'content-type': 'application/json', ...headers }, body };
+function answer(
+  status: number, body: Uint8Array, { accepted }: Pick<Rendering, 'accepted'>, headers: Record<string, string | readonly string[]> = {},
+): RestResponse {
+  return { status, headers: { 'content-type': CONTENT_TYPES[accepted.encoding], ...headers }, body };
 }

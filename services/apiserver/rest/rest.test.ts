@@ -110,7 +110,7 @@ describe('bad requests', () => {
       [`${MAPS}/..%2f..%2fsecrets`, {}, 400],
       [`${MAPS}?limit=x`, {}, 400],
       [`${MAPS}?dryRun=Some`, { method: 'POST', body: '{}' }, 400],
-      ['/api/v1/namespaces/default/nodes', {}, 400],
+      ['/api/v1/namespaces/default/nodes', {}, 404],
       ['/api/v1/nothing', {}, 404],
       ['/apis/nothing/v1/x', {}, 404],
       ['/nothing', {}, 404],
@@ -188,6 +188,7 @@ describe('logs', () => {
   it('come from the node, of the container that is meant', async () => {
     const asked: PodStreamRequest[] = [];
     const streamer = {
+      reach: () => Promise.resolve(),
       open(_node: string, request: PodStreamRequest): Promise<PodStream> {
         asked.push(request);
         return Promise.resolve(Object.assign(lines(), { write: () => Promise.resolve(), close: () => undefined }));

@@ -12,7 +12,7 @@ import type { Duplex } from 'node:stream';
 import { once } from 'node:events';
 import type { TLSSocket } from 'node:tls';
 import { promisify } from 'node:util';
-import { constants, gzip } from 'node:zlib';
+import { constants, gunzip, gzip } from 'node:zlib';
 import { ApiError, apiErrors } from '../../../apimachinery/status.js';
 import type { Clock } from '../../../platform/clock.js';
 import type { Logger } from '../../../platform/log.js';
@@ -33,6 +33,7 @@ const SHUTDOWN_GRACE_MS = 2000;
 const GZIP_BYTES_MIN = 128 * 1024;
 
 const compress = promisify(gzip);
+const decompress = promisify(gunzip);
 
 export interface HttpsServerOptions {
   readonly front: RestFront;
@@ -63,8 +64,9 @@ export class HttpsServer implements Service {
     this.#server.maxConnections = CONNECTIONS_MAX;
     this.#server.on('connection', (socket: Socket) => this.#track(socket));
     this.#server.on('tlsClientError', (_error, socket) => socket.destroy());
-    this.#server.on('clientError', (_error, socket) => {
-      if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n');
+    this.#server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+      this.#options.logger.info({ code: error.code, remote: (socket as Socket).remoteAddress }, 'a connection carried no HTTP; closed it');
+      if (socket.writable) socket.end(refusalOf(error));
       else socket.destroy();
     });
     this.#server.on('request', (request, response) => void this.#serve(request, response));
@@ -163,8 +165,8 @@ function toRequest(incoming: IncomingMessage, signal: AbortSignal): RestRequest 
 
 async function readBody(incoming: IncomingMessage, limit_bytes: number): Promise<Uint8Array> {
   const tooLarge = () => apiErrors.requestEntityTooLarge(`limit is ${limit_bytes}`);
-  const encoding = headerOf({ headers: incoming.headers }, 'content-encoding');
-  if (encoding !== '' && encoding !== 'identity') throw apiErrors.unsupportedMediaType(`content-encoding ${JSON.stringify(encoding.slice(0, 32))} is not accepted`);
+  const encoding = headerOf({ headers: incoming.headers }, 'content-encoding').trim().toLowerCase();
+  if (encoding !== '' && encoding !== 'identity' && encoding !== 'gzip') throw apiErrors.unsupportedMediaType(`content-encoding ${JSON.stringify(encoding.slice(0, 32))} is not accepted`);
   if (Number(incoming.headers['content-length'] ?? 0) > limit_bytes) throw tooLarge();
   const chunks: Buffer[] = [];
   let length = 0;
@@ -177,7 +179,18 @@ async function readBody(incoming: IncomingMessage, limit_bytes: number): Promise
   } catch (error) {
     throw error instanceof ApiError ? error : apiErrors.badRequest('the body could not be read to its end');
   }
-  return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks);
+  const bytes = chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks);
+  return encoding === 'gzip' ? decompressed(bytes, limit_bytes) : bytes;
+}
+
+/** What it grows to is capped while it grows: a small body may stand for a large one. */
+async function decompressed(bytes: Uint8Array, limit_bytes: number): Promise<Uint8Array> {
+  try {
+    return await decompress(bytes, { maxOutputLength: limit_bytes });
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE') throw apiErrors.requestEntityTooLarge(`limit is ${limit_bytes}`);
+    throw apiErrors.badRequest('the body is not the gzip its content-encoding says');
+  }
 }
 
 async function send(incoming: IncomingMessage, outgoing: ServerResponse, response: RestResponse): Promise<void> {
@@ -222,4 +235,15 @@ async function drained(outgoing: ServerResponse): Promise<void> {
   } finally {
     settled.abort();
   }
+}
+
+/** What cannot be parsed is answered in the form of every other refusal, so that a client can say what was wrong. */
+function refusalOf(error: NodeJS.ErrnoException): string {
+  const [line, refusal] = error.code === 'HPE_HEADER_OVERFLOW'
+    ? ['431 Request Header Fields Too Large', apiErrors.badRequest('the headers of the request are too large')]
+    : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+      ? ['408 Request Timeout', apiErrors.timeout('the request did not arrive in time')]
+      : ['400 Bad Request', apiErrors.badRequest(`the request is not valid HTTP: ${error.code ?? error.message}`)];
+  const body = JSON.stringify({ ...refusal.status, code: Number.parseInt(line, 10) });
+  return `HTTP/1.1 ${line}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`;
 }

@@ -49,7 +49,8 @@ export const mostMay: Authorizer = {
   authorize: ({ user }) => Promise.resolve({ allowed: !user.name.startsWith('no-'), reason: '' }),
 };
 
-const noNodes: PodStreamer = { open: () => Promise.reject(apiErrors.serviceUnavailable('there are no nodes')) };
+const refuseAll = () => Promise.reject(apiErrors.serviceUnavailable('there are no nodes'));
+const noNodes: PodStreamer = { reach: refuseAll, open: refuseAll };
 
 export async function startApiServer(options: Partial<ApiServerOptions> = {}) {
   const { certificate, key } = await selfSigned();

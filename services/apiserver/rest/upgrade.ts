@@ -1,4 +1,5 @@
 /** exec, attach and port-forward: who may, to which pod, with which options; then the streaming front has the socket. */
+import { STATUS_CODES } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { PodStreamer } from '../../../apimachinery/pod-streams.js';
@@ -11,11 +12,12 @@ import type { RegistryAdmission } from '../registry/connect.js';
 import { noSuchResource } from '../registry/target.js';
 import type { RestFront } from './front.js';
 import type { FlowControl } from './flow.js';
-import type { RestRequest } from './message.js';
+import type { RestRequest, RestResponse } from './message.js';
 import { containerOf, podTarget } from './pod-target.js';
 import { booleanOption } from './query.js';
 import { renderStatus } from './render.js';
 import { parseUrl } from './url.js';
+import { isWatchUpgrade, serveWatchSocket } from './watch-socket.js';
 
 export interface UpgradeOptions {
   readonly front: RestFront;
@@ -41,6 +43,11 @@ export interface UpgradeSocket {
 export async function serveUpgrade(rest: RestRequest, connection: UpgradeSocket, options: UpgradeOptions): Promise<void> {
   let leave: (() => void) | undefined;
   try {
+    if (isWatchUpgrade(rest)) {
+      const refusal = await serveWatchSocket(rest, connection, (request) => options.front.handle(request));
+      if (refusal !== undefined) answer(connection.socket, refusal.status, refusal.body);
+      return;
+    }
     const upgrade = await resolve(rest, connection, options);
     leave = options.flow.enter('long-running');
     await options.streaming.serve(upgrade);
@@ -75,6 +82,7 @@ async function resolve(rest: RestRequest, connection: UpgradeSocket, options: Up
   await options.connect.admit({ kind, subresource, namespace: target.namespace, name: target.pod, user, options: body });
   return {
     ...connection, ...stream, kind: streamKind, user, namespace: target.namespace, pod: target.pod, uid: target.uid, container,
+    reach: () => options.streamer.reach(target.node),
     open: (request, openOptions) => options.streamer.open(target.node, request, openOptions),
   };
 }
@@ -101,9 +109,15 @@ function portsOf(query: URLSearchParams): number[] {
 }
 
 function refuse(socket: Duplex, error: ApiError): void {
-  if (socket.destroyed || !socket.writable) return;
-  const body = renderStatus(error.status);
+  answer(socket, error.code, renderStatus(error.status));
+}
+
+function answer(socket: Duplex, code: number, body: RestResponse['body']): void {
+  if (socket.destroyed || !socket.writable || !(body instanceof Uint8Array)) {
+    socket.destroy();
+    return;
+  }
   socket.end(Buffer.concat([
-    Buffer.from(`HTTP/1.1 ${error.code} ${error.reason}\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n`), body,
+    Buffer.from(`HTTP/1.1 ${code} ${STATUS_CODES[code] ?? 'Error'}\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n`), body,
   ]));
 }

@@ -20,20 +20,32 @@ export interface ParsedUrl {
   readonly route: Route;
 }
 
-/** Throws BadRequest for percent-encoding that cannot be decoded. */
+/** Throws BadRequest for percent-encoding that cannot be decoded. The query is as if the path had the usual form. */
 export function parseUrl(url: string): ParsedUrl {
   const mark = url.indexOf('?');
   const path = mark < 0 ? url : url.slice(0, mark);
   const query = new URLSearchParams(mark < 0 ? '' : url.slice(mark + 1));
-  return { path, query, route: routeOf(path) };
+  return { path, query, route: routeOf(path, query) };
 }
 
-function routeOf(path: string): Route {
+function routeOf(path: string, query: URLSearchParams): Route {
   const segments = path.split('/').filter((segment) => segment !== '').map(decode);
   const [root, ...rest] = segments;
-  if (root === 'api' && rest.length >= 2) return resourceRoute('', rest[0] ?? '', rest.slice(1));
-  if (root === 'apis' && rest.length >= 3) return resourceRoute(rest[0] ?? '', rest[1] ?? '', rest.slice(2));
+  if (root === 'api' && rest.length >= 2) return watchedRoute('', rest[0] ?? '', { parts: rest.slice(1), query });
+  if (root === 'apis' && rest.length >= 3) return watchedRoute(rest[0] ?? '', rest[1] ?? '', { parts: rest.slice(2), query });
   return { kind: 'other', path };
+}
+
+/** `/api/v1/watch/...`, the older way to say `?watch=true`; a name in it selects that one object. */
+function watchedRoute(group: string, version: string, { parts, query }: { readonly parts: readonly string[]; readonly query: URLSearchParams }): Route {
+  if (parts[0] !== 'watch' || parts.length < 2) return resourceRoute(group, version, parts);
+  query.set('watch', 'true');
+  const route = resourceRoute(group, version, parts.slice(1));
+  if (route.kind === 'other' || route.name === undefined) return route;
+  const { name, ...collection } = route;
+  const selector = query.get('fieldSelector') ?? '';
+  query.set('fieldSelector', `${selector === '' ? '' : `${selector},`}metadata.name=${name}`);
+  return collection;
 }
 
 function resourceRoute(group: string, version: string, parts: readonly string[]): Route {

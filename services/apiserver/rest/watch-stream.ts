@@ -12,6 +12,6 @@ export async function* watchStream(events: AsyncIterable<WatchEvent>, rendering:
       first &&= event.type === 'BOOKMARK';
     }
   } catch (error) {
-    yield renderErrorEvent(error instanceof ApiError ? error : apiErrors.internal('the watch failed'));
+    yield renderErrorEvent(error instanceof ApiError ? error : apiErrors.internal('the watch failed'), rendering.accepted.encoding);
   }
 }

@@ -23,6 +23,19 @@ const section = (object: KubeObject, name: string): JsonObject => {
   return made;
 };
 
+/** `POST bindings`: the older way to say `pods/{name}/binding`; the body names the pod. */
+export function bindingHandler(as: (user: UserInfo) => ObjectService): ResourceHandler {
+  return {
+    async create(call, object) {
+      const { name = '' } = object.metadata ?? {};
+      const handle = await as(call.user).create({
+        resource: PODS, subresource: 'binding', name, object, dryRun: call.dryRun, ...(call.namespace === undefined ? {} : { namespace: call.namespace }),
+      }, call.signal === undefined ? {} : { signal: call.signal });
+      return handle.object;
+    },
+  };
+}
+
 /** Assigns a pod to a node, once: the scheduler's write. */
 export function bindingMutation(clock: Clock): ParentMutation {
   return {

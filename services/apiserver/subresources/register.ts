@@ -4,7 +4,7 @@ import type { ObjectReader } from '../ports.js';
 import type { Registry } from '../registry/registry.js';
 import { approvalMutation } from './certificates.js';
 import { finalizeMutation, namespaceDeletion } from './namespaces.js';
-import { bindingMutation, evictionHandler } from './pods.js';
+import { bindingHandler, bindingMutation, evictionHandler } from './pods.js';
 
 const PODS = { group: '', resource: 'pods' };
 const NAMESPACES = { group: '', resource: 'namespaces' };
@@ -12,6 +12,7 @@ const REQUESTS = { group: 'certificates.k8s.io', resource: 'certificatesigningre
 
 export function registerSubresources(registry: Registry, parts: { readonly reader: ObjectReader; readonly clock: Clock }): void {
   registry.mutation(PODS, 'binding', bindingMutation(parts.clock));
+  registry.handle({ group: '', resource: 'bindings' }, bindingHandler((user) => registry.as(user)));
   registry.handle(PODS, evictionHandler({ ...parts, as: (user) => registry.as(user) }), 'eviction');
   registry.deletion(NAMESPACES, namespaceDeletion);
   registry.mutation(NAMESPACES, 'finalize', finalizeMutation);

@@ -81,10 +81,12 @@ function progressOf(observed: Observed, counts: DeploymentStatus): Change | unde
   if (isComplete(deployment, counts)) {
     return { type: 'Progressing', status: 'True', reason: AVAILABLE_REASON, message: `${name} has successfully progressed.` };
   }
-  if (madeProgress(deployment, counts) || current === undefined || current.reason === 'DeploymentPaused') {
+  // A change of the spec begins a rollout anew: when the one before ended says nothing of this one's deadline.
+  const over = current?.reason === AVAILABLE_REASON || current?.reason === TIMED_OUT_REASON;
+  if (madeProgress(deployment, counts) || current === undefined || current.reason === 'DeploymentPaused' || (over && !sameGeneration(deployment))) {
     return { type: 'Progressing', status: 'True', reason: 'ReplicaSetUpdated', message: `${name} is progressing.` };
   }
-  if (current.reason === AVAILABLE_REASON && newSet !== undefined && sameGeneration(deployment)) return undefined;
+  if (current.reason === AVAILABLE_REASON) return undefined;
   const since_ms = Date.parse(current.lastUpdateTime ?? '');
   if (current.reason !== TIMED_OUT_REASON && now_ms > since_ms + limit_ms) {
     return { type: 'Progressing', status: 'False', reason: TIMED_OUT_REASON, message: `${name} has timed out progressing.` };

@@ -19,15 +19,21 @@ export class StateDirectory {
     this.#last = last;
   }
 
-  /** Opens or makes the directory, and removes what an interrupted snapshot left. */
+  /** Opens or makes the directory. What else lies in it may be another process's, until the current state is locked: see `tidy`. */
   static async open(folder: DiskFolder): Promise<StateDirectory> {
     const current = await readCurrent(folder);
     const names = (await folder.list()).filter((name) => NAME.test(name));
     // CURRENT is written before the first state is used: what lies here without it was never counted on.
-    for (const name of names) if (name !== current) await folder.remove(name);
+    if (current === undefined) for (const name of names) await folder.remove(name);
     const directory = new StateDirectory(folder, current ?? 'state-1', Math.max(1, ...names.map(numberOf)));
     if (current === undefined) await directory.switchTo('state-1');
     return directory;
+  }
+
+  /** Removes what an interrupted snapshot left. Only for the one process that has opened the current state. */
+  async tidy(): Promise<void> {
+    const names = (await this.#folder.list()).filter((name) => NAME.test(name) && name !== this.#current);
+    for (const name of names) await this.#folder.remove(name);
   }
 
   /** The name of the state that counts. */

@@ -10,13 +10,15 @@ import { crc32 } from '../mvcc/checksum.js';
 import { StoreError } from '../store.js';
 
 /** Raised whenever the layout changes so that an older program must not read it. */
-export const SCHEMA_VERSION = 1;
+export const SCHEMA_VERSION = 2;
 
 export interface Meta {
   readonly index: LogIndex;
   readonly term: Term;
   readonly revision: number;
   readonly compactRevision: number;
+  /** Of everything else on the disk: a batch that is missing among others that are there shows in it. */
+  readonly digests: { readonly records: number; readonly leases: number };
   readonly membership: Membership;
   readonly alarms: readonly Alarm[];
 }
@@ -56,8 +58,12 @@ export function decodeLease(data: Uint8Array): { ttl_s: number; remaining_s: num
   return { ttl_s: reader.varint(), remaining_s: reader.varint() };
 }
 
+/** Which lease it is counts too. */
+export const leaseChecksum = (id: bigint, value: Buffer): number => crc32(value, crc32(leaseKey(id)));
+
 export function encodeMeta(meta: Meta): Buffer {
   const writer = new ByteWriter().varint(SCHEMA_VERSION).varint(meta.index).varint(meta.term).varint(meta.revision).varint(meta.compactRevision);
+  writer.u32(meta.digests.records).u32(meta.digests.leases);
   writer.text(JSON.stringify(meta.membership));
   for (const alarm of meta.alarms) writeAlarm(writer, alarm);
   return sealed(writer.take());
@@ -74,6 +80,7 @@ export function decodeMeta(data: Uint8Array): Meta {
     term: reader.varint() as Term,
     revision: reader.varint(),
     compactRevision: reader.varint(),
+    digests: { records: reader.u32(), leases: reader.u32() },
     membership: JSON.parse(reader.text()) as Membership,
   };
   const alarms: Alarm[] = [];

@@ -9,6 +9,7 @@ import { crc32 } from '../mvcc/checksum.js';
 import { StoreError } from '../store.js';
 import { decodeMeta, META_KEY } from './layout.js';
 import type { Meta } from './layout.js';
+import { RowCheck } from './row-check.js';
 import type { StateDisk } from './state-disk.js';
 
 const CHUNK_BYTES = 256 * 1024;
@@ -28,14 +29,17 @@ export async function openSnapshot(disk: KeyValueDisk): Promise<SnapshotReader &
     const writer = new ByteWriter(CHUNK_BYTES * 2);
     let rows = 0;
     let checksum = 0;
+    const check = new RowCheck();
     for await (const batch of snapshot.pages()) {
       for (const [key, value] of batch) {
+        check.row(key, value);
         rows++;
         checksum = crc32(value, crc32(key, checksum));
         writer.bytes(key).bytes(value);
         if (writer.length >= CHUNK_BYTES) yield writer.take();
       }
     }
+    check.finish();
     yield writer.varint(0).varint(rows).u32(checksum).take();
   }
 
@@ -104,6 +108,7 @@ export class StateReceiver implements SnapshotWriter {
   readonly #rows = new StateRows();
   #batch: { type: 'put'; key: Buffer; value: Buffer }[] = [];
   #batch_bytes = 0;
+  readonly #check = new RowCheck();
   #open = true;
 
   constructor(options: { meta: SnapshotMeta; disk: StateDisk; adopt: () => Promise<void>; discard: () => Promise<void> }) {
@@ -115,6 +120,7 @@ export class StateReceiver implements SnapshotWriter {
 
   async write(chunk: Uint8Array): Promise<void> {
     this.#rows.take(chunk, (key, value) => {
+      this.#check.row(key, value);
       this.#batch.push({ type: 'put', key, value });
       this.#batch_bytes += key.length + value.length;
     });
@@ -123,11 +129,11 @@ export class StateReceiver implements SnapshotWriter {
 
   async commit(): Promise<void> {
     if (!this.#rows.isComplete || this.#rows.rest_bytes > 0) throw new StoreError('corrupt', 'the snapshot ends before its last row');
-    await this.#flush();
-    const meta = await this.#disk.meta();
-    if (meta?.index !== this.#meta.index || meta.term !== this.#meta.term) {
-      throw new StoreError('corrupt', `the snapshot holds index ${meta?.index ?? 0}, announced was ${this.#meta.index}`);
+    const meta = this.#check.finish();
+    if (meta.index !== this.#meta.index || meta.term !== this.#meta.term) {
+      throw new StoreError('corrupt', `the snapshot holds index ${meta.index}, announced was ${this.#meta.index}`);
     }
+    await this.#flush();
     this.#open = false;
     await this.#adopt();
   }

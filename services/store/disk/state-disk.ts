@@ -5,7 +5,7 @@ import { decodeRecord } from '../mvcc/record.js';
 import type { Record, RecordSource } from '../mvcc/record.js';
 import { StoreError } from '../store.js';
 import {
-  decodeLease, decodeMeta, encodeLease, encodeMeta, leaseIdOf, leaseKey, LEASES, META_KEY, recordKey, recordPlace, RECORDS,
+  decodeLease, decodeMeta, encodeLease, encodeMeta, leaseChecksum, leaseIdOf, leaseKey, LEASES, META_KEY, recordKey, recordPlace, RECORDS,
 } from './layout.js';
 import type { Meta } from './layout.js';
 
@@ -36,7 +36,6 @@ export class StateDisk implements RecordSource {
   /** Everything that must be on disk for `applied`. Synchronous: no entry is applied in between. */
   static checkpoint(state: KvState, applied: Pick<Meta, 'index' | 'term' | 'membership'>): Checkpoint {
     const { mvcc, leases, alarms } = state;
-    const meta = { ...applied, revision: mvcc.revision, compactRevision: mvcc.compactRevision, alarms: alarms.all };
     const { added, removed } = mvcc.takeChanges();
     const operations: DiskOperation[] = [];
     for (const record of added) {
@@ -47,8 +46,17 @@ export class StateDisk implements RecordSource {
     for (const id of leases.takeDirty()) {
       const lease = leases.get(id);
       const key = leaseKey(id);
-      operations.push(lease === undefined ? { type: 'del', key } : { type: 'put', key, value: encodeLease(lease.ttl_s, lease.remaining_s) });
+      if (lease === undefined) {
+        operations.push({ type: 'del', key });
+        leases.seal(id, undefined);
+      } else {
+        const value = encodeLease(lease.ttl_s, lease.remaining_s);
+        operations.push({ type: 'put', key, value });
+        leases.seal(id, leaseChecksum(id, value));
+      }
     }
+    const digests = { records: mvcc.digest, leases: leases.digest };
+    const meta = { ...applied, revision: mvcc.revision, compactRevision: mvcc.compactRevision, digests, alarms: alarms.all };
     operations.push({ type: 'put', key: META_KEY, value: encodeMeta(meta) });
     return { meta, operations, records: added };
   }
@@ -67,7 +75,9 @@ export class StateDisk implements RecordSource {
     for await (const rows of this.disk.pages(LEASES)) {
       for (const [key, value] of rows) {
         const { ttl_s, remaining_s } = decodeLease(value);
-        state.leases.restore(leaseIdOf(key), ttl_s, remaining_s);
+        const id = leaseIdOf(key);
+        state.leases.restore(id, ttl_s, remaining_s);
+        state.leases.seal(id, leaseChecksum(id, value));
       }
     }
     for await (const rows of this.disk.pages(RECORDS)) {
@@ -75,6 +85,10 @@ export class StateDisk implements RecordSource {
         const { main, sub } = recordPlace(key);
         state.mvcc.restore(decodeRecord(main, sub, value));
       }
+    }
+    const { records, leases } = meta.digests;
+    if (state.mvcc.digest !== records || state.leases.digest !== leases) {
+      throw new StoreError('corrupt', 'the state on disk is not whole: something that was written is missing, or something that was removed is back; repair this member from its peers');
     }
     if (state.leases.size > 0) {
       state.mvcc.scan('', undefined, meta.revision, (record) => {

@@ -17,6 +17,8 @@ import { StateDirectory } from './directory.js';
 import { openSnapshot, StateReceiver } from './snapshot.js';
 import type { Meta } from './layout.js';
 import { StateDisk } from './state-disk.js';
+import { DiskError } from '../../../platform/disk/disk.js';
+import { StoreError } from '../store.js';
 
 export interface KvStateMachineOptions extends WatchHubOptions {
   readonly clock: Clock;
@@ -62,8 +64,9 @@ export class KvStateMachine implements StateMachine {
   static async open(options: KvStateMachineOptions): Promise<KvStateMachine> {
     const folder = typeof options.directory === 'string' ? systemFolder(options.directory) : options.directory;
     const directory = await StateDirectory.open(folder);
-    const disk = new StateDisk(await directory.openDisk(directory.current));
+    const disk = new StateDisk(await directory.openDisk(directory.current).catch(refuse));
     try {
+      await directory.tidy();
       const meta = await disk.meta();
       const state = await disk.loadState(meta, options.hotValues_bytes);
       const applied = { index: meta?.index ?? (0 as LogIndex), term: meta?.term ?? (0 as Term), membership: meta?.membership };
@@ -179,4 +182,9 @@ export class KvStateMachine implements StateMachine {
       this.#startScrub();
     });
   }
+}
+
+function refuse(error: unknown): never {
+  if (!(error instanceof DiskError)) throw error;
+  throw new StoreError(error.code === 'in-use' ? 'invalid' : 'corrupt', error.message);
 }

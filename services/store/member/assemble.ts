@@ -30,6 +30,7 @@ export function assembleMember(data: StoreMemberData, tls: PeerTls, around: Memb
   const reserve = reserve_bytes === 0 ? undefined : reserveFile(join(dataDir, 'reserve'), reserve_bytes);
   return assemble(data, { ...around, ...(reserve === undefined ? {} : { reserve }) }, (stateMachine, events) => startRaftMember({
     clusterId, id, name, peers, dataDir, listen, tls, stateMachine, events, clock, random, logger,
+    join: data.join ?? false,
     ...(data.raft === undefined ? {} : { settings: data.raft }),
   }));
 }

@@ -440,6 +440,7 @@ export function storeErrorOf(error: unknown): StoreError {
     case 'timeout': return new StoreError('unknown-outcome', 'etcdserver: request timed out');
     case 'stopped': return new StoreError('unknown-outcome', 'etcdserver: server stopped');
     case 'removed':
+    case 'fenced':
     case 'wrong-cluster': return new StoreError('unavailable', error.message);
     case 'invalid': return new StoreError('invalid', error.message);
     case 'corrupt': return new StoreError('corrupt', error.message);

@@ -1,6 +1,7 @@
 /** The member thread's end of the port: frames in, calls on the core, frames out. */
 import type { MessagePort } from 'node:worker_threads';
 import type { Clock } from '../../../platform/clock.js';
+import { RaftError } from '../../../raft/contract.js';
 import type { MembershipChange, NodeId } from '../../../raft/contract.js';
 import type { StoreHead, WatchHandle } from '../backend.js';
 import { ByteReader } from '../bytes.js';
@@ -43,7 +44,7 @@ export class MemberHost {
   }
 
   sendFatal(error: Error): void {
-    this.#outbox.send(0, RESPONSE.fatal, (writer) => writer.text(error.message));
+    this.#outbox.send(0, RESPONSE.fatal, (writer) => writer.text(packCall({ code: error instanceof RaftError ? error.code : undefined, message: error.message })));
     this.#outbox.flush();
   }
 

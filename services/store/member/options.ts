@@ -12,8 +12,10 @@ export interface StoreMemberData {
   readonly clusterId: string;
   readonly id: NodeId;
   readonly name: string;
-  /** The cluster's first members, the same list on each. Empty: this member joins and waits for a snapshot. */
+  /** The cluster's first members, the same list on each; for a member that joins, those who are there: where to answer to. */
   readonly peers: readonly PeerInfo[];
+  /** The cluster exists: this member waits until it is added and sent a snapshot. */
+  readonly join?: boolean;
   /** Holds `raft/` (log, identity) and `state/`. One member's alone. */
   readonly dataDir: string;
   /** Where peers connect to. */

@@ -1,7 +1,8 @@
 /** The store as the main thread has it: a KvBackend whose member runs behind a message port. */
 import type { MessagePort } from 'node:worker_threads';
 import type { Clock } from '../../../platform/clock.js';
-import type { Membership, MembershipChange, NodeId, RaftStatus } from '../../../raft/contract.js';
+import { RaftError } from '../../../raft/contract.js';
+import type { Membership, MembershipChange, NodeId, RaftErrorCode, RaftStatus } from '../../../raft/contract.js';
 import type { Random } from '../../../platform/random.js';
 import type { KvBackend, KvWatch, PutResult, StoreHead, WatchHandle, WatchSink } from '../backend.js';
 import { ByteReader } from '../bytes.js';
@@ -320,7 +321,7 @@ export class RemoteStore implements KvBackend {
         this.#saw(revisionOf(reader.varint()));
         this.#head = unpackCall(reader.text()) as StoreHead;
         break;
-      case RESPONSE.fatal: this.#onFatal(new Error(reader.text())); break;
+      case RESPONSE.fatal: this.#onFatal(fatalError(reader.text())); break;
       default: throw new StoreError('corrupt', `unknown frame ${type} between threads`);
     }
   }
@@ -334,6 +335,12 @@ export class RemoteStore implements KvBackend {
   #saw(revision: Revision): void {
     if (revision > this.#revision) this.#revision = revision;
   }
+}
+
+/** A fault of Raft keeps its code: whoever runs the process must know a removed member from one with a broken disk. */
+function fatalError(text: string): Error {
+  const { code, message } = unpackCall(text) as { code?: RaftErrorCode; message: string };
+  return code === undefined ? new Error(message) : new RaftError(code, message);
 }
 
 const unexpected = (result: CommandResult) => new StoreError('corrupt', `a command answered as ${result.kind}`);

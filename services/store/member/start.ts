@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs';
 import { MessageChannel, Worker } from 'node:worker_threads';
 import { RaftError } from '../../../raft/contract.js';
 import type { Membership, MembershipChange, NodeId, PeerInfo, RaftErrorCode, RaftStatus } from '../../../raft/contract.js';
+import { ReplaceableTls } from '../../../raft/index.js';
 import type { PeerCertificates } from '../../../raft/index.js';
 import type { KvBackend } from '../backend.js';
 import type { HashResult } from '../mvcc/operations.js';
@@ -25,7 +26,7 @@ export interface StoreMember {
   changeMembership(change: MembershipChange): Promise<Membership>;
   /** Of this member's state at a revision (0: the newest it has): equal on all members. */
   hash(revision: number): Promise<HashResult>;
-  /** Peers are greeted with these from the next connection on. */
+  /** Shown to peers on every connection from now on, in both directions. */
   renewCertificates(certificates: PeerCertificates): void;
   /** Hands leadership over, writes everything down, closes. */
   stop(): Promise<void>;
@@ -47,9 +48,9 @@ export async function startInlineMember(options: InlineMemberOptions): Promise<S
 }
 
 async function startHere(options: StoreMemberOptions): Promise<StoreMember> {
-  let { certificates } = options;
-  const core = await assembleMember(options, { current: () => certificates }, options);
-  return memberOf(core, (renewed) => (certificates = renewed), () => core.close());
+  const tls = new ReplaceableTls(options.certificates);
+  const core = await assembleMember(options, tls, options);
+  return memberOf(core, (renewed) => tls.replace(renewed), () => core.close());
 }
 
 async function startOnThread(options: StoreMemberOptions, url: URL): Promise<StoreMember> {

@@ -5,6 +5,7 @@ import { present } from '../../../platform/assert.js';
 import { systemClock } from '../../../platform/clock.js';
 import { systemRandom } from '../../../platform/random.js';
 import { RaftError } from '../../../raft/contract.js';
+import { ReplaceableTls } from '../../../raft/index.js';
 import type { PeerCertificates } from '../../../raft/index.js';
 import { StoreError } from '../store.js';
 import { assembleMember } from './assemble.js';
@@ -21,8 +22,8 @@ export type WorkerNotice = { readonly kind: 'ready' } | { readonly kind: 'failed
 
 const { data, port } = workerData as WorkerInput;
 const parent = present(parentPort, 'this file runs as a worker thread');
-let certificates: PeerCertificates = data.certificates;
-parent.on('message', (renewed: PeerCertificates) => (certificates = renewed));
+const tls = new ReplaceableTls(data.certificates);
+parent.on('message', (renewed: PeerCertificates) => tls.replace(renewed));
 
 const host = new MemberHost(port, systemClock, () => {
   port.close();
@@ -30,7 +31,7 @@ const host = new MemberHost(port, systemClock, () => {
 });
 
 try {
-  const core = await assembleMember(data, { current: () => certificates }, {
+  const core = await assembleMember(data, tls, {
     clock: systemClock,
     random: systemRandom,
     onHead: (head) => host.sendHead(head),

@@ -22,6 +22,9 @@ export class Leases {
   readonly #leases = new Map<bigint, Lease>();
   readonly #dirty = new Set<bigint>();
   readonly #durable: boolean;
+  /** Of each lease as it was last written to disk, and of all together. */
+  readonly #sealed = new Map<bigint, number>();
+  #digest = 0;
   listener: LeaseListener | undefined;
 
   /** `durable`: whether changes are collected for `takeDirty`. */
@@ -86,6 +89,18 @@ export class Leases {
     const dirty = [...this.#dirty];
     this.#dirty.clear();
     return dirty;
+  }
+
+  /** The lease was encoded for the disk, or is removed from it. */
+  seal(id: bigint, checksum: number | undefined): void {
+    this.#digest = (this.#digest - (this.#sealed.get(id) ?? 0) + (checksum ?? 0)) | 0;
+    if (checksum === undefined) this.#sealed.delete(id);
+    else this.#sealed.set(id, checksum);
+  }
+
+  /** Of all leases on disk: what it must hold, no more and no less. */
+  get digest(): number {
+    return this.#digest >>> 0;
   }
 
   restore(id: bigint, ttl_s: number, remaining_s: number): void {

@@ -47,6 +47,7 @@ export class Mvcc {
   #removed: { main: number; sub: number }[] = [];
   #liveKeys = 0;
   #bytes = 0;
+  #digest = 0;
   /** Durable records whose bytes are in memory, oldest first: the order in which they are let go. */
   #hot: Record[] = [];
   #hotHead = 0;
@@ -70,6 +71,11 @@ export class Mvcc {
   /** Encoded size of all records that are kept. */
   get size_bytes(): number {
     return this.#bytes;
+  }
+
+  /** Of the set of all records that are kept, in whatever order they came: what a disk must hold, no more and no less. */
+  get digest(): number {
+    return this.#digest >>> 0;
   }
 
   get keyCount(): number {
@@ -187,6 +193,7 @@ export class Mvcc {
     this.#sub++;
     this.#log.push(record);
     this.#bytes += record.size_bytes;
+    this.#digest = (this.#digest + digestOf(record)) | 0;
     if (this.#options.durable === true) this.#added.push(record);
     this.#link(record, entry);
   }
@@ -240,6 +247,7 @@ export class Mvcc {
 
   #drop(record: Record): void {
     this.#bytes -= record.size_bytes;
+    this.#digest = (this.#digest - digestOf(record)) | 0;
     if (this.#options.durable === true) this.#removed.push({ main: record.main, sub: record.sub });
   }
 
@@ -325,6 +333,7 @@ export class Mvcc {
   restore(record: Record): void {
     assert(record.main <= this.#revision, 'a record on disk is newer than the state it belongs to');
     this.#bytes += record.size_bytes;
+    this.#digest = (this.#digest + digestOf(record)) | 0;
     record.bytes = undefined;
     record.durable = true;
     const entry = this.#index.get(record.key);
@@ -336,6 +345,9 @@ export class Mvcc {
     if (record.main <= this.#compactRevision) this.#scrub.push(record);
   }
 }
+
+/** A record's part in the digest of a set of records, which is the sum of all parts. */
+export const digestOf = ({ checksum, main, sub }: Record) => mix32(mix32(checksum, main | 0), sub);
 
 /** What a compaction leaves: all at or above it, and the version it sees of each key that is there. */
 function isKept(record: Record, next: Record | undefined, compactRevision: number): boolean {

@@ -100,9 +100,10 @@ async function fill(disk: KeyValueDisk, file: string, size_bytes: number, bump: 
     await disk.write(operations);
   });
   if (head === undefined) throw new StoreError('corrupt', 'the snapshot has no head');
-  const revision = decodeMeta(head).revision + bump;
+  const { revision: saved, digests } = decodeMeta(head);
+  const revision = saved + bump;
   // The head last: without it nothing counts.
-  const meta = { ...BEGINNING, revision, compactRevision: revision, membership: NOBODY, alarms: [] };
+  const meta = { ...BEGINNING, revision, compactRevision: revision, membership: NOBODY, digests, alarms: [] };
   await disk.write([{ type: 'put', key: META_KEY, value: encodeMeta(meta) }]);
   return { revision: revisionOf(revision), clusterId: header.clusterId };
 }

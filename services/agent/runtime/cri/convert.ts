@@ -78,16 +78,17 @@ export function containerConfig(spec: ContainerSpec, sandbox: SandboxSpec): Cont
         cpuPeriod: resources.cpuQuota_us > 0 ? CPU_PERIOD_US : 0, cpuQuota: resources.cpuQuota_us, cpuShares: resources.cpuShares,
         memoryLimitInBytes: resources.memoryLimit_bytes, oomScoreAdj: resources.oomScoreAdj,
       },
-      securityContext: securityOf(security, sandbox),
+      securityContext: securityOf(security, sandbox, spec.targetId),
     },
   });
 }
 
-function securityOf(security: ContainerSpec['security'], sandbox: SandboxSpec): LinuxContainerSecurityContext {
+function securityOf(security: ContainerSpec['security'], sandbox: SandboxSpec, targetId: string | undefined): LinuxContainerSecurityContext {
+  const namespaces = namespacesOf(sandbox);
   return LinuxContainerSecurityContext.fromPartial({
     capabilities: { addCapabilities: [...security.addCapabilities], dropCapabilities: [...security.dropCapabilities] },
     privileged: security.privileged,
-    namespaceOptions: namespacesOf(sandbox),
+    namespaceOptions: targetId === undefined ? namespaces : { ...namespaces, pid: NamespaceMode.TARGET, targetId },
     ...(security.runAsUser === undefined ? {} : { runAsUser: { value: security.runAsUser } }),
     ...(security.runAsGroup === undefined ? {} : { runAsGroup: { value: security.runAsGroup } }),
     readonlyRootfs: security.readOnlyRootFilesystem,
@@ -126,5 +127,6 @@ export function imageRecord(image: Image): ImageRecord {
   return {
     id: image.id, names: [...image.repoTags, ...image.repoDigests], size_bytes: image.size,
     ...(image.uid === undefined ? {} : { uid: image.uid.value }), ...(image.username === '' ? {} : { username: image.username }),
+    ...(image.pinned ? { pinned: true } : {}),
   };
 }

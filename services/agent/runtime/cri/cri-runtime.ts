@@ -8,6 +8,7 @@ import type { Clock } from '../../../../platform/clock.js';
 import { ContainerState, PodSandboxState } from '../../../../proto/gen/cri/runtime/v1/api.js';
 import type { Container, ContainerStatus, PodSandbox } from '../../../../proto/gen/cri/runtime/v1/api.js';
 import { LABELS } from '../../pod/container-spec.js';
+import { normalizedImage } from '../../pod/spec.js';
 import { openLogFile } from '../../logs/open-log.js';
 import { ExecTimeoutError, ImagePullError } from '../runtime.js';
 import type {
@@ -36,6 +37,7 @@ export class CriRuntime implements Runtime {
   /** Full statuses by container id, as of the state they were read in. */
   readonly #statuses = new Map<string, ContainerStatus>();
   readonly #addresses = new Map<string, readonly string[]>();
+  #sandboxImage: string | undefined;
 
   constructor(options: CriRuntimeOptions) {
     this.#clock = options.clock;
@@ -124,7 +126,24 @@ export class CriRuntime implements Runtime {
 
   async listImages(): Promise<readonly ImageRecord[]> {
     const { images } = this.#cri;
-    return (await this.#cri.call(images, images.listImages, { filter: undefined })).images.map(imageRecord);
+    const sandboxImage = await this.#sandboxImageName();
+    const all = (await this.#cri.call(images, images.listImages, { filter: undefined })).images.map(imageRecord);
+    return all.map((image) => (image.names.includes(sandboxImage) ? { ...image, pinned: true } : image));
+  }
+
+  async removeImage(id: string): Promise<void> {
+    const { images } = this.#cri;
+    await unlessGone(this.#cri.call(images, images.removeImage, { image: imageSpec(id) }));
+  }
+
+  /** containerd before 1.7 does not mark the image its sandboxes are made of; its configuration names it. '' when it does not say. */
+  async #sandboxImageName(): Promise<string> {
+    if (this.#sandboxImage !== undefined) return this.#sandboxImage;
+    const { runtime } = this.#cri;
+    const { info } = await this.#cri.call(runtime, runtime.status, { verbose: true });
+    const config = JSON.parse(info['config'] ?? '{}') as { readonly sandboxImage?: unknown };
+    this.#sandboxImage = normalizedImage(typeof config.sandboxImage === 'string' ? config.sandboxImage : '');
+    return this.#sandboxImage;
   }
 
   async execSync(containerId: string, command: readonly string[], timeout_s: number): Promise<ExecResult> {

@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 export interface ProcessId {
   readonly pid: number;
   /** Field 22 of /proc/PID/stat: clock ticks after boot; '' where there is no /proc. */
-  readonly started: string;
+  readonly startTime: string;
 }
 
 /** Undefined when there is no such process, or only its corpse. */
@@ -16,11 +16,11 @@ export function processIdOf(pid: number): ProcessId | undefined {
   try {
     stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
   } catch {
-    return process.platform === 'linux' || !answers(pid) ? undefined : { pid, started: '' };
+    return process.platform === 'linux' || !answers(pid) ? undefined : { pid, startTime: '' };
   }
   // The command's name may hold spaces and parentheses; the fields after it are plain.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return fields[0] === 'Z' || fields[0] === 'X' ? undefined : { pid, started: fields[19] ?? '' };
+  return fields[0] === 'Z' || fields[0] === 'X' ? undefined : { pid, startTime: fields[19] ?? '' };
 }
 
 function answers(pid: number): boolean {
@@ -33,7 +33,7 @@ function answers(pid: number): boolean {
 }
 
 export function isRunning(id: ProcessId): boolean {
-  return processIdOf(id.pid)?.started === id.started;
+  return processIdOf(id.pid)?.startTime === id.startTime;
 }
 
 /** Sends a signal unless the process is gone. */

@@ -1,0 +1,107 @@
+/**
+ * From a CustomResourceDefinition to rows of the scheme, one for each served version: from there on a custom resource goes the
+ * way of any other kind.
+ */
+import type { Kind, Printer, PrinterColumn, ScaleFacts, SubresourceFacts } from '../kind.js';
+import { translateTimestampSince } from '../kinds/lib/duration.js';
+import { strategyOf } from '../kinds/lib/strategy.js';
+import { at, field, num, recs, str, strs } from '../kinds/lib/value.js';
+import type { KubeObject } from '../object.js';
+import { isObject } from '../value.js';
+import type { JsonObject } from '../value.js';
+import { compileJsonPath } from './json-path.js';
+import { rootSchemaOf } from './schema.js';
+
+const VERBS = ['delete', 'deletecollection', 'get', 'list', 'patch', 'create', 'update', 'watch'];
+const SUBRESOURCE_VERBS = ['get', 'patch', 'update'];
+
+/** The definition must have passed validation. Rows of a definition that is being deleted take no new objects. */
+export function kindsOfDefinition(definition: KubeObject): Kind[] {
+  const spec = field(definition, 'spec');
+  const versions = recs(field(spec, 'versions'));
+  const storage = str(versions.find((version) => version['storage'] === true)?.['name']);
+  const deleting = definition.metadata?.deletionTimestamp !== undefined;
+  return versions.filter((version) => version['served'] === true).map((version) => kindOf(spec, version, { storage, deleting }));
+}
+
+function kindOf(spec: unknown, version: JsonObject, { storage, deleting }: { readonly storage: string; readonly deleting: boolean }): Kind {
+  const names = field(spec, 'names');
+  const [group, plural, kind, name] = [str(field(spec, 'group')), str(field(names, 'plural')), str(field(names, 'kind')), str(version['name'])];
+  const props = at(version, 'schema', 'openAPIV3Schema');
+  const subresources = field(version, 'subresources');
+  const hasStatus = isObject(field(subresources, 'status'));
+  const scale = field(subresources, 'scale');
+  const own = { group, version: name, kind };
+  const subs: SubresourceFacts[] = [
+    ...(hasStatus ? [{ name: 'status', kind: own, verbs: SUBRESOURCE_VERBS }] : []),
+    ...(isObject(scale) ? [{ name: 'scale', kind: { group: 'autoscaling', version: 'v1', kind: 'Scale' }, verbs: SUBRESOURCE_VERBS }] : []),
+  ];
+  return {
+    ...own, resource: plural, listKind: str(field(names, 'listKind')), singular: str(field(names, 'singular')),
+    shortNames: strs(field(names, 'shortNames')), categories: strs(field(names, 'categories')),
+    namespaced: str(field(spec, 'scope')) === 'Namespaced', verbs: deleting ? VERBS.filter((verb) => verb !== 'create') : VERBS,
+    subresources: subs, ...(isObject(scale) ? { scale: scaleFactsOf(scale) } : {}),
+    storagePrefix: `${group}/${plural}`, storageVersion: storage, isCustom: true,
+    schema: rootSchemaOf(isObject(props) ? props : {}), fieldSelectors: selectorsOf(version), printer: printerOf(version),
+    strategy: strategyOf({ status: hasStatus, generation: true }),
+    ...(version['deprecated'] === true ? { deprecationWarning: str(version['deprecationWarning']) || `${group}/${name} ${kind} is deprecated` } : {}),
+    // Strategy None: only the name of the version differs. The store may hold objects of any version that once was the stored one.
+    conversion: { fromStorage: (object) => object, toStorage: (object) => ({ ...object, apiVersion: `${group}/${storage}` }) },
+  };
+}
+
+function scaleFactsOf(scale: JsonObject): ScaleFacts {
+  const selector = str(scale['labelSelectorPath']);
+  return {
+    specReplicasPath: str(scale['specReplicasPath']), statusReplicasPath: str(scale['statusReplicasPath']),
+    ...(selector === '' ? {} : { labelSelectorPath: selector }),
+  };
+}
+
+function selectorsOf(version: JsonObject): Kind['fieldSelectors'] {
+  return Object.fromEntries(recs(version['selectableFields']).flatMap((selectable) => {
+    const path = str(selectable['jsonPath']);
+    const find = compileJsonPath(path);
+    return find === undefined ? [] : [[path.replace(/^\./, ''), (object: KubeObject) => scalarOf(find(object)[0])]];
+  }));
+}
+
+const scalarOf = (value: unknown): string => (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? String(value) : '');
+
+const NAME: PrinterColumn = { name: 'Name', type: 'string', format: 'name', priority: 0 };
+
+/** Without columns of its own, a CRD's table shows the age. */
+const ONLY_AGE = [{ name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' }];
+
+function printerOf(version: JsonObject): Printer {
+  const given = recs(version['additionalPrinterColumns']);
+  const columns = (given.length === 0 ? ONLY_AGE : given).map((column) => {
+    const format = str(field(column, 'format'));
+    const description = str(field(column, 'description'));
+    const head: PrinterColumn = {
+      name: str(field(column, 'name')), type: str(field(column, 'type')), priority: num(field(column, 'priority')),
+      ...(format === '' ? {} : { format }), ...(description === '' ? {} : { description }),
+    };
+    return { head, find: compileJsonPath(str(field(column, 'jsonPath'))) ?? (() => []) };
+  });
+  return {
+    columns: [NAME, ...columns.map(({ head }) => head)],
+    row: (object, now_ms) => [object.metadata?.name ?? '', ...columns.map(({ head, find }) => cellOf(find(object), head.type, now_ms))],
+  };
+}
+
+/** A value of another type than the column's is not shown (k8s.io/apiextensions-apiserver/pkg/registry/customresource/tableconvertor). */
+function cellOf(found: readonly unknown[], type: string, now_ms: number): unknown {
+  const [value] = found;
+  if (value === undefined || value === null) return null;
+  switch (type) {
+    case 'integer': return typeof value === 'number' ? Math.trunc(value) : null;
+    case 'number': return typeof value === 'number' ? value : null;
+    case 'boolean': return typeof value === 'boolean' ? value : null;
+    case 'date': return typeof value === 'string' ? translateTimestampSince(value, now_ms) : null;
+    default: {
+      const texts = found.map((one) => (typeof one === 'string' ? one : JSON.stringify(one)));
+      return texts.length === 1 ? texts[0] : `[${texts.join(' ')}]`;
+    }
+  }
+}

@@ -1,0 +1,59 @@
+/** A CRD's openAPIV3Schema (JSONSchemaProps, by its fields in JSON) as the Schema that everything else reads. */
+import { isObject } from '../value.js';
+import type { JsonObject } from '../value.js';
+import type { CelRule, Schema } from '../schema/schema.js';
+
+const OBJECT_META = 'io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta';
+
+type Mutable = { -readonly [K in keyof Schema]: Schema[K] };
+
+/** Words with the same meaning and shape in both. */
+const SAME = [
+  'type', 'format', 'required', 'nullable', 'default', 'enum', 'minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum', 'multipleOf',
+  'minLength', 'maxLength', 'pattern', 'minItems', 'maxItems', 'uniqueItems', 'minProperties', 'maxProperties', 'description',
+] as const;
+/** Extensions, and what we call them. */
+const EXTENSIONS = {
+  'x-kubernetes-preserve-unknown-fields': 'preserveUnknown', 'x-kubernetes-embedded-resource': 'embeddedResource',
+  'x-kubernetes-int-or-string': 'intOrString', 'x-kubernetes-list-type': 'listType', 'x-kubernetes-list-map-keys': 'listMapKeys',
+  'x-kubernetes-map-type': 'mapType',
+} as const satisfies Readonly<Record<string, keyof Schema>>;
+
+export function schemaOfProps(props: JsonObject): Schema {
+  const schema: Mutable = {};
+  const set = (name: keyof Schema, value: unknown) => Object.assign(schema, { [name]: value });
+  for (const word of SAME) if (props[word] !== undefined && props[word] !== '') set(word, props[word]);
+  for (const [word, name] of Object.entries(EXTENSIONS)) if (props[word] !== undefined) set(name, props[word]);
+  if (isObject(props['properties'])) {
+    set('properties', Object.fromEntries(Object.entries(props['properties']).flatMap(([name, property]) => (isObject(property) ? [[name, schemaOfProps(property)]] : []))));
+  }
+  if (isObject(props['items'])) schema.items = schemaOfProps(props['items']);
+  const additional = props['additionalProperties'];
+  if (isObject(additional)) schema.additionalProperties = schemaOfProps(additional);
+  else if (additional === true) schema.preserveUnknown = true;
+  for (const word of ['allOf', 'anyOf', 'oneOf'] as const) {
+    const branches = props[word];
+    if (Array.isArray(branches) && branches.length > 0) schema[word] = branches.filter(isObject).map(schemaOfProps);
+  }
+  if (isObject(props['not'])) schema.not = schemaOfProps(props['not']);
+  const rules = props['x-kubernetes-validations'];
+  if (Array.isArray(rules) && rules.length > 0) schema.validations = rules.filter(isObject) as unknown as readonly CelRule[];
+  // An int-or-string says in anyOf what the extension says already.
+  if (schema.intOrString === true) delete schema.anyOf;
+  return schema;
+}
+
+/** The root of a custom resource: apiVersion, kind and metadata are the server's, whatever the CRD says of them. */
+export function rootSchemaOf(props: JsonObject): Schema {
+  const schema = schemaOfProps(props);
+  return {
+    ...schema, type: 'object',
+    properties: { ...schema.properties, apiVersion: { type: 'string' }, kind: { type: 'string' }, metadata: { ref: OBJECT_META } },
+  };
+}
+
+/** What decoding checks of any custom resource before its own schema is looked at. */
+export const ENVELOPE: Schema = {
+  type: 'object', preserveUnknown: true,
+  properties: { apiVersion: { type: 'string' }, kind: { type: 'string' }, metadata: { ref: OBJECT_META } },
+};

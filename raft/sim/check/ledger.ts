@@ -1,0 +1,195 @@
+/**
+ * The judge of Raft. It sees every durable write of a log, every applied entry and every leader, at the moment of each, and
+ * knows what all members hold; so it can tell at once when a promise of the paper (figure 3) is broken:
+ *
+ * - election safety: one leader a term
+ * - leader append-only: a leader's log only grows within its term
+ * - log matching: entries of equal index and term are equal, and so is all before them
+ * - leader completeness: who leads has everything that was applied anywhere
+ * - state-machine safety: no two members apply different entries at an index; each applies them in order, without a gap
+ * - durability: what is applied lies on the disks of a quorum
+ *
+ * Every applied entry also runs through the model, and every member must give the model's answer.
+ */
+import type { LogIndex, Membership } from '../../contract.js';
+import type { Entry } from '../../core/types.js';
+import type { LogWrite, MemberLog } from '../../log/log.js';
+import { entryChecksum } from '../../log/checksum.js';
+import type { World } from '../world/world.js';
+import { answerOf, Model } from './model.js';
+
+interface KnownEntry {
+  readonly checksum: number;
+  readonly previousTerm: number;
+}
+
+interface Applied {
+  readonly term: number;
+  readonly checksum: number;
+  readonly answer: string;
+  /** Revision of the model after it. */
+  readonly revision: number;
+}
+
+export interface LedgerMember {
+  readonly id: number;
+  readonly name: string;
+}
+
+export interface LedgerOptions {
+  readonly world: World;
+  /** Whether the disk of a member has promised to hold the entry. Undefined: it is nobody's to ask any more. */
+  holds(id: number, index: number, term: number): boolean | undefined;
+}
+
+export class Ledger {
+  readonly model = new Model();
+  readonly #world: World;
+  readonly #options: LedgerOptions;
+  /** By index, then term. */
+  readonly #known: Map<number, KnownEntry>[] = [];
+  readonly #applied: Applied[] = [];
+  readonly #leaders = new Map<number, number>();
+  readonly #lastIndexes = new Map<number, { term: number; last: number }>();
+  readonly #hashes = new Map<number, { readonly hash: number; readonly by: string }>();
+  /** Values whose writers were told that nothing happened, and by which error. */
+  readonly #refused = new Map<string, string>();
+  /** The newest configuration that was applied anywhere, and the one before. */
+  #memberships: readonly Membership[] = [];
+  #lastApplied = 1;
+
+  constructor(options: LedgerOptions) {
+    this.#world = options.world;
+    this.#options = options;
+  }
+
+  get lastApplied(): number {
+    return this.#lastApplied;
+  }
+
+  /** Revision of the model once `index` was applied. */
+  revisionAt(index: number): number {
+    return this.#applied[index]?.revision ?? 1;
+  }
+
+  leaderOf(term: number): number | undefined {
+    return this.#leaders.get(term);
+  }
+
+  /** After a write is durable and in the log's view. */
+  written(member: LedgerMember, writes: readonly LogWrite[], log: MemberLog): void {
+    for (const { entries } of writes) for (const entry of entries) this.#know(member, entry, log);
+  }
+
+  #know(member: LedgerMember, entry: Entry, log: MemberLog): void {
+    const { index, term } = entry;
+    // A later write of the same batch has replaced it.
+    if (log.view.term(index) !== term) return;
+    const previousTerm = log.view.term(index - 1);
+    if (previousTerm === undefined) return;
+    const checksum = entryChecksum(index, term, entry.data);
+    const terms = (this.#known[index] ??= new Map());
+    const known = terms.get(term);
+    if (known === undefined) terms.set(term, { checksum, previousTerm });
+    else if (known.checksum !== checksum || known.previousTerm !== previousTerm) {
+      this.#world.violated(`log matching: ${member.name} holds another entry ${index} of term ${term} than a member before it`);
+    }
+  }
+
+  /** After every step of a member. */
+  observed(member: LedgerMember, status: { readonly role: string; readonly term: number; readonly lastIndex: number }): void {
+    if (status.role !== 'leader') {
+      this.#lastIndexes.delete(member.id);
+      return;
+    }
+    const before = this.#lastIndexes.get(member.id);
+    if (before?.term === status.term && status.lastIndex < before.last) {
+      this.#world.violated(`leader append-only: ${member.name} shortened its log from ${before.last} to ${status.lastIndex} in term ${status.term}`);
+    }
+    this.#lastIndexes.set(member.id, { term: status.term, last: status.lastIndex });
+  }
+
+  /** A process is gone: what its leadership was about is over. */
+  ended(member: LedgerMember): void {
+    this.#lastIndexes.delete(member.id);
+  }
+
+  elected(member: LedgerMember, term: number, log: MemberLog): void {
+    const other = this.#leaders.get(term);
+    if (other === member.id) return;
+    if (other !== undefined) this.#world.violated(`election safety: ${other} and ${member.id} both lead in term ${term}`);
+    this.#leaders.set(term, member.id);
+    this.#world.trace(`leader ${member.name} term ${term}`);
+    // One that learns late of its election owes nothing of the terms since.
+    let last = this.#lastApplied;
+    while ((this.#applied[last]?.term ?? 0) >= term) last--;
+    const entry = this.#applied[last];
+    if (entry === undefined || log.view.firstIndex > last) return;
+    if (log.view.term(last) !== entry.term) {
+      this.#world.violated(`leader completeness: ${member.name} leads in term ${term} without entry ${last} of term ${entry.term}, which was applied before`);
+    }
+  }
+
+  applied(member: LedgerMember, entry: { readonly index: LogIndex; readonly term: number; readonly data: Uint8Array }, parts: { result: unknown; membership: Membership }): void {
+    const { index, term, data } = entry;
+    const checksum = entryChecksum(index, term, data);
+    const answer = answerOf(parts.result);
+    const known = this.#applied[index];
+    if (known === undefined) {
+      if (index !== this.#lastApplied + 1) this.#world.violated(`state-machine safety: ${member.name} applies ${index} when ${this.#lastApplied} was the newest anywhere`);
+      this.#first(member, entry, { answer, checksum, membership: parts.membership });
+      return;
+    }
+    if (known.term !== term || known.checksum !== checksum) {
+      this.#world.violated(`state-machine safety: ${member.name} applies another entry at ${index} (term ${term}) than was applied before (term ${known.term})`);
+    }
+    if (known.answer !== answer) this.#world.violated(`equal answers: ${member.name} answers entry ${index} with "${answer}", others with "${known.answer}"`);
+  }
+
+  #first(member: LedgerMember, entry: { readonly index: number; readonly term: number; readonly data: Uint8Array }, parts: { answer: string; checksum: number; membership: Membership }): void {
+    const { index, term, data } = entry;
+    const before = this.model.revision;
+    const expected = this.model.apply(data, term);
+    if (expected !== parts.answer) this.#world.violated(`model: ${member.name} answers entry ${index} with "${parts.answer}", it should be "${expected}"`);
+    if (this.model.revision < before) this.#world.violated('monotonic revisions: the revision went back');
+    this.#applied[index] = { term, checksum: parts.checksum, answer: parts.answer, revision: this.model.revision };
+    this.#lastApplied = index;
+    this.#checkQuorum(member, entry, parts.membership);
+  }
+
+  /**
+   * A change takes effect on the leader where the leader applies it, so entries right behind it may still be committed by the
+   * configuration before; neighbours overlap, so either will do.
+   */
+  #checkQuorum(member: LedgerMember, entry: { readonly index: number; readonly term: number }, membership: Membership): void {
+    if (membership.index > (this.#memberships[0]?.index ?? 0)) this.#memberships = [membership, ...this.#memberships.slice(0, 1)];
+    const isHeld = (voters: readonly number[]) => {
+      const holders = voters.filter((id) => this.#options.holds(id, entry.index, entry.term) !== false);
+      return voters.length === 0 || 2 * holders.length > voters.length;
+    };
+    if (this.#memberships.some(({ voters, votersOutgoing }) => isHeld(voters) && isHeld(votersOutgoing))) return;
+    this.#world.violated(`durability: ${member.name} applies entry ${entry.index}, which does not lie on the disks of a quorum of ${membership.voters.join(', ')}`);
+  }
+
+  /** The state of a member that has applied up to `index`. */
+  hashed(member: LedgerMember, index: number, hash: number): void {
+    const known = this.#hashes.get(index);
+    if (known === undefined) this.#hashes.set(index, { hash, by: member.name });
+    else if (known.hash !== hash) this.#world.violated(`equal hashes: ${member.name} and ${known.by} differ after entry ${index}`);
+  }
+
+  /** A client was told that its write of this value did not happen. */
+  refused(value: string, why: string): void {
+    if ((this.model.values.get(value) ?? 0) > 0) this.#world.violated(`"${value}" happened although its client was told "${why}"`);
+    this.#refused.set(value, why);
+  }
+
+  /** At the end: nothing that was refused happened later, nothing happened twice. */
+  finish(): void {
+    for (const [value, count] of this.model.values) {
+      if (count > 1) this.#world.violated(`"${value}" was written ${count} times, though it was asked for once`);
+      const why = this.#refused.get(value);
+      if (why !== undefined) this.#world.violated(`"${value}" happened although its client was told "${why}"`);
+    }
+  }
+}

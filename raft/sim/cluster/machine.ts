@@ -1,0 +1,287 @@
+/**
+ * A machine with a disk, on which a member is started, killed and started again. The member is the real one: core, driver,
+ * log and its records, state machine, versions, watches, leases; only what it stands on is simulated. Log and state machine
+ * are handed to it through observers that tell the ledger what was written and applied.
+ */
+import { silentLogger } from '../../../platform/log.js';
+import { InvariantError } from '../../../platform/assert.js';
+import { seededRandom } from '../../../platform/random.js';
+import { KvStateMachine } from '../../../services/store/disk/state-machine.js';
+import { MemberCore } from '../../../services/store/member/core.js';
+import type { Membership, NodeId, PeerInfo, RaftEvents, StateMachine } from '../../contract.js';
+import { Member } from '../../driver/member.js';
+import { DEFAULT_SETTINGS } from '../../driver/options.js';
+import { LOG_DISK, openDurableLog } from '../../log/durable-log.js';
+import type { MemberLog } from '../../log/log.js';
+import { BASE_KEY, decodeBase, decodeEntry, entryKey } from '../../log/records.js';
+import type { Ledger } from '../check/ledger.js';
+import { SimStorage } from '../world/disk.js';
+import type { FaultCounts } from '../world/faults.js';
+import type { SimNetwork } from '../world/network.js';
+import { Process } from '../world/process.js';
+import type { World } from '../world/world.js';
+import type { SimSettings } from './settings.js';
+
+export interface MachineParts {
+  readonly world: World;
+  readonly network: SimNetwork;
+  readonly ledger: Ledger;
+  readonly faults: FaultCounts;
+  readonly settings: SimSettings;
+}
+
+export interface MachineOptions {
+  readonly id: NodeId;
+  readonly peers: readonly PeerInfo[];
+  readonly join: boolean;
+}
+
+/** `refused`: it says that its disk has lost what it promised to keep; only another member can take its place. */
+export type MachineState = 'down' | 'starting' | 'running' | 'refused' | 'removed';
+
+const HASH_EVERY_ENTRIES = 32;
+const CLUSTER_ID = 'simulated';
+
+export const peerOf = (id: NodeId, learner = false): PeerInfo => ({ id, name: `m${id}`, peerAddress: `m${id}:2380`, clientAddresses: [], learner });
+
+export class Machine {
+  readonly id: NodeId;
+  readonly name: string;
+  readonly #parts: MachineParts;
+  readonly #options: MachineOptions;
+  storage: SimStorage;
+  state: MachineState = 'down';
+  process: Process | undefined;
+  core: MemberCore | undefined;
+  /** Its disk was made to lose or change what it had promised: it may refuse to start, and must not be counted on. */
+  isDamaged = false;
+  /** Its disk has lost a sync: it finds out at the next start, or it is none the worse for it. */
+  mayRefuse = false;
+  /** It was given an old disk, or an empty one: it must stop rather than take part. */
+  isImpostor = false;
+  #member: Member | undefined;
+  #machine: KvStateMachine | undefined;
+  #log: MemberLog | undefined;
+  #onEnd: (() => void)[] = [];
+  readonly #rate: number;
+  slowness = 1;
+
+  constructor(parts: MachineParts, options: MachineOptions) {
+    const { world, settings } = parts;
+    this.id = options.id;
+    this.name = `m${options.id}`;
+    this.#parts = parts;
+    this.#options = options;
+    this.#rate = 1 + (2 * world.random.next() - 1) * settings.drift;
+    this.storage = new SimStorage(world.random, {
+      latency_ms: () => settings.diskLatency_ms * this.slowness * (0.5 + world.random.next()),
+      isHung: false, isFull: false, failNext: undefined, loseNextSync: undefined, misdirectNext: false, rotationLoss: settings.rotationLoss,
+    }, { onFault: (kind) => this.#fault(kind), onLoss: () => (this.mayRefuse = true) });
+  }
+
+  get member(): Member | undefined {
+    return this.state === 'running' ? this.#member : undefined;
+  }
+
+  get machine(): KvStateMachine | undefined {
+    return this.#machine;
+  }
+
+  get isUp(): boolean {
+    return this.state === 'running' && this.process?.isPaused === false;
+  }
+
+  /** Calls back once, when the process that runs now ends. */
+  onEnd(callback: () => void): void {
+    this.#onEnd.push(callback);
+  }
+
+  start(): void {
+    if (this.state !== 'down') return;
+    const { world } = this.#parts;
+    this.state = 'starting';
+    const process = new Process(world, this.name, { rate: this.#rate, wallOffset_ms: 0 });
+    this.process = process;
+    if (this.#rate !== 1) this.#parts.faults.count('clock drift');
+    world.trace(`start ${this.name}`);
+    this.#start(process).catch((error: unknown) => process.run(() => this.#stopped(error instanceof Error ? error : new Error(String(error)))));
+  }
+
+  async #start(process: Process): Promise<void> {
+    const { settings, world } = this.#parts;
+    const folder = this.storage.folder(process, this.name);
+    const { clock } = process;
+    const machine = await KvStateMachine.open({ directory: folder.folder('state'), clock, hotValues_bytes: settings.hotValues_bytes });
+    const random = seededRandom(world.random.int(2 ** 32));
+    const core = await MemberCore.start({
+      machine, clock, random,
+      startRaft: async (_, events) => {
+        const log = await openDurableLog({ directory: folder.folder('raft'), clusterId: CLUSTER_ID, nodeId: this.id });
+        this.#log = log;
+        this.#machine = machine;
+        const { peers, join, id } = this.#options;
+        this.#member = await Member.start({
+          clusterId: CLUSTER_ID, id, peers, join, clock, random, logger: silentLogger,
+          stateMachine: this.#observedMachine(process, machine), log: this.#observedLog(process, log),
+          transport: this.#parts.network.transport(process, id), events: this.#observedEvents(process, events, log),
+          settings: { ...DEFAULT_SETTINGS, ...settings.raft },
+        });
+        return this.#member;
+      },
+      onFatal: (error) => this.#stopped(error),
+    });
+    if (!process.isAlive) return;
+    this.core = core;
+    this.state = 'running';
+    this.mayRefuse = false;
+    world.trace(`running ${this.name}`);
+  }
+
+  /** The process ends by itself: for good if it says that its disk is broken. */
+  #stopped(error: Error): void {
+    const { world } = this.#parts;
+    const message = error.message.split('\n')[0] ?? '';
+    world.trace(`stopped ${this.name}: ${message}`);
+    const isDiskFailure = /EIO|ENOSPC/.test(message);
+    const code = (error as { code?: string }).code;
+    const isRefusal = code === 'corrupt' || error instanceof InvariantError;
+    // A member that learns of its removal ends by itself.
+    const wasRemoved = code === 'removed';
+    if (!isDiskFailure && !wasRemoved && !(isRefusal && (this.isDamaged || this.isImpostor || this.mayRefuse))) {
+      world.fail(new Error(`${this.name} stops without a reason: ${error.stack ?? message}`));
+    }
+    this.end(false);
+    if (isRefusal) this.state = 'refused';
+    if (wasRemoved) this.state = 'removed';
+  }
+
+  /** Kill, or loss of power: at this very step, whatever was under way. */
+  end(power: boolean): void {
+    const { process } = this;
+    if (process === undefined || !process.isAlive) return;
+    this.#parts.world.trace(`end ${this.name}${power ? ' by loss of power' : ''}`);
+    process.kill();
+    this.#parts.network.leave(this.id, process, !power);
+    this.#parts.ledger.ended(this);
+    this.storage.crash(power);
+    this.storage.unhang();
+    this.state = 'down';
+    this.core = undefined;
+    this.#member = undefined;
+    this.#machine = undefined;
+    this.#log = undefined;
+    const callbacks = this.#onEnd;
+    this.#onEnd = [];
+    for (const callback of callbacks) callback();
+  }
+
+  /** An orderly stop. Resolves when it is over, one way or the other. */
+  async stop(): Promise<void> {
+    const { core, process } = this;
+    if (core === undefined || process === undefined) return;
+    let isOver = false;
+    this.onEnd(() => (isOver = true));
+    process.run(() => void core.close().then(
+      () => process.run(() => this.end(false)),
+      (error: unknown) => process.run(() => this.#stopped(error instanceof Error ? error : new Error(String(error)))),
+    ));
+    for (let i = 0; i < 200 && !isOver; i++) await this.#parts.world.sleep(50);
+    if (!isOver) this.end(false);
+  }
+
+  /** After each event of the world. */
+  observe(): void {
+    const member = this.member;
+    if (member === undefined || this.process?.isAlive !== true) return;
+    const status = member.status();
+    this.#parts.ledger.observed(this, status);
+  }
+
+  /** Whether the disk has promised to hold the entry. */
+  holds(index: number, term: number): boolean | undefined {
+    if (this.isDamaged || this.isImpostor || this.mayRefuse || this.state === 'removed' || this.state === 'refused') return undefined;
+    const disk = `${this.name}/raft/${LOG_DISK}`;
+    const bytes = this.storage.promised(disk, entryKey(index));
+    if (bytes !== undefined) return decodeEntry(bytes, index).term === term;
+    const base = this.storage.promised(disk, BASE_KEY);
+    return base !== undefined && decodeBase(base).index >= index;
+  }
+
+  #fault(kind: string): void {
+    this.#parts.faults.count(kind);
+    this.#parts.world.trace(`fault ${kind} ${this.name}`);
+  }
+
+  #observedEvents(process: Process, events: RaftEvents, log: MemberLog): RaftEvents {
+    return {
+      ...events,
+      onLeadership: (status) => {
+        if (!process.isAlive) return;
+        if (status.leader === this.id) this.#parts.ledger.elected(this, status.term, log);
+        events.onLeadership?.(status);
+      },
+    };
+  }
+
+  #observedLog(process: Process, log: MemberLog): MemberLog {
+    const { ledger } = this.#parts;
+    return {
+      get view() { return log.view; },
+      get isFresh() { return log.isFresh; },
+      get preparedSnapshot() { return log.preparedSnapshot; },
+      write: async (writes) => {
+        await log.write(writes);
+        if (process.isAlive) ledger.written(this, writes, log);
+      },
+      prepareSnapshot: (id) => log.prepareSnapshot(id),
+      compact: (index) => log.compact(index),
+      close: () => log.close(),
+    };
+  }
+
+  #observedMachine(process: Process, machine: KvStateMachine): StateMachine {
+    const { ledger } = this.#parts;
+    return {
+      get durableIndex() { return machine.durableIndex; },
+      get durableMembership() { return machine.durableMembership; },
+      apply: (entries) => {
+        const results: unknown[] = [];
+        for (const entry of entries) {
+          results.push(...machine.apply([entry]));
+          if (!process.isAlive) continue;
+          ledger.applied(this, entry, { result: results.at(-1), membership: this.#membership(machine) });
+          if (entry.index % HASH_EVERY_ENTRIES === 0) this.#hash(machine);
+        }
+        return results;
+      },
+      persist: (applied, membership) => machine.persist(applied, membership),
+      openSnapshot: () => machine.openSnapshot(),
+      receiveSnapshot: (meta) => machine.receiveSnapshot(meta),
+      close: () => machine.close(),
+    };
+  }
+
+  #membership(machine: KvStateMachine): Membership {
+    const membership = this.#member?.status().membership ?? machine.durableMembership;
+    if (membership === undefined) throw new Error('a member that applies has a membership');
+    return membership;
+  }
+
+  #hash(machine: KvStateMachine): void {
+    const { hash } = machine.state.hash(0);
+    this.#parts.ledger.hashed(this, machine.appliedIndex, hash);
+  }
+
+  /** Compares the state as it is now. */
+  compare(): void {
+    if (this.#machine !== undefined) this.#hash(this.#machine);
+  }
+
+  get appliedIndex(): number {
+    return this.#machine?.appliedIndex ?? 0;
+  }
+
+  get log(): MemberLog | undefined {
+    return this.#log;
+  }
+}

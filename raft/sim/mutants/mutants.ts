@@ -1,0 +1,147 @@
+/**
+ * Historical bugs, each as a change of the code that brings it back. A change is made while the simulator loads the module
+ * (hook.ts), in a process of its own: nothing of it is in the product, and no switch in the product leads to it.
+ *
+ * `find` matches once, in the source and in the compiled file alike; a test sees to that.
+ */
+export interface Mutant {
+  readonly name: string;
+  /** Whose bug it was. */
+  readonly trap: string;
+  /** Without its ending. */
+  readonly file: string;
+  readonly find: RegExp;
+  readonly replace: string;
+}
+
+export const MUTANTS: readonly Mutant[] = [
+  {
+    name: 'applied-index-apart', trap: 'etcd 3.5.0 to 3.5.2: the applied index is not written with what it covers', file: 'services/store/disk/state-disk',
+    find: /return this\.disk\.write\(checkpoint\.operations\);/,
+    replace: 'return this.disk.write(checkpoint.operations.slice(-1)).then(() => this.disk.write(checkpoint.operations.slice(0, -1)));',
+  },
+  {
+    name: 'applied-again', trap: 'etcd #14685: entries are applied again after a restart', file: 'services/store/disk/state-machine',
+    find: /const applied = \{ index: meta\?\.index \?\? /, replace: 'const applied = { index: (meta?.index ?? 0) > 2 ? meta.index - 1 : meta?.index ?? ',
+  },
+  {
+    name: 'acknowledged-before-sync', trap: 'etcd #14370: acknowledged before the log is synced', file: 'raft/log/durable-log',
+    find: /if \(operations\.length > 0\)\s+await this\.#disk\.write\(operations\);/, replace: 'if (operations.length > 0) void this.#disk.write(operations).catch(() => undefined);',
+  },
+  {
+    name: 'read-before-own-term', trap: 'etcd #7331: ReadIndex is answered before an entry of the term is committed', file: 'raft/core/read-index',
+    find: /if \(!hasCommittedInTerm\(raft\)\)/, replace: 'if (false)',
+  },
+  {
+    name: 'read-id-reused', trap: 'etcd #20418: a repeated ReadIndex is confirmed by an old answer', file: 'raft/driver/reads',
+    find: /context: this\.#nextContext\+\+/, replace: 'context: this.#nextContext',
+  },
+  {
+    name: 'read-without-quorum', trap: 'Jepsen, many stores: reads are served by whoever believes to be up to date', file: 'services/store/member/core',
+    find: /if \(request\.serializable !== true\)\s+await this\.#waitReadIndex\(\);/, replace: 'if (request.serializable !== true) await undefined;',
+  },
+  {
+    name: 'old-leader-ends-leases', trap: 'etcd #15247: a leader that was paused ends leases in the term of another', file: 'services/store/mvcc/kv-state',
+    find: /if \(command\.term === term\)\s+endLease\(/, replace: 'endLease(',
+  },
+  {
+    name: 'revision-goes-back', trap: 'etcd #17780: the revision goes back after a crash during compaction', file: 'services/store/disk/state-disk',
+    find: /restoreRevisions\(meta\.revision, meta\.compactRevision\)/, replace: 'restoreRevisions(meta.compactRevision > 0 ? meta.revision - 1 : meta.revision, meta.compactRevision)',
+  },
+  {
+    name: 'slow-watchers-starve', trap: 'etcd #17529: a slow watcher is taken along past what it was not sent', file: 'services/store/watch/hub',
+    find: /if \(watcher\.next === from \+ 1\)/, replace: 'if (watcher.next <= from + 1)',
+  },
+  {
+    name: 'tombstone-at-compaction', trap: 'etcd #19179: a deletion at the compacted revision itself is removed', file: 'services/store/mvcc/mvcc',
+    find: /entry\.newest\.tombstone && entry\.newest\.main < this\.#compactRevision/, replace: 'entry.newest.tombstone && entry.newest.main <= this.#compactRevision',
+  },
+  {
+    name: 'watch-repeats', trap: 'etcd #15271: a watch travels back in time', file: 'services/store/watch/hub',
+    find: /watcher\.next = batch\.revision \+ 1;/, replace: 'watcher.next = this.#mvcc.revision > batch.revision ? batch.revision : batch.revision + 1;',
+  },
+  {
+    name: 'watch-repeats-after-snapshot', trap: 'etcd #15271: after a partition a replica tells its watches what they know', file: 'services/store/watch/hub',
+    find: /for \(const watcher of this\.#all\)\s+this\.serve\(watcher\);/, replace: 'for (const watcher of this.#all) { watcher.next = Math.max(1, watcher.next - 3); this.serve(watcher); }',
+  },
+  {
+    name: 'future-watch-early', trap: 'etcd #20221: a watch from a future revision is told of earlier ones', file: 'services/store/watch/hub',
+    find: /start > 0 \? start : this\.#published \+ 1/, replace: 'start > 0 && start <= this.#published ? start : this.#published + 1',
+  },
+  {
+    name: 'progress-overtakes', trap: 'etcd #15220: a progress notification overtakes events', file: 'services/store/watch/hub',
+    find: / \|\| watcher\.next !== this\.#published \+ 1/, replace: '',
+  },
+  {
+    name: 'txn-reads-compacted', trap: 'etcd #18667: a transaction that reads a compacted revision differs between members', file: 'services/store/mvcc/txn',
+    find: /else if \(op\.kind === 'range'\)\s+checkReadable\(state\.mvcc, op\.request\.revision, state\.mvcc\.revision\);/, replace: '',
+  },
+  {
+    name: 'snapshots-collide', trap: 'etcd #18055: two snapshots in quick succession', file: 'raft/driver/snapshots',
+    find: /if \(this\.#isReceiving \|\| this\.#received !== undefined\)/, replace: 'if (this.#isReceiving)',
+  },
+  {
+    name: 'snapshot-switch-unannounced', trap: 'etcd #18055: state and log disagree after a crash between the two', file: 'raft/driver/snapshots',
+    find: /await this\.#options\.log\.prepareSnapshot\(\{ index: snapshot\.index, term: snapshot\.term \}\);/, replace: '',
+  },
+  {
+    name: 'promotion-lost', trap: 'etcd #19557: the membership on disk is not the one that was applied', file: 'raft/driver/applier',
+    find: /const membership = this\.#membership;/, replace: 'const membership = this.#options.stateMachine.durableMembership ?? this.#membership;',
+  },
+  {
+    name: 'pre-votes-count', trap: "canonical/raft #196: a pre-vote's answers count as votes", file: 'raft/core/step',
+    find: /if \(\(m\.type === 'pre-vote-resp'\) === \(raft\.role === 'pre-candidate'\)\)/, replace: 'if (true)',
+  },
+  {
+    name: 'failed-write-ignored', trap: 'canonical/raft #320: goes on after a failed write', file: 'raft/log/durable-log',
+    find: /if \(operations\.length > 0\)\s+await this\.#disk\.write\(operations\);/, replace: 'if (operations.length > 0) await this.#disk.write(operations).catch(() => undefined);',
+  },
+  {
+    name: 'vote-forgotten', trap: 'tikv #8381: the vote is not written', file: 'raft/log/durable-log',
+    find: /value: encodeHardState\(hardState\)/, replace: 'value: encodeHardState({ ...hardState, vote: 0 })',
+  },
+  {
+    name: 'vote-not-awaited', trap: 'tikv #8381: a candidate is elected before its own vote is on disk', file: 'raft/core/election',
+    find: / && raft\.tracker\.hasVoted\(raft\.id\)/, replace: '',
+  },
+  {
+    name: 'term-not-written', trap: 'tikv #8381: a new term alone is not written', file: 'raft/driver/log-writer',
+    find: /hardState\.term !== known\.term \|\| hardState\.vote !== known\.vote/, replace: 'false',
+  },
+  {
+    name: 'lagging-term-locks-up', trap: 'tikv #3270: pre-vote with check-quorum leaves a member behind for ever', file: 'raft/core/step',
+    find: /\(raft\.settings\.checkQuorum \|\| raft\.settings\.preVote\) &&/, replace: 'false &&',
+  },
+  {
+    name: 'hung-leader-stays', trap: 'hashicorp/raft #503: a leader whose disk hangs is never replaced', file: 'raft/driver/member',
+    find: /this\.#writer\.busyFor_ms > settings\.election_ms/, replace: 'false',
+  },
+  {
+    name: 'old-acknowledgement-counts', trap: 'ABA: an acknowledgement of an older term counts in a newer one', file: 'raft/core/step',
+    find: /else if \(m\.term !== 0 && m\.term < raft\.term\)/, replace: "else if (m.term !== 0 && m.term < raft.term && m.type !== 'app-resp')",
+  },
+  {
+    name: 'checksum-ignored', trap: 'PAR, FAST 2018: a spoiled log entry is taken for good', file: 'raft/log/records',
+    find: /checksum !== entryChecksum\(index, term, data\)/, replace: 'checksum === undefined',
+  },
+  {
+    name: 'spoiled-state-spreads', trap: 'PAR, FAST 2018: one spoiled disk brings others down', file: 'services/store/disk/row-check',
+    find: /this\.#records = \(this\.#records \+ digestOf\(decodeRecord\(main, sub, value\)\)\) \| 0;/, replace: 'void main; void sub; void digestOf; void decodeRecord;',
+  },
+  {
+    name: 'missing-batch-unnoticed', trap: 'google/leveldb #193: a batch in the middle is lost', file: 'services/store/disk/state-disk',
+    find: /state\.mvcc\.digest !== records \|\| state\.leases\.digest !== leases/, replace: 'false',
+  },
+  {
+    name: 'replaced-tail-returns', trap: 'PAR, FAST 2018: a replaced tail of the log is back after a restart', file: 'raft/log/durable-log',
+    find: /for \(let at = end \+ 1; at <= last; at\+\+\)/, replace: 'for (let at = end + 1; false; at++)',
+  },
+  {
+    name: 'stale-log-elected', trap: 'Raft paper 5.4.1: a vote for a log that is older', file: 'raft/core/election',
+    find: /!mayVote \|\| !raft\.log\.isUpToDate\(\{ term: request\.logTerm, index: request\.index \}\)/, replace: '!mayVote',
+  },
+  {
+    name: 'proposed-twice', trap: 'a late refusal repeats a command (found by this simulator)', file: 'raft/driver/proposals',
+    find: /pending === undefined \|\| pending\.sentTerm !== term/, replace: 'pending === undefined',
+  },
+];

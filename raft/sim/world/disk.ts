@@ -1,0 +1,426 @@
+/**
+ * A machine's storage: what is written is seen at once, and survives a loss of power only once it was synced. `live` is
+ * what the running process sees, `durable` what a loss of power leaves, `promised` what would be left if the disk kept its
+ * promises (against which the others are judged).
+ *
+ * Batches are atomic, as LevelDB's are: one that was torn by a crash is dropped whole when its journal is read again.
+ */
+import { DiskError } from '../../../platform/disk/disk.js';
+import type { DiskFolder, DiskOperation, DiskSnapshot, KeyRange, KeyValueDisk, Row } from '../../../platform/disk/disk.js';
+import type { Random } from '../../../platform/random.js';
+import type { Process } from './process.js';
+
+type Rows = Map<string, Buffer>;
+
+interface Batch {
+  readonly operations: readonly DiskOperation[];
+  /** As they reach the platter, when something goes wrong on the way. */
+  readonly actual: readonly DiskOperation[];
+  /** The disk said that it is durable and it is not: a loss of power takes it. */
+  isLost: boolean;
+}
+
+class Image {
+  live: Rows = new Map();
+  durable: Rows = new Map();
+  promised: Rows = new Map();
+  /** Written and not synced, oldest first. */
+  pending: Batch[] = [];
+  /** From the first batch on that is promised and not durable: that one, and all after it. */
+  limbo: Batch[] = [];
+}
+
+export interface DiskTrouble {
+  /** Duration of a write with its sync. */
+  latency_ms(): number;
+  isHung: boolean;
+  isFull: boolean;
+  /** The next write fails: before it reached the disk, or at its sync. */
+  failNext: 'write' | 'sync' | undefined;
+  /** The next sync is answered but not done, on the disk with this in its name. */
+  loseNextSync: string | undefined;
+  /** The next batch puts one of its values in another's place. */
+  misdirectNext: boolean;
+  /** Chance that an unsynced batch is lost although a later one was synced (google/leveldb #193). */
+  rotationLoss: number;
+}
+
+export interface DiskEvents {
+  /** Something that was promised is gone: a hole, or merely an older state. */
+  onLoss(): void;
+  onFault(kind: string): void;
+}
+
+const CLEAR_KEYS = 16;
+const PAGE_ROWS = 200;
+
+const nameOf = (key: Buffer) => key.toString('latin1');
+const keyOf = (name: string) => Buffer.from(name, 'latin1');
+
+export class SimStorage {
+  readonly trouble: DiskTrouble;
+  readonly #random: Random;
+  readonly #events: DiskEvents;
+  #texts = new Map<string, string>();
+  #images = new Map<string, Image>();
+  #textsInFlight: { path: string; text: string }[] = [];
+  #held: (() => void)[] = [];
+  #heldSince_ms: number | undefined;
+
+  constructor(random: Random, trouble: DiskTrouble, events: DiskEvents) {
+    this.#random = random;
+    this.trouble = trouble;
+    this.#events = events;
+  }
+
+  folder(process: Process, path: string): DiskFolder {
+    return new SimFolder(this, process, path);
+  }
+
+  /** The process is gone. With `power` lost, so is what was not synced. */
+  crash(power: boolean): void {
+    for (const { path, text } of this.#textsInFlight) if (this.#random.int(2) === 0) this.#texts.set(path, text);
+    this.#textsInFlight = [];
+    this.#held = [];
+    for (const image of this.#images.values()) this.#crashImage(image, power);
+  }
+
+  #crashImage(image: Image, power: boolean): void {
+    const { pending } = image;
+    if (power) {
+      // The journal keeps a beginning of what was not synced.
+      const kept = this.#random.int(pending.length + 1);
+      if (kept < pending.length) this.#events.onFault(this.#random.int(2) === 0 ? 'torn write' : 'lost unsynced write');
+      for (const batch of pending.slice(0, kept)) settle(image, batch);
+      if (image.limbo.length > 0) this.#events.onFault('lost sync');
+      if (image.limbo.length > 0) this.#events.onLoss();
+      image.limbo = [];
+      image.promised = new Map(image.durable);
+    } else {
+      for (const batch of [...image.limbo, ...pending]) settle(image, batch);
+      image.limbo = [];
+    }
+    image.pending = [];
+    image.live = new Map(image.durable);
+  }
+
+  /** Releases what a hung disk held back. */
+  unhang(): void {
+    this.trouble.isHung = false;
+    this.#heldSince_ms = undefined;
+    const held = this.#held;
+    this.#held = [];
+    for (const done of held) done();
+  }
+
+  /** How long the oldest write has been waiting for a hung disk. */
+  heldFor_ms(now_ms: number): number {
+    return this.#heldSince_ms === undefined ? 0 : now_ms - this.#heldSince_ms;
+  }
+
+  /** Everything as it would be found after a loss of power now. */
+  copy(): SimStorage {
+    const copy = new SimStorage(this.#random, this.trouble, this.#events);
+    copy.#texts = new Map(this.#texts);
+    for (const [path, { durable }] of this.#images) {
+      const image = new Image();
+      image.live = new Map(durable);
+      image.durable = new Map(durable);
+      image.promised = new Map(durable);
+      copy.#images.set(path, image);
+    }
+    return copy;
+  }
+
+  /** Turns a bit of one durable value, of those whose name matches. False when there is none. */
+  rot(disk: string, isWanted: (key: string) => boolean): boolean {
+    const image = this.#find(disk);
+    const names = [...(image?.durable.keys() ?? [])].filter(isWanted);
+    const name = names[this.#random.int(names.length)];
+    const value = name === undefined ? undefined : image?.durable.get(name);
+    if (image === undefined || name === undefined || value === undefined || value.length === 0) return false;
+    const rotten = Buffer.from(value);
+    rotten[this.#random.int(rotten.length)] = (value[0] ?? 0) ^ (1 << this.#random.int(8)) ^ 0x55;
+    if (rotten.equals(value)) return false;
+    image.durable.set(name, rotten);
+    if (image.live.has(name)) image.live.set(name, rotten);
+    return true;
+  }
+
+  /** What the disk has promised to hold under the key. */
+  promised(disk: string, key: Buffer): Buffer | undefined {
+    return this.#find(disk)?.promised.get(nameOf(key));
+  }
+
+  /** A value that a loss of power now would take, although it was promised. */
+  get hasLimbo(): boolean {
+    return [...this.#images.values()].some(({ limbo }) => limbo.length > 0);
+  }
+
+  /** The disk comes round to what it had put off. */
+  flushLimbo(): void {
+    for (const image of this.#images.values()) {
+      for (const batch of image.limbo) apply(image.durable, batch.actual);
+      image.limbo = [];
+    }
+  }
+
+  #find(suffix: string): Image | undefined {
+    let found: Image | undefined;
+    for (const [path, image] of this.#images) if (path.includes(suffix)) found = image;
+    return found;
+  }
+
+  // For folders
+
+  names(path: string): string[] {
+    const inside = [...this.#texts.keys(), ...this.#images.keys()].filter((name) => name.startsWith(`${path}/`));
+    return [...new Set(inside.map((name) => name.slice(path.length + 1).split('/')[0] ?? ''))];
+  }
+
+  text(path: string): string | undefined {
+    return this.#texts.get(path);
+  }
+
+  replaceText(process: Process, change: { path: string; text: string }): Promise<void> {
+    if (this.trouble.isFull) return Promise.reject(noSpace());
+    this.#textsInFlight.push(change);
+    return this.#later(process, () => {
+      this.#textsInFlight = this.#textsInFlight.filter((other) => other !== change);
+      this.#texts.set(change.path, change.text);
+    });
+  }
+
+  remove(path: string): void {
+    for (const name of [...this.#texts.keys()]) if (name === path || name.startsWith(`${path}/`)) this.#texts.delete(name);
+    for (const name of [...this.#images.keys()]) if (name === path || name.startsWith(`${path}/`)) this.#images.delete(name);
+  }
+
+  open(process: Process, path: string): KeyValueDisk {
+    let image = this.#images.get(path);
+    if (image === undefined) {
+      image = new Image();
+      this.#images.set(path, image);
+    }
+    return new SimDisk(this, process, image, path);
+  }
+
+  /** Resolves after the disk's time, unless the process has died; a hung disk keeps it until it is released. */
+  #later(process: Process, done: () => void): Promise<void> {
+    return new Promise((resolve) => {
+      const finish = () => process.run(() => {
+        done();
+        resolve();
+      });
+      process.world.after(this.trouble.latency_ms(), () => {
+        if (!this.trouble.isHung) return finish();
+        this.#heldSince_ms ??= process.world.now_ms;
+        this.#held.push(finish);
+      });
+    });
+  }
+
+  async write(process: Process, target: { image: Image; path: string }, operations: readonly DiskOperation[]): Promise<void> {
+    const { image, path } = target;
+    const { trouble } = this;
+    if (trouble.isFull) {
+      this.#events.onFault('ENOSPC');
+      throw noSpace();
+    }
+    if (trouble.failNext === 'write') {
+      trouble.failNext = undefined;
+      this.#events.onFault('EIO on write');
+      throw new Error('EIO: i/o error, write');
+    }
+    const batch: Batch = { operations, actual: this.#misdirect(operations, path), isLost: false };
+    image.pending.push(batch);
+    apply(image.live, batch.actual);
+    const isFailing = trouble.failNext === 'sync';
+    if (isFailing) trouble.failNext = undefined;
+    if (trouble.loseNextSync !== undefined && path.includes(trouble.loseNextSync)) {
+      trouble.loseNextSync = undefined;
+      batch.isLost = true;
+    }
+    await this.#later(process, () => {
+      if (!isFailing) this.#sync(image, batch);
+    });
+    if (!isFailing) return;
+    this.#events.onFault('EIO on sync');
+    throw new Error('EIO: i/o error, fsync');
+  }
+
+  #sync(image: Image, last: Batch): void {
+    const end = image.pending.indexOf(last);
+    if (end < 0) return;
+    const done = image.pending.splice(0, end + 1);
+    for (const batch of done) {
+      // Only what was not waited for can be lost at a rotation of the journal.
+      if (batch !== last && batch.operations.length > 0 && this.#random.next() < this.trouble.rotationLoss && isUnsynced(batch)) {
+        this.#events.onFault('unsynced write lost at rotation');
+        continue;
+      }
+      apply(image.promised, batch.operations);
+      if (batch.isLost || image.limbo.length > 0) image.limbo.push(batch);
+      if (!batch.isLost) apply(image.durable, batch.actual);
+    }
+  }
+
+  clear(image: Image, range: KeyRange): void {
+    const names = inRange(image.live, range);
+    for (let at = 0; at < names.length; at += CLEAR_KEYS) {
+      const operations = names.slice(at, at + CLEAR_KEYS).map((name) => ({ type: 'del', key: keyOf(name) }) as const);
+      unsynced.add(operations);
+      image.pending.push({ operations, actual: operations, isLost: false });
+      apply(image.live, operations);
+    }
+  }
+
+  #misdirect(operations: readonly DiskOperation[], path: string): readonly DiskOperation[] {
+    if (!this.trouble.misdirectNext || !path.includes('raft')) return operations;
+    const at = operations.findIndex(({ type, key }) => type === 'put' && key.length > 2);
+    const wrong = operations[at];
+    if (wrong?.type !== 'put') return operations;
+    this.trouble.misdirectNext = false;
+    this.#events.onFault('misdirected write');
+    const key = Buffer.from(wrong.key);
+    key[key.length - 1] = (key[key.length - 1] ?? 0) ^ 1;
+    return operations.with(at, { ...wrong, key });
+  }
+}
+
+/** Batches that nobody waited for. */
+const unsynced = new WeakSet<readonly DiskOperation[]>();
+const isUnsynced = (batch: Batch) => unsynced.has(batch.operations);
+
+function settle(image: Image, batch: Batch): void {
+  apply(image.durable, batch.actual);
+  apply(image.promised, batch.operations);
+}
+
+function apply(rows: Rows, operations: readonly DiskOperation[]): void {
+  for (const operation of operations) {
+    if (operation.type === 'put') rows.set(nameOf(operation.key), operation.value);
+    else rows.delete(nameOf(operation.key));
+  }
+}
+
+function inRange(rows: Rows, range: KeyRange): string[] {
+  const from = range.gte === undefined ? '' : nameOf(range.gte);
+  const to = range.lt === undefined ? undefined : nameOf(range.lt);
+  const names: string[] = [];
+  for (const name of rows.keys()) if (name >= from && (to === undefined || name < to)) names.push(name);
+  return names.sort(byBytes);
+}
+
+const byBytes = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
+const noSpace = () => Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
+
+class SimFolder implements DiskFolder {
+  readonly path: string;
+  readonly #storage: SimStorage;
+  readonly #process: Process;
+
+  constructor(storage: SimStorage, process: Process, path: string) {
+    this.#storage = storage;
+    this.#process = process;
+    this.path = path;
+  }
+
+  list(): Promise<readonly string[]> {
+    return Promise.resolve(this.#storage.names(this.path));
+  }
+
+  readText(name: string): Promise<string | undefined> {
+    return Promise.resolve(this.#storage.text(`${this.path}/${name}`));
+  }
+
+  replaceText(name: string, text: string): Promise<void> {
+    return this.#storage.replaceText(this.#process, { path: `${this.path}/${name}`, text });
+  }
+
+  folder(name: string): DiskFolder {
+    return new SimFolder(this.#storage, this.#process, `${this.path}/${name}`);
+  }
+
+  openDisk(name: string): Promise<KeyValueDisk> {
+    if (this.#storage.trouble.isFull) return Promise.reject(new DiskError('unreadable', `${this.path}/${name} cannot be opened (ENOSPC)`));
+    return Promise.resolve(this.#storage.open(this.#process, `${this.path}/${name}`));
+  }
+
+  remove(name: string): Promise<void> {
+    this.#storage.remove(`${this.path}/${name}`);
+    return Promise.resolve();
+  }
+}
+
+class SimDisk implements KeyValueDisk {
+  readonly #storage: SimStorage;
+  readonly #process: Process;
+  readonly #image: Image;
+  readonly #path: string;
+  #isOpen = true;
+
+  constructor(storage: SimStorage, process: Process, image: Image, path: string) {
+    this.#storage = storage;
+    this.#process = process;
+    this.#image = image;
+    this.#path = path;
+  }
+
+  get(key: Buffer): Promise<Buffer | undefined> {
+    return Promise.resolve(this.getSync(key));
+  }
+
+  getSync(key: Buffer): Buffer | undefined {
+    this.#checkOpen();
+    return this.#image.live.get(nameOf(key));
+  }
+
+  pages(range: KeyRange = {}): AsyncIterable<readonly Row[]> {
+    return this.#pagesOf(this.#image.live, range);
+  }
+
+  snapshot(): DiskSnapshot {
+    this.#checkOpen();
+    const rows = new Map(this.#image.live);
+    return {
+      get: (key) => Promise.resolve(rows.get(nameOf(key))),
+      pages: (range = {}) => this.#pagesOf(rows, range),
+      close: () => Promise.resolve(),
+    };
+  }
+
+  async write(operations: readonly DiskOperation[]): Promise<void> {
+    this.#checkOpen();
+    await this.#storage.write(this.#process, { image: this.#image, path: this.#path }, operations);
+  }
+
+  clear(range: KeyRange): Promise<void> {
+    this.#checkOpen();
+    this.#storage.clear(this.#image, range);
+    return Promise.resolve();
+  }
+
+  close(): Promise<void> {
+    this.#isOpen = false;
+    return Promise.resolve();
+  }
+
+  async *#pagesOf(rows: Rows, range: KeyRange): AsyncGenerator<readonly Row[], void, undefined> {
+    const names = inRange(rows, range);
+    for (let at = 0; at < names.length; at += PAGE_ROWS) {
+      // Between two pages others have their turn, and a crash may come.
+      await new Promise<void>((resolve) => this.#process.after(0.05, resolve));
+      const page: Row[] = [];
+      for (const name of names.slice(at, at + PAGE_ROWS)) {
+        const value = rows.get(name);
+        if (value !== undefined) page.push([keyOf(name), value]);
+      }
+      yield page;
+    }
+  }
+
+  #checkOpen(): void {
+    if (!this.#isOpen) throw new Error(`${this.#path} is closed`);
+  }
+}

@@ -1,0 +1,39 @@
+/**
+ * The dictionary with which both ends of a SPDY/3 connection prime their header compression (SPDY draft 3, section 2.6.10.1):
+ * words that headers were expected to have, each with its length in four bytes in front, then plain text. Part of the wire
+ * format: one byte changed, and no client is understood.
+ */
+const WORDS = [
+  'options head post put delete trace accept accept-charset accept-encoding accept-language accept-ranges age allow authorization',
+  'cache-control connection content-base content-encoding content-language content-length content-location content-md5',
+  'content-range content-type date etag expect expires from host if-match if-modified-since if-none-match if-range',
+  'if-unmodified-since last-modified location max-forwards pragma proxy-authenticate proxy-authorization range referer retry-after',
+  'server te trailer transfer-encoding upgrade user-agent vary via warning www-authenticate method get status',
+].join(' ').split(' ');
+const MORE_WORDS = ['200 OK', 'version', 'HTTP/1.1', 'url', 'public', 'set-cookie', 'keep-alive', 'origin'];
+const TEXT = [
+  '100101201202205206300302303304305306307402405406407408409410411412413414415416417502504505',
+  '203 Non-Authoritative Information204 No Content301 Moved Permanently400 Bad Request401 Unauthorized403 Forbidden404 Not Found',
+  '500 Internal Server Error501 Not Implemented503 Service Unavailable',
+  'Jan Feb Mar Apr May Jun Jul Aug Sept Oct Nov Dec 00:00:00 Mon, Tue, Wed, Thu, Fri, Sat, Sun, GMT',
+  'chunked,text/html,image/png,image/jpg,image/gif,application/xml,application/xhtml+xml,text/plain,text/javascript,public',
+  'privatemax-age=gzip,deflate,sdchcharset=utf-8charset=iso-8859-1,utf-,*,enq=0.',
+].join('');
+
+function word(text: string): Buffer {
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(text.length);
+  return Buffer.concat([length, Buffer.from(text, 'latin1')]);
+}
+
+export const DICTIONARY: Buffer = Buffer.concat([...[...WORDS, ...MORE_WORDS].map(word), Buffer.from(TEXT, 'latin1')]);
+
+/** The checksum by which a zlib stream names its dictionary (RFC 1950). */
+export function adler32(data: Uint8Array): number {
+  let [a, b] = [1, 0];
+  for (const byte of data) {
+    a = (a + byte) % 65521;
+    b = (b + a) % 65521;
+  }
+  return ((b << 16) | a) >>> 0;
+}
