@@ -132,6 +132,16 @@ export class Cluster {
     await this.#members[member]?.end('SIGKILL');
   }
 
+  /** Stops it without ending it; `resume` lets it go on. */
+  pause(member: number): void {
+    this.#members[member]?.signal('SIGSTOP');
+  }
+
+  resume(member: number): Promise<true> {
+    this.#members[member]?.signal('SIGCONT');
+    return this.#answers(member);
+  }
+
   async restart(member: number): Promise<void> {
     this.#members[member] = this.#spawn(member);
     await this.#answers(member);

@@ -191,28 +191,32 @@ export async function watchLoad(cluster: Cluster, watchers: number, seconds: num
   return { events, cpu_us: cluster.cpu_us() - cpu_us, seconds: elapsed_s, p50_ms: quantile(delays, 0.5), p99_ms: quantile(delays, 0.99) };
 }
 
-/** kill -9 of the leader: milliseconds until a write that began afterwards is acknowledged by a survivor. */
-export async function killLeader(cluster: Cluster): Promise<number> {
+/** The leader is gone (kill -9) or hangs (SIGSTOP): milliseconds until a write that began afterwards is acknowledged by another. */
+export async function loseLeader(cluster: Cluster, how: 'kill' | 'pause'): Promise<number> {
   const leader = await cluster.leader();
   const survivors = cluster.endpoints.filter((_, i) => i !== leader);
   const connections = await connectAll(cluster, survivors.length, survivors);
   const put = PutRequest.encode(PutRequest.fromPartial({ key: keyOf(0), value })).finish();
   await Promise.all(connections.map((connection) => connection.call(PUT, put)));
-  const killed = cluster.kill(leader);
+  const lost = how === 'kill' ? cluster.kill(leader) : cluster.pause(leader);
   const start_ms = performance.now();
-  const gap_ms = await Promise.any(connections.map(async (connection) => {
-    for (;;) {
-      try {
-        await connection.call(PUT, put, 500);
-        return performance.now() - start_ms;
-      } catch (error) {
-        if (performance.now() - start_ms > 20_000) throw error;
-        await sleep(5);
-      }
+  try {
+    return await Promise.any(connections.map((connection) => firstWrite(connection, put, start_ms)));
+  } finally {
+    await lost;
+    for (const connection of connections) connection.close();
+    await (how === 'kill' ? cluster.restart(leader) : cluster.resume(leader));
+  }
+}
+
+async function firstWrite(connection: Connection, put: Uint8Array, start_ms: number): Promise<number> {
+  for (;;) {
+    try {
+      await connection.call(PUT, put, 500);
+      return performance.now() - start_ms;
+    } catch (error) {
+      if (performance.now() - start_ms > 20_000) throw error;
+      await sleep(5);
     }
-  }));
-  await killed;
-  for (const connection of connections) connection.close();
-  await cluster.restart(leader);
-  return gap_ms;
+  }
 }

@@ -46,6 +46,10 @@ export class Process {
     return { resident_bytes: field('VmRSS'), anonymous_bytes: field('RssAnon') };
   }
 
+  signal(signal: NodeJS.Signals): void {
+    if (this.isRunning) this.#child.kill(signal);
+  }
+
   async end(signal: NodeJS.Signals): Promise<void> {
     if (this.isRunning) this.#child.kill(signal);
     const patience = setTimeout(() => this.#child.kill('SIGKILL'), 10_000);

@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { systemExecutor } from '../../platform/exec.js';
 import { Cluster, hasEtcd, makeSecrets, type Candidate, type Secrets } from './clusters.js';
 import { echoRate, fsyncRate } from './limits.js';
-import { killLeader, load, watchLoad, type LoadOptions, type LoadResult } from './load.js';
+import { load, loseLeader, watchLoad, type LoadOptions, type LoadResult } from './load.js';
 import { addSample, renderTable, type Aim, type Samples } from './table.js';
 
 const quick = process.env['QUICK'] !== undefined && process.env['QUICK'] !== '0';
@@ -46,6 +46,7 @@ const AIMS: readonly Aim[] = [
   { name: "watch: members' CPU us an event", better: 'less', aim: 1 },
   { name: 'kill -9 of the leader: p50 ms', better: 'less', aim: 0.2 },
   { name: 'kill -9 of the leader: worst ms', better: 'less', aim: 0.2 },
+  { name: 'SIGSTOP of the leader: ms', better: 'less', aim: 0.8 },
   { name: 'resident MB after the puts', better: 'less', aim: 0.5 },
   { name: 'of it anonymous MB', better: 'less', aim: 0.5 },
   { name: 'etcdctl check perf: writes/s', better: 'more', aim: 1.25 },
@@ -84,7 +85,10 @@ async function round(candidate: Candidate, secrets: Secrets, directory: string, 
       addSample(samples, "watch: members' CPU us an event", watch.cpu_us / watch.events);
       say(`  ${candidate}: ${settings.watchers} watchers: ${Math.round(watch.events / watch.seconds)} events/s, CPU ${(watch.cpu_us / watch.events).toFixed(1)} us`);
     }
-    for (let i = 0; i < settings.kills; i++) addSample(samples, 'kill', await killLeader(cluster));
+    for (let i = 0; i < settings.kills; i++) {
+      addSample(samples, 'kill', await loseLeader(cluster, 'kill'));
+      addSample(samples, 'SIGSTOP of the leader: ms', await loseLeader(cluster, 'pause'));
+    }
   } finally {
     await cluster.stop();
   }
