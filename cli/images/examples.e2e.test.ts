@@ -85,7 +85,7 @@ describe.skipIf(missing.length > 0)('example images on containerd', { timeout: 1
     const [webId, backendId] = [`web-${webPort}`, `backend-${backendPort}`];
     await ctr('run', '-d', '--net-host', ...env({ PORT: backendPort }), EXAMPLE_IMAGES.backend1, backendId);
     await ctr('run', '-d', '--net-host', ...mount(config), ...mount(secret), ...env({
-      PORT: webPort, BACKEND_URL: `http://127.0.0.1:${backendPort}`, GREETING: 'Welcome', ADMIN_KEY: 'sesame', POD_NAME: 'web-1', NODE_NAME: 'w1', DRAIN_MS: 500,
+      PORT: webPort, BACKEND_URL: `http://127.0.0.1:${backendPort}`, GREETING: 'Welcome', ADMIN_KEY: 'sesame', POD_NAME: 'web-1', NODE_NAME: 'w1', DRAIN_MS: 4000,
     }), EXAMPLE_IMAGES.web2, webId);
 
     const web = `http://127.0.0.1:${webPort}`;
@@ -97,6 +97,8 @@ describe.skipIf(missing.length > 0)('example images on containerd', { timeout: 1
     expect((await ctr('task', 'exec', '--exec-id', 'shell', webId, 'sh', '-c', 'id -u; node --version')).stdout).toBe(`65534\n${process.version}\n`);
 
     await ctr('task', 'kill', '--signal', 'SIGTERM', webId);
+    // The signal takes its way through containerd and runc: a moment later the server drains, and answers on.
+    for (let attempt = 0; attempt < 60 && (await answer(`${web}/readyz`)).code !== 503; attempt++) await systemClock.sleep(50);
     expect((await answer(`${web}/readyz`)).code).toBe(503);
     expect((await answer(`${web}/whoami`)).code).toBe(200);
     for (let attempt = 0; attempt < 100; attempt++) {
