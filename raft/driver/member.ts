@@ -382,7 +382,8 @@ export class Member implements RaftMember {
     const wait_ms = this.#undecidedFor_ms();
     if (wait_ms <= 0) this.#proposeQueued();
     else {
-      this.#pace ??= this.#options.clock.after(wait_ms, () => {
+      // Never so short that time stands still at the end of it.
+      this.#pace ??= this.#options.clock.after(Math.max(Math.ceil(wait_ms), 1), () => {
         this.#pace = undefined;
         this.#guard(() => this.#flush());
       });
