@@ -382,8 +382,8 @@ export class Member implements RaftMember {
     const wait_ms = this.#undecidedFor_ms();
     if (wait_ms <= 0) this.#proposeQueued();
     else {
-      // A millisecond at least: a remainder that rounding left would be waited for again and again.
-      this.#pace ??= this.#options.clock.after(Math.max(wait_ms, 1), () => {
+      // Never so short that time stands still at the end of it.
+      this.#pace ??= this.#options.clock.after(Math.max(Math.ceil(wait_ms), 1), () => {
         this.#pace = undefined;
         this.#guard(() => this.#flush());
       });

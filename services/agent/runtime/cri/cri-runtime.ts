@@ -21,6 +21,10 @@ import { openStreaming } from './streaming.js';
 
 const PULL_TIMEOUT_MS = 15 * 60_000;
 const SANDBOX_TIMEOUT_MS = 120_000;
+const OOM_LOOK_MS = 50;
+const OOM_LOOKS_MAX = 6;
+/** 128 + SIGKILL. */
+const KILLED = 137;
 const STOP_SLACK_MS = 15_000;
 
 export interface CriRuntimeOptions {
@@ -211,10 +215,19 @@ export class CriRuntime implements Runtime {
   async #statusOf(container: Container): Promise<ContainerStatus | undefined> {
     const known = this.#statuses.get(container.id);
     if (known !== undefined && known.state === container.state && container.state !== ContainerState.CONTAINER_UNKNOWN) return known;
+    let status = await this.#readStatus(container.id);
+    // That memory ran out is an event of its own, which may come after the end it explains: ask again before the end is reported.
+    for (let attempt = 0; attempt < OOM_LOOKS_MAX && status !== undefined && mayBeOutOfMemory(status); attempt++) {
+      await this.#clock.sleep(OOM_LOOK_MS);
+      status = await this.#readStatus(container.id);
+    }
+    if (status !== undefined) this.#statuses.set(container.id, status);
+    return status;
+  }
+
+  async #readStatus(containerId: string): Promise<ContainerStatus | undefined> {
     const { runtime } = this.#cri;
-    const answer = await whenThere(this.#cri.call(runtime, runtime.containerStatus, { containerId: container.id, verbose: false }));
-    if (answer?.status !== undefined) this.#statuses.set(container.id, answer.status);
-    return answer?.status;
+    return (await whenThere(this.#cri.call(runtime, runtime.containerStatus, { containerId, verbose: false })))?.status;
   }
 
   #forget(sandboxes: readonly PodSandbox[], containers: readonly Container[]): void {
@@ -225,6 +238,10 @@ export class CriRuntime implements Runtime {
       }
     }
   }
+}
+
+function mayBeOutOfMemory({ state, exitCode, reason }: ContainerStatus): boolean {
+  return state === ContainerState.CONTAINER_EXITED && exitCode === KILLED && reason !== 'OOMKilled';
 }
 
 function imageSpec(image: string) {
