@@ -141,7 +141,7 @@ describe('bad surroundings', () => {
   };
 
   it('a second server on the same data directory: exit 1, and the first is not disturbed', async () => {
-    await fails({ dataDir }, 1, /a member runs from .* \(process \d+\); stop it first/);
+    await fails({ dataDir }, 1, /is in use by another process, the member \d+; stop it first/);
   });
 
   it('a port in use: exit 1 that names the port, for each of the three', async () => {
@@ -188,7 +188,7 @@ describe('bad surroundings', () => {
   it.skipIf(noRoot.length > 0)('a full disk: writes are refused or the member ends with a message; nothing acknowledged is lost', async () => {
     const disk = join(directory, 'disk');
     mkdirSync(disk);
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=48m', 'navarch-test', disk]);
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=192m', 'navarch-test', disk]);
     try {
       const full = await Member.start({ dataDir: disk });
       const writer = new Writer('full', (name, value) => full.put(name, value + 'x'.repeat(200_000)));
@@ -203,7 +203,7 @@ describe('bad surroundings', () => {
         expect(full.output).toMatch(/disk.*full|ENOSPC|no space/i);
       }
       await full.stop(full.code === undefined ? 'SIGKILL' : 'SIGTERM');
-      execFileSync('mount', ['-o', 'remount,size=256m', disk]);
+      execFileSync('mount', ['-o', 'remount,size=512m', disk]);
       const after = await Member.start({ dataDir: disk });
       const { items } = await after.client.list(configMaps, { namespace: 'default' });
       const found = new Map(items.map(({ metadata, data }) => [metadata?.name ?? '', (data?.['value'] ?? '').replace(/x+$/, '')]));

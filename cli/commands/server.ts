@@ -202,7 +202,7 @@ function seatOf(file: MemberFile, pki: ClusterPki): Seat {
 function checkOwner(dataDir: string, stored: MemberFile, wanted: { readonly clusterId: string; readonly name: string }): void {
   if (stored.clusterId !== wanted.clusterId) {
     throw new CliError(`${dataDir} belongs to the cluster ${stored.clusterId}, and the secrets in use to the cluster ${wanted.clusterId}; `
-      + 'give the right --data-dir or --pki-dir. After a recovery the members of the old cluster are emptied and join the new one (docs/members.md)');
+      + 'give the right --data-dir or --pki-dir. After a recovery the members of the old cluster are emptied and join the new one (docs/members.md)', EXIT_FENCED);
   }
   if (stored.name !== wanted.name) throw new CliError(`${dataDir} belongs to the member "${stored.name}", not to "${wanted.name}"; give the right --data-dir or --name`);
 }

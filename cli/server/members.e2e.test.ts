@@ -43,7 +43,7 @@ async function freePort(): Promise<number> {
 }
 
 async function until<T>(what: string, look: () => Promise<T | undefined> | T | undefined): Promise<T> {
-  for (let i = 0; i < 300; i++) {
+  for (let i = 0; i < 900; i++) {
     const found = await look();
     if (found !== undefined) return found;
     await systemClock.sleep(100);
