@@ -3,11 +3,13 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 
 const part = process.env.NAVARCH_TEST ?? 'all';
 const scratch = mkdtempSync(join(tmpdir(), 'navarch-test-'));
 const totals = { passed: 0, failed: 0, skipped: 0 };
+/** Said again at the end: the middle of a long output is what gets lost. */
+const failures = [];
 
 function step(name, command, args) {
   console.log(`\n== ${name}`);
@@ -19,25 +21,35 @@ function step(name, command, args) {
 
 function check(name, command, args) {
   if (step(name, command, args)) totals.passed++;
-  else totals.failed++;
+  else fail(name);
+}
+
+function fail(what, why = '') {
+  totals.failed++;
+  failures.push(`failed: ${what}${why === '' ? '' : `\n  ${why.split('\n').slice(0, 6).join('\n  ').slice(0, 1200)}`}`);
 }
 
 function suite(name, config) {
   const report = join(scratch, `${name.replaceAll(/\W+/g, '-')}.json`);
   const ok = step(name, 'node_modules/.bin/vitest', ['run', '--config', config, '--reporter=default', '--reporter=json', `--outputFile.json=${report}`]);
   if (!existsSync(report)) {
-    totals.failed++;
+    fail(`${name}: no report was written`);
     return;
   }
-  const { numPassedTests, numFailedTests, numPendingTests, numTodoTests, testResults } = JSON.parse(readFileSync(report, 'utf8'));
+  const { numPassedTests, numPendingTests, numTodoTests, testResults } = JSON.parse(readFileSync(report, 'utf8'));
   totals.passed += numPassedTests;
-  totals.failed += numFailedTests;
   totals.skipped += numPendingTests + numTodoTests;
+  const failedBefore = totals.failed;
   for (const file of testResults) {
-    for (const test of file.assertionResults) if (test.status === 'pending' || test.status === 'skipped') console.log(`skipped: ${test.fullName}`);
+    const path = relative(process.cwd(), file.name);
+    for (const test of file.assertionResults) {
+      if (test.status === 'pending' || test.status === 'skipped') console.log(`skipped: ${test.fullName}`);
+      if (test.status === 'failed') fail(`${path}: ${test.fullName}`, test.failureMessages.join('\n'));
+    }
+    // A hook that threw, or a file that could not be loaded.
+    if (file.status === 'failed' && !file.assertionResults.some((test) => test.status === 'failed')) fail(path, file.message);
   }
-  // A file that could not be loaded, or an error outside any test.
-  if (!ok && numFailedTests === 0) totals.failed++;
+  if (!ok && totals.failed === failedBefore) fail(`${name}: an error outside any test, above`);
 }
 
 try {
@@ -51,5 +63,6 @@ try {
 }
 if (part !== 'unit') console.log('\nnot run here: cli/server/members.e2e.test.ts, e2e/worker.e2e.test.ts (unsettled: they fail now and then; make test-unsettled)');
 if (totals.skipped > 0) console.log(`\n${totals.skipped} skipped: each says why in its name, or in the line before it`);
+if (failures.length > 0) console.log(`\n${failures.join('\n')}`);
 console.log(`\n${totals.passed} passed, ${totals.failed} failed`);
 process.exit(totals.failed === 0 ? 0 : 1);
