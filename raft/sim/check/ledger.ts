@@ -2,7 +2,8 @@
  * The judge of Raft. It sees every durable write of a log, every applied entry and every leader, at the moment of each, and
  * knows what all members hold; so it can tell at once when a promise of the paper (figure 3) is broken:
  *
- * - election safety: one leader a term
+ * - election safety: one leader a term, and one time in office: a process that has ended does not come back into its term
+ * - a leader's own vote is on its own disk, as the votes of a quorum are
  * - leader append-only: a leader's log only grows within its term
  * - log matching: entries of equal index and term are equal, and so is all before them
  * - leader completeness: who leads has everything that was applied anywhere
@@ -54,7 +55,8 @@ export class Ledger {
   /** By index, then term. */
   readonly #known: Map<number, KnownEntry>[] = [];
   readonly #applied: Applied[] = [];
-  readonly #leaders = new Map<number, number>();
+  /** By term. `isOver`: that process has ended. */
+  readonly #leaders = new Map<number, { readonly id: number; isOver: boolean }>();
   readonly #lastIndexes = new Map<number, { term: number; last: number }>();
   readonly #hashes = new Map<number, { readonly hash: number; readonly by: string }>();
   /** Values whose writers were told that nothing happened, and by which error. */
@@ -81,7 +83,7 @@ export class Ledger {
   }
 
   leaderOf(term: number): number | undefined {
-    return this.#leaders.get(term);
+    return this.#leaders.get(term)?.id;
   }
 
   /** After a write is durable and in the log's view. */
@@ -120,6 +122,7 @@ export class Ledger {
   /** A process is gone: what its leadership was about is over. */
   ended(member: LedgerMember): void {
     this.#lastIndexes.delete(member.id);
+    for (const office of this.#leaders.values()) if (office.id === member.id) office.isOver = true;
   }
 
   /** What a member found on its disk: it must be what was written. */
@@ -132,9 +135,12 @@ export class Ledger {
   elected(member: LedgerMember, term: number, parts: { readonly log: MemberLog; readonly voters: readonly number[] }): void {
     const { log, voters } = parts;
     const other = this.#leaders.get(term);
-    if (other === member.id) return;
-    if (other !== undefined) this.#world.violated(`election safety: ${other} and ${member.id} both lead in term ${term}`);
-    this.#leaders.set(term, member.id);
+    if (other?.id === member.id && !other.isOver) return;
+    if (other?.id === member.id) this.#world.violated(`election safety: ${member.name} leads in term ${term} again, after a restart that it should have forgotten nothing in`);
+    if (other !== undefined) this.#world.violated(`election safety: ${other.id} and ${member.id} both lead in term ${term}`);
+    this.#leaders.set(term, { id: member.id, isOver: false });
+    // Without it, it could be elected in this term once more, and write other entries into it (Raft paper, figure 2).
+    if (this.#options.votedFor(member.id, term, member.id) === false) this.#world.violated(`election safety: ${member.name} leads in term ${term} before its own vote is on its disk`);
     const votes = voters.filter((id) => this.#options.votedFor(id, term, member.id) !== false);
     if (2 * votes.length <= voters.length) {
       this.#world.violated(`election safety: ${member.name} leads in term ${term} with votes on ${votes.length} of ${voters.length} disks`);
