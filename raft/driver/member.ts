@@ -407,7 +407,8 @@ export class Member implements RaftMember {
     while (this.#proposals.hasQueued) {
       const { lead, role, term, transferee } = this.#node.status();
       if (lead === 0) return;
-      const entries = this.#proposals.take(BATCH_BYTES_MAX);
+      // A leader changes the membership only once the no-op of its term has committed (Ongaro, 2015).
+      const entries = this.#proposals.take(BATCH_BYTES_MAX, { changes: role !== 'leader' || this.#applier.isLeading });
       if (entries.length === 0) return;
       if (this.#node.propose(entries) === 'ok') {
         this.#proposals.markSent(entries, term);

@@ -262,7 +262,7 @@ export class Machine {
         for (const entry of entries) {
           results.push(...machine.apply([entry]));
           if (!process.isAlive) continue;
-          ledger.applied(this, entry, { result: results.at(-1), membership: this.#membership(machine) });
+          ledger.applied(this, entry, { result: results.at(-1), membership: this.#membership(machine), isStarting: this.#member === undefined });
           if (entry.index % HASH_EVERY_ENTRIES === 0) this.#hash(machine);
         }
         return results;

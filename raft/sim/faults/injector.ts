@@ -22,6 +22,7 @@ const IMPOSTOR_MS = 8000;
 const CHECK_MS = 50;
 /** Some election timeouts. */
 const HUNG_LEADER_MS = 4000;
+const DEAF_LEADER_MS = 2500;
 
 export class Injector {
   readonly #parts: InjectorParts;
@@ -164,7 +165,7 @@ export class Injector {
         this.#count(name, machine);
         void cluster.exchange(machine);
         break;
-      case 'symmetric partition': case 'one-way partition': case 'isolation': case 'slow link':
+      case 'symmetric partition': case 'one-way partition': case 'isolation': case 'deafness': case 'slow link': case 'stalled link':
         this.#network(name, machine);
         break;
       default:
@@ -186,6 +187,8 @@ export class Injector {
     const others = cluster.present.filter((other) => other !== machine);
     const other = others[world.random.int(others.length)];
     if (name === 'slow link' && other !== undefined) network.slow(machine.id, other.id, 300 * world.random.next());
+    else if (name === 'stalled link' && other !== undefined) this.#stall(machine, other);
+    else if (name === 'deafness') this.#deafen(machine, others);
     else if (name === 'isolation') {
       const isOneWay = world.random.int(3) === 0;
       for (const each of others) {
@@ -197,6 +200,30 @@ export class Injector {
       if (name === 'symmetric partition') network.cut(other.id, machine.id);
     }
     world.after(8000 * world.random.next(), () => network.heal());
+  }
+
+  /** For some seconds nothing arrives, one way or both; then everything does. */
+  #stall(machine: Machine, other: Machine): void {
+    const { world, network } = this.#parts;
+    const links = world.random.int(2) === 0 ? [[machine.id, other.id]] as const : [[machine.id, other.id], [other.id, machine.id]] as const;
+    for (const [from, to] of links) {
+      network.stall(from, to);
+      world.after(4000 * world.random.next(), () => network.release(from, to));
+    }
+  }
+
+  /** One that speaks and does not hear must not keep its office: its heartbeats would hold everybody back (Cloudflare, 2020). */
+  #deafen(machine: Machine, others: readonly Machine[]): void {
+    const { world, network } = this.#parts;
+    for (const other of others) network.cut(other.id, machine.id);
+    const { healings } = network;
+    const term = machine.member?.status().term;
+    world.after(DEAF_LEADER_MS, () => {
+      const status = machine.member?.status();
+      const wasUp = machine.isUp && (machine.process?.runningSince_ms ?? Infinity) <= world.now_ms - DEAF_LEADER_MS;
+      const wasDeaf = network.healings === healings && this.#parts.cluster.present.every((other) => other === machine || network.isCut(other.id, machine.id));
+      if (wasUp && wasDeaf && status?.role === 'leader' && status.term === term) world.fail(new Error(`${machine.name} leads on although it hears nobody`));
+    });
   }
 
   #disk(name: FaultName, machine: Machine): void {

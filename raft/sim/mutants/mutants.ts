@@ -140,4 +140,36 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'proposed-twice', trap: 'a late refusal repeats a command (found by this simulator)', file: 'raft/driver/proposals',
     find: /pending === undefined \|\| pending\.sentTerm !== term/, replace: 'pending === undefined',
   },
+  {
+    name: 'compaction-loses-events', trap: 'etcd #18089: a watch that compaction has overtaken goes on without what is gone', file: 'services/store/watch/hub',
+    find: /if \(watcher\.next < this\.#mvcc\.compactRevision\)/, replace: 'if (false)',
+  },
+  {
+    name: 'revision-cut-in-two', trap: 'etcd #17247: events of one transaction come twice', file: 'services/store/watch/hub',
+    find: /if \(full && record\.sub === 0\)/, replace: 'if ((full && record.sub === 0) || (events.length > 0 && record.sub > 0))',
+  },
+  {
+    name: 'membership-behind-snapshot', trap: 'etcd #20967: members that were removed are back, since a snapshot did not tell', file: 'raft/driver/applier',
+    find: /this\.#membership = membership;\s+this\.#applied = snapshot\.index;/, replace: 'this.#applied = snapshot.index;',
+  },
+  {
+    name: 'switch-not-awaited', trap: 'etcd #6368: a file was renamed and the old state removed, but the rename was not durable', file: 'services/store/disk/directory',
+    find: /await this\.#folder\.replaceText\(CURRENT,/, replace: 'void this.#folder.replaceText(CURRENT,',
+  },
+  {
+    name: 'pre-vote-resets-vote', trap: 'canonical/raft #196: a pre-vote resets a real vote', file: 'raft/core/transitions',
+    find: /raft\.role = 'pre-candidate';/, replace: "raft.role = 'pre-candidate'; raft.vote = NONE;",
+  },
+  {
+    name: 'deaf-leader-stays', trap: 'Cloudflare 2020: a leader that is heard and hears nobody is never replaced', file: 'raft/core/step',
+    find: /if \(!raft\.tracker\.quorumActive\(\)\)/, replace: 'if (false)',
+  },
+  {
+    name: 'old-acknowledgement-counts', trap: 'ABA: an acknowledgement of an older term is counted in a newer one', file: 'raft/core/step',
+    find: /m\.term !== 0 && m\.term < raft\.term/, replace: "m.term !== 0 && m.term < raft.term && m.type !== 'app-resp'",
+  },
+  {
+    name: 'changes-overlap', trap: 'Ongaro 2015: a membership change is taken in while another is undecided', file: 'raft/core/transitions',
+    find: /raft\.pendingConfIndex = raft\.log\.lastIndex;/, replace: '',
+  },
 ];
