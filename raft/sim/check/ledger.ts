@@ -9,13 +9,14 @@
  * - leader completeness: who leads has everything that was applied anywhere
  * - state-machine safety: no two members apply different entries at an index; each applies them in order, without a gap
  * - durability: what is applied lies on the disks of a quorum
+ * - true acknowledgements: what a leader believes its followers hold, lies on their disks
  * - one vote a term: no disk takes back a vote, or gives it to another
  * - one membership: after the same entry all members have the same one, from the state or from a snapshot
  * - one change at a time, and none before the leader has committed an entry of its term (Ongaro, 2015)
  *
  * Every applied entry also runs through the model, and every member must give the model's answer.
  */
-import type { LogIndex, Membership } from '../../contract.js';
+import type { LogIndex, Membership, RaftStatus } from '../../contract.js';
 import type { Entry } from '../../core/types.js';
 import type { LogWrite, MemberLog } from '../../log/log.js';
 import { entryChecksum } from '../../log/checksum.js';
@@ -74,6 +75,8 @@ export class Ledger {
   /** By term. `isOver`: that process has ended. */
   readonly #leaders = new Map<number, { readonly id: number; isOver: boolean }>();
   readonly #lastIndexes = new Map<number, { term: number; last: number }>();
+  /** Leaders' beliefs that were looked into. */
+  readonly #matches = new Map<number, { readonly term: number; readonly seen: Map<number, number> }>();
   readonly #hashes = new Map<number, { readonly hash: number; readonly by: string }>();
   /** Values whose writers were told that nothing happened, and by which error. */
   readonly #refused = new Map<string, string>();
@@ -149,11 +152,13 @@ export class Ledger {
   }
 
   /** After every step of a member. */
-  observed(member: LedgerMember, status: { readonly role: string; readonly term: number; readonly lastIndex: number }): void {
+  observed(member: LedgerMember, status: Pick<RaftStatus, 'role' | 'term' | 'lastIndex' | 'progress'>, log: MemberLog | undefined): void {
     if (status.role !== 'leader') {
       this.#lastIndexes.delete(member.id);
+      this.#matches.delete(member.id);
       return;
     }
+    if (log !== undefined) this.#checkMatches(member, status, log);
     const before = this.#lastIndexes.get(member.id);
     if (before?.term === status.term && status.lastIndex < before.last) {
       this.#world.violated(`leader append-only: ${member.name} shortened its log from ${before.last} to ${status.lastIndex} in term ${status.term}`);
@@ -161,9 +166,25 @@ export class Ledger {
     this.#lastIndexes.set(member.id, { term: status.term, last: status.lastIndex });
   }
 
+  #checkMatches(member: LedgerMember, { term, progress }: Pick<RaftStatus, 'term' | 'progress'>, log: MemberLog): void {
+    let known = this.#matches.get(member.id);
+    if (known?.term !== term) this.#matches.set(member.id, known = { term, seen: new Map() });
+    for (const [peer, { match }] of Object.entries(progress)) {
+      const id = Number(peer);
+      // What is not on the leader's own disk yet is looked at when it is.
+      const entryTerm = match === known.seen.get(id) || id === member.id ? undefined : log.view.term(match);
+      if (entryTerm === undefined) continue;
+      known.seen.set(id, match);
+      if (match > 0 && this.#options.holds(id, match, entryTerm) === false) {
+        this.#world.violated(`true acknowledgements: ${member.name} believes in term ${term} that ${id} holds entry ${match} of term ${entryTerm}, and its disk does not`);
+      }
+    }
+  }
+
   /** A process is gone: what its leadership was about is over. */
   ended(member: LedgerMember): void {
     this.#lastIndexes.delete(member.id);
+    this.#matches.delete(member.id);
     for (const office of this.#leaders.values()) if (office.id === member.id) office.isOver = true;
   }
 

@@ -194,7 +194,7 @@ export class Machine {
   observe(): void {
     const { member, process } = this;
     if (member === undefined || process === undefined || !process.takeTouched()) return;
-    this.#parts.ledger.observed(this, member.status());
+    this.#parts.ledger.observed(this, member.status(), this.#log);
   }
 
   /** What it had promised is gone, or is nobody's to ask any more. */

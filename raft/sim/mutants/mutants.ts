@@ -169,7 +169,7 @@ export const MUTANTS: readonly Mutant[] = [
     find: /m\.term !== 0 && m\.term < raft\.term/, replace: "m.term !== 0 && m.term < raft.term && m.type !== 'app-resp'",
   },
   {
-    name: 'changes-overlap', trap: 'Ongaro 2015: a membership change is taken in while another is undecided', file: 'raft/core/transitions',
-    find: /raft\.pendingConfIndex = raft\.log\.lastIndex;/, replace: '',
+    name: 'change-before-no-op', trap: 'Ongaro 2015: a leader changes the membership before an entry of its term is committed', file: 'raft/driver/member',
+    find: /changes: role !== 'leader' \|\| this\.#applier\.isLeading/, replace: 'changes: true',
   },
 ];
