@@ -6,7 +6,7 @@ import type { DiskFolder, DiskOperation, KeyValueDisk } from '../../platform/dis
 import { systemFolder } from '../../platform/disk/system-disk.js';
 import { RaftError } from '../contract.js';
 import { MemoryStorage } from '../core/log/memory-storage.js';
-import type { LogIndex } from '../core/types.js';
+import type { Entry, LogIndex, Term } from '../core/types.js';
 import { claimFolder } from './identity.js';
 import type { Identity } from './identity.js';
 import { applyToView } from './log.js';
@@ -15,7 +15,7 @@ import {
   BASE_KEY, corrupt, decodeBase, decodeEntry, decodeHardState, encodeBase, encodeEntry, encodeHardState, ENTRIES_END, entryKey,
   HARD_STATE_KEY, indexOfKey, PREPARED_KEY,
 } from './records.js';
-import type { Base } from './records.js';
+import type { Base, EntryRecord } from './records.js';
 import { Witness } from './witness.js';
 import type { Witnessed } from './witness.js';
 
@@ -76,7 +76,7 @@ async function load(disk: KeyValueDisk, witness: Witness): Promise<DurableLog> {
     for (const [key, value] of rows) {
       const index = indexOfKey(key);
       if (index !== view.lastIndex + 1) throw corrupt(`log entries ${view.lastIndex + 1} to ${index - 1} are missing`);
-      view.append([decodeEntry(value, index)]);
+      view.append([follow(view, decodeEntry(value, index))]);
     }
   }
   if (view.hardState.commit > view.lastIndex) {
@@ -85,6 +85,17 @@ async function load(disk: KeyValueDisk, witness: Witness): Promise<DurableLog> {
   const prepared = await disk.get(PREPARED_KEY);
   const isFresh = hardState === undefined && base === undefined && view.lastIndex === 0;
   return new DurableLog({ disk, witness }, view, { isFresh, prepared: prepared === undefined ? undefined : decodeBase(prepared) });
+}
+
+/**
+ * A record that is whole and in its place may be an old one, of a term that was replaced there: then what follows it follows
+ * another, or it is of an older term than what it follows.
+ */
+function follow(view: MemoryStorage, { entry, previousTerm }: EntryRecord): Entry {
+  const before = view.term(view.lastIndex);
+  assert(before !== undefined, 'a log knows the term of its last entry');
+  if ((previousTerm ?? before) === before && entry.term >= before) return entry;
+  throw corrupt(`log entry ${entry.index} of term ${entry.term} does not follow entry ${entry.index - 1} of term ${before}`);
 }
 
 class DurableLog implements MemberLog {
@@ -120,7 +131,10 @@ class DurableLog implements MemberLog {
     await this.#exclusively(async () => {
       const operations: DiskOperation[] = [];
       let last = this.view.lastIndex;
-      for (const write of writes) last = collect(operations, write, { first: this.view.firstIndex, last });
+      for (const [i, write] of writes.entries()) {
+        const previousTerm = termBefore(this.view, writes.slice(0, i), write);
+        last = collect(operations, write, { first: this.view.firstIndex, last, previousTerm });
+      }
       const hardState = writes.findLast((write) => write.hardState !== undefined)?.hardState;
       if (hardState !== undefined) operations.push({ type: 'put', key: HARD_STATE_KEY, value: encodeHardState(hardState) });
       if (operations.length > 0) await this.#disk.write(operations);
@@ -159,9 +173,21 @@ class DurableLog implements MemberLog {
   }
 }
 
+/** The term that the entries of a write follow, as the writes before it in the same batch leave the log. Undefined: it is compacted. */
+function termBefore(view: MemoryStorage, earlier: readonly LogWrite[], { entries, snapshot }: LogWrite): Term | undefined {
+  const index = (entries[0]?.index ?? 0) - 1;
+  if (snapshot?.index === index) return snapshot.term;
+  for (const write of earlier.toReversed()) {
+    const first = write.entries[0]?.index ?? Infinity;
+    if (index >= first) return write.entries[index - first]?.term;
+    if (write.snapshot?.index === index) return write.snapshot.term;
+  }
+  return view.term(index);
+}
+
 /** Adds the operations of one write; returns the last index after it. A replaced tail is deleted in the same batch. */
-function collect(operations: DiskOperation[], write: LogWrite, range: { first: LogIndex; last: LogIndex }): LogIndex {
-  let { last } = range;
+function collect(operations: DiskOperation[], write: LogWrite, range: { first: LogIndex; last: LogIndex; previousTerm: Term | undefined }): LogIndex {
+  let { last, previousTerm } = range;
   if (write.snapshot !== undefined) {
     const { index, term } = write.snapshot;
     for (let at = range.first; at <= last; at++) operations.push({ type: 'del', key: entryKey(at) });
@@ -171,7 +197,10 @@ function collect(operations: DiskOperation[], write: LogWrite, range: { first: L
   const first = write.entries[0];
   if (first === undefined) return last;
   assert(first.index <= last + 1, `a write from ${first.index} would leave a hole behind ${last}`);
-  for (const entry of write.entries) operations.push({ type: 'put', key: entryKey(entry.index), value: encodeEntry(entry) });
+  for (const entry of write.entries) {
+    operations.push({ type: 'put', key: entryKey(entry.index), value: encodeEntry(entry, previousTerm) });
+    previousTerm = entry.term;
+  }
   const end = first.index + write.entries.length - 1;
   for (let at = end + 1; at <= last; at++) operations.push({ type: 'del', key: entryKey(at) });
   return end;

@@ -215,7 +215,7 @@ export class Machine {
     if (this.#isLost) return undefined;
     const disk = `${this.name}/raft/${LOG_DISK}`;
     const bytes = this.storage.promised(disk, entryKey(index));
-    if (bytes !== undefined) return decodeEntry(bytes, index).term === term;
+    if (bytes !== undefined) return decodeEntry(bytes, index).entry.term === term;
     const base = this.storage.promised(disk, BASE_KEY);
     return base !== undefined && decodeBase(base).index >= index;
   }
