@@ -12,8 +12,8 @@ import type { Identity } from './identity.js';
 import { applyToView } from './log.js';
 import type { LogWrite, MemberLog } from './log.js';
 import {
-  BASE_KEY, corrupt, decodeBase, decodeEntry, decodeHardState, encodeBase, encodeEntry, encodeHardState, ENTRIES_END, entryKey,
-  HARD_STATE_KEY, indexOfKey, PREPARED_KEY,
+  BASE_KEY, corrupt, decodeBase, decodeEntry, decodeHardState, decodeWrites, encodeBase, encodeEntry, encodeHardState, encodeWrites, ENTRIES_END,
+  entryKey, HARD_STATE_KEY, indexOfKey, PREPARED_KEY, WRITES_KEY,
 } from './records.js';
 import type { Base, EntryRecord } from './records.js';
 import { Witness } from './witness.js';
@@ -39,7 +39,7 @@ export async function openDurableLog(options: DurableLogOptions): Promise<Member
   const witness = await Witness.open(folder, options.clock);
   try {
     const log = await load(disk, witness);
-    const lost = await witness.judge(positionOf(log.view));
+    const lost = await witness.judge(log.position);
     if (lost !== undefined && options.onLostEnd === undefined) throw lost;
     if (lost !== undefined) options.onLostEnd?.(lost);
     return log;
@@ -48,11 +48,6 @@ export async function openDurableLog(options: DurableLogOptions): Promise<Member
     await disk.close();
     throw error;
   }
-}
-
-function positionOf(view: MemoryStorage): Witnessed {
-  const { hardState: { term, vote }, lastIndex } = view;
-  return { term, vote, lastTerm: view.term(lastIndex) ?? 0, lastIndex };
 }
 
 async function open(folder: DiskFolder): Promise<KeyValueDisk> {
@@ -83,8 +78,11 @@ async function load(disk: KeyValueDisk, witness: Witness): Promise<DurableLog> {
     throw corrupt(`the log ends at ${view.lastIndex} but was committed up to ${view.hardState.commit}`);
   }
   const prepared = await disk.get(PREPARED_KEY);
+  const writes = await disk.get(WRITES_KEY);
   const isFresh = hardState === undefined && base === undefined && view.lastIndex === 0;
-  return new DurableLog({ disk, witness }, view, { isFresh, prepared: prepared === undefined ? undefined : decodeBase(prepared) });
+  return new DurableLog({ disk, witness }, view, {
+    isFresh, prepared: prepared === undefined ? undefined : decodeBase(prepared), writes: writes === undefined ? 0 : decodeWrites(writes),
+  });
 }
 
 /**
@@ -98,20 +96,34 @@ function follow(view: MemoryStorage, { entry, previousTerm }: EntryRecord): Entr
   throw corrupt(`log entry ${entry.index} of term ${entry.term} does not follow entry ${entry.index - 1} of term ${before}`);
 }
 
+interface Found {
+  readonly isFresh: boolean;
+  readonly prepared: Base | undefined;
+  readonly writes: number;
+}
+
 class DurableLog implements MemberLog {
   readonly view: MemoryStorage;
   readonly #disk: KeyValueDisk;
   readonly #witness: Witness;
   #isFresh: boolean;
   #prepared: Base | undefined;
+  #writes: number;
   #isWriting = false;
 
-  constructor(files: { readonly disk: KeyValueDisk; readonly witness: Witness }, view: MemoryStorage, found: { readonly isFresh: boolean; readonly prepared: Base | undefined }) {
+  constructor(files: { readonly disk: KeyValueDisk; readonly witness: Witness }, view: MemoryStorage, found: Found) {
     this.#disk = files.disk;
     this.#witness = files.witness;
     this.view = view;
     this.#isFresh = found.isFresh;
     this.#prepared = found.prepared;
+    this.#writes = found.writes;
+  }
+
+  /** For the witness. */
+  get position(): Witnessed {
+    const { hardState: { term, vote }, lastIndex } = this.view;
+    return { writes: this.#writes, term, vote, lastTerm: this.view.term(lastIndex) ?? 0, lastIndex };
   }
 
   get preparedSnapshot(): Base | undefined {
@@ -137,12 +149,15 @@ class DurableLog implements MemberLog {
       }
       const hardState = writes.findLast((write) => write.hardState !== undefined)?.hardState;
       if (hardState !== undefined) operations.push({ type: 'put', key: HARD_STATE_KEY, value: encodeHardState(hardState) });
-      if (operations.length > 0) await this.#disk.write(operations);
+      if (operations.length === 0) return;
+      operations.push({ type: 'put', key: WRITES_KEY, value: encodeWrites(this.#writes + 1) });
+      await this.#disk.write(operations);
+      this.#writes++;
     });
     this.#isFresh = false;
     if (writes.some(({ snapshot }) => snapshot !== undefined)) this.#prepared = undefined;
     for (const write of writes) applyToView(this.view, write);
-    this.#witness.durable(positionOf(this.view));
+    this.#witness.durable(this.position);
   }
 
   async compact(index: LogIndex): Promise<void> {

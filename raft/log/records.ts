@@ -12,6 +12,8 @@ const ENTRY_PREFIX = 0x65;
 export const HARD_STATE_KEY = Buffer.from('mh');
 export const BASE_KEY = Buffer.from('mb');
 export const PREPARED_KEY = Buffer.from('mp');
+/** How many writes there were; see witness.ts. */
+export const WRITES_KEY = Buffer.from('mw');
 /** All entry keys lie in [entryKey(0), ENTRIES_END). */
 export const ENTRIES_END = Buffer.from([ENTRY_PREFIX + 1]);
 
@@ -76,6 +78,14 @@ export function encodeBase(base: Base): Buffer {
 export function decodeBase(bytes: Buffer): Base {
   const [index = 0, term = 0] = unpackMeta(bytes, "the log's start");
   return { index, term };
+}
+
+export function encodeWrites(count: number): Buffer {
+  return packMeta([count]);
+}
+
+export function decodeWrites(bytes: Buffer): number {
+  return unpackMeta(bytes, 'the number of writes')[0] ?? 0;
 }
 
 export function corrupt(what: string): RaftError {

@@ -57,6 +57,8 @@ export class Machine {
   isDamaged = false;
   /** Its disk has lost a sync: it finds out at the next start, or it is none the worse for it. */
   mayRefuse = false;
+  /** Its disk has lost what another file on it tells of: it must find out when it starts. */
+  mustRefuse = false;
   /** It was given an old disk, or an empty one: it must stop rather than take part. */
   isImpostor = false;
   #member: Member | undefined;
@@ -132,6 +134,7 @@ export class Machine {
       onFatal: (error) => this.#stopped(error),
     });
     if (!process.isAlive) return;
+    if (this.mustRefuse) world.fail(new Error(`${this.name} starts although the end of its log is gone`));
     this.core = core;
     this.state = 'running';
     this.mayRefuse = false;

@@ -215,6 +215,7 @@ export class Injector {
   /** One that speaks and does not hear must not keep its office: its heartbeats would hold everybody back (Cloudflare, 2020). */
   #deafen(machine: Machine, others: readonly Machine[]): void {
     const { world, network } = this.#parts;
+    if (others.length === 0) return;
     for (const other of others) network.cut(other.id, machine.id);
     const { healings } = network;
     const term = machine.member?.status().term;
@@ -230,9 +231,9 @@ export class Injector {
     const { world, cluster } = this.#parts;
     const { storage } = machine;
     const { trouble } = storage;
-    const isRisky = name === 'lost sync' || name === 'bit rot' || name === 'misdirected write' || name === 'old disk' || name === 'wiped disk';
+    const isRisky = name === 'lost sync' || name === 'bit rot' || name === 'misdirected write' || name === 'truncated log' || name === 'old disk' || name === 'wiped disk';
     if (isRisky && (cluster.expendable - cluster.present.filter((each) => each.storage.hasLimbo || each.storage.trouble.loseNextSync !== undefined).length < 1 || cluster.isChanging || machine.isDamaged)) return;
-    if (name !== 'old disk' && name !== 'wiped disk') this.#count(name, machine);
+    if (name !== 'old disk' && name !== 'wiped disk' && name !== 'truncated log') this.#count(name, machine);
     switch (name) {
       case 'slow disk':
         machine.slowness = 2 + 60 * world.random.next();
@@ -268,6 +269,12 @@ export class Injector {
       case 'misdirected write':
         trouble.misdirectNext = true;
         machine.isDamaged = true;
+        break;
+      case 'truncated log':
+        machine.end(false);
+        machine.mustRefuse = storage.truncate('/raft/log');
+        machine.isDamaged = machine.mustRefuse;
+        if (machine.mustRefuse) this.#count(name, machine);
         break;
       case 'old disk': case 'wiped disk':
         this.#impostor(machine, name);

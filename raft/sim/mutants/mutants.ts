@@ -26,7 +26,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'acknowledged-before-sync', trap: 'etcd #14370: acknowledged before the log is synced', file: 'raft/log/durable-log',
-    find: /if \(operations\.length > 0\)\s+await this\.#disk\.write\(operations\);/, replace: 'if (operations.length > 0) void this.#disk.write(operations).catch(() => undefined);',
+    find: /await this\.#disk\.write\(operations\);/, replace: 'void this.#disk.write(operations).catch(() => undefined);',
   },
   {
     name: 'read-before-own-term', trap: 'etcd #7331: ReadIndex is answered before an entry of the term is committed', file: 'raft/core/read-index',
@@ -94,7 +94,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'failed-write-ignored', trap: 'canonical/raft #320: goes on after a failed write', file: 'raft/log/durable-log',
-    find: /if \(operations\.length > 0\)\s+await this\.#disk\.write\(operations\);/, replace: 'if (operations.length > 0) await this.#disk.write(operations).catch(() => undefined);',
+    find: /await this\.#disk\.write\(operations\);/, replace: 'await this.#disk.write(operations).catch(() => undefined);',
   },
   {
     name: 'vote-forgotten', trap: 'tikv #8381: the vote is not written', file: 'raft/log/durable-log',
@@ -171,5 +171,13 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'change-before-no-op', trap: 'Ongaro 2015: a leader changes the membership before an entry of its term is committed', file: 'raft/driver/member',
     find: /changes: role !== 'leader' \|\| this\.#applier\.isLeading/, replace: 'changes: true',
+  },
+  {
+    name: 'predecessor-unchecked', trap: 'PAR, FAST 2018: a record of an older term is back in its place, whole', file: 'raft/log/durable-log',
+    find: /\(previousTerm \?\? before\) === before && entry\.term >= before/, replace: 'previousTerm !== null',
+  },
+  {
+    name: 'lost-end-unnoticed', trap: 'google/leveldb #251: the end of the journal is dropped without a word', file: 'raft/log/durable-log',
+    find: /if \(lost !== undefined && options\.onLostEnd === undefined\)\s+throw lost;/, replace: '',
   },
 ];
