@@ -42,11 +42,11 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'old-leader-ends-leases', trap: 'etcd #15247: a leader that was paused ends leases in the term of another', file: 'services/store/mvcc/kv-state',
-    find: /if \(command\.term === term && this\.leases/, replace: 'if (this.leases',
+    find: /proposedIn === term && this\.leases/, replace: 'this.leases',
   },
   {
     name: 'renewal-undone', trap: 'an end that was decided before a renewal is applied after it (found by this simulator)', file: 'services/store/mvcc/kv-state',
-    find: / && this\.leases\.get\(command\.id\)\?\.renewals === command\.renewals/, replace: '',
+    find: / && this\.leases\.get\(id\)\?\.renewals === renewals/, replace: '',
   },
   {
     name: 'revision-goes-back', trap: 'etcd #17780: the revision goes back after a crash during compaction', file: 'services/store/disk/state-disk',

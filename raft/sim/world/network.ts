@@ -200,8 +200,8 @@ export class SimNetwork {
     this.#onFault('snapshot sent');
     this.onSnapshot?.(to);
     const stream = new ChunkStream();
-    const { removed = [] } = reader.meta.membership;
-    const incoming: IncomingSnapshot = { from: self, message, peers, removed, chunks: stream.chunks() };
+    const { removed = [], level } = reader.meta.membership;
+    const incoming: IncomingSnapshot = { from: self, message, peers, removed, level, chunks: stream.chunks() };
     let outcome: 'taken' | Error | undefined;
     node.process.run(() => void node.handler.onSnapshot(incoming).then(
       () => (outcome = 'taken'),

@@ -16,8 +16,8 @@ import { LeaseExpiry } from '../lease-expiry.js';
 import { newLeaseId } from '../lease-id.js';
 import { LIMITS } from '../limits.js';
 import type { Alarm } from '../mvcc/alarms.js';
-import { decodeCommand, encodeCommand, isAlarm, isPut } from '../mvcc/commands.js';
-import type { Command, CommandResult, HashResult, KvPut, KvRange, KvTxn, KvTxnResult, LeaseInfo } from '../mvcc/operations.js';
+import { decodeCommand, encodeCommand, isAlarm, isPut, levelOf } from '../mvcc/commands.js';
+import type { Command, CommandResult, EndedLease, HashResult, KvPut, KvRange, KvTxn, KvTxnResult, LeaseInfo } from '../mvcc/operations.js';
 import { StoreError } from '../store.js';
 import type { RangeResult, Revision, StoreCallOptions, StoreStatus, TxnRequest, TxnResult, WatchBatch } from '../store.js';
 import { encodeSnapshot } from '../snapshot/format.js';
@@ -47,6 +47,8 @@ export interface MemberCoreOptions {
 }
 
 const SAVE_POLL_MS = 20;
+/** Leases that end by one command. */
+const EXPIRE_MAX = 1000;
 
 export class MemberCore implements KvBackend {
   readonly #machine: KvStateMachine;
@@ -70,7 +72,8 @@ export class MemberCore implements KvBackend {
     this.#expiry = new LeaseExpiry({
       clock: options.clock,
       leases: options.machine.state.leases,
-      expire: (id, renewals) => this.#proposeLeading((term) => ({ kind: 'lease-expire', term, id, renewals })),
+      expire: (ended) => this.#proposeLeading((term) => expireCommand(term, ended)),
+      expireMax: () => (this.#mayPropose('leases-expire') ? EXPIRE_MAX : 1),
       checkpoint: (remaining) => this.#proposeLeading((term) => ({ kind: 'lease-checkpoint', term, remaining })),
     });
     this.#quota = new Quota({
@@ -383,6 +386,11 @@ export class MemberCore implements KvBackend {
     if (heir !== undefined) this.transferLeadership(heir).catch(() => undefined);
   }
 
+  /** Whether all members understand such a command. */
+  #mayPropose(kind: Command['kind']): boolean {
+    return levelOf(kind) <= (this.raftStatus().membership.level ?? 1);
+  }
+
   #proposeLeading(command: (term: number) => Command): Promise<CommandResult> {
     if (this.#leading === undefined) return Promise.reject(new StoreError('unavailable', 'this member does not lead'));
     return this.propose(command(this.#leading));
@@ -416,6 +424,12 @@ export class MemberCore implements KvBackend {
   }
 }
 
+/** One by one as long as some member understands nothing else. */
+function expireCommand(term: number, ended: readonly EndedLease[]): Command {
+  const [first] = ended;
+  return ended.length === 1 && first !== undefined ? { kind: 'lease-expire', term, ...first } : { kind: 'leases-expire', term, ended };
+}
+
 export const idText = (id: NodeId): string => id.toString(16);
 
 /** etcd's clients want 64 bits: the first of a digest of the cluster's own id. */
@@ -441,6 +455,7 @@ export function storeErrorOf(error: unknown): StoreError {
     case 'stopped': return new StoreError('unknown-outcome', 'etcdserver: server stopped');
     case 'removed':
     case 'fenced':
+    case 'outdated':
     case 'wrong-cluster': return new StoreError('unavailable', error.message);
     case 'invalid': return new StoreError('invalid', error.message);
     case 'corrupt': return new StoreError('corrupt', error.message);
