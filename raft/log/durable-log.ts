@@ -12,10 +12,10 @@ import type { Identity } from './identity.js';
 import { applyToView } from './log.js';
 import type { LogWrite, MemberLog } from './log.js';
 import {
-  BASE_KEY, corrupt, decodeBase, decodeEntry, decodeHardState, decodeWrites, encodeBase, encodeEntry, encodeHardState, encodeWrites, ENTRIES_END,
-  entryKey, HARD_STATE_KEY, indexOfKey, PREPARED_KEY, WRITES_KEY,
+  BASE_KEY, corrupt, decodeBase, decodeEnd, decodeEntry, decodeHardState, encodeBase, encodeEnd, encodeEntry, encodeHardState, END_KEY,
+  ENTRIES_END, entryKey, HARD_STATE_KEY, indexOfKey, PREPARED_KEY,
 } from './records.js';
-import type { Base, EntryRecord } from './records.js';
+import type { Base, End, EntryRecord } from './records.js';
 import { Witness } from './witness.js';
 import type { Witnessed } from './witness.js';
 
@@ -66,22 +66,25 @@ async function load(disk: KeyValueDisk, witness: Witness): Promise<DurableLog> {
   const start = base === undefined ? { index: 0, term: 0 } : decodeBase(base);
   view.reset(start.index, start.term);
   if (hardState !== undefined) view.hardState = decodeHardState(hardState);
+  let isOld = true;
   // What lies below the start was compacted; its removal may have been interrupted.
   for await (const rows of disk.pages({ gte: entryKey(start.index + 1), lt: ENTRIES_END })) {
     for (const [key, value] of rows) {
       const index = indexOfKey(key);
       if (index !== view.lastIndex + 1) throw corrupt(`log entries ${view.lastIndex + 1} to ${index - 1} are missing`);
-      view.append([follow(view, decodeEntry(value, index))]);
+      const record = decodeEntry(value, index);
+      view.append([follow(view, record)]);
+      isOld = record.previousTerm === undefined;
     }
   }
   if (view.hardState.commit > view.lastIndex) {
     throw corrupt(`the log ends at ${view.lastIndex} but was committed up to ${view.hardState.commit}`);
   }
   const prepared = await disk.get(PREPARED_KEY);
-  const writes = await disk.get(WRITES_KEY);
+  const end = await disk.get(END_KEY);
   const isFresh = hardState === undefined && base === undefined && view.lastIndex === 0;
   return new DurableLog({ disk, witness }, view, {
-    isFresh, prepared: prepared === undefined ? undefined : decodeBase(prepared), writes: writes === undefined ? 0 : decodeWrites(writes),
+    isFresh, prepared: prepared === undefined ? undefined : decodeBase(prepared), writes: end === undefined ? 0 : checkEnd(view, decodeEnd(end), isOld),
   });
 }
 
@@ -94,6 +97,13 @@ function follow(view: MemoryStorage, { entry, previousTerm }: EntryRecord): Entr
   assert(before !== undefined, 'a log knows the term of its last entry');
   if ((previousTerm ?? before) === before && entry.term >= before) return entry;
   throw corrupt(`log entry ${entry.index} of term ${entry.term} does not follow entry ${entry.index - 1} of term ${before}`);
+}
+
+/** How many writes there were. `isOld`: the last record is of a program that does not tell the end, and has written since. */
+function checkEnd(view: MemoryStorage, { writes, lastIndex, lastTerm }: End, isOld: boolean): number {
+  const term = view.term(view.lastIndex);
+  if (isOld || (view.lastIndex === lastIndex && term === lastTerm)) return writes;
+  throw corrupt(`the log ends with entry ${view.lastIndex} of term ${term}, but its last write left entry ${lastIndex} of term ${lastTerm} there`);
 }
 
 interface Found {
@@ -144,13 +154,14 @@ class DurableLog implements MemberLog {
       const operations: DiskOperation[] = [];
       let last = this.view.lastIndex;
       for (const [i, write] of writes.entries()) {
-        const previousTerm = termBefore(this.view, writes.slice(0, i), write);
+        const previousTerm = write.entries[0] === undefined ? undefined : termAt(this.view, writes.slice(0, i + 1), write.entries[0].index - 1);
         last = collect(operations, write, { first: this.view.firstIndex, last, previousTerm });
       }
       const hardState = writes.findLast((write) => write.hardState !== undefined)?.hardState;
       if (hardState !== undefined) operations.push({ type: 'put', key: HARD_STATE_KEY, value: encodeHardState(hardState) });
       if (operations.length === 0) return;
-      operations.push({ type: 'put', key: WRITES_KEY, value: encodeWrites(this.#writes + 1) });
+      const end = { writes: this.#writes + 1, lastIndex: last, lastTerm: termAt(this.view, writes, last) ?? 0 };
+      operations.push({ type: 'put', key: END_KEY, value: encodeEnd(end) });
       await this.#disk.write(operations);
       this.#writes++;
     });
@@ -188,14 +199,13 @@ class DurableLog implements MemberLog {
   }
 }
 
-/** The term that the entries of a write follow, as the writes before it in the same batch leave the log. Undefined: it is compacted. */
-function termBefore(view: MemoryStorage, earlier: readonly LogWrite[], { entries, snapshot }: LogWrite): Term | undefined {
-  const index = (entries[0]?.index ?? 0) - 1;
-  if (snapshot?.index === index) return snapshot.term;
-  for (const write of earlier.toReversed()) {
-    const first = write.entries[0]?.index ?? Infinity;
-    if (index >= first) return write.entries[index - first]?.term;
-    if (write.snapshot?.index === index) return write.snapshot.term;
+/** The term of an entry as these writes, which follow one another in a batch, leave it. Undefined: it is compacted. */
+function termAt(view: MemoryStorage, writes: readonly LogWrite[], index: LogIndex): Term | undefined {
+  for (let i = writes.length - 1; i >= 0; i--) {
+    const { entries = [], snapshot } = writes[i] ?? {};
+    const first = entries[0]?.index ?? Infinity;
+    if (index >= first && index < first + entries.length) return entries[index - first]?.term;
+    if (snapshot?.index === index) return snapshot.term;
   }
   return view.term(index);
 }

@@ -63,6 +63,15 @@ describe('a record of an older term in its old place', () => {
     await expect(openLog()).rejects.toMatchObject({ code: 'corrupt', message: expect.stringContaining('does not follow') as string });
   });
 
+  it('is refused at the end of the log, where nothing follows it', async () => {
+    let stale: Buffer = Buffer.alloc(0);
+    await withLog((log) => write(log, [1, 1, 1]));
+    await withDisk(async (disk) => void (stale = await recordAt(disk, 3)));
+    await withLog((log) => write(log, [2], 3));
+    await withDisk((disk) => disk.write([{ type: 'put', key: entryKey(3), value: stale }]));
+    await expect(openLog()).rejects.toThrow('its last write left entry 3 of term 2');
+  });
+
   it('is refused when it is the first behind a compaction', async () => {
     await withLog(async (log) => {
       await write(log, [1, 1, 2, 2]);
@@ -85,6 +94,13 @@ describe('records from before they knew what they follow', () => {
       ]);
     });
     await withLog((log) => Promise.resolve(expect(terms(log)).toEqual([1, 1, 2, 3, 3])));
+  });
+
+  it('are read when the program before this one wrote them behind ours: an upgrade was taken back', async () => {
+    await withLog((log) => write(log, [1, 1]));
+    await withDisk((disk) => disk.write([3, 4].map((index) => ({ type: 'put', key: entryKey(index), value: oldRecord(index, 2) }))));
+    await withLog((log) => write(log, [2], 5));
+    await withLog((log) => Promise.resolve(expect(terms(log)).toEqual([1, 1, 2, 2, 2])));
   });
 
   it('are refused when their terms go back, for that no log does', async () => {

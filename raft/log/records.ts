@@ -12,8 +12,7 @@ const ENTRY_PREFIX = 0x65;
 export const HARD_STATE_KEY = Buffer.from('mh');
 export const BASE_KEY = Buffer.from('mb');
 export const PREPARED_KEY = Buffer.from('mp');
-/** How many writes there were; see witness.ts. */
-export const WRITES_KEY = Buffer.from('mw');
+export const END_KEY = Buffer.from('me');
 /** All entry keys lie in [entryKey(0), ENTRIES_END). */
 export const ENTRIES_END = Buffer.from([ENTRY_PREFIX + 1]);
 
@@ -80,12 +79,21 @@ export function decodeBase(bytes: Buffer): Base {
   return { index, term };
 }
 
-export function encodeWrites(count: number): Buffer {
-  return packMeta([count]);
+/** What the last write left: so the last record, which no other follows, cannot be an old one. */
+export interface End {
+  /** How many there were; see witness.ts. */
+  readonly writes: number;
+  readonly lastIndex: LogIndex;
+  readonly lastTerm: Term;
 }
 
-export function decodeWrites(bytes: Buffer): number {
-  return unpackMeta(bytes, 'the number of writes')[0] ?? 0;
+export function encodeEnd({ writes, lastIndex, lastTerm }: End): Buffer {
+  return packMeta([writes, lastIndex, lastTerm]);
+}
+
+export function decodeEnd(bytes: Buffer): End {
+  const [writes = 0, lastIndex = 0, lastTerm = 0] = unpackMeta(bytes, "the log's end");
+  return { writes, lastIndex, lastTerm };
 }
 
 export function corrupt(what: string): RaftError {

@@ -77,7 +77,7 @@ export class Machine {
     this.#rate = 1 + (2 * world.random.next() - 1) * settings.drift;
     this.storage = new SimStorage(world.random, {
       latency_ms: () => settings.diskLatency_ms * this.slowness * (0.5 + world.random.next()),
-      isHung: false, endAfter: undefined, end: () => this.end(world.random.int(2) === 0), isFull: false, failNext: undefined, loseNextSync: undefined, misdirectNext: false, rotationLoss: settings.rotationLoss,
+      isHung: false, endAfter: undefined, end: () => this.end(world.random.int(2) === 0), isFull: false, failNext: undefined, loseNextSync: undefined, misdirectNext: undefined, rotationLoss: settings.rotationLoss,
     }, { onFault: (kind) => this.#fault(kind), onLoss: () => (this.mayRefuse = true) });
   }
 

@@ -58,7 +58,7 @@ export class Injector {
       trouble.endAfter = undefined;
       trouble.failNext = undefined;
       trouble.loseNextSync = undefined;
-      trouble.misdirectNext = false;
+      trouble.misdirectNext = undefined;
       machine.storage.unhang();
       machine.slowness = 1;
       machine.process?.resume();
@@ -267,7 +267,7 @@ export class Injector {
         if (world.random.int(2) === 0) world.after(2000 * world.random.next(), () => machine.end(world.random.int(2) === 0));
         break;
       case 'misdirected write':
-        trouble.misdirectNext = true;
+        trouble.misdirectNext = world.random.int(2) === 0 ? 'elsewhere' : 'nowhere';
         machine.isDamaged = true;
         break;
       case 'truncated log':

@@ -49,8 +49,8 @@ export interface DiskTrouble {
   failNext: 'write' | 'sync' | undefined;
   /** The next sync is answered but not done, on the disk with this in its name. */
   loseNextSync: string | undefined;
-  /** The next batch puts one of its values in another's place. */
-  misdirectNext: boolean;
+  /** The next batch puts one of its entries in another's place, or the next that replaces some puts one of them nowhere. */
+  misdirectNext: 'elsewhere' | 'nowhere' | undefined;
   /** Chance that an unsynced batch is lost although a later one was synced (google/leveldb #193). */
   rotationLoss: number;
 }
@@ -283,7 +283,7 @@ export class SimStorage {
       this.#events.onFault('EIO on write');
       throw new Error('EIO: i/o error, write');
     }
-    const batch: Batch = { operations, actual: this.#misdirect(operations, path), isLost: false };
+    const batch: Batch = { operations, actual: this.#misdirect(operations, { image, path }), isLost: false };
     image.pending.push(batch);
     apply(image.live, batch.actual);
     const isFailing = trouble.failNext === 'sync';
@@ -328,16 +328,21 @@ export class SimStorage {
     }
   }
 
-  #misdirect(operations: readonly DiskOperation[], path: string): readonly DiskOperation[] {
-    if (!this.trouble.misdirectNext || !path.includes('raft')) return operations;
-    const at = operations.findIndex(({ type, key }) => type === 'put' && key.length > 2);
+  #misdirect(operations: readonly DiskOperation[], { image, path }: { image: Image; path: string }): readonly DiskOperation[] {
+    const way = this.trouble.misdirectNext;
+    if (way === undefined || !path.includes('raft')) return operations;
+    const isEntry = ({ type, key }: DiskOperation) => type === 'put' && key.length > 2;
+    const at = operations.findIndex((operation) => isEntry(operation) && (way === 'elsewhere' || image.live.has(nameOf(operation.key))));
     const wrong = operations[at];
     if (wrong?.type !== 'put') return operations;
-    this.trouble.misdirectNext = false;
-    this.#events.onFault('misdirected write');
+    this.trouble.misdirectNext = undefined;
+    this.#events.onFault(`write misdirected ${way}`);
+    // It shows when it is read.
+    this.trouble.endAfter ??= 1 + this.#random.int(30);
+    // What lay in the right place stays there: nothing, or what was right once.
+    if (way === 'nowhere') return operations.toSpliced(at, 1);
     const key = Buffer.from(wrong.key);
     key[key.length - 1] = (key[key.length - 1] ?? 0) ^ 1;
-    // What lay in the right place stays there: nothing, or what was right once.
     return operations.with(at, { ...wrong, key });
   }
 }
