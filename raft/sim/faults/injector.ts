@@ -2,6 +2,7 @@
  * Faults, at random times, within what any replicated store can bear: a loss of promised data (bit rot, a lost sync, a disk
  * from yesterday) strikes only while the others keep a majority whole. Everything else may strike anybody, together.
  */
+import { COMMAND_LEVEL } from '../../../services/store/mvcc/commands.js';
 import type { Cluster } from '../cluster/cluster.js';
 import type { Machine } from '../cluster/machine.js';
 import type { FaultName, SimSettings } from '../cluster/settings.js';
@@ -52,7 +53,9 @@ export class Injector {
     const { network, cluster } = this.#parts;
     network.heal();
     network.settings = { ...network.settings, loss: 0, reorder: 0, duplication: 0, snapshotBreak: 0 };
+    cluster.isUpgraded = true;
     for (const machine of cluster.machines) {
+      if (machine.level < COMMAND_LEVEL) this.#exchangeProgram(machine, COMMAND_LEVEL);
       const { trouble } = machine.storage;
       trouble.isFull = false;
       trouble.endAfter = undefined;
@@ -157,6 +160,9 @@ export class Injector {
         this.#count(name, machine);
         machine.process?.clock.jump((world.random.next() - 0.5) * 7_200_000);
         break;
+      case 'upgrade':
+        this.#upgrade(machine);
+        break;
       case 'leadership transfer':
         this.#transfer(machine);
         break;
@@ -171,6 +177,21 @@ export class Injector {
       default:
         this.#disk(name, machine);
     }
+  }
+
+  /** One member at a time, or none too carefully, and now and then back again: what was agreed meanwhile must be refused then. */
+  #upgrade(machine: Machine): void {
+    const { world } = this.#parts;
+    const isBack = machine.level === COMMAND_LEVEL;
+    if (isBack && world.random.int(3) !== 0) return;
+    this.#count(isBack ? 'upgrade taken back' : 'upgrade', machine);
+    this.#exchangeProgram(machine, isBack ? COMMAND_LEVEL - 1 : COMMAND_LEVEL);
+  }
+
+  #exchangeProgram(machine: Machine, level: number): void {
+    machine.level = level;
+    if (this.#parts.world.random.int(2) === 0) machine.end(false);
+    else void machine.stop();
   }
 
   #transfer(machine: Machine): void {

@@ -180,4 +180,12 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'lost-end-unnoticed', trap: 'google/leveldb #251: the end of the journal is dropped without a word', file: 'raft/log/durable-log',
     find: /if \(lost !== undefined && options\.onLostEnd === undefined\)\s+throw lost;/, replace: '',
   },
+  {
+    name: 'newer-command-too-early', trap: 'rolling upgrades: a command is proposed that some member does not understand yet', file: 'services/store/member/core',
+    find: /levelOf\(kind\) <= \(this\.raftStatus\(\)\.membership\.level \?\? 1\)/, replace: 'levelOf(kind) <= 2',
+  },
+  {
+    name: 'downgrade-unnoticed', trap: 'no rollback after upgrade: an older program goes on with what it does not understand', file: 'raft/driver/levels',
+    find: /agreed <= understood/, replace: 'true',
+  },
 ];
