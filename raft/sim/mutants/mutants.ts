@@ -182,7 +182,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'newer-command-too-early', trap: 'rolling upgrades: a command is proposed that some member does not understand yet', file: 'services/store/member/core',
-    find: /levelOf\(kind\) <= \(this\.raftStatus\(\)\.membership\.level \?\? 1\)/, replace: 'levelOf(kind) <= 2',
+    find: /levelOf\(kind\) <= \(this\.#raft\?\.status\(\)\.membership\.level \?\? 1\)/, replace: 'levelOf(kind) <= 2',
   },
   {
     name: 'downgrade-unnoticed', trap: 'no rollback after upgrade: an older program goes on with what it does not understand', file: 'raft/driver/levels',

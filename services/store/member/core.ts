@@ -332,13 +332,12 @@ export class MemberCore implements KvBackend {
     const raft = this.#raft;
     if (raft === undefined) return;
     this.#raft = undefined;
-    this.#expiry.stop();
-    this.#compaction?.stop();
-    this.#quota.stop();
-    this.#hashCheck.stop();
+    this.#rest();
     this.#disk?.stop();
     this.#machine.hub.closeAll(closedError());
     await raft.stop();
+    // It may have become leader once more on its way out.
+    this.#rest();
     await this.#machine.close();
   }
 
@@ -388,7 +387,7 @@ export class MemberCore implements KvBackend {
 
   /** Whether all members understand such a command. */
   #mayPropose(kind: Command['kind']): boolean {
-    return levelOf(kind) <= (this.raftStatus().membership.level ?? 1);
+    return levelOf(kind) <= (this.#raft?.status().membership.level ?? 1);
   }
 
   #proposeLeading(command: (term: number) => Command): Promise<CommandResult> {
@@ -401,10 +400,7 @@ export class MemberCore implements KvBackend {
     if (leading !== this.#leading) {
       this.#leading = leading;
       if (leading === undefined) {
-        this.#expiry.stop();
-        this.#compaction?.stop();
-        this.#quota.stop();
-        this.#hashCheck.stop();
+        this.#rest();
       } else {
         this.#expiry.lead();
         this.#compaction?.start();
@@ -413,6 +409,14 @@ export class MemberCore implements KvBackend {
       }
     }
     this.#refreshHead(status.term);
+  }
+
+  /** Ends what only a leader does. */
+  #rest(): void {
+    this.#expiry.stop();
+    this.#compaction?.stop();
+    this.#quota.stop();
+    this.#hashCheck.stop();
   }
 
   #refreshHead(term?: number): void {
