@@ -190,7 +190,7 @@ export class Injector {
 
   #exchangeProgram(machine: Machine, level: number): void {
     machine.level = level;
-    if (this.#parts.world.random.int(2) === 0) machine.end(false);
+    if (machine.core === undefined || this.#parts.world.random.int(2) === 0) machine.end(false);
     else void machine.stop();
   }
 
