@@ -60,6 +60,8 @@ export class Machine {
   mayRefuse = false;
   /** Its disk has lost what another file on it tells of: it must find out when it starts. */
   mustRefuse = false;
+  /** A learner on its way: whoever added it looks after it. */
+  isNewcomer = false;
   /** Of the program that runs from the next start on. */
   level: number;
   /** It was given an old disk, or an empty one: it must stop rather than take part. */
@@ -161,7 +163,8 @@ export class Machine {
       world.fail(new Error(`${this.name} stops without a reason: ${error.stack ?? message}`));
     }
     this.end(false);
-    if (isRefusal) this.state = 'refused';
+    // A disk that is full cannot even be opened; when there is room again, it can.
+    if (isRefusal && !isDiskFailure) this.state = 'refused';
     if (wasRemoved) this.state = 'removed';
     if (!isOutdated) return;
     this.#fault('outdated program refused');

@@ -76,7 +76,7 @@ export class Injector {
     for (;;) {
       await world.sleep(CHECK_MS);
       for (const machine of cluster.machines) {
-        if (machine.state === 'refused' && !replaced.has(machine)) {
+        if (machine.state === 'refused' && !machine.isNewcomer && !replaced.has(machine)) {
           replaced.add(machine);
           void cluster.replace(machine);
         }
