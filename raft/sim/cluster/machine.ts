@@ -70,6 +70,7 @@ export class Machine {
   #machine: KvStateMachine | undefined;
   #log: MemberLog | undefined;
   #onEnd: (() => void)[] = [];
+  #isWatched = false;
   readonly #rate: number;
   slowness = 1;
 
@@ -208,8 +209,11 @@ export class Machine {
   /** Between the events of the world. */
   observe(): void {
     const { member, process } = this;
-    if (member === undefined || process === undefined || !process.takeTouched()) return;
-    this.#parts.ledger.observed(this, member.status(), this.#log);
+    if (member === undefined || process === undefined || !process.takeTouched() || !this.#isWatched) return;
+    const status = member.status();
+    this.#parts.ledger.observed(this, status, this.#log);
+    // Once more when it leads no longer, and then only when it leads again: that it announces.
+    this.#isWatched = status.role === 'leader';
   }
 
   /** What it had promised is gone, or is nobody's to ask any more. */
@@ -245,6 +249,7 @@ export class Machine {
       ...events,
       onLeadership: (status) => {
         if (!process.isAlive) return;
+        if (status.leader === this.id) this.#isWatched = true;
         if (status.leader === this.id) this.#parts.ledger.elected(this, status.term, { log, voters: this.#machine === undefined ? [] : this.#membership(this.#machine).voters });
         events.onLeadership?.(status);
       },
