@@ -198,7 +198,7 @@ export class Fleet {
       const views = await Promise.all(this.members.map((member) => member.status()));
       const leader = views[0]?.leader ?? 0n;
       return leader !== 0n && views.every((status) => status !== undefined && status.leader === leader && !status.isLearner);
-    }, { timeout_ms: PATIENCE_MS, interval_ms: 50, show: () => this.describe() });
+    }, { timeout_ms: PATIENCE_MS, interval_ms: 50 });
   }
 
   async describe(): Promise<string> {

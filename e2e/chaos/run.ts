@@ -171,10 +171,9 @@ class Run {
   /** After the faults something must get on, whatever the time: beyond all patience it hangs. */
   async #progress(): Promise<void> {
     const before = this.#histories.acknowledged;
-    await until('a write to be acknowledged after the faults', () => {
-      this.verdict.signal.throwIfAborted();
-      return this.#histories.acknowledged > before;
-    }, { timeout_ms: PATIENCE_MS, interval_ms: 20, show: () => this.#fleet.describe() });
+    const { signal } = this.verdict;
+    await until('a write to be acknowledged after the faults', () => signal.aborted || this.#histories.acknowledged > before, { timeout_ms: PATIENCE_MS, interval_ms: 20 });
+    signal.throwIfAborted();
   }
 
   async #heal(): Promise<void> {
@@ -182,7 +181,7 @@ class Run {
     await this.#fleet.whole();
     const random = this.#random(3);
     for (const member of this.#fleet.members) {
-      await until(`a write through ${member.name}`, () => this.#clients.probe(member.client, random), { timeout_ms: PATIENCE_MS, show: () => this.#fleet.describe() });
+      await until(`a write through ${member.name}`, () => this.#clients.probe(member.client, random), { timeout_ms: PATIENCE_MS });
     }
     await this.#clients.stop();
     await this.#sdk.stop();
@@ -195,13 +194,12 @@ class Run {
       const answer = await first?.client.range({ key: Buffer.from('/chaos/') });
       return answer?.kind === 'ok' ? answer.value.header?.revision : undefined;
     }, { timeout_ms: PATIENCE_MS });
-    await until(`everybody to know revision ${revision}`, () => {
-      this.verdict.signal.throwIfAborted();
-      return this.#chronicle.revision >= revision && this.#watchers.behind(revision).length === 0 && this.#sdk.behind(revision).length === 0;
-    }, {
-      timeout_ms: PATIENCE_MS,
-      show: () => Promise.resolve([`the chronicle is at ${this.#chronicle.revision}`, ...this.#watchers.behind(revision), ...this.#sdk.behind(revision)].join('\n')),
-    });
+    const { signal } = this.verdict;
+    const behind = () => [
+      ...(this.#chronicle.revision < revision ? [`the chronicle is at ${this.#chronicle.revision}`] : []), ...this.#watchers.behind(revision), ...this.#sdk.behind(revision),
+    ];
+    await until(`everybody to know revision ${revision}`, () => signal.aborted || behind().length === 0, { timeout_ms: PATIENCE_MS, show: () => Promise.resolve(behind().join('\n')) });
+    signal.throwIfAborted();
     this.#judge();
     this.#histories.finish();
     this.#sdk.finish();

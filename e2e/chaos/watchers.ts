@@ -88,7 +88,7 @@ export class Watchers {
       await systemClock.sleep(20 + 100 * random.next());
       const member = members[random.int(members.length)];
       if (member === undefined || !member.isRunning || member.isPaused) continue;
-      const turn = AbortSignal.any([signal, AbortSignal.timeout(STAY_MS * (0.5 + random.next()))]);
+      const turn = AbortSignal.any([signal, AbortSignal.timeout(STAY_MS / 2 + random.int(STAY_MS))]);
       const end = await follow(member.client, watcher.watched, { from: watcher.next, signal: turn, onBatch: (batch) => this.#take(watcher, batch) });
       if (end.kind === 'compacted') this.#verdict.violated(`watch ${watcher.name}: ${member.name} says that revision ${watcher.next} is compacted; only what is before ${this.#chronicle.model.compactRevision} was`);
     }
