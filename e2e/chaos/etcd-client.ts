@@ -2,8 +2,9 @@
 import { credentials, Metadata, status, type ClientUnaryCall, type ServiceError } from '@grpc/grpc-js';
 import { systemClock } from '../../platform/clock.js';
 import {
-  CompactionRequest, HashKVRequest, KVClient, MaintenanceClient, MoveLeaderRequest, PutRequest, RangeRequest, StatusRequest, TxnRequest, WatchClient,
-  type CompactionResponse, type HashKVResponse, type MoveLeaderResponse, type PutResponse, type RangeResponse, type StatusResponse, type TxnResponse,
+  CompactionRequest, HashKVRequest, KVClient, MaintenanceClient, MoveLeaderRequest, PutRequest, RangeRequest, StatusRequest, WatchClient,
+  type CompactionResponse, type HashKVResponse, type MoveLeaderResponse, type PutResponse, type RangeResponse, type StatusResponse,
+  type TxnRequest, type TxnResponse,
 } from '../../proto/gen/etcd/etcdserverpb/rpc.js';
 import type { ClientTls } from '../bench/grpc-wire.js';
 

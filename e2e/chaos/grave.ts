@@ -58,9 +58,9 @@ export async function corruptAndRepair(fleet: Fleet, member: Member, { random, v
   member.start();
   const end = await refusal(member, from);
   if (end === undefined) {
-    // Only what nothing reads any more was hit, or it is found later: by the hash, at the latest.
+    // It may be: what was hit is read no more, or an older state is left that is whole, and the log holds the rest. If it is not
+    // whole, the hashes in the end tell.
     member.note('starts in spite of the damage');
-    process.stderr.write(`  ${member.name} starts in spite of damage in ${where}\n`);
     return;
   }
   if (end.code !== 1 || !end.said.includes('navarch member repair')) {

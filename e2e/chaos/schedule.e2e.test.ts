@@ -14,7 +14,7 @@ describe('the schedule', () => {
 
   it('meets every kind once before any twice, but for company', () => {
     const first = take(schedule({ seed: 3, kinds: ALL }), ALL.length);
-    expect(first.map(({ faults }) => faults[0]?.kind).toSorted()).toEqual([...ALL].toSorted());
+    expect(new Set(first.map(({ faults }) => faults[0]?.kind))).toEqual(new Set(ALL));
   });
 
   it('leaves what needs the other members alone', () => {

@@ -1,5 +1,5 @@
 /** LevelDB drops a damaged end of its journal without a word (google/leveldb #251); TRAPS, row 24: detect, refuse. */
-import { mkdtempSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -77,4 +77,16 @@ describe('a log whose end is gone', () => {
     rmSync(join(directory, 'synced'));
     await withLog((log) => Promise.resolve(expect(log.view.lastIndex).toBe(4)));
   });
+});
+
+it('a log whose files LevelDB finds damaged is refused, with what to do', async () => {
+  await withLog((log) => append(log, { from: 1, to: 200 }));
+  // The next start turns the journal of the last one into a table.
+  await withLog(() => Promise.resolve());
+  const folder = join(directory, 'log');
+  const table = join(folder, readdirSync(folder).find((name) => name.endsWith('.ldb')) ?? '');
+  const bytes = readFileSync(table);
+  bytes.fill(0xa5, bytes.length >> 2, bytes.length >> 1);
+  writeFileSync(table, bytes);
+  await expect(openLog()).rejects.toThrow(/log cannot be read .*navarch member repair/);
 });
