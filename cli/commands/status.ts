@@ -1,31 +1,15 @@
 /** `navarch status`: members, workers and pods at a glance. */
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { credentials, Metadata } from '@grpc/grpc-js';
 import type { Command } from 'commander';
 import { nodes, pods } from '../../apimachinery/gen/resources.js';
 import type { Node, Pod } from '../../apimachinery/gen/types.js';
-import { systemClock } from '../../platform/clock.js';
 import { readKeyPair } from '../../platform/pki/files.js';
-import { ClusterServiceClient, type GetStatusResponse } from '../../proto/gen/navarch/cluster/v1/cluster.js';
 import { connect } from '../../sdk/grpc/connect.js';
-import { serverNameOptions } from '../../sdk/grpc/server-name.js';
 import { CliError } from '../lib/errors.js';
 import { defaultDataDir, layout } from '../lib/paths.js';
+import { askMembers, type Access, type MemberView } from '../server/member-calls.js';
 import { liveState } from '../up/state-file.js';
-
-export interface Access {
-  readonly endpoints: readonly string[];
-  readonly ca: string;
-  readonly certificate: string;
-  readonly privateKey: string;
-}
-
-export interface MemberView {
-  readonly endpoint: string;
-  readonly status: GetStatusResponse | undefined;
-  readonly error: string;
-}
 
 const CALL_MS = 3_000;
 
@@ -37,7 +21,7 @@ export function addStatusCommand(program: Command): void {
     .action(async ({ dataDir, output }: { dataDir: string; output: string }) => {
       if (output !== 'table' && output !== 'json') throw new CliError(`--output must be table or json, not "${output}"`, 2);
       const access = await accessOf(resolve(dataDir));
-      const members = await Promise.all(access.endpoints.map((endpoint) => askMember(endpoint, access)));
+      const members = await askMembers(access);
       const objects = await readObjects(access);
       process.stdout.write(output === 'json' ? `${JSON.stringify(asJson(members, objects), null, 2)}\n` : asText(members, objects));
       if (members.some((member) => member.status === undefined)) process.exitCode = 1;
@@ -51,17 +35,6 @@ export async function accessOf(dataDir: string): Promise<Access> {
   if (state === undefined || pair === undefined) throw new CliError(`no cluster runs from ${dataDir}; start one with \`navarch up\``);
   const ca = await readFile(join(layout(dataDir).pki, 'cluster-ca.crt'), 'utf8');
   return { endpoints: state.members.map((member) => member.grpc), ca, certificate: pair.certificate, privateKey: pair.privateKey };
-}
-
-/** A member's own view of itself; without status and with the reason when it does not answer within CALL_MS. */
-export function askMember(endpoint: string, access: Access): Promise<MemberView> {
-  const client = new ClusterServiceClient(endpoint, credentials.createSsl(Buffer.from(access.ca), Buffer.from(access.privateKey), Buffer.from(access.certificate)), serverNameOptions(endpoint));
-  return new Promise((resolve) => {
-    client.getStatus({}, new Metadata(), { deadline: systemClock.now() + CALL_MS }, (error, status) => {
-      client.close();
-      resolve(error === null ? { endpoint, status, error: '' } : { endpoint, status: undefined, error: error.details === '' ? error.message : error.details });
-    });
-  });
 }
 
 interface Objects {
