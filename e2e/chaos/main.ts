@@ -16,9 +16,12 @@ const seed = values.seed === undefined ? systemRandom.int(2 ** 31) : Number(valu
 const began_ms = systemClock.monotonic();
 const say = (line: string) => console.log(`${((systemClock.monotonic() - began_ms) / 1000).toFixed(1).padStart(7)}  ${line}`);
 
+const interruption = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interruption.abort());
+
 try {
   const result = await runChaos({
-    seed, isolated: isRoot && !values.loopback, say,
+    seed, isolated: isRoot && !values.loopback, say, signal: interruption.signal,
     ...(values.kills === undefined ? { duration_ms: Number(values.minutes) * 60_000 } : { kills: Number(values.kills) }),
     ...(values.only === undefined ? {} : { only: values.only.split(',') as FaultKind[] }),
   });

@@ -32,6 +32,8 @@ export interface ChaosOptions {
   /** Own networks and disks for the members: needs root. */
   readonly isolated: boolean;
   readonly say: (line: string) => void;
+  /** Ends the run before its time, with everything taken down. */
+  readonly signal?: AbortSignal;
 }
 
 export interface ChaosResult {
@@ -56,6 +58,8 @@ const ETCD_CLIENTS = 8;
 const SDK_CLIENTS = 2;
 const WATCHERS = 4;
 const JUDGE_MS = 500;
+/** More than what was under way before. */
+const PROGRESS_WRITES = 20;
 
 export const replayCommand = ({ seed, duration_ms, kills }: ChaosOptions): string =>
   `make chaos SEED=${seed} ${kills === undefined ? `MINUTES=${Math.ceil((duration_ms ?? 0) / 6000) / 10}` : `KILLS=${kills}`}`;
@@ -113,6 +117,7 @@ class Run {
 
   async run(): Promise<ChaosResult> {
     const began_ms = systemClock.monotonic();
+    this.#options.signal?.addEventListener('abort', () => this.verdict.caught(new Error('the run was interrupted')));
     const judging = systemClock.every(JUDGE_MS, () => this.#judge());
     try {
       await this.#sdk.start(SDK_CLIENTS, (i) => this.#random(300 + i));
@@ -161,8 +166,7 @@ class Run {
       await this.#faults.run(episode);
       for (const { kind } of episode.faults) this.#kinds.set(kind, (this.#kinds.get(kind) ?? 0) + 1);
       this.#episodes++;
-      // Kills come faster than members: they need not let anybody get on.
-      if (this.#options.kills === undefined || this.#episodes % 10 === 0) await this.#progress();
+      if (!episode.hurried) await this.#progress();
       await systemClock.sleep(episode.rest_ms);
       say(`${describeEpisode(episode)}: ${this.#histories.acknowledged - before} writes in ${((systemClock.monotonic() - from_ms) / 1000).toFixed(1)} s`);
     }
@@ -172,7 +176,7 @@ class Run {
   async #progress(): Promise<void> {
     const before = this.#histories.acknowledged;
     const { signal } = this.verdict;
-    await until('a write to be acknowledged after the faults', () => signal.aborted || this.#histories.acknowledged > before, { timeout_ms: PATIENCE_MS, interval_ms: 20 });
+    await until('writes to be acknowledged after the faults', () => signal.aborted || this.#histories.acknowledged >= before + PROGRESS_WRITES, { timeout_ms: PATIENCE_MS, interval_ms: 20 });
     signal.throwIfAborted();
   }
 

@@ -36,6 +36,8 @@ export interface Episode {
   readonly hold_ms: number;
   /** Undisturbed time before the next one. */
   readonly rest_ms: number;
+  /** The next one does not wait until somebody gets on. */
+  readonly hurried: boolean;
 }
 
 export interface ScheduleOptions {
@@ -74,18 +76,18 @@ export function* schedule({ seed, kinds }: ScheduleOptions): Generator<Episode, 
     const together = random.next() < 0.35 && !isGrave(kind) && second !== kind;
     const victims = victimsOf(second, random);
     if (together) faults.push({ kind: second, victims });
-    yield { number, faults, hold_ms: 500 + random.int(3000), rest_ms: 300 + random.int(1500) };
+    yield { number, faults, hold_ms: 500 + random.int(3000), rest_ms: 300 + random.int(1500), hurried: false };
   }
 }
 
-/** Kills alone: of leaders, followers, two, all; often before the last ones have come back. */
+/** Kills alone: of leaders, followers, two, all; now and then before the last ones have come back. */
 export function* killings(seed: number): Generator<Episode, never> {
   const random = seededRandom(seed);
   for (let number = 1; ; number++) {
     const draw = random.next();
     const who = draw < 0.45 ? 'leader' : draw < 0.75 ? 'follower' : draw < 0.88 ? 'two' : 'all';
     const kind = random.next() < 0.2 ? 'kill while it starts' : 'kill';
-    yield { number, faults: [{ kind, victims: { who, pick: random.next() } }], hold_ms: random.int(400), rest_ms: 200 + random.int(1200) };
+    yield { number, faults: [{ kind, victims: { who, pick: random.next() } }], hold_ms: random.int(400), rest_ms: random.int(600), hurried: random.next() < 0.2 };
   }
 }
 
