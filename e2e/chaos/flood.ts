@@ -25,11 +25,12 @@ interface Target {
   readonly tls: ClientTls;
 }
 
-/** One attempt; resolves when it is over, whatever came of it. */
-type Attack = (target: Target) => Promise<void>;
+/** Attempts on one connection, each counted; resolves when that is over, whatever came of them. */
+type Attack = (target: Target, count: () => void) => Promise<void>;
 
 function socketAttack(open: (target: Target) => Socket, data: () => Uint8Array): Attack {
-  return (target) => new Promise((resolve) => {
+  return (target, count) => new Promise((resolve) => {
+    count();
     const socket = open(target);
     socket.setTimeout(TURN_MS, () => socket.destroy());
     socket.on('error', () => undefined);
@@ -47,7 +48,7 @@ const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
 
 /** Calls over one connection, one after the other, until the turn is over or the member has had enough. */
 function grpcAttack(path: string, body: () => Buffer, pause_ms = 0): Attack {
-  return ({ member, tls }) => new Promise((resolve) => {
+  return ({ member, tls }, count) => new Promise((resolve) => {
     const session = connectHttp2(`https://${member.endpoint}`, { ca: tls.ca, cert: tls.cert, key: tls.key });
     const end_ms = systemClock.monotonic() + TURN_MS;
     session.on('error', () => undefined);
@@ -57,6 +58,7 @@ function grpcAttack(path: string, body: () => Buffer, pause_ms = 0): Attack {
         session.destroy();
         return;
       }
+      count();
       const stream = session.request({
         [HTTP2_HEADER_METHOD]: 'POST', [HTTP2_HEADER_PATH]: path, [HTTP2_HEADER_CONTENT_TYPE]: 'application/grpc', [HTTP2_HEADER_TE]: 'trailers',
       });
@@ -71,13 +73,14 @@ function grpcAttack(path: string, body: () => Buffer, pause_ms = 0): Attack {
 }
 
 /** Streams opened and reset at once (CVE-2023-44487). */
-const rapidReset: Attack = ({ member, tls }) => new Promise((resolve) => {
+const rapidReset: Attack = ({ member, tls }, count) => new Promise((resolve) => {
   const session = connectHttp2(`https://${member.endpoint}`, { ca: tls.ca, cert: tls.cert, key: tls.key });
   session.on('error', () => undefined);
   session.on('close', () => resolve());
   session.on('connect', () => void (async () => {
     for (let i = 0; i < 200 && !session.closed && !session.destroyed; i++) {
       for (let burst = 0; burst < 20 && !session.destroyed; burst++) {
+        count();
         const stream = session.request({ [HTTP2_HEADER_METHOD]: 'POST', [HTTP2_HEADER_PATH]: '/etcdserverpb.Watch/Watch', [HTTP2_HEADER_CONTENT_TYPE]: 'application/grpc' });
         stream.on('error', () => undefined);
         stream.close(NGHTTP2_CANCEL);
@@ -99,7 +102,8 @@ interface RestCall {
 }
 
 function restAttack({ path, method = 'POST', type = 'application/json', body, headers, known = true }: RestCall): Attack {
-  return ({ member, tls }) => new Promise((resolve) => {
+  return ({ member, tls }, count) => new Promise((resolve) => {
+    count();
     const call = request({
       host: member.place.host, port: member.place.api, path, method, headers: { 'content-type': type, ...headers }, ca: tls.ca, agent: false, timeout: TURN_MS,
       ...(known ? { cert: tls.cert, key: tls.key } : {}),
@@ -219,8 +223,7 @@ export async function flood(fleet: Fleet, seconds: number): Promise<FloodResult>
   const attempts = new Map<string, number>();
   await Promise.all(targets.flatMap((target) => Object.entries(ATTACKS).map(async ([name, attack]) => {
     while (systemClock.monotonic() < end_ms) {
-      await attack(target);
-      attempts.set(name, (attempts.get(name) ?? 0) + 1);
+      await attack(target, () => void attempts.set(name, (attempts.get(name) ?? 0) + 1));
     }
   })));
   for (const socket of idle) socket.destroy();
