@@ -30,7 +30,7 @@ interface Read {
 
 export class Histories {
   readonly #verdict: Verdict;
-  readonly #chronicle: Chronicle;
+  readonly #chronicle: Pick<Chronicle, 'revision' | 'written'>;
   readonly #registers = new Map<string, Asked[]>();
   readonly #acknowledged: Write[] = [];
   readonly #refused: { readonly value: string; readonly why: string }[] = [];
@@ -40,7 +40,7 @@ export class Histories {
   #answers = 0;
   #unknown = 0;
 
-  constructor(chronicle: Chronicle, verdict: Verdict) {
+  constructor(chronicle: Pick<Chronicle, 'revision' | 'written'>, verdict: Verdict) {
     this.#chronicle = chronicle;
     this.#verdict = verdict;
   }
