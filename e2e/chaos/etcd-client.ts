@@ -1,5 +1,6 @@
 /** A client of one member's etcd API, from the generated code: each call with a deadline and an outcome that says what is known. */
 import { credentials, Metadata, status, type ClientUnaryCall, type ServiceError } from '@grpc/grpc-js';
+import { neverSent } from '../../apimachinery/grpc/status.js';
 import { systemClock } from '../../platform/clock.js';
 import {
   CompactionRequest, HashKVRequest, KVClient, MaintenanceClient, MoveLeaderRequest, PutRequest, RangeRequest, StatusRequest, WatchClient,
@@ -81,7 +82,7 @@ export class EtcdClient {
     return new Promise((resolve) => {
       const done: Callback<A> = (error, value) => {
         if (error === null) resolve({ kind: 'ok', value });
-        else resolve({ kind: REFUSALS.has(error.code) ? 'refused' : 'unknown', why: error.details });
+        else resolve({ kind: REFUSALS.has(error.code) || neverSent(error) ? 'refused' : 'unknown', why: error.details });
       };
       work({ deadline: systemClock.now() + deadline_ms }, done);
     });

@@ -151,9 +151,9 @@ export class Histories {
     for (const [key, history] of this.#registers) this.#judgeRegister(key, history);
   }
 
-  /** Writes of which nobody knows and that are nowhere did not happen: without them the search has less to try. */
+  /** Reads without an answer say nothing; writes without one that are nowhere did not happen. Without them the search has less to try. */
   #judgeRegister(key: string, history: readonly Asked[]): void {
-    const happened = history.filter(({ input, output }) => output !== undefined || !('value' in input) || this.#chronicle.written.has(input.value));
+    const happened = history.filter(({ input, output }) => output !== undefined || input.kind === 'delete' || ('value' in input && this.#chronicle.written.has(input.value)));
     const verdict = checkLinearizable(registerModel, happened);
     if (verdict === 'not-linearizable') this.#verdict.violated(`linearizability: the history of ${key} has no order (${happened.length} operations)\n${happened.map(lineOf).join('\n')}`);
     if (verdict === 'too-hard') process.stderr.write(`the history of ${key} is too long to be checked for linearizability; its ${happened.length} operations were checked against the chronicle alone\n`);
