@@ -35,6 +35,7 @@ import { authorizeEtcd } from './etcd-roles.js';
 import { GrpcServer, type GrpcEndpoint } from './grpc-server.js';
 import { hostPort, type MemberAddress } from './identity.js';
 import { MemberDirectory } from './member-directory.js';
+import { memberMetrics } from './member-metrics.js';
 import type { ClusterNetwork } from './network.js';
 import { SYSTEM_USERS } from './system-users.js';
 
@@ -175,6 +176,7 @@ class MemberServer implements Server {
       }),
       streamer: { reach: (node) => this.nodelink.reach(node), open: (node, request, call) => this.nodelink.open(node, request, call) },
       streaming: createStreamingFront(),
+      metrics: async () => memberMetrics(await member.raftStatus()),
     });
     const { reader } = server;
     if (rbac !== undefined && authenticator !== undefined) registerReviews(server.registry, { reader, rbac, authenticator, tokens, audiences, clock });
