@@ -17,7 +17,9 @@ const BY_TEXT: readonly (readonly [text: string, code: StoreErrorCode])[] = [
   // These are refused before they enter a log.
   ['etcdserver: no leader', 'unavailable'],
   ['etcdserver: too many requests', 'unavailable'],
+  ['raft proposal dropped', 'unavailable'],
   ['No connection established', 'unavailable'],
+  ['Name resolution failed', 'unavailable'],
 ];
 
 const asServiceError = (error: unknown): ServiceError | undefined =>
