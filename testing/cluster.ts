@@ -271,7 +271,7 @@ class MemberInTest implements TestMember {
       peers: addresses.map((other) => peerInfoOf(pki.clusterId, other)), clock, random, log: { level: 'silent' },
     });
     this.#server = createServer({
-      address, listenHost: address.host, member, pki, certificates, network, clock, random, logger: logger.child({ member: address.name }),
+      address, listenHost: address.host, backing: { kind: 'member', member }, pki, certificates, network, clock, random, logger: logger.child({ member: address.name }),
       nodeGrace_ms: options.nodeGrace_ms ?? 8_000, defaultTolerationSeconds: options.defaultTolerationSeconds ?? 5,
     });
     await this.#server.start();

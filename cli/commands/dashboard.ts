@@ -10,7 +10,8 @@ import { resolveAccess } from '../lib/access.js';
 import { CliError } from '../lib/errors.js';
 import { defaultDataDir } from '../lib/paths.js';
 import { runUntilSignal } from '../lib/run.js';
-import { askMember, type Access, type MemberView } from './status.js';
+import type { Access } from '../server/member-calls.js';
+import { askMember, type MemberView } from './status.js';
 
 export function addDashboardCommand(program: Command): void {
   program.command('dashboard')

@@ -78,7 +78,7 @@ describe('EtcdStore', () => {
     const error: unknown = await put().catch((reason: unknown) => reason);
     // The connection may break under the write, or be known to be broken.
     expect(['unavailable', 'unknown-outcome']).toContain((error as { code: string }).code);
-    await expect(put()).rejects.toMatchObject({ code: 'unavailable' });
+    await expect(put()).rejects.toMatchObject({ code: 'unavailable', message: expect.stringMatching(/^no connection to etcd: connect ECONNREFUSED \S+$/) as string });
     await store.close();
     await backend.close();
   });
