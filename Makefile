@@ -28,10 +28,6 @@ test: node_modules/.package-lock.json ## lint, unit, integration and end-to-end 
 raft-golden: build ## replay the Raft scripts below DIR=... and compare the traces
 	@node dist/raft/golden/main.js $(or $(DIR),raft/golden/scripts)
 
-.PHONY: test-unsettled
-test-unsettled: build ## the two scenario files that fail now and then, with faults not found yet
-	@NAVARCH_UNSETTLED=1 node_modules/.bin/vitest run --config vitest.e2e.config.ts
-
 .PHONY: up
 up: node_modules/.package-lock.json ## start a whole cluster on this machine, or heal the one that is there
 	@scripts/packages.sh

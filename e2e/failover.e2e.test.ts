@@ -11,6 +11,7 @@ import { isApiError } from '../apimachinery/status.js';
 import type { Client } from '../sdk/client.js';
 import type { Etcdctl } from './lib/etcdctl.js';
 import { findKubectl, Kubectl } from './lib/kubectl.js';
+import { showLogsOnFailure } from './lib/on-failure.js';
 import { missing } from './lib/requirements.js';
 import { sleep, until } from './lib/until.js';
 import { UpCluster } from './lib/up-cluster.js';
@@ -24,6 +25,7 @@ const ROOT_CA = 'kube-root-ca.crt';
 
 describe.skipIf(lacking.length > 0)('failover', () => {
   let cluster: UpCluster;
+  showLogsOnFailure(() => cluster);
   let kubectl: Kubectl;
   let etcdctl: Etcdctl;
   let client: Client;

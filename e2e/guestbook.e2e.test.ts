@@ -8,6 +8,7 @@ import { Asker } from './lib/asker.js';
 import { deleteGuestbook, guestbookSteps, IMAGE, isReady, NODE_PORT, rolledOut, rolloutSteps, situation, webPods } from './lib/guestbook.js';
 import { tracesOnMachine, WorkerHost } from './lib/host.js';
 import { findKubectl, Kubectl } from './lib/kubectl.js';
+import { showLogsOnFailure } from './lib/on-failure.js';
 import { missing } from './lib/requirements.js';
 import { sleep, until } from './lib/until.js';
 import { navarch, UpCluster } from './lib/up-cluster.js';
@@ -16,6 +17,7 @@ const lacking = missing('the scenario with containers', ['containers', 'kubectl'
 
 describe.skipIf(lacking.length > 0)('the scenario with containers', () => {
   let cluster: UpCluster;
+  showLogsOnFailure(() => cluster);
   let kubectl: Kubectl;
   const workerURL = (index: number, path = '/') => `http://${cluster.state().workers[index]?.address ?? ''}:${NODE_PORT}${path}`;
 

@@ -6,6 +6,7 @@ import { request } from 'node:https';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { mustRun, systemExecutor } from '../platform/exec.js';
 import { findKubectl, Kubectl } from './lib/kubectl.js';
+import { showLogsOnFailure } from './lib/on-failure.js';
 import { missing } from './lib/requirements.js';
 import { until } from './lib/until.js';
 import { adminTls, UpCluster } from './lib/up-cluster.js';
@@ -25,6 +26,7 @@ interface PodJson {
 
 describe.skipIf(lacking.length > 0)('a worker', () => {
   let cluster: UpCluster;
+  showLogsOnFailure(() => cluster);
   let kubectl: Kubectl;
 
   beforeAll(async () => {
@@ -94,7 +96,7 @@ describe.skipIf(lacking.length > 0)('a worker', () => {
       await until('a container in its place', async () => {
         const running = [...(await tasks())].filter(([, pid]) => pid !== 0).map(([id]) => id);
         return running.length === 2 && !running.includes(before);
-      });
+      }, { show: async () => `${before} was killed; now ${JSON.stringify([...(await tasks())])}` });
     } finally {
       for (const member of MEMBERS) await cluster.kill(member, 'SIGCONT');
     }

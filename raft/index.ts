@@ -64,7 +64,7 @@ export interface MemoryMemberOptions extends CommonOptions {
 export async function startRaftMember(options: RaftMemberOptions): Promise<RaftMember> {
   const { clusterId, id, clock, listen, tls } = options;
   const directory = join(options.dataDir, 'raft');
-  const log = await openDurableLog({ directory, clusterId, nodeId: id });
+  const log = await openDurableLog({ directory, clusterId, nodeId: id, clock });
   const logger = options.logger.child({ raft: options.name });
   const instance = openInstance(directory, options.random);
   const position = () => ({ term: log.view.hardState.term, index: log.view.lastIndex });

@@ -155,6 +155,11 @@ export class UpCluster {
     });
   }
 
+  /** The end of every log of the cluster. */
+  logs(): string {
+    return lastLines(this.dataDir);
+  }
+
   /** Takes everything down; throws when `down` fails. With NAVARCH_KEEP set the data stays for a look. */
   async stop(): Promise<void> {
     const keep = process.env['NAVARCH_KEEP'] !== undefined;

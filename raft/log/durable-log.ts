@@ -1,5 +1,6 @@
 /** The log on a key-value disk. Every write is one atomic batch, durable before it is reported. */
 import { assert } from '../../platform/assert.js';
+import type { Clock } from '../../platform/clock.js';
 import { DiskError } from '../../platform/disk/disk.js';
 import type { DiskFolder, DiskOperation, KeyValueDisk } from '../../platform/disk/disk.js';
 import { systemFolder } from '../../platform/disk/system-disk.js';
@@ -15,6 +16,8 @@ import {
   HARD_STATE_KEY, indexOfKey, PREPARED_KEY,
 } from './records.js';
 import type { Base } from './records.js';
+import { Witness } from './witness.js';
+import type { Witnessed } from './witness.js';
 
 const WRITE_BUFFER_BYTES = 16 << 20;
 /** The store of the log inside its folder. */
@@ -23,6 +26,9 @@ export const LOG_DISK = 'log';
 export interface DurableLogOptions extends Identity {
   /** A path on the file system, or a folder of another kind. */
   readonly directory: string | DiskFolder;
+  readonly clock: Clock;
+  /** For the recovery of a cluster: told what is gone from the log's end, instead of a refusal. */
+  readonly onLostEnd?: (error: RaftError) => void;
 }
 
 /** Opens or creates the log of a member. Throws RaftError `wrong-cluster`, `invalid` (already in use) or `corrupt`. */
@@ -30,12 +36,23 @@ export async function openDurableLog(options: DurableLogOptions): Promise<Member
   const folder = typeof options.directory === 'string' ? systemFolder(options.directory) : options.directory;
   await claimFolder(folder, options);
   const disk = await open(folder);
+  const witness = await Witness.open(folder, options.clock);
   try {
-    return await load(disk);
+    const log = await load(disk, witness);
+    const lost = await witness.judge(positionOf(log.view));
+    if (lost !== undefined && options.onLostEnd === undefined) throw lost;
+    if (lost !== undefined) options.onLostEnd?.(lost);
+    return log;
   } catch (error) {
+    await witness.close();
     await disk.close();
     throw error;
   }
+}
+
+function positionOf(view: MemoryStorage): Witnessed {
+  const { hardState: { term, vote }, lastIndex } = view;
+  return { term, vote, lastTerm: view.term(lastIndex) ?? 0, lastIndex };
 }
 
 async function open(folder: DiskFolder): Promise<KeyValueDisk> {
@@ -47,7 +64,7 @@ async function open(folder: DiskFolder): Promise<KeyValueDisk> {
   }
 }
 
-async function load(disk: KeyValueDisk): Promise<DurableLog> {
+async function load(disk: KeyValueDisk, witness: Witness): Promise<DurableLog> {
   const view = new MemoryStorage();
   const base = await disk.get(BASE_KEY);
   const hardState = await disk.get(HARD_STATE_KEY);
@@ -67,18 +84,20 @@ async function load(disk: KeyValueDisk): Promise<DurableLog> {
   }
   const prepared = await disk.get(PREPARED_KEY);
   const isFresh = hardState === undefined && base === undefined && view.lastIndex === 0;
-  return new DurableLog(disk, view, { isFresh, prepared: prepared === undefined ? undefined : decodeBase(prepared) });
+  return new DurableLog({ disk, witness }, view, { isFresh, prepared: prepared === undefined ? undefined : decodeBase(prepared) });
 }
 
 class DurableLog implements MemberLog {
   readonly view: MemoryStorage;
   readonly #disk: KeyValueDisk;
+  readonly #witness: Witness;
   #isFresh: boolean;
   #prepared: Base | undefined;
   #isWriting = false;
 
-  constructor(disk: KeyValueDisk, view: MemoryStorage, found: { readonly isFresh: boolean; readonly prepared: Base | undefined }) {
-    this.#disk = disk;
+  constructor(files: { readonly disk: KeyValueDisk; readonly witness: Witness }, view: MemoryStorage, found: { readonly isFresh: boolean; readonly prepared: Base | undefined }) {
+    this.#disk = files.disk;
+    this.#witness = files.witness;
     this.view = view;
     this.#isFresh = found.isFresh;
     this.#prepared = found.prepared;
@@ -109,6 +128,7 @@ class DurableLog implements MemberLog {
     this.#isFresh = false;
     if (writes.some(({ snapshot }) => snapshot !== undefined)) this.#prepared = undefined;
     for (const write of writes) applyToView(this.view, write);
+    this.#witness.durable(positionOf(this.view));
   }
 
   async compact(index: LogIndex): Promise<void> {
@@ -124,6 +144,7 @@ class DurableLog implements MemberLog {
   }
 
   async close(): Promise<void> {
+    await this.#witness.close();
     await this.#disk.close();
   }
 

@@ -116,7 +116,7 @@ export class Machine {
     const core = await MemberCore.start({
       machine, clock, random,
       startRaft: async (_, events) => {
-        const log = await openDurableLog({ directory: folder.folder('raft'), clusterId: CLUSTER_ID, nodeId: this.id });
+        const log = await openDurableLog({ directory: folder.folder('raft'), clusterId: CLUSTER_ID, nodeId: this.id, clock });
         this.#log = log;
         this.#parts.ledger.loaded(this, log);
         this.#machine = machine;

@@ -6,7 +6,7 @@
  * Batches are atomic, as LevelDB's are: one that was torn by a crash is dropped whole when its journal is read again.
  */
 import { DiskError } from '../../../platform/disk/disk.js';
-import type { DiskFolder, DiskOperation, DiskSnapshot, KeyRange, KeyValueDisk, Row } from '../../../platform/disk/disk.js';
+import type { DiskFolder, DiskNote, DiskOperation, DiskSnapshot, KeyRange, KeyValueDisk, Row } from '../../../platform/disk/disk.js';
 import type { Random } from '../../../platform/random.js';
 import type { Process } from './process.js';
 
@@ -55,6 +55,8 @@ export interface DiskEvents {
 }
 
 const CLEAR_KEYS = 16;
+const NOTE_VERSIONS = 8;
+const NO_NOTE = Buffer.alloc(0);
 const PAGE_ROWS = 200;
 
 const nameOf = (key: Buffer) => key.toString('latin1');
@@ -67,6 +69,8 @@ export class SimStorage {
   #texts = new Map<string, string>();
   #images = new Map<string, Image>();
   #textsInFlight: { path: string; text: string }[] = [];
+  /** What was written to a note since power was there, the last one last: any of them may be what a loss of power leaves. */
+  #notes = new Map<string, Buffer[]>();
   #held: (() => void)[] = [];
   #heldSince_ms: number | undefined;
 
@@ -85,6 +89,7 @@ export class SimStorage {
     for (const { path, text } of this.#textsInFlight) if (this.#random.int(2) === 0) this.#texts.set(path, text);
     this.#textsInFlight = [];
     this.#held = [];
+    if (power) for (const [path, versions] of this.#notes) this.#notes.set(path, [versions[this.#random.int(versions.length)] ?? NO_NOTE]);
     for (const image of this.#images.values()) this.#crashImage(image, power);
   }
 
@@ -125,6 +130,7 @@ export class SimStorage {
   copy(): SimStorage {
     const copy = new SimStorage(this.#random, this.trouble, this.#events);
     copy.#texts = new Map(this.#texts);
+    for (const [path, versions] of this.#notes) copy.#notes.set(path, [versions[0] ?? NO_NOTE]);
     for (const [path, { durable }] of this.#images) {
       const image = new Image();
       image.live = new Map(durable);
@@ -197,6 +203,7 @@ export class SimStorage {
   remove(path: string): void {
     for (const name of [...this.#texts.keys()]) if (name === path || name.startsWith(`${path}/`)) this.#texts.delete(name);
     for (const name of [...this.#images.keys()]) if (name === path || name.startsWith(`${path}/`)) this.#images.delete(name);
+    for (const name of [...this.#notes.keys()]) if (name === path || name.startsWith(`${path}/`)) this.#notes.delete(name);
   }
 
   open(process: Process, path: string): KeyValueDisk {
@@ -206,6 +213,14 @@ export class SimStorage {
       this.#images.set(path, image);
     }
     return new SimDisk(this, process, image, path);
+  }
+
+  note(path: string): Buffer {
+    return this.#notes.get(path)?.at(-1) ?? NO_NOTE;
+  }
+
+  writeNote(path: string, bytes: Buffer): void {
+    this.#notes.set(path, [...(this.#notes.get(path) ?? []).slice(-NOTE_VERSIONS), bytes]);
   }
 
   /** Resolves after the disk's time, unless the process has died; a hung disk keeps it until it is released. */
@@ -355,6 +370,15 @@ class SimFolder implements DiskFolder {
   openDisk(name: string): Promise<KeyValueDisk> {
     if (this.#storage.trouble.isFull) return Promise.reject(new DiskError('unreadable', `${this.path}/${name} cannot be opened (ENOSPC)`));
     return Promise.resolve(this.#storage.open(this.#process, `${this.path}/${name}`));
+  }
+
+  openNote(name: string): Promise<DiskNote> {
+    const path = `${this.path}/${name}`;
+    return Promise.resolve({
+      read: () => Promise.resolve(this.#storage.note(path)),
+      write: (bytes) => Promise.resolve(this.#storage.writeNote(path, bytes)),
+      close: () => Promise.resolve(),
+    });
   }
 
   remove(name: string): Promise<void> {
