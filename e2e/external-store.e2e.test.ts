@@ -12,7 +12,7 @@ import { connect } from '../sdk/grpc/connect.js';
 import type { Client } from '../sdk/client.js';
 import type { Child } from './lib/child.js';
 import { clientNodeThroughDeath } from './lib/client-node.js';
-import { EtcdCluster, hasEtcd } from './lib/etcd-cluster.js';
+import { EtcdCluster } from './lib/etcd-cluster.js';
 import { deleteGuestbook, guestbookSteps } from './lib/guestbook.js';
 import { findKubectl, Kubectl } from './lib/kubectl.js';
 import { missing } from './lib/requirements.js';
