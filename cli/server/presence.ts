@@ -20,6 +20,8 @@ export interface PresenceOptions {
   /** host:port of the gRPC listener. */
   readonly grpcAddress: string;
   readonly renewal_ms: number;
+  /** Whether a stop takes the lease away; without, it runs out. */
+  readonly saysGoodbye: boolean;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -80,14 +82,15 @@ export class Presence implements Service {
     return Promise.resolve();
   }
 
-  /** Says goodbye, if the store can be written: nobody need wait for the lease to run out. */
+  /** A member without a quorum must not wait here for a write: its peers know anyhow. */
   async stop(): Promise<void> {
     if (this.#timers.length === 0) return;
     for (const timer of this.#timers) timer.cancel();
     this.#timers = [];
     this.#abort.abort(new Error('the server stops'));
+    const { client, name, saysGoodbye } = this.#options;
+    if (!saysGoodbye) return;
     await this.#working;
-    const { client, name } = this.#options;
     await client.delete(leases, { namespace: NAMESPACE, name: leaseName(name) }, { signal: AbortSignal.timeout(GOODBYE_MS) }).catch(() => undefined);
   }
 

@@ -114,7 +114,7 @@ class MemberServer implements Server {
     const identity = `${address.name}_${random.uuid()}`;
     this.#presence = new Presence({
       client: this.clientFor(SYSTEM_USERS.apiserver), name: address.name, identity, grpcAddress: hostPort(address.host, address.grpcPort),
-      renewal_ms: PRESENCE_MS[backing.kind], clock, logger,
+      renewal_ms: PRESENCE_MS[backing.kind], saysGoodbye: backing.kind === 'external', clock, logger,
     });
     this.#directory = new MemberDirectory({ member, presence: this.#presence, address, clock });
     this.nodelink = createNodelink({
