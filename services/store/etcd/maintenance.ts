@@ -31,7 +31,7 @@ export function maintenanceService(context: EtcdContext): MaintenanceServer {
     moveLeader: context.unary(async (request, identity) => {
       context.require(identity, { kind: 'maintain' });
       const target = nodeIdOf(request.targetID);
-      if (context.member === undefined || target === undefined) throw new EtcdError(status.NOT_FOUND, 'etcdserver: bad leader transferee');
+      if (context.member === undefined || target === undefined) throw new EtcdError(status.FAILED_PRECONDITION, 'etcdserver: bad leader transferee');
       const raft = await context.member.raftStatus();
       if (raft.leader !== raft.id) throw new EtcdError(status.FAILED_PRECONDITION, 'etcdserver: not leader');
       if (!raft.membership.voters.includes(target)) throw new EtcdError(status.FAILED_PRECONDITION, 'etcdserver: bad leader transferee');
