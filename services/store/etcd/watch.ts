@@ -14,6 +14,7 @@ import type { EtcdIdentity } from './authorize.js';
 import { toEtcdError } from './context.js';
 import type { EtcdContext } from './context.js';
 import { fromEvent } from './convert.js';
+import type { LeaderMonitor } from './leader-monitor.js';
 import { StreamWriter } from './stream-writer.js';
 import { serializeWatchResponse } from './watch-response.js';
 
@@ -37,8 +38,13 @@ interface OpenWatch {
   owed: number;
 }
 
-export function watchService(context: EtcdContext): WatchServer {
-  return { watch: (call: Stream) => new WatchStream(context, call).start() };
+export function watchService(context: EtcdContext, leader: LeaderMonitor): WatchServer {
+  return {
+    watch: (call: Stream) => {
+      leader.follow(call);
+      new WatchStream(context, call).start();
+    },
+  };
 }
 
 class WatchStream {
