@@ -3,7 +3,7 @@ import { status } from '@grpc/grpc-js';
 import type { ElectionServer, LeaderKey, LeaderRequest, LeaderResponse } from '../../../proto/gen/etcd/v3electionpb/election.js';
 import { revisionOf } from '../errors.js';
 import type { Revision } from '../store.js';
-import { EtcdError, toEtcdError } from './context.js';
+import { EtcdError, failStream } from './context.js';
 import type { EtcdContext } from './context.js';
 import { fromKeyValue } from './convert.js';
 import { enqueue, leave, prefixEnd, prefixOf, toQueueError, waitTurn } from './queue.js';
@@ -78,7 +78,7 @@ export function electionService(context: EtcdContext): ElectionServer {
         const start = (await tell()) + 1;
         for await (const _ of backend.watch({ ...range(name), startRevision: revisionOf(start) }, { signal: aborter.signal })) await tell();
         call.end();
-      })().catch((error: unknown) => call.destroy(toEtcdError(error)));
+      })().catch((error: unknown) => failStream(call, error));
     },
   };
 }

@@ -13,7 +13,7 @@ class FakeStream {
     if (requires) this.metadata.set('hasleader', 'true');
   }
 
-  destroy(error: Error): void {
+  emit(_event: 'error', error: Error): void {
     this.ended = error.message;
     this.#onClose();
   }

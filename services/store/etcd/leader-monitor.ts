@@ -5,7 +5,7 @@
 import { status } from '@grpc/grpc-js';
 import type { Metadata } from '@grpc/grpc-js';
 import type { Clock, Timer } from '../../../platform/clock.js';
-import { EtcdError } from './context.js';
+import { EtcdError, failStream } from './context.js';
 import type { EtcdMember } from './context.js';
 
 const LOOK_MS = 1000;
@@ -14,7 +14,7 @@ const MISSES_MAX = 3;
 
 interface Stream {
   readonly metadata: Metadata;
-  destroy(error: Error): unknown;
+  emit(event: 'error', error: Error): unknown;
   once(event: 'close', listener: () => void): unknown;
 }
 
@@ -51,6 +51,6 @@ export class LeaderMonitor {
     const leader = await Promise.resolve(this.#member?.raftStatus()).then((raft) => raft?.leader, () => undefined);
     this.#misses = leader === undefined ? this.#misses + 1 : 0;
     if (this.#misses < MISSES_MAX) return;
-    for (const stream of this.#streams) stream.destroy(new EtcdError(status.UNAVAILABLE, 'etcdserver: no leader'));
+    for (const stream of this.#streams) failStream(stream, new EtcdError(status.UNAVAILABLE, 'etcdserver: no leader'));
   }
 }

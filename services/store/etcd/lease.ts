@@ -1,7 +1,7 @@
 /** etcdserverpb.Lease. */
 import type { LeaseServer } from '../../../proto/gen/etcd/etcdserverpb/rpc.js';
 import { StoreError } from '../store.js';
-import { toEtcdError } from './context.js';
+import { failStream } from './context.js';
 import type { EtcdContext } from './context.js';
 import type { LeaderMonitor } from './leader-monitor.js';
 
@@ -36,7 +36,7 @@ export function leaseService(context: EtcdContext, leader: LeaderMonitor): Lease
             context.require(identity, { kind: 'lease-keep-alive' });
             call.write({ header: context.header(), ID, TTL: await renew(context, ID) });
           } catch (error) {
-            call.destroy(toEtcdError(error));
+            failStream(call, error);
           }
           pending--;
           finish();

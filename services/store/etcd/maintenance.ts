@@ -5,7 +5,7 @@ import type { AlarmRequest, MaintenanceServer, StatusResponse } from '../../../p
 import { ALARM_KINDS } from '../mvcc/alarms.js';
 import type { Alarm } from '../mvcc/alarms.js';
 import { nodeIdOf } from './cluster.js';
-import { EtcdError, toEtcdError, unimplemented } from './context.js';
+import { EtcdError, failStream, unimplemented } from './context.js';
 import type { EtcdContext } from './context.js';
 
 /** The etcd whose API this is: clients look at it before they use what came later. */
@@ -59,7 +59,7 @@ export function maintenanceService(context: EtcdContext): MaintenanceServer {
           if (!more) await new Promise<void>((resolve) => void call.once('drain', resolve).once('cancelled', resolve));
         }
         call.end();
-      })().catch((error: unknown) => call.destroy(toEtcdError(error)));
+      })().catch((error: unknown) => failStream(call, error));
     },
     downgrade: context.unary(() => {
       throw unimplemented('there is no etcd to downgrade to');
