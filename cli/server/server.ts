@@ -191,7 +191,7 @@ class MemberServer implements Server {
       }),
       streamer: { reach: (node) => this.nodelink.reach(node), open: (node, request, call) => this.nodelink.open(node, request, call) },
       streaming: createStreamingFront(),
-      metrics: async () => memberMetrics(await member.raftStatus()),
+      ...(backing.kind === 'member' ? { metrics: async () => memberMetrics(await backing.member.raftStatus()) } : {}),
     });
     const { reader } = server;
     if (rbac !== undefined && authenticator !== undefined) registerReviews(server.registry, { reader, rbac, authenticator, tokens, audiences, clock });
