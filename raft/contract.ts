@@ -88,6 +88,13 @@ export interface SnapshotWriter {
 
 export type RaftRole = 'leader' | 'follower' | 'candidate' | 'pre-candidate' | 'learner';
 
+/** A histogram of times between heartbeats that a follower worked on: `counts[i]` of at most `bounds_ms[i]` and more than the bound before; one count more for the rest. */
+export interface HeartbeatIntervals {
+  readonly bounds_ms: readonly number[];
+  readonly counts: readonly number[];
+  readonly sum_ms: number;
+}
+
 export interface RaftStatus {
   readonly id: NodeId;
   readonly clusterId: string;
@@ -101,6 +108,8 @@ export interface RaftStatus {
   readonly membership: Membership;
   /** On the leader: what it knows of each peer. */
   readonly progress: Readonly<Record<number, { readonly match: LogIndex; readonly state: 'probe' | 'replicate' | 'snapshot'; readonly active: boolean }>>;
+  /** Since the start, as a follower. */
+  readonly heartbeats: HeartbeatIntervals;
 }
 
 export type RaftErrorCode =

@@ -13,6 +13,7 @@ import type { Entry, Message } from '../core/types.js';
 import type { IncomingSnapshot, PeerMessage, TransportHandler } from '../transport/transport.js';
 import { Applier } from './applier.js';
 import { Caretaker } from './caretaker.js';
+import { HeartbeatWatch } from './heartbeats.js';
 import { checkLevel } from './levels.js';
 import { LogWriter } from './log-writer.js';
 import { toConfChange } from './membership.js';
@@ -37,6 +38,7 @@ export class Member implements RaftMember {
   readonly #proposals: Proposals;
   readonly #reads: Reads;
   readonly #caretaker: Caretaker;
+  readonly #heartbeats = new HeartbeatWatch();
   #ticks: Timer | undefined;
   #takeover: Timer | undefined;
   #farewell: Timer | undefined;
@@ -131,7 +133,7 @@ export class Member implements RaftMember {
   }
 
   status(): RaftStatus {
-    return statusOf(this.#node, this.#applier.membership, this.#options.clusterId);
+    return statusOf(this.#node, { membership: this.#applier.membership, clusterId: this.#options.clusterId, heartbeats: this.#heartbeats.intervals });
   }
 
   async transferLeadership(to: NodeId, options: { readonly signal?: AbortSignal } = {}): Promise<void> {
@@ -277,6 +279,7 @@ export class Member implements RaftMember {
       if (message.type === 'prop') this.#forwarded.push(message);
       else if (message.type === 'prop-refused') this.#proposals.requeue(message.entries, message.logTerm);
       else this.#node.step(message as Message);
+      if (message.type === 'heartbeat') this.#heartbeats.heard(message.from, message.term, this.#options.clock.monotonic());
     }
     if (this.#forwarded.length > 0) this.#flushSoon();
     this.#pump();

@@ -46,7 +46,7 @@ export async function openDurableLog(options: DurableLogOptions): Promise<Member
   } catch (error) {
     await witness.close();
     await disk.close();
-    throw error;
+    throw error instanceof DiskError ? corrupt(error.message) : error;
   }
 }
 

@@ -101,3 +101,15 @@ describe('a log whose end is gone', () => {
     await withLog((log) => Promise.resolve(expect(log.view.lastIndex).toBe(4)));
   });
 });
+
+it('a log whose files LevelDB finds damaged is refused, with what to do', async () => {
+  await withLog((log) => append(log, { from: 1, to: 200 }));
+  // The next start turns the journal of the last one into a table.
+  await withLog(() => Promise.resolve());
+  const folder = join(directory, 'log');
+  const table = join(folder, readdirSync(folder).find((name) => name.endsWith('.ldb')) ?? '');
+  const bytes = readFileSync(table);
+  bytes.fill(0xa5, bytes.length >> 2, bytes.length >> 1);
+  writeFileSync(table, bytes);
+  await expect(openLog()).rejects.toThrow(/log cannot be read .*navarch member repair/);
+});

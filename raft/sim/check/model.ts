@@ -6,7 +6,7 @@
 import { decodeCommand } from '../../../services/store/mvcc/commands.js';
 import type { Command, CommandResult, KvCompare, KvDelete, KvOp, KvOpResult, KvPut, KvRange, KvTxn } from '../../../services/store/mvcc/operations.js';
 import { StoreError } from '../../../services/store/store.js';
-import type { KeyValue } from '../../../services/store/store.js';
+import type { KeyValue, StoreEvent } from '../../../services/store/store.js';
 
 export interface ModelKv {
   readonly key: string;
@@ -62,6 +62,34 @@ export class Model {
     }
   }
 
+  /**
+   * Takes over what a revision did as a member tells it, where nobody saw the commands: real processes. Returns what is wrong with
+   * it by itself: a revision left out or told twice, a key put twice in it, a deletion of nothing.
+   */
+  record(revision: number, told: readonly StoreEvent[]): string | undefined {
+    if (revision !== this.revision + 1) return `revision ${revision} follows revision ${this.revision}`;
+    const events: ModelEvent[] = [];
+    for (const event of told) {
+      const key = text(event.kind === 'put' ? event.kv.key : event.key);
+      if (events.some((other) => other.key === key)) return `revision ${revision} changes ${key} twice`;
+      const prev = this.#keys.get(key);
+      if (event.kind === 'delete') {
+        if (prev === undefined) return `revision ${revision} deletes ${key}, which is not there`;
+        this.#set(events, { key, kv: undefined, prev });
+        continue;
+      }
+      this.#put(events, { kind: 'put', key: event.kv.key, value: event.kv.value, lease: event.kv.lease });
+      const wanted = this.#keys.get(key);
+      const { create, mod, version } = modelKvOf(event.kv);
+      if (wanted === undefined || wanted.create !== create || wanted.mod !== mod || wanted.version !== version) {
+        return `revision ${revision} puts ${lineOf(modelKvOf(event.kv))}, it should be ${lineOf(wanted)}`;
+      }
+    }
+    this.revision = revision;
+    this.#events[revision] = events;
+    return undefined;
+  }
+
   /** The events of a revision, in their order. */
   eventsAt(revision: number): readonly ModelEvent[] {
     return this.#events[revision] ?? [];
@@ -72,9 +100,9 @@ export class Model {
     const end = request.rangeEnd === undefined ? undefined : text(request.rangeEnd);
     const start = text(request.key);
     const found: ModelKv[] = [];
-    for (const [key, versions] of this.#history) {
-      if (end === undefined ? key !== start : key < start || (end !== '\0' && key >= end)) continue;
-      const kv = versions.findLast(({ mod }) => mod <= revision)?.kv;
+    for (const key of end === undefined ? [start] : this.#history.keys()) {
+      if (end !== undefined && (key < start || (end !== '\0' && key >= end))) continue;
+      const kv = this.#history.get(key)?.findLast(({ mod }) => mod <= revision)?.kv;
       if (kv !== undefined) found.push(kv);
     }
     found.sort((a, b) => (a.key < b.key ? -1 : 1));

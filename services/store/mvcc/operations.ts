@@ -9,7 +9,7 @@ export type SortTarget = 'key' | 'version' | 'createRevision' | 'modRevision' | 
 
 export interface KvRange extends RangeRequest {
   readonly sortOrder?: 'ascend' | 'descend';
-  /** Absent: by key. A target without an order ascends. */
+  /** Absent: by key. A target without an order ascends, and a limit then cuts before the sort (etcd). */
   readonly sortTarget?: SortTarget;
   /** 0 or absent: no bound. They filter what is returned, not what is counted. */
   readonly minModRevision?: number;
