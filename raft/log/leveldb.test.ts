@@ -3,7 +3,7 @@
  * since a rename and an unlink changed places (#195), half a record (#251). Each must be refused: none may look like a log that is
  * merely shorter, or new.
  */
-import { mkdtempSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -37,6 +37,11 @@ it('is whole before that', async () => {
 
 it.each([
   ['a table of no bytes', () => truncateSync(only(/\.ldb$/), 0)],
+  ['a table with a turned bit', () => {
+    const table = readFileSync(only(/\.ldb$/));
+    table[100] = (table[100] ?? 0) ^ 1;
+    writeFileSync(only(/\.ldb$/), table);
+  }],
   ['a table that is gone', () => rmSync(only(/\.ldb$/))],
   ['all tables gone', () => files(/\.ldb$/).forEach((file) => rmSync(file))],
   ['half a record at the end of the journal', () => truncateSync(only(/\.log$/), statSync(only(/\.log$/)).size - 40)],
