@@ -58,7 +58,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'tombstone-at-compaction', trap: 'etcd #19179: a deletion at the compacted revision itself is removed', file: 'services/store/mvcc/mvcc',
-    find: /entry\.newest\.tombstone && entry\.newest\.main < this\.#compactRevision/, replace: 'entry.newest.tombstone && entry.newest.main <= this.#compactRevision',
+    find: /rows\.isTombstone\(newest\) && rows\.main\(newest\) < this\.#compactRevision/, replace: 'rows.isTombstone(newest) && rows.main(newest) <= this.#compactRevision',
   },
   {
     name: 'watch-repeats-after-snapshot', trap: 'etcd #15271: after a partition a replica tells its watches what they know', file: 'services/store/watch/hub',
