@@ -11,6 +11,7 @@ import { startAll, stopAll } from '../../platform/service.js';
 import { RaftError, type NodeId, type PeerInfo } from '../../raft/contract.js';
 import type { AutoCompactionOptions } from '../../services/store/member/auto-compaction.js';
 import { CliError, EXIT_FENCED } from '../lib/errors.js';
+import { keepHeapSmall } from '../lib/heap.js';
 import { defaultDataDir, layout } from '../lib/paths.js';
 import { runUntilSignal } from '../lib/run.js';
 import { issueMemberCertificates } from '../server/certificates.js';
@@ -208,6 +209,7 @@ function checkOwner(dataDir: string, stored: MemberFile, wanted: { readonly clus
 }
 
 async function runServer(flags: ServerFlags): Promise<void> {
+  keepHeapSmall();
   // Only here: every other command, and every worker, goes without what a member is made of.
   const [{ startStoreMember }, { createServer }] = await Promise.all([import('../../services/store/member/start.js'), import('../server/server.js')]);
   const self = selfOf(flags);

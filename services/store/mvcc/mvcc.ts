@@ -12,7 +12,7 @@ import type { KeyValue } from '../store.js';
 import { mix32 } from './checksum.js';
 import { HotValues } from './hot-values.js';
 import { createRecord, decodeRecord, EMPTY, keyValueOf } from './record.js';
-import type { EncodedRecord, Record, RecordFacts, RecordSource } from './record.js';
+import type { EncodedRecord, Record, RecordSource } from './record.js';
 import { NO_ROW, RecordTable } from './record-table.js';
 import { RowQueue } from './row-queue.js';
 import { SortedMap } from './sorted-map.js';
