@@ -26,6 +26,7 @@ import { createStreamingFront } from '../../services/apiserver/streaming/index.j
 import { createNodelink, type Nodelink } from '../../services/nodelink/nodelink.js';
 import { etcdServices } from '../../services/store/etcd/index.js';
 import type { StoreMember } from '../../services/store/member/start.js';
+import { writeService } from '../../services/store/stream/write-stream.js';
 import { ApiEndpoints } from './api-endpoints.js';
 import { bootstrapCluster } from './bootstrap.js';
 import type { MemberCertificates } from './certificates.js';
@@ -191,6 +192,7 @@ class MemberServer implements Server {
     });
     return [
       ...etcdServices({ backend: member.store, member, authorize: authorizeEtcd, tls: true }),
+      writeService({ backend: member.store, authorize: authorizeEtcd, clock }),
       objects as unknown as GrpcEndpoint,
       this.nodelink,
       createClusterService({ member, pki, apiAddress: hostPort(address.host, address.apiPort), clock, logger }),

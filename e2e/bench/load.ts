@@ -29,8 +29,8 @@ export interface LoadResult {
   readonly elections: number;
 }
 
-const value = Buffer.alloc(VALUE_BYTES, 'v');
-const keyOf = (n: number) => Buffer.from(`bench/${String(n).padStart(8, '0')}`);
+export const value = Buffer.alloc(VALUE_BYTES, 'v');
+export const keyOf = (n: number) => Buffer.from(`bench/${String(n).padStart(8, '0')}`);
 
 function encode(operation: Operation, n: number): Uint8Array {
   const key = keyOf(n);

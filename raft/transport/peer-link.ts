@@ -31,8 +31,6 @@ export const CHANNEL_OPTIONS = {
   'grpc.keepalive_timeout_ms': 5000,
   'grpc.enable_http_proxy': 0,
   'grpc.enable_channelz': 0,
-  // A stream that breaks is opened anew by us; what would repeat it copies every message.
-  'grpc.enable_retries': 0,
   // A name for the TLS handshake, which does not take addresses; who answers is checked by the greeting.
   'grpc.ssl_target_name_override': 'navarch-peer',
 } as const;
