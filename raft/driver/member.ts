@@ -10,6 +10,7 @@ import { encodeConfChange } from '../core/confchange/change.js';
 import { RaftNode } from '../core/node.js';
 import type { Entry, Message } from '../core/types.js';
 import type { IncomingSnapshot, PeerMessage, TransportHandler } from '../transport/transport.js';
+import { Answers } from './answers.js';
 import { Applier } from './applier.js';
 import { Caretaker } from './caretaker.js';
 import { CommitNotes } from './commit-notes.js';
@@ -38,6 +39,7 @@ export class Member implements RaftMember {
   readonly #reads: Reads;
   readonly #caretaker: Caretaker;
   readonly #notes: CommitNotes;
+  readonly #answers: Answers;
   #ticks: Timer | undefined;
   #takeover: Timer | undefined;
   #farewell: Timer | undefined;
@@ -77,6 +79,7 @@ export class Member implements RaftMember {
       preVote: true,
       stepDownOnRemoval: true,
     });
+    this.#answers = new Answers(clock, settings.heartbeat_ms);
     this.#notes = new CommitNotes({
       clock, hold_ms: settings.note_ms,
       isReplicating: (peer) => this.#node.progress.get(peer)?.state === 'replicate',
@@ -484,7 +487,7 @@ export class Member implements RaftMember {
       if (message.to === this.#options.id) this.#node.step(message);
       else outgoing.push(message);
     }
-    this.#send(outgoing);
+    this.#send(this.#answers.sift(outgoing));
   }
 
   #applied(index: number): void {
