@@ -28,10 +28,6 @@ test: node_modules/.package-lock.json ## lint, unit, integration and end-to-end 
 raft-golden: build ## replay the Raft scripts below DIR=... and compare the traces
 	@node dist/raft/golden/main.js $(or $(DIR),raft/golden/scripts)
 
-.PHONY: test-unsettled
-test-unsettled: build ## the two scenario files that fail now and then, with faults not found yet
-	@NAVARCH_UNSETTLED=1 node_modules/.bin/vitest run --config vitest.e2e.config.ts
-
 .PHONY: up
 up: node_modules/.package-lock.json ## start a whole cluster on this machine, or heal the one that is there
 	@scripts/packages.sh
@@ -62,6 +58,14 @@ sim-long: build ## simulate fresh seeds for HOURS=n
 .PHONY: sim-mutants
 sim-mutants: build ## the simulator's worth: each historical bug, turned on, must be caught (ONLY=name for one)
 	@node dist/raft/sim/mutants/main.js $(if $(ONLY),--only $(ONLY))
+
+.PHONY: chaos
+chaos: build ## real members under real faults: MINUTES=n, or KILLS=n for kill -9 alone; SEED=x does a run again, ONLY=fault,...
+	@node --no-deprecation dist/e2e/chaos/main.js $(if $(KILLS),--kills $(KILLS),--minutes $(or $(MINUTES),2)) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only '$(ONLY)') $(if $(LOOPBACK),--loopback)
+
+.PHONY: flood
+flood: build ## large and broken requests at every port for SECONDS=60: no election, heartbeats in time
+	@node --no-deprecation dist/e2e/chaos/flood-main.js $(or $(SECONDS),60)
 
 .PHONY: help
 help: ## this list

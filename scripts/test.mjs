@@ -61,7 +61,6 @@ try {
 } finally {
   rmSync(scratch, { recursive: true, force: true });
 }
-if (part !== 'unit') console.log('\nnot run here: cli/server/members.e2e.test.ts, e2e/worker.e2e.test.ts (unsettled: they fail now and then; make test-unsettled)');
 if (totals.skipped > 0) console.log(`\n${totals.skipped} skipped: each says why in its name, or in the line before it`);
 if (failures.length > 0) console.log(`\n${failures.join('\n')}`);
 console.log(`\n${totals.passed} passed, ${totals.failed} failed`);

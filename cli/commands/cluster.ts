@@ -46,6 +46,7 @@ function report({ survivor, founded }: Recovered): string {
   const lines = [
     `This survivor holds the log up to entry ${survivor.lastIndex} of term ${survivor.term}, revision ${survivor.revision}.`,
     `  kept: everything up to there${uncertain === 0 ? '' : `, also the last ${uncertain} entries, of which it is not known whether they had been acknowledged`}`,
+    ...(survivor.lost === undefined ? [] : [`  lost: the end of its own log; ${survivor.lost}`]),
     '  lost: what a majority without this member acknowledged later. Compare term and entry of all survivors (--dry-run), and take the highest.',
   ];
   if (founded === undefined) return [...lines, 'Nothing was changed (--dry-run).', ''].join('\n');

@@ -115,7 +115,7 @@ async function found(options: RecoverOptions, { file, pki, pkiDir, work, survivo
   const self = survivor.membership?.peers.find((peer) => peer.name === file.name) ?? file.members?.find((member) => member.name === file.name);
   if (self === undefined) throw new CliError(`neither the state nor member.json tells the addresses of ${file.name}; start it once with its usual flags, stop it, and try again`);
   const peer: PeerInfo = { ...knownMember({ ...self, learner: false }), id: randomMemberId(random), learner: false };
-  const revision = await foundFrom(work, survivor, { clusterId, peer });
+  const revision = await foundFrom(work, survivor, { clusterId, peer, clock });
   const aside = await freshFolder(join(dataDir, `aside-${stamp(clock)}`));
   await writeMemberFile(aside, file);
   // The secrets first: from here on the old members, and this one until it is switched, are refused.

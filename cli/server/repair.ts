@@ -41,7 +41,8 @@ export async function repairMember(options: RepairOptions): Promise<string> {
   const access = await accessTo(options, file, pkiDir);
   if (old !== undefined) await takeOut(access, old, say);
   const aside = await freshFolder(join(dataDir, `aside-${stamp(clock)}`));
-  if (file.joining !== true) {
+  // An id that this directory was not made for yet is still good: a repair was interrupted, or a member never came to join.
+  if (file.joining !== true || old === file.id) {
     const { removed: _removed, ...rest } = file;
     await writeMemberFile(aside, file);
     // From here on a start would refuse the old state rather than found anything with it.

@@ -1,5 +1,5 @@
 /**
- * Durable storage as something that is handed in: a folder of small text files and ordered key-value stores. The log and the
+ * Durable storage as something that is handed in: a folder of small files and ordered key-value stores. The log and the
  * state are written against it; LevelDB on a file system is one implementation, the simulator's disk, which loses and
  * changes what a real one might, is the other. Formats and checksums are the users', so both run the same ones.
  */
@@ -50,6 +50,18 @@ export interface DiskTuning {
   readonly openFiles_max?: number;
 }
 
+/**
+ * A few bytes that are replaced in place and never synced: they outlive the process, and after a loss of power they may be older, torn
+ * or gone. For what is good to know and need not be true of the last moment.
+ */
+export interface DiskNote {
+  /** As it was left; empty when there was none. */
+  read(): Promise<Buffer>;
+  /** Always with the same length. Resolves once the operating system has it. */
+  write(bytes: Buffer): Promise<void>;
+  close(): Promise<void>;
+}
+
 export interface DiskFolder {
   /** For messages to people. */
   readonly path: string;
@@ -63,13 +75,15 @@ export interface DiskFolder {
   folder(name: string): DiskFolder;
   /** Opens or makes the store. Rejects with DiskError. */
   openDisk(name: string, tuning?: DiskTuning): Promise<KeyValueDisk>;
+  /** Opens or makes a note. */
+  openNote(name: string): Promise<DiskNote>;
   /** Removes a file or a store that is not open. */
   remove(name: string): Promise<void>;
 }
 
 export type DiskErrorCode = 'in-use' | 'unreadable';
 
-/** A store that cannot be opened. */
+/** A store that cannot be opened, or whose files are damaged. */
 export class DiskError extends Error {
   override readonly name = 'DiskError';
   readonly code: DiskErrorCode;

@@ -1,9 +1,11 @@
 /** Disks on the machine's file system: folders are directories, stores are LevelDBs. */
+import { constants } from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
 import { chmod, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ClassicLevel } from 'classic-level';
 import { DiskError } from './disk.js';
-import type { DiskFolder, DiskOperation, DiskSnapshot, DiskTuning, KeyRange, KeyValueDisk, Row } from './disk.js';
+import type { DiskFolder, DiskNote, DiskOperation, DiskSnapshot, DiskTuning, KeyRange, KeyValueDisk, Row } from './disk.js';
 
 type Level = ClassicLevel<Buffer, Buffer>;
 type Snapshot = ReturnType<Level['snapshot']>;
@@ -12,26 +14,35 @@ const BINARY = { keyEncoding: 'buffer', valueEncoding: 'buffer' } as const;
 const PAGE_ROWS = 1000;
 const PAGE_BYTES = 1 << 20;
 
+/** What a disk writes in one piece. */
+const NOTE_BYTES_MAX = 512;
+
 const FIRST_KEY = Buffer.alloc(0);
 const LAST_KEY = Buffer.alloc(32, 0xff);
 
 class LevelDisk implements KeyValueDisk {
   readonly #level: Level;
+  readonly #path: string;
 
-  constructor(level: Level) {
+  constructor(level: Level, path: string) {
     this.#level = level;
+    this.#path = path;
   }
 
   get(key: Buffer): Promise<Buffer | undefined> {
-    return this.#level.get(key);
+    return this.#level.get(key).catch((error: unknown) => unreadable(this.#path, error));
   }
 
   getSync(key: Buffer): Buffer | undefined {
     return this.#level.getSync(key);
   }
 
-  pages(range: KeyRange = {}): AsyncIterable<readonly Row[]> {
-    return pagesOf(this.#level, range, undefined);
+  async *pages(range: KeyRange = {}): AsyncIterable<readonly Row[]> {
+    try {
+      yield* pagesOf(this.#level, range, undefined);
+    } catch (error) {
+      unreadable(this.#path, error);
+    }
   }
 
   snapshot(): DiskSnapshot {
@@ -64,6 +75,35 @@ class LevelDisk implements KeyValueDisk {
 
   close(): Promise<void> {
     return this.#level.close();
+  }
+}
+
+/** LevelDB's own checksums: what it says of them names no file and no remedy. */
+function unreadable(path: string, error: unknown): never {
+  const { code, message } = error as { code?: string; message?: string };
+  if (code !== 'LEVEL_CORRUPTION') throw error;
+  throw new DiskError('unreadable', `${path} cannot be read (${message ?? code})`);
+}
+
+class FileNote implements DiskNote {
+  readonly #file: FileHandle;
+
+  constructor(file: FileHandle) {
+    this.#file = file;
+  }
+
+  async read(): Promise<Buffer> {
+    const buffer = Buffer.alloc(NOTE_BYTES_MAX);
+    const { bytesRead } = await this.#file.read(buffer, 0, buffer.length, 0);
+    return buffer.subarray(0, bytesRead);
+  }
+
+  async write(bytes: Buffer): Promise<void> {
+    await this.#file.write(bytes, 0, bytes.length, 0);
+  }
+
+  close(): Promise<void> {
+    return this.#file.close();
   }
 }
 
@@ -133,7 +173,12 @@ class SystemFolder implements DiskFolder {
       if (cause?.code === 'LEVEL_LOCKED') throw new DiskError('in-use', `${path} is in use by another process: one data directory serves one member`);
       throw new DiskError('unreadable', `${path} cannot be opened (${cause?.message ?? String(error)})`);
     }
-    return new LevelDisk(level);
+    return new LevelDisk(level, path);
+  }
+
+  async openNote(name: string): Promise<DiskNote> {
+    await this.#make();
+    return new FileNote(await open(join(this.path, name), constants.O_RDWR | constants.O_CREAT, 0o600));
   }
 
   async remove(name: string): Promise<void> {

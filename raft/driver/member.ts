@@ -15,6 +15,8 @@ import { Applier } from './applier.js';
 import { Caretaker } from './caretaker.js';
 import { CommitNotes } from './commit-notes.js';
 import { Forwarded, refusalOf } from './forwarded.js';
+import { HeartbeatWatch } from './heartbeats.js';
+import { checkLevel } from './levels.js';
 import { LogWriter } from './log-writer.js';
 import { toConfChange } from './membership.js';
 import type { MemberOptions } from './options.js';
@@ -40,6 +42,7 @@ export class Member implements RaftMember {
   readonly #caretaker: Caretaker;
   readonly #notes: CommitNotes;
   readonly #answers: Answers;
+  readonly #heartbeats = new HeartbeatWatch();
   #ticks: Timer | undefined;
   #takeover: Timer | undefined;
   #farewell: Timer | undefined;
@@ -60,7 +63,7 @@ export class Member implements RaftMember {
     this.#options = options;
     this.#proposals = new Proposals(random);
     this.#reads = new Reads(random);
-    this.#caretaker = new Caretaker({ settings, clock, logger: options.logger, change: (change) => this.changeMembership(change) });
+    this.#caretaker = new Caretaker({ id: options.id, level: options.level, settings, clock, logger: options.logger, change: (change) => this.changeMembership(change) });
     if (options.instance !== undefined) this.#caretaker.heard(options.id, options.instance);
     this.#node = new RaftNode({
       id: options.id,
@@ -140,7 +143,7 @@ export class Member implements RaftMember {
   }
 
   status(): RaftStatus {
-    return statusOf(this.#node, this.#applier.membership, this.#options.clusterId);
+    return statusOf(this.#node, { membership: this.#applier.membership, clusterId: this.#options.clusterId, heartbeats: this.#heartbeats.intervals });
   }
 
   async transferLeadership(to: NodeId, options: { readonly signal?: AbortSignal } = {}): Promise<void> {
@@ -273,7 +276,9 @@ export class Member implements RaftMember {
 
   /** Removed: it goes on for a moment, since its last answers may be what the others need to go on without it. */
   #membershipChanged(membership: Membership): void {
-    const { transport, clock, settings, id } = this.#options;
+    const { transport, clock, settings, id, level } = this.#options;
+    // Nothing behind this entry may be applied: it is what the program does not understand.
+    checkLevel(membership, level);
     transport.setPeers(membership.peers, membership.removed);
     if (membership.removed?.includes(id) !== true) return;
     this.#farewell ??= clock.after(settings.removalLinger_ms, () => this.#fail(new RaftError('removed',
@@ -285,6 +290,7 @@ export class Member implements RaftMember {
       if (message.type === 'prop') this.#forwarded.add(message);
       else if (message.type === 'prop-refused') this.#proposals.requeue(message.entries, message.logTerm);
       else this.#node.step(message as Message);
+      if (message.type === 'heartbeat') this.#heartbeats.heard(message.from, message.term, this.#options.clock.monotonic());
     }
     if (!this.#forwarded.isEmpty) this.#flushSoon();
     this.#pump();
@@ -400,7 +406,8 @@ export class Member implements RaftMember {
     while (this.#proposals.hasQueued) {
       const { lead, role, term, transferee } = this.#node.status();
       if (lead === 0) return;
-      const entries = this.#proposals.take(BATCH_BYTES_MAX);
+      // A leader changes the membership only once the no-op of its term has committed (Ongaro, 2015).
+      const entries = this.#proposals.take(BATCH_BYTES_MAX, { changes: role !== 'leader' || this.#applier.isLeading });
       if (entries.length === 0) return;
       if (this.#node.propose(entries) === 'ok') {
         this.#proposals.markSent(entries, term);

@@ -30,6 +30,8 @@ export interface Survivor {
   readonly commitIndex: LogIndex;
   readonly revision: number;
   readonly membership: Membership | undefined;
+  /** What this survivor's disk is known to have lost of it. */
+  readonly lost?: string;
 }
 
 /** etcd's restore jumps as far: nobody writes so much between a member's death and its recovery. */
@@ -38,11 +40,13 @@ const PAGE_BYTES = 8 << 20;
 
 /** Applies the log to its end in `directory` (`raft/` and `state/`, a copy), and says what came out. Rejects with `corrupt`. */
 export async function settleSurvivor(directory: string, identity: SurvivorIdentity, clock: Clock): Promise<Survivor> {
-  const log = await openDurableLog({ directory: join(directory, 'raft'), ...identity });
+  let lost: RaftError | undefined;
+  const log = await openDurableLog({ directory: join(directory, 'raft'), ...identity, clock, onLostEnd: (error) => (lost = error) });
   try {
     const machine = await KvStateMachine.open({ directory: join(directory, 'state'), clock });
     try {
-      return await applyAll(log, machine);
+      const survivor = await applyAll(log, machine);
+      return lost === undefined ? survivor : { ...survivor, lost: lost.message.split(':')[0] ?? '' };
     } finally {
       await machine.close();
     }
@@ -53,7 +57,7 @@ export async function settleSurvivor(directory: string, identity: SurvivorIdenti
 
 async function applyAll({ view }: MemberLog, machine: KvStateMachine): Promise<Survivor> {
   const from = machine.durableIndex;
-  if (from < view.firstIndex - 1 || from > view.lastIndex) {
+  if (from < view.firstIndex - 1) {
     throw new RaftError('corrupt', `the state stands at entry ${from}, the log holds ${view.firstIndex} to ${view.lastIndex}: they do not fit together`);
   }
   for (let next = from + 1; next <= view.lastIndex;) {
@@ -65,17 +69,25 @@ async function applyAll({ view }: MemberLog, machine: KvStateMachine): Promise<S
   }
   const membership = machine.durableMembership;
   if (machine.appliedIndex > from && membership !== undefined) await machine.persist(machine.appliedIndex, membership);
-  const term = Math.max(view.term(view.lastIndex) ?? 0, 0) as Term;
+  // The state may reach further than a log whose end is gone.
+  const lastIndex = Math.max(view.lastIndex, from) as LogIndex;
+  const term = (view.term(lastIndex) ?? view.hardState.term) as Term;
   return {
-    term, lastIndex: view.lastIndex as LogIndex, commitIndex: Math.max(view.hardState.commit, from) as LogIndex,
+    term, lastIndex, commitIndex: Math.max(view.hardState.commit, from) as LogIndex,
     revision: machine.state.mvcc.revision, membership,
   };
 }
 
+export interface Founder {
+  readonly clusterId: string;
+  readonly peer: PeerInfo;
+  readonly clock: Clock;
+}
+
 /** Makes a settled copy the whole of a new cluster. Returns the revision it begins with. */
-export async function foundFrom(directory: string, survivor: Survivor, founder: { readonly clusterId: string; readonly peer: PeerInfo }): Promise<number> {
+export async function foundFrom(directory: string, survivor: Survivor, founder: Founder): Promise<number> {
   const { lastIndex: index, term } = survivor;
-  const { id } = founder.peer;
+  const { clock, peer: { id } } = founder;
   const membership: Membership = {
     index, voters: [id], votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false, peers: [founder.peer],
   };
@@ -92,7 +104,7 @@ export async function foundFrom(directory: string, survivor: Survivor, founder: 
     await disk.close();
   }
   await rm(join(directory, 'raft'), { recursive: true });
-  const log = await openDurableLog({ directory: join(directory, 'raft'), clusterId: founder.clusterId, nodeId: id });
+  const log = await openDurableLog({ directory: join(directory, 'raft'), clusterId: founder.clusterId, nodeId: id, clock });
   try {
     const confState = { voters: [id], votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false };
     await log.write([{ entries: [], hardState: { term, vote: 0, commit: index }, snapshot: { index, term, confState } }]);
