@@ -59,6 +59,14 @@ sim-long: build ## simulate fresh seeds for HOURS=n
 sim-mutants: build ## the simulator's worth: each historical bug, turned on, must be caught (ONLY=name for one)
 	@node dist/raft/sim/mutants/main.js $(if $(ONLY),--only $(ONLY))
 
+.PHONY: chaos
+chaos: build ## real members under real faults: MINUTES=n, or KILLS=n for kill -9 alone; SEED=x does a run again, ONLY=fault,...
+	@node --no-deprecation dist/e2e/chaos/main.js $(if $(KILLS),--kills $(KILLS),--minutes $(or $(MINUTES),2)) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only '$(ONLY)') $(if $(LOOPBACK),--loopback)
+
+.PHONY: flood
+flood: build ## large and broken requests at every port for SECONDS=60: no election, heartbeats in time
+	@node --no-deprecation dist/e2e/chaos/flood-main.js $(or $(SECONDS),60)
+
 .PHONY: help
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16

@@ -3,20 +3,22 @@
  * the node's agent serves. Transport-neutral: the fronts translate WebSocket and SPDY, nodelink translates gRPC tunnels.
  */
 
+export interface PodCommandRequest {
+  readonly kind: 'exec' | 'attach';
+  readonly namespace: string;
+  readonly pod: string;
+  readonly uid: string;
+  readonly container: string;
+  /** Empty for attach. */
+  readonly command: readonly string[];
+  readonly stdin: boolean;
+  readonly stdout: boolean;
+  readonly stderr: boolean;
+  readonly tty: boolean;
+}
+
 export type PodStreamRequest =
-  | {
-      readonly kind: 'exec' | 'attach';
-      readonly namespace: string;
-      readonly pod: string;
-      readonly uid: string;
-      readonly container: string;
-      /** Empty for attach. */
-      readonly command: readonly string[];
-      readonly stdin: boolean;
-      readonly stdout: boolean;
-      readonly stderr: boolean;
-      readonly tty: boolean;
-    }
+  | PodCommandRequest
   | {
       readonly kind: 'log';
       readonly namespace: string;

@@ -28,6 +28,8 @@ export interface PeerInfo {
   readonly joining?: boolean;
   /** Random, of the data directory; recorded when it is first heard, kept for good: another directory is not this member. */
   readonly instance?: string;
+  /** Up to which level its program understands commands (raft/driver/levels.ts). Absent: it has not told; counted as 1. */
+  readonly level?: number;
 }
 
 /** The configuration that `entry.index` left behind; stored in one place, with the state it belongs to. */
@@ -42,6 +44,8 @@ export interface Membership {
   readonly peers: readonly PeerInfo[];
   /** Ids that belonged to members once and never will again; absent while there are none. */
   readonly removed?: readonly NodeId[];
+  /** Agreed: commands up to this level may be proposed, since all members understand them. Only ever raised. Absent: 1. */
+  readonly level?: number;
 }
 
 /**
@@ -84,6 +88,13 @@ export interface SnapshotWriter {
 
 export type RaftRole = 'leader' | 'follower' | 'candidate' | 'pre-candidate' | 'learner';
 
+/** A histogram of times between heartbeats that a follower worked on: `counts[i]` of at most `bounds_ms[i]` and more than the bound before; one count more for the rest. */
+export interface HeartbeatIntervals {
+  readonly bounds_ms: readonly number[];
+  readonly counts: readonly number[];
+  readonly sum_ms: number;
+}
+
 export interface RaftStatus {
   readonly id: NodeId;
   readonly clusterId: string;
@@ -97,6 +108,8 @@ export interface RaftStatus {
   readonly membership: Membership;
   /** On the leader: what it knows of each peer. */
   readonly progress: Readonly<Record<number, { readonly match: LogIndex; readonly state: 'probe' | 'replicate' | 'snapshot'; readonly active: boolean }>>;
+  /** Since the start, as a follower. */
+  readonly heartbeats: HeartbeatIntervals;
 }
 
 export type RaftErrorCode =
@@ -108,7 +121,9 @@ export type RaftErrorCode =
   | 'unknown-outcome'
   | 'timeout' | 'stopped' | 'invalid' | 'corrupt' | 'wrong-cluster' | 'removed'
   /** The peers know this id with another data directory, or with a newer state of this one: it must not take part again. */
-  | 'fenced';
+  | 'fenced'
+  /** The cluster has agreed on a level that this program does not understand. */
+  | 'outdated';
 
 export class RaftError extends Error {
   override readonly name = 'RaftError';
@@ -148,4 +163,8 @@ export type MembershipChange =
   | { readonly kind: 'remove'; readonly id: NodeId }
   | { readonly kind: 'update'; readonly peer: PeerInfo }
   /** Records a member's data directory. Void when one is recorded already. */
-  | { readonly kind: 'identify'; readonly id: NodeId; readonly instance: string };
+  | { readonly kind: 'identify'; readonly id: NodeId; readonly instance: string }
+  /** Up to which level a member's program understands commands. */
+  | { readonly kind: 'tell-level'; readonly id: NodeId; readonly level: number }
+  /** Void when the members are not those that the proposer saw. */
+  | { readonly kind: 'raise-level'; readonly level: number };

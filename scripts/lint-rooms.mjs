@@ -29,14 +29,15 @@ const MAY_IMPORT = {
   'services/dashboard': BELOW_SDK,
   cli: ['*'],
   testing: ['*'],
-  e2e: ['platform', 'proto', 'sdk', 'testing', 'apimachinery', 'raft/index.ts', 'services/store/index.ts'],
+  e2e: ['platform', 'proto', 'sdk', 'testing', 'apimachinery', 'raft/index.ts', 'raft/sim/check/index.ts', 'services/store/index.ts'],
 };
 const ROOMS = Object.keys(MAY_IMPORT).sort((a, b) => b.length - a.length);
 const inside = (path, prefix) => path === prefix || path.startsWith(`${prefix}/`) || path.startsWith(`${prefix}.`);
 const roomOf = (path) => ROOMS.find((room) => inside(path, room));
 
-/** Rooms that nobody imports from outside, not even the room around them. */
+/** Rooms that nobody imports from outside, not even the room around them, but for these entries: e2e's histories have the same judges. */
 const SEALED = ['raft/sim'];
+const UNSEALED = { 'raft/sim/check/index.ts': ['e2e'] };
 
 const files = execFileSync('git', ['ls-files', '-co', '--exclude-standard', '*.ts'], { encoding: 'utf8' })
   .split('\n').filter((f) => f !== '' && f.includes('/'));
@@ -58,7 +59,7 @@ for (const file of files) {
     const targetRoom = roomOf(target);
     if (targetRoom === room || isTest) continue;
     const allowed = MAY_IMPORT[room];
-    if (SEALED.includes(targetRoom)) {
+    if (SEALED.includes(targetRoom) && UNSEALED[target]?.includes(room) !== true) {
       breaches.push(`${file}: nothing may import ${target}`);
       continue;
     }

@@ -10,8 +10,7 @@ import { resolveAccess } from '../lib/access.js';
 import { CliError } from '../lib/errors.js';
 import { defaultDataDir } from '../lib/paths.js';
 import { runUntilSignal } from '../lib/run.js';
-import type { Access } from '../server/member-calls.js';
-import { askMember, type MemberView } from './status.js';
+import { askMembers, type Access, type MemberView } from '../server/member-calls.js';
 
 export function addDashboardCommand(program: Command): void {
   program.command('dashboard')
@@ -50,7 +49,7 @@ async function runDashboard(dataDir: string, port: number): Promise<void> {
 }
 
 async function memberRows(access: Access): Promise<MemberRow[]> {
-  const views = await Promise.all(access.endpoints.map((endpoint) => askMember(endpoint, access)));
+  const views = await askMembers(access);
   const newest = Math.max(0, ...views.map(({ status }) => status?.revision ?? 0));
   return views.map((view) => rowOf(view, newest));
 }

@@ -1,25 +1,15 @@
 /** `navarch status`: members, workers and pods at a glance. */
 import { resolve } from 'node:path';
-import { credentials, Metadata } from '@grpc/grpc-js';
 import type { Command } from 'commander';
 import { nodes, pods } from '../../apimachinery/gen/resources.js';
 import type { Node, Pod } from '../../apimachinery/gen/types.js';
-import { systemClock } from '../../platform/clock.js';
-import { ClusterServiceClient, type GetStatusResponse } from '../../proto/gen/navarch/cluster/v1/cluster.js';
 import { connect } from '../../sdk/grpc/connect.js';
-import { serverNameOptions } from '../../sdk/grpc/server-name.js';
 import { resolveAccess, type AccessFlags } from '../lib/access.js';
 import { CliError } from '../lib/errors.js';
 import { defaultDataDir } from '../lib/paths.js';
-import type { Access } from '../server/member-calls.js';
+import { askMembers, type Access, type MemberView } from '../server/member-calls.js';
 import { readMemberFile } from '../server/member-file.js';
 import { liveState } from '../up/state-file.js';
-
-export interface MemberView {
-  readonly endpoint: string;
-  readonly status: GetStatusResponse | undefined;
-  readonly error: string;
-}
 
 const CALL_MS = 3_000;
 
@@ -33,7 +23,7 @@ export function addStatusCommand(program: Command): void {
     .action(async ({ output, ...flags }: AccessFlags & { readonly output: string }) => {
       if (output !== 'table' && output !== 'json') throw new CliError(`--output must be table or json, not "${output}"`, 2);
       const access = await accessOf(flags);
-      const members = await Promise.all(access.endpoints.map((endpoint) => askMember(endpoint, access)));
+      const members = await askMembers(access);
       const objects = await readObjects(access);
       process.stdout.write(output === 'json' ? `${JSON.stringify(asJson(members, objects), null, 2)}\n` : asText(members, objects));
       if (members.some((member) => member.status === undefined)) process.exitCode = 1;
@@ -47,17 +37,6 @@ async function accessOf(flags: AccessFlags): Promise<Access> {
     throw new CliError(`no cluster runs from ${dataDir}; start one with \`navarch up\`, or name servers and secrets (--endpoints, --pki-dir)`);
   }
   return resolveAccess(flags);
-}
-
-/** A member's own view of itself; without status and with the reason when it does not answer within CALL_MS. */
-export function askMember(endpoint: string, access: Access): Promise<MemberView> {
-  const client = new ClusterServiceClient(endpoint, credentials.createSsl(Buffer.from(access.ca), Buffer.from(access.privateKey), Buffer.from(access.certificate)), serverNameOptions(endpoint));
-  return new Promise((resolve) => {
-    client.getStatus({}, new Metadata(), { deadline: systemClock.now() + CALL_MS }, (error, status) => {
-      client.close();
-      resolve(error === null ? { endpoint, status, error: '' } : { endpoint, status: undefined, error: error.details === '' ? error.message : error.details });
-    });
-  });
 }
 
 interface Objects {

@@ -37,6 +37,7 @@ import { createExternalClusterService } from './external-cluster-service.js';
 import { GrpcServer, type GrpcEndpoint } from './grpc-server.js';
 import { hostPort, type MemberAddress } from './identity.js';
 import { MemberDirectory } from './member-directory.js';
+import { memberMetrics } from './member-metrics.js';
 import type { ClusterNetwork } from './network.js';
 import { Presence } from './presence.js';
 import { SYSTEM_USERS } from './system-users.js';
@@ -190,6 +191,7 @@ class MemberServer implements Server {
       }),
       streamer: { reach: (node) => this.nodelink.reach(node), open: (node, request, call) => this.nodelink.open(node, request, call) },
       streaming: createStreamingFront(),
+      ...(backing.kind === 'member' ? { metrics: async () => memberMetrics(await backing.member.raftStatus()) } : {}),
     });
     const { reader } = server;
     if (rbac !== undefined && authenticator !== undefined) registerReviews(server.registry, { reader, rbac, authenticator, tokens, audiences, clock });

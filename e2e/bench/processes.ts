@@ -32,6 +32,11 @@ export class Process {
     return this.#child.exitCode === null && this.#child.signalCode === null && this.#child.pid !== undefined;
   }
 
+  /** Undefined while it runs; -1 when a signal ended it. */
+  get code(): number | undefined {
+    return this.isRunning ? undefined : this.#child.exitCode ?? -1;
+  }
+
   /** User and system time of all its threads so far. */
   cpu_us(): number {
     const stat = readFileSync(`/proc/${this.pid}/stat`, 'utf8');

@@ -81,7 +81,7 @@ export interface DiskFolder {
 
 export type DiskErrorCode = 'in-use' | 'unreadable';
 
-/** A store that cannot be opened. */
+/** A store that cannot be opened, or whose files are damaged. */
 export class DiskError extends Error {
   override readonly name = 'DiskError';
   readonly code: DiskErrorCode;

@@ -22,21 +22,27 @@ const LAST_KEY = Buffer.alloc(32, 0xff);
 
 class LevelDisk implements KeyValueDisk {
   readonly #level: Level;
+  readonly #path: string;
 
-  constructor(level: Level) {
+  constructor(level: Level, path: string) {
     this.#level = level;
+    this.#path = path;
   }
 
   get(key: Buffer): Promise<Buffer | undefined> {
-    return this.#level.get(key);
+    return this.#level.get(key).catch((error: unknown) => unreadable(this.#path, error));
   }
 
   getSync(key: Buffer): Buffer | undefined {
     return this.#level.getSync(key);
   }
 
-  pages(range: KeyRange = {}): AsyncIterable<readonly Row[]> {
-    return pagesOf(this.#level, range, undefined);
+  async *pages(range: KeyRange = {}): AsyncIterable<readonly Row[]> {
+    try {
+      yield* pagesOf(this.#level, range, undefined);
+    } catch (error) {
+      unreadable(this.#path, error);
+    }
   }
 
   snapshot(): DiskSnapshot {
@@ -70,6 +76,13 @@ class LevelDisk implements KeyValueDisk {
   close(): Promise<void> {
     return this.#level.close();
   }
+}
+
+/** LevelDB's own checksums: what it says of them names no file and no remedy. */
+function unreadable(path: string, error: unknown): never {
+  const { code, message } = error as { code?: string; message?: string };
+  if (code !== 'LEVEL_CORRUPTION') throw error;
+  throw new DiskError('unreadable', `${path} cannot be read (${message ?? code})`);
 }
 
 class FileNote implements DiskNote {
@@ -159,7 +172,7 @@ class SystemFolder implements DiskFolder {
       if (cause?.code === 'LEVEL_LOCKED') throw new DiskError('in-use', `${path} is in use by another process: one data directory serves one member`);
       throw new DiskError('unreadable', `${path} cannot be opened (${cause?.message ?? String(error)})`);
     }
-    return new LevelDisk(level);
+    return new LevelDisk(level, path);
   }
 
   async openNote(name: string): Promise<DiskNote> {

@@ -1,10 +1,10 @@
 /** The member's status, in the contract's words. */
-import type { LogIndex, Membership, NodeId, RaftRole, RaftStatus, Term } from '../contract.js';
+import type { HeartbeatIntervals, LogIndex, Membership, NodeId, RaftRole, RaftStatus, Term } from '../contract.js';
 import type { RaftNode } from '../core/node.js';
 
 type Known = RaftStatus['progress'][number];
 
-export function statusOf(node: RaftNode, membership: Membership, clusterId: string): RaftStatus {
+export function statusOf(node: RaftNode, parts: { readonly membership: Membership; readonly clusterId: string; readonly heartbeats: HeartbeatIntervals }): RaftStatus {
   const status = node.status();
   const role: RaftRole = status.role === 'follower' && status.isLearner ? 'learner' : status.role;
   const progress: Record<number, Known> = {};
@@ -15,7 +15,7 @@ export function statusOf(node: RaftNode, membership: Membership, clusterId: stri
   }
   return {
     id: status.id as NodeId,
-    clusterId,
+    clusterId: parts.clusterId,
     role,
     term: status.term as Term,
     leader: status.lead === 0 ? undefined : status.lead as NodeId,
@@ -23,7 +23,8 @@ export function statusOf(node: RaftNode, membership: Membership, clusterId: stri
     appliedIndex: status.applied as LogIndex,
     lastIndex: status.lastIndex as LogIndex,
     firstIndex: status.firstIndex as LogIndex,
-    membership,
+    membership: parts.membership,
     progress,
+    heartbeats: parts.heartbeats,
   };
 }

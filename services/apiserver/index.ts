@@ -53,6 +53,8 @@ export interface ApiServerOptions {
   readonly flow?: Partial<Record<FlowClass, number>>;
   /** Besides `ping` and `store`. */
   readonly health?: readonly HealthCheck[];
+  /** More for `/metrics`, in the text format: of what stands beside the API server in its process. */
+  readonly metrics?: () => Promise<string>;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -92,7 +94,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const front = new RestFront({
     scheme, reader, authenticator, authorizer, streamer: options.streamer, flow, connect, clock, random, logger,
     as: (user) => registry.as(user),
-    metrics: new RestMetrics({ flow, cacher }),
+    metrics: new RestMetrics({ flow, cacher, more: options.metrics }),
     health: [{ name: 'ping', check: () => undefined }, { name: 'store', check: () => cacher.fresh() }, ...(options.health ?? [])],
     documents: documents(scheme), fresh: () => cacher.fresh(),
   });

@@ -8,7 +8,7 @@ import type { Duplex } from 'node:stream';
 import type { Kind, Scheme } from '../../apimachinery/kind.js';
 import type { ObjectService, UserInfo } from '../../apimachinery/object-service.js';
 import type { GroupVersionKind, KubeObject, ResourceId } from '../../apimachinery/object.js';
-import type { PodStream, PodStreamRequest } from '../../apimachinery/pod-streams.js';
+import type { PodCommandRequest, PodStream, PodStreamRequest } from '../../apimachinery/pod-streams.js';
 import type { Clock } from '../../platform/clock.js';
 import type { Logger } from '../../platform/log.js';
 import type { Random } from '../../platform/random.js';
@@ -209,19 +209,10 @@ export interface WriteHook {
 // ---- Streams ------------------------------------------------------------------------------------------------------
 
 /** An upgrade that has been authenticated, authorized, admitted (CONNECT) and resolved to a pod on a node. */
-export interface UpgradeRequest {
-  readonly kind: 'exec' | 'attach' | 'port-forward';
+export interface UpgradeRequest extends Omit<PodCommandRequest, 'kind'> {
+  /** Of a port-forward the container is '', and the command empty. */
+  readonly kind: PodCommandRequest['kind'] | 'port-forward';
   readonly user: UserInfo;
-  readonly namespace: string;
-  readonly pod: string;
-  readonly uid: string;
-  /** '' for port-forward. */
-  readonly container: string;
-  readonly command: readonly string[];
-  readonly stdin: boolean;
-  readonly stdout: boolean;
-  readonly stderr: boolean;
-  readonly tty: boolean;
   /** Of a port-forward by WebSocket channels (`ports=80&ports=81`); empty when the streams name them. */
   readonly ports: readonly number[];
   readonly request: IncomingMessage;

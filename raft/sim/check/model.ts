@@ -6,7 +6,7 @@
 import { decodeCommand } from '../../../services/store/mvcc/commands.js';
 import type { Command, CommandResult, KvCompare, KvDelete, KvOp, KvOpResult, KvPut, KvRange, KvTxn } from '../../../services/store/mvcc/operations.js';
 import { StoreError } from '../../../services/store/store.js';
-import type { KeyValue } from '../../../services/store/store.js';
+import type { KeyValue, StoreEvent } from '../../../services/store/store.js';
 
 export interface ModelKv {
   readonly key: string;
@@ -62,6 +62,34 @@ export class Model {
     }
   }
 
+  /**
+   * Takes over what a revision did as a member tells it, where nobody saw the commands: real processes. Returns what is wrong with
+   * it by itself: a revision left out or told twice, a key put twice in it, a deletion of nothing.
+   */
+  record(revision: number, told: readonly StoreEvent[]): string | undefined {
+    if (revision !== this.revision + 1) return `revision ${revision} follows revision ${this.revision}`;
+    const events: ModelEvent[] = [];
+    for (const event of told) {
+      const key = text(event.kind === 'put' ? event.kv.key : event.key);
+      if (events.some((other) => other.key === key)) return `revision ${revision} changes ${key} twice`;
+      const prev = this.#keys.get(key);
+      if (event.kind === 'delete') {
+        if (prev === undefined) return `revision ${revision} deletes ${key}, which is not there`;
+        this.#set(events, { key, kv: undefined, prev });
+        continue;
+      }
+      this.#put(events, { kind: 'put', key: event.kv.key, value: event.kv.value, lease: event.kv.lease });
+      const wanted = this.#keys.get(key);
+      const { create, mod, version } = modelKvOf(event.kv);
+      if (wanted === undefined || wanted.create !== create || wanted.mod !== mod || wanted.version !== version) {
+        return `revision ${revision} puts ${lineOf(modelKvOf(event.kv))}, it should be ${lineOf(wanted)}`;
+      }
+    }
+    this.revision = revision;
+    this.#events[revision] = events;
+    return undefined;
+  }
+
   /** The events of a revision, in their order. */
   eventsAt(revision: number): readonly ModelEvent[] {
     return this.#events[revision] ?? [];
@@ -72,9 +100,9 @@ export class Model {
     const end = request.rangeEnd === undefined ? undefined : text(request.rangeEnd);
     const start = text(request.key);
     const found: ModelKv[] = [];
-    for (const [key, versions] of this.#history) {
-      if (end === undefined ? key !== start : key < start || (end !== '\0' && key >= end)) continue;
-      const kv = versions.findLast(({ mod }) => mod <= revision)?.kv;
+    for (const key of end === undefined ? [start] : this.#history.keys()) {
+      if (end !== undefined && (key < start || (end !== '\0' && key >= end))) continue;
+      const kv = this.#history.get(key)?.findLast(({ mod }) => mod <= revision)?.kv;
       if (kv !== undefined) found.push(kv);
     }
     found.sort((a, b) => (a.key < b.key ? -1 : 1));
@@ -187,9 +215,8 @@ export class Model {
         return `lease ${lease.ttl_s}#${this.revision}`;
       case 'lease-revoke': return lease === undefined ? '!lease-not-found' : this.#endLease(command.id);
       case 'lease-expire':
-        if (!this.#mayExpire(command, term)) return `done#${this.revision}`;
-        this.onLease?.('expired', command.id, lease?.ttl_s ?? 0);
-        return this.#endLease(command.id);
+        return this.#expire([command], command.term === term);
+      case 'leases-expire': return this.#expire(command.ended, command.term === term);
       case 'lease-checkpoint': return `done#${this.revision}`;
       // Not the clients' commands: what members say to each other changes nothing that the model knows.
       case 'hash-ask':
@@ -202,8 +229,14 @@ export class Model {
   /** Told of each lease that was granted or renewed, and of each that ends by itself. */
   onLease: ((what: 'renewed' | 'expired', id: bigint, ttl_s: number) => void) | undefined;
 
-  #mayExpire(command: Extract<Command, { kind: 'lease-expire' }>, term: number): boolean {
-    return this.#leases.get(command.id)?.renewals === command.renewals && command.term === term;
+  #expire(ended: readonly { readonly id: bigint; readonly renewals: number }[], isOfTerm: boolean): string {
+    for (const { id, renewals } of ended) {
+      const lease = this.#leases.get(id);
+      if (!isOfTerm || lease?.renewals !== renewals) continue;
+      this.onLease?.('expired', id, lease.ttl_s);
+      this.#endLease(id);
+    }
+    return `done#${this.revision}`;
   }
 
   #endLease(id: bigint): string {

@@ -5,22 +5,26 @@
  */
 import type { KvWatch } from '../../../services/store/backend.js';
 import type { StoreEvent, WatchBatch } from '../../../services/store/store.js';
-import type { World } from '../world/world.js';
 import type { Model, ModelEvent } from './model.js';
 import { lineOf, modelKvOf } from './model.js';
 
 const text = (bytes: Uint8Array) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
 
+/** Where a breach is reported. It does not return. */
+export interface Court {
+  violated(what: string): never;
+}
+
 export class WatchJudge {
-  readonly #world: World;
+  readonly #court: Court;
   readonly #model: Model;
   readonly #name: string;
   readonly #request: KvWatch;
   /** The first revision that was not delivered yet. */
   next: number;
 
-  constructor(parts: { world: World; model: Model; name: string }, request: KvWatch, next: number) {
-    this.#world = parts.world;
+  constructor(parts: { court: Court; model: Model; name: string }, request: KvWatch, next: number) {
+    this.#court = parts.court;
     this.#model = parts.model;
     this.#name = parts.name;
     this.#request = request;
@@ -46,7 +50,7 @@ export class WatchJudge {
   }
 
   #violated(what: string): never {
-    return this.#world.violated(`watch ${this.#name}: ${what}`);
+    return this.#court.violated(`watch ${this.#name}: ${what}`);
   }
 
   #wants({ key, kv }: ModelEvent): boolean {

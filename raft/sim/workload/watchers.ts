@@ -55,7 +55,7 @@ export class Watchers {
         const { revision } = machine.core;
         const oldest = Math.max(1, ledger.model.compactRevision);
         const start = [revision + 1, oldest, Math.max(oldest, revision - random.int(20)), revision + random.int(10)][random.int(4)] ?? 1;
-        place.judge = new Judge({ world, model: ledger.model, name }, request, start);
+        place.judge = new Judge({ court: world, model: ledger.model, name }, request, start);
         this.#judges.push({ judge: place.judge, name });
       }
       const lost = await this.#follow(machine, { ...request, startRevision: place.judge.next as Revision }, { judge: place.judge, dawdle_ms });

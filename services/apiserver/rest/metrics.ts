@@ -13,8 +13,12 @@ export class RestMetrics {
     buckets: [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 60], registers: [this.#registry],
   });
 
-  constructor(sources: { readonly flow: FlowControl; readonly cacher: Cacher }) {
+  readonly #more: (() => Promise<string>) | undefined;
+
+  /** `more`: metrics of whatever stands beside the API server in this process, in the text format. */
+  constructor(sources: { readonly flow: FlowControl; readonly cacher: Cacher; readonly more?: (() => Promise<string>) | undefined }) {
     const { flow, cacher } = sources;
+    this.#more = sources.more;
     new Gauge({
       name: 'apiserver_current_inflight_requests', help: 'Requests under way.', labelNames: ['request_kind'], registers: [this.#registry],
       collect() {
@@ -40,7 +44,10 @@ export class RestMetrics {
     if (request.duration_s !== undefined) this.#durations.observe({ verb: request.verb }, request.duration_s);
   }
 
-  text(): Promise<string> {
-    return this.#registry.metrics();
+  async text(): Promise<string> {
+    const own = await this.#registry.metrics();
+    // A store that does not answer must not hide the rest.
+    const more = await this.#more?.().catch(() => '');
+    return more === undefined ? own : `${own}${more}`;
   }
 }

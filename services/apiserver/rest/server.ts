@@ -6,7 +6,6 @@
  */
 import { createServer } from 'node:https';
 import type { Server } from 'node:https';
-import { STATUS_CODES } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -22,6 +21,7 @@ import type { PeerCertificate, TlsMaterial, TlsProvider } from '../ports.js';
 import type { RestFront } from './front.js';
 import { headerOf } from './message.js';
 import type { RestRequest, RestResponse } from './message.js';
+import { plainAnswer } from './raw-answer.js';
 import { renderStatus } from './render.js';
 
 const HEADER_BYTES_MAX = 64 * 1024;
@@ -141,16 +141,6 @@ export class HttpsServer implements Service {
 }
 
 /** A whole answer as it stands on the wire, for sockets that have no ServerResponse. */
-export function statusAnswer(error: ApiError): Buffer {
-  return plainAnswer(error.code, renderStatus(error.status));
-}
-
-export function plainAnswer(code: number, body: Uint8Array, contentType = 'application/json'): Buffer {
-  return Buffer.concat([
-    Buffer.from(`HTTP/1.1 ${code} ${STATUS_CODES[code] ?? 'Error'}\r\ncontent-type: ${contentType}\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n`), body,
-  ]);
-}
-
 function contextOf(material: TlsMaterial) {
   return { cert: material.certificate, key: material.key, ca: material.clientCa };
 }

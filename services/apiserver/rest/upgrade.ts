@@ -15,7 +15,7 @@ import { headerOf } from './message.js';
 import type { RestRequest, RestResponse } from './message.js';
 import { containerOf, podTarget } from './pod-target.js';
 import { booleanOption } from './query.js';
-import { plainAnswer, statusAnswer } from './server.js';
+import { plainAnswer, refuse } from './raw-answer.js';
 import { parseUrl } from './url.js';
 import { isWatchUpgrade, serveWatchSocket } from './watch-socket.js';
 
@@ -116,11 +116,6 @@ function portsOf(query: URLSearchParams): number[] {
     if (!/^\d{1,5}$/.test(text) || port < 1 || port > 65535) throw apiErrors.badRequest(`unable to parse ${JSON.stringify(text.slice(0, 16))} as a port`);
     return port;
   });
-}
-
-function refuse(socket: Duplex, error: ApiError): void {
-  if (socket.destroyed || !socket.writable) socket.destroy();
-  else socket.end(statusAnswer(error));
 }
 
 function answer(socket: Duplex, { status, headers, body }: RestResponse): void {

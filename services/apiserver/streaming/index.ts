@@ -10,7 +10,7 @@
 import { apiErrors } from '../../../apimachinery/status.js';
 import { systemClock, type Clock } from '../../../platform/clock.js';
 import type { StreamingFront, UpgradeRequest } from '../ports.js';
-import { refuse } from './refusal.js';
+import { refuse } from '../rest/raw-answer.js';
 import { serveSpdyCommand } from './spdy/command.js';
 import { serveSpdyForward } from './spdy/forward.js';
 import { isSpdy } from './spdy/upgrade.js';

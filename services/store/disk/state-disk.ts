@@ -87,7 +87,7 @@ export class StateDisk implements RecordSource {
     }
     const { records, leases } = meta.digests;
     if (state.mvcc.digest !== records || state.leases.digest !== leases) {
-      throw new StoreError('corrupt', 'the state on disk is not whole: something that was written is missing, or something that was removed is back; repair this member from its peers');
+      throw new StoreError('corrupt', 'the state on disk is not whole: something that was written is missing, or something that was removed is back');
     }
     if (state.leases.size > 0) {
       state.mvcc.scan('', undefined, meta.revision, (record) => {

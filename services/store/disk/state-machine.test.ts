@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ClassicLevel } from 'classic-level';
@@ -141,6 +141,22 @@ describe('restart', () => {
     await damage(level);
     await level.close();
     await expect(open()).rejects.toMatchObject({ code: 'corrupt' });
+  });
+
+  it('refuses files that LevelDB finds damaged, and says what to do', async () => {
+    const feed = new Feed();
+    const machine = await open();
+    for (let i = 0; i < 200; i++) machine.apply([feed.entry(put(`k${i}`, `${i}`.padEnd(100, '.')))]);
+    await machine.persist(200 as LogIndex, membership);
+    await machine.close();
+    // The next start turns the log of the last one into a table.
+    await (await open()).close();
+    const folder = join(root, 'a', 'state-1');
+    const table = join(folder, (await readdir(folder)).find((name) => name.endsWith('.ldb')) ?? '');
+    const damaged = await readFile(table);
+    damaged.fill(0xa5, damaged.length >> 2, damaged.length >> 1);
+    await writeFile(table, damaged);
+    await expect(open()).rejects.toMatchObject({ code: 'corrupt', message: expect.stringMatching(/state-1 cannot be read .*navarch member repair/) as string });
   });
 });
 

@@ -73,7 +73,7 @@ export class KvStateMachine implements StateMachine {
       return new KvStateMachine(options, { directory, disk, state, applied });
     } catch (error) {
       await disk.close();
-      throw error;
+      return refuse(error);
     }
   }
 
@@ -184,7 +184,11 @@ export class KvStateMachine implements StateMachine {
   }
 }
 
+const REMEDY = 'rebuild this member from its peers with `navarch member repair`; nothing was changed';
+
+/** What is damaged is never used, and whoever reads the message is told what to do. */
 function refuse(error: unknown): never {
-  if (!(error instanceof DiskError)) throw error;
-  throw new StoreError(error.code === 'in-use' ? 'invalid' : 'corrupt', error.message);
+  if (error instanceof DiskError && error.code === 'in-use') throw new StoreError('invalid', error.message);
+  if (error instanceof DiskError || (error instanceof StoreError && error.code === 'corrupt')) throw new StoreError('corrupt', `${error.message}: ${REMEDY}`);
+  throw error;
 }

@@ -8,7 +8,7 @@ import type { CommandChannels } from '../channels.js';
 import type { UpgradeRequest } from '../../ports.js';
 import { openCommand, runCommand } from '../command.js';
 import { STREAMS_TIMEOUT_MS } from '../limits.js';
-import { refuse } from '../refusal.js';
+import { refuse } from '../../rest/raw-answer.js';
 import { SpdyConnection } from './connection.js';
 import type { SpdyStream } from './stream.js';
 import { negotiate, switchToSpdy } from './upgrade.js';

@@ -7,7 +7,7 @@ import type { Clock, Timer } from '../../../../platform/clock.js';
 import type { UpgradeRequest } from '../../ports.js';
 import { forwardPort } from '../forward.js';
 import { STREAMS_TIMEOUT_MS } from '../limits.js';
-import { refuse } from '../refusal.js';
+import { refuse } from '../../rest/raw-answer.js';
 import { SpdyConnection } from './connection.js';
 import type { SpdyStream } from './stream.js';
 import { negotiate, switchToSpdy } from './upgrade.js';

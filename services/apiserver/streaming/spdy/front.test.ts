@@ -95,7 +95,7 @@ describe('exec over SPDY/3.1', () => {
     if (end !== undefined) end.write = () => new Promise(() => undefined);
     for (const [index, type] of ['error', 'stdin', 'stdout', 'stderr'].entries()) client.open(index * 2 + 1, { streamtype: type });
     for (let i = 0; i < 64; i++) client.data(3, 'x'.repeat(256 * 1024));
-    await until(() => client.frames.length === 4);
+    await until(() => client.frames.filter(({ kind }) => kind === 'syn-reply').length === 4);
     socket.destroy();
     for (let beats = 0; beats < 20 && end?.closed !== true; beats++) {
       await clock.advance(HEARTBEAT_MS);

@@ -3,7 +3,7 @@ import type { PodStream } from '../../../../apimachinery/pod-streams.js';
 import type { Clock } from '../../../../platform/clock.js';
 import type { UpgradeRequest } from '../../ports.js';
 import { openCommand, runCommand } from '../command.js';
-import { refuse } from '../refusal.js';
+import { refuse } from '../../rest/raw-answer.js';
 import { V5, WebSocketConnection } from './connection.js';
 import { accept, choose } from './upgrade.js';
 

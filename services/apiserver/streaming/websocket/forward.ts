@@ -9,7 +9,7 @@ import { apiErrors } from '../../../../apimachinery/status.js';
 import type { Clock } from '../../../../platform/clock.js';
 import type { UpgradeRequest } from '../../ports.js';
 import { openPort, runForward } from '../forward.js';
-import { refuse } from '../refusal.js';
+import { refuse } from '../../rest/raw-answer.js';
 import { forwardOverSpdy } from '../spdy/forward.js';
 import { WebSocketConnection } from './connection.js';
 import { accept, choose, offeredProtocols } from './upgrade.js';

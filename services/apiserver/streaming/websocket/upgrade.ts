@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { WebSocketServer, type WebSocket } from 'ws';
 import { apiErrors } from '../../../../apimachinery/status.js';
 import type { UpgradeRequest } from '../../ports.js';
-import { refuse } from '../refusal.js';
+import { refuse } from '../../rest/raw-answer.js';
 
 const MESSAGE_BYTES_MAX = 1024 * 1024;
 

@@ -1,0 +1,25 @@
+/** `make flood`: a minute of large and broken requests against three members; elections and late heartbeats are a failure. */
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Fleet } from './fleet.js';
+import { describeFlood, flood, p99_ms } from './flood.js';
+
+const P99_MS_MAX = 100;
+const seconds = Number(process.argv[2] ?? '60');
+// Timers of the clock keep no process alive.
+const alive = setInterval(() => undefined, 60_000);
+const fleet = await Fleet.start({ root: mkdtempSync(join(tmpdir(), 'navarch-flood-')), isolated: false });
+try {
+  const result = await flood(fleet, seconds);
+  console.log(describeFlood(result));
+  const isLate = result.followers.some(({ heartbeats }) => p99_ms(heartbeats) > P99_MS_MAX);
+  if (result.elections > 0 || isLate) {
+    console.error(`the flood ${result.elections > 0 ? 'caused elections' : `held heartbeats up: the p99 of their intervals is above ${P99_MS_MAX} ms`}; logs: ${fleet.root}/m*.log`);
+    process.exitCode = 1;
+  }
+} finally {
+  await fleet.stop();
+  if (process.exitCode === undefined) fleet.forget();
+  clearInterval(alive);
+}

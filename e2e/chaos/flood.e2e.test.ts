@@ -1,0 +1,39 @@
+/** A quarter of a minute of what `make flood` does for a whole one. Heartbeats are reported, not judged: that takes a machine of one's own. */
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { Fleet } from './fleet.js';
+import { describeFlood, flood, p99_ms, since, type Heartbeats } from './flood.js';
+
+const SECONDS = 15;
+let fleet: Fleet;
+
+beforeAll(async () => {
+  fleet = await Fleet.start({ root: mkdtempSync(join(tmpdir(), 'navarch-flood-')), isolated: false });
+});
+afterAll(async () => {
+  await fleet?.stop();
+  fleet?.forget();
+});
+
+it('a flood of large and broken requests ends no member, and elects no leader', async () => {
+  const put = (key: string) => fleet.members[0]?.client.put({ key: Buffer.from(key), value: Buffer.from('kept') });
+  expect(await put('before')).toMatchObject({ kind: 'ok' });
+  const result = await flood(fleet, SECONDS);
+  process.stderr.write(`flood: ${describeFlood(result)}\n`);
+  expect(fleet.members.map(({ isRunning }) => isRunning)).toEqual([true, true, true]);
+  expect(result.elections).toBe(0);
+  for (const [name, attempts] of result.attempts) expect([name, attempts > 0]).toEqual([name, true]);
+  for (const { heartbeats } of result.followers) expect(heartbeats.count).toBeGreaterThan(0);
+  expect(await put('after')).toMatchObject({ kind: 'ok' });
+});
+
+it('the p99 counts late heartbeats among those that were due, whatever else was sent', () => {
+  const at = (sum_s: number, counts: [number, number, number]): Heartbeats => ({ buckets: new Map([[0.025, counts[0]], [0.065, counts[1]], [Infinity, counts[2]]]), sum_s, count: counts[2] });
+  expect(p99_ms(at(50, [0, 1000, 1000]))).toBe(65);
+  expect(p99_ms(at(50, [0, 989, 1000]))).toBe(Infinity);
+  // A thousand more for reads, and ten late ones too many.
+  expect(p99_ms(at(50, [1000, 1980, 2000]))).toBe(Infinity);
+  expect(since(at(50, [0, 980, 1000]), at(100, [0, 1980, 2000])).buckets.get(0.065)).toBe(1000);
+});

@@ -1,0 +1,22 @@
+/** Whole answers as bytes, for sockets that HTTP's own response does not serve: upgrades, and requests that could not be read. */
+import { STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { ApiError, apiErrors } from '../../../apimachinery/status.js';
+import { renderStatus } from './render.js';
+
+export function statusAnswer(error: ApiError): Buffer {
+  return plainAnswer(error.code, renderStatus(error.status));
+}
+
+export function plainAnswer(code: number, body: Uint8Array, contentType = 'application/json'): Buffer {
+  return Buffer.concat([
+    Buffer.from(`HTTP/1.1 ${code} ${STATUS_CODES[code] ?? 'Error'}\r\ncontent-type: ${contentType}\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n`), body,
+  ]);
+}
+
+/** The last thing on the socket of an upgrade: a plain HTTP answer with a Status. */
+export function refuse(socket: Duplex, error: unknown): void {
+  const failure = error instanceof ApiError ? error : apiErrors.internal((error as Error).message);
+  if (socket.destroyed || !socket.writable) socket.destroy();
+  else socket.end(statusAnswer(failure));
+}
