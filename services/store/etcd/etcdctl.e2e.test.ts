@@ -134,6 +134,18 @@ describe.skipIf(missing.length > 0)('etcdctl', () => {
     await etcdctl(['move-leader', target.toString(16)], { at: leader - 1 });
     expect((await members[target - 1]?.raftStatus())?.role).toBe('leader');
   });
+
+  it('takes a member out, at the leader, and none that the others could not go on without', async () => {
+    const statuses = async () => Promise.all(members.map((member) => member.raftStatus()));
+    const leader = (await statuses())[0]?.leader ?? 0;
+    const [first = 0, second = 0] = [1, 2, 3].filter((id) => id !== leader);
+    await expect(etcdctl(['member', 'remove', `${first}`], { at: first - 1 })).rejects.toMatchObject({ stderr: expect.stringContaining('etcdserver: not leader') as string });
+    await members[first - 1]?.stop();
+    while ((await members[leader - 1]?.raftStatus())?.progress[first]?.active !== false) await systemClock.sleep(50);
+    await expect(etcdctl(['member', 'remove', `${second}`], { at: leader - 1 })).rejects.toMatchObject({ stderr: expect.stringContaining('not enough started members') as string });
+    expect(await etcdctl(['member', 'remove', `${first}`], { at: leader - 1 })).toMatch(/^Member +\S+ removed from cluster/);
+    await etcdctl(['put', 'after', '1'], { at: leader - 1 });
+  });
 });
 
 /** Ids, stamps, ports and sizes differ; everything else is compared. */
