@@ -164,6 +164,7 @@ class SystemFolder implements DiskFolder {
       compression: false,
       ...(tuning.writeBuffer_bytes === undefined ? {} : { writeBufferSize: tuning.writeBuffer_bytes }),
       ...(tuning.cache_bytes === undefined ? {} : { cacheSize: tuning.cache_bytes }),
+      ...(tuning.openFiles_max === undefined ? {} : { maxOpenFiles: tuning.openFiles_max }),
     });
     try {
       await level.open();
