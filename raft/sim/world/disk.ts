@@ -178,7 +178,7 @@ export class SimStorage {
    */
   truncate(disk: string): boolean {
     const image = this.#find(disk);
-    const undo = this.#noted_ms === undefined ? undefined : image?.journal?.cut(this.#noted_ms, 1 + this.#random.int(3));
+    const undo = this.#noted_ms === undefined ? undefined : image?.journal?.cut(this.#noted_ms, this.#random.int(3));
     if (image === undefined || undo === undefined) return false;
     apply(image.durable, undo);
     image.live = new Map(image.durable);

@@ -2,6 +2,8 @@
  * What a disk was given last, so that its end can go: when LevelDB opens a store whose journal is damaged at the end, it drops that
  * end without a word (google/leveldb #251), and the store is as it was some writes ago.
  */
+import { END_KEY } from '../../log/records.js';
+
 /** Undefined: removed. */
 export type Change = readonly [name: string, value: Buffer | undefined];
 
@@ -11,6 +13,8 @@ interface Done {
 }
 
 const BATCHES_MAX = 32;
+/** Each write of the log tells its end. */
+const END = END_KEY.toString('latin1');
 
 export class Journal {
   #done: Done[] = [];
@@ -27,11 +31,14 @@ export class Journal {
     this.#done = [];
   }
 
-  /** How to undo everything since `from_ms` and so many writes before it; undefined when there were none before it. */
+  /**
+   * How to undo everything since `from_ms`, the last write of the log before it, and some more: what a compaction writes is no
+   * promise, and may go unnoticed. Undefined when there was no such write.
+   */
   cut(from_ms: number, count: number): readonly Change[] | undefined {
-    const before = this.#done.filter(({ at_ms }) => at_ms < from_ms).length;
-    if (before === 0) return undefined;
-    const lost = this.#done.splice(Math.max(before - count, 0));
+    const last = this.#done.findLastIndex(({ undo, at_ms }) => at_ms < from_ms && undo.some(([name]) => name === END));
+    if (last < 0) return undefined;
+    const lost = this.#done.splice(Math.max(last - count, 0));
     return lost.reverse().flatMap(({ undo }) => undo);
   }
 }
