@@ -25,11 +25,10 @@ import { Reads } from './reads.js';
 import { recover } from './recovery.js';
 import { SnapshotExchange } from './snapshots.js';
 import { statusOf } from './status.js';
+import { Takeover } from './takeover.js';
 
 /** Payload handed to the core in one proposal. */
 const BATCH_BYTES_MAX = 1 << 20;
-/** How often a follower asks for votes after its leader's stream broke, before it leaves it to the election timeout. */
-const TAKEOVER_ATTEMPTS = 5;
 
 export class Member implements RaftMember {
   readonly #options: MemberOptions;
@@ -42,9 +41,9 @@ export class Member implements RaftMember {
   readonly #caretaker: Caretaker;
   readonly #notes: CommitNotes;
   readonly #answers: Answers;
+  readonly #takeover: Takeover;
   readonly #heartbeats = new HeartbeatWatch();
   #ticks: Timer | undefined;
-  #takeover: Timer | undefined;
   #farewell: Timer | undefined;
   #pace: Timer | undefined;
   /** The last batch handed to the core: its last mark, and its place in the log where this member appended it itself. */
@@ -82,6 +81,7 @@ export class Member implements RaftMember {
       preVote: true,
       stepDownOnRemoval: true,
     });
+    this.#takeover = new Takeover({ clock, random, settings, ask: () => this.#askForVotes() });
     this.#answers = new Answers(clock, settings.heartbeat_ms);
     this.#notes = new CommitNotes({
       clock, hold_ms: settings.note_ms,
@@ -218,7 +218,7 @@ export class Member implements RaftMember {
   #end(): void {
     this.#isOver = true;
     this.#ticks?.cancel();
-    this.#takeover?.cancel();
+    this.#takeover.stop();
     this.#farewell?.cancel();
     this.#pace?.cancel();
     this.#notes.stop();
@@ -301,39 +301,31 @@ export class Member implements RaftMember {
     await this.#snapshots.receive(snapshot);
   }
 
-  /** A broken stream from the leader: if the others noticed too, they grant a pre-vote; if not, nothing is disturbed. */
   #peerLost(id: NodeId): void {
     const { lead, role } = this.#node.status();
     if (role === 'leader') this.#node.reportUnreachable(id);
     if (lead === id) {
-      const { random, settings } = this.#options;
       this.#node.forgetLeader();
-      // One after the other, or they would split the vote.
-      const rank = this.#applier.membership.voters.filter((voter) => voter !== id && voter < this.#options.id).length;
-      this.#takeOverAfter((rank + random.next() / 4) * settings.takeover_ms, TAKEOVER_ATTEMPTS);
+      this.#takeover.leaderLost(this.#applier.membership.voters.filter((voter) => voter !== id && voter < this.#options.id).length);
     }
     this.#pump();
   }
 
-  /** Somebody may have noticed later than we asked, or the vote was split: asks again until there is a leader. */
-  #takeOverAfter(delay_ms: number, attempts: number): void {
-    const { clock, random, settings } = this.#options;
-    this.#takeover?.cancel();
-    this.#takeover = clock.after(delay_ms, () => this.#guard(() => {
-      if (this.#node.status().lead !== 0 || attempts === 0) return;
+  #askForVotes(): boolean {
+    if (this.#isOver || this.#node.status().lead !== 0) return false;
+    this.#guard(() => {
       this.#node.campaign();
       this.#pump();
-      this.#takeOverAfter((2 + 2 * random.next()) * settings.takeover_ms, attempts - 1);
-    }));
+    });
+    return !this.#isOver;
   }
 
-  /** A cluster that starts need not wait for an election timeout. If there is a leader, it is heard before, or voters ignore us. */
+  /** A cluster that starts need not wait for an election timeout. */
   #campaignEarly(membership: Membership): void {
-    const { id, random, settings } = this.#options;
+    const { id } = this.#options;
     if (!membership.voters.includes(id)) return;
     if (membership.voters.length === 1) this.#node.campaign();
-    const rank = membership.voters.filter((voter) => voter < id).length;
-    this.#takeOverAfter((1 + rank + random.next() / 4) * settings.heartbeat_ms, TAKEOVER_ATTEMPTS);
+    this.#takeover.started(membership.voters.filter((voter) => voter < id).length);
   }
 
   #undelivered(messages: readonly PeerMessage[]): void {
