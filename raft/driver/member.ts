@@ -85,7 +85,7 @@ export class Member implements RaftMember {
     this.#answers = new Answers(clock, settings.heartbeat_ms);
     this.#notes = new CommitNotes({
       clock, hold_ms: settings.note_ms,
-      isReplicating: (peer) => this.#node.progress.get(peer)?.state === 'replicate',
+      canWait: (peer) => this.#node.progress.get(peer)?.state === 'replicate' && !this.#node.mayBeChanging,
       onDue: (notes) => this.#guard(() => options.transport.send(notes)),
     });
     this.#applier = new Applier(options, this.#node, membership, {
