@@ -34,6 +34,8 @@ interface Applied {
   readonly answer: string;
   /** Revision of the model after it. */
   readonly revision: number;
+  /** The newest term that anybody was known to lead in by then: it was not committed in a later one. */
+  readonly committedIn: number;
   /** The configuration at that moment; undefined: nobody was told. */
   membership: Membership | undefined;
 }
@@ -85,6 +87,7 @@ export class Ledger {
   /** What each member's disk holds of term and vote. */
   readonly #votes = new Map<number, { readonly term: number; readonly vote: number }>();
   #lastApplied = 1;
+  #newestTerm = 1;
 
   readonly #renewed_ms = new Map<bigint, number>();
 
@@ -210,9 +213,10 @@ export class Ledger {
       this.#world.violated(`election safety: ${member.name} leads in term ${term} with votes on ${votes.length} of ${voters.length} disks`);
     }
     this.#world.trace(`leader ${member.name} term ${term}`);
-    // One that learns late of its election owes nothing of the terms since.
+    // One that learns late of its election owes nothing that was committed since, be it of an older term (Raft paper, figure 8).
     let last = this.#lastApplied;
-    while ((this.#applied[last]?.term ?? 0) >= term) last--;
+    while ((this.#applied[last]?.committedIn ?? 0) >= term) last--;
+    this.#newestTerm = Math.max(this.#newestTerm, term);
     const entry = this.#applied[last];
     if (entry === undefined || log.view.firstIndex > last) return;
     if (log.view.term(last) !== entry.term) {
@@ -250,7 +254,7 @@ export class Ledger {
     const expected = this.model.apply(data, term);
     if (expected !== parts.answer) this.#world.violated(`model: ${member.name} answers entry ${index} with "${parts.answer}", it should be "${expected}"`);
     if (this.model.revision < before) this.#world.violated('monotonic revisions: the revision went back');
-    this.#applied[index] = { term, checksum: parts.checksum, answer: parts.answer, revision: this.model.revision, membership: parts.isStarting === true ? undefined : parts.membership };
+    this.#applied[index] = { term, checksum: parts.checksum, answer: parts.answer, revision: this.model.revision, committedIn: Math.max(this.#newestTerm, term), membership: parts.isStarting === true ? undefined : parts.membership };
     this.#lastApplied = index;
     this.#checkQuorum(member, entry, parts.membership);
   }

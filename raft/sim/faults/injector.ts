@@ -52,6 +52,7 @@ export class Injector {
     this.#isOver = true;
     const { network, cluster } = this.#parts;
     network.heal();
+    network.releaseAll();
     network.settings = { ...network.settings, loss: 0, reorder: 0, duplication: 0, snapshotBreak: 0 };
     cluster.isUpgraded = true;
     for (const machine of cluster.machines) {
@@ -236,7 +237,8 @@ export class Injector {
 
   /**
    * Two sides, of which one has the member and is no majority. Its uncommitted entries, and what was said about them, come to light
-   * when all is healed; now and then the operator gives a leader that was there its office back.
+   * when all is healed, or later: now and then by way of stalled links, when who said it is gone and the operator has given a leader
+   * that was there its office back.
    */
   #split(machine: Machine): void {
     const { world, cluster, network } = this.#parts;
@@ -250,9 +252,14 @@ export class Injector {
         network.cut(there.id, here.id);
       }
     }
+    const followers = [...side].filter((other) => other !== machine);
+    const isStalled = world.random.int(2) === 0;
+    if (isStalled) for (const { id } of followers) network.stall(id, machine.id);
     world.after(500 + 2500 * world.random.next(), () => {
       network.heal();
-      if (world.random.int(2) === 0) world.after(200 + 800 * world.random.next(), () => this.#transfer(machine));
+      for (const { id } of followers) world.after(4000 * world.random.next(), () => network.release(id, machine.id));
+      for (const other of followers) if (isStalled && world.random.int(2) === 0) other.end(world.random.int(2) === 0);
+      if (world.random.int(4) !== 0) world.after(200 + 800 * world.random.next(), () => this.#transfer(machine));
     });
   }
 

@@ -123,6 +123,10 @@ export class SimNetwork {
     this.#healings++;
     this.#cuts.clear();
     this.#slow.clear();
+  }
+
+  /** Lets go what stalled links hold. */
+  releaseAll(): void {
     for (const link of [...this.#stalled.keys()]) {
       const [from, to] = link.split('>').map(Number);
       this.release(from ?? 0, to ?? 0);
