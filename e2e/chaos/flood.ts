@@ -28,13 +28,25 @@ interface Target {
 /** Attempts on one connection, each counted; resolves when that is over, whatever came of them. */
 type Attack = (target: Target, count: () => void) => Promise<void>;
 
+/** A connection that neither goes on nor ends is let go. `over` is called once, when it is closed or was let go. */
+function bounded(connection: { destroy(): void; on(event: 'close', callback: () => void): unknown }, over: () => void): void {
+  const timer = systemClock.after(2 * TURN_MS, () => {
+    connection.destroy();
+    over();
+  });
+  connection.on('close', () => {
+    timer.cancel();
+    over();
+  });
+}
+
 function socketAttack(open: (target: Target) => Socket, data: () => Uint8Array): Attack {
   return (target, count) => new Promise((resolve) => {
     count();
     const socket = open(target);
     socket.setTimeout(TURN_MS, () => socket.destroy());
     socket.on('error', () => undefined);
-    socket.on('close', () => resolve());
+    bounded(socket, resolve);
     socket.resume();
     socket.end(data());
   });
@@ -52,7 +64,7 @@ function grpcAttack(path: string, body: () => Buffer, pause_ms = 0): Attack {
     const session = connectHttp2(`https://${member.endpoint}`, { ca: tls.ca, cert: tls.cert, key: tls.key });
     const end_ms = systemClock.monotonic() + TURN_MS;
     session.on('error', () => undefined);
-    session.on('close', () => resolve());
+    bounded(session, resolve);
     const next = () => {
       if (session.closed || session.destroyed || systemClock.monotonic() > end_ms) {
         session.destroy();
@@ -76,7 +88,7 @@ function grpcAttack(path: string, body: () => Buffer, pause_ms = 0): Attack {
 const rapidReset: Attack = ({ member, tls }, count) => new Promise((resolve) => {
   const session = connectHttp2(`https://${member.endpoint}`, { ca: tls.ca, cert: tls.cert, key: tls.key });
   session.on('error', () => undefined);
-  session.on('close', () => resolve());
+  bounded(session, resolve);
   session.on('connect', () => void (async () => {
     for (let i = 0; i < 200 && !session.closed && !session.destroyed; i++) {
       for (let burst = 0; burst < 20 && !session.destroyed; burst++) {
@@ -113,7 +125,7 @@ function restAttack({ path, method = 'POST', type = 'application/json', body, he
     });
     call.on('timeout', () => call.destroy());
     call.on('error', () => undefined);
-    call.on('close', () => resolve());
+    bounded(call, resolve);
     call.end(body?.());
   });
 }
@@ -212,6 +224,16 @@ export interface FloodResult {
 
 const termOf = async (fleet: Fleet) => Math.max(...(await Promise.all(fleet.members.map((member) => member.status()))).map((status) => status?.raftTerm ?? 0));
 
+/** The same measure with nobody asking anything: what this machine makes of it by itself. */
+export async function quiet(fleet: Fleet, seconds: number): Promise<FloodResult['followers']> {
+  const tls = fleet.secrets.client;
+  const leader = await fleet.leader();
+  const followers = fleet.members.filter((member) => member !== leader);
+  const before = await Promise.all(followers.map((member) => heartbeatsOf({ member, tls })));
+  await systemClock.sleep(1000 * seconds);
+  return Promise.all(followers.map(async (member, i) => ({ name: member.name, heartbeats: since(before[i] as Heartbeats, await heartbeatsOf({ member, tls })) })));
+}
+
 /** Floods all members for so long, and waits until they answer again. */
 export async function flood(fleet: Fleet, seconds: number): Promise<FloodResult> {
   const tls = fleet.secrets.client;
@@ -236,12 +258,16 @@ export async function flood(fleet: Fleet, seconds: number): Promise<FloodResult>
   return { seconds, attempts, elections: await termOf(fleet) - term, followers };
 }
 
-export function describeFlood({ seconds, attempts, elections, followers }: FloodResult): string {
+export function describeHeartbeats(followers: FloodResult['followers']): string {
   const share = ({ buckets, count }: Heartbeats, bound_s: number) => `${count - (buckets.get(bound_s) ?? 0)} above ${bound_s * 1000} ms`;
+  return followers.map(({ name, heartbeats }) => `  ${name}: ${heartbeats.count} heartbeat intervals, mean ${((1000 * heartbeats.sum_s) / heartbeats.count).toFixed(1)} ms, p99 at most ${p99_ms(heartbeats)} ms; `
+    + `${share(heartbeats, 0.065)}, ${share(heartbeats, 0.1)}, ${share(heartbeats, 0.3)}`).join('\n');
+}
+
+export function describeFlood({ seconds, attempts, elections, followers }: FloodResult): string {
   return [
     `${[...attempts.values()].reduce((sum, count) => sum + count, 0)} attempts of ${attempts.size} kinds in ${seconds} s; ${elections} elections`,
-    ...followers.map(({ name, heartbeats }) =>
-      `${name}: ${heartbeats.count} heartbeat intervals, mean ${((1000 * heartbeats.sum_s) / heartbeats.count).toFixed(1)} ms, p99 at most ${p99_ms(heartbeats)} ms; ${share(heartbeats, 0.065)}, ${share(heartbeats, 0.1)}, ${share(heartbeats, 0.3)}`),
-    [...attempts].map(([name, count]) => `${name} ${count}`).join(', '),
+    describeHeartbeats(followers),
+    `  ${[...attempts].map(([name, count]) => `${name} ${count}`).join(', ')}`,
   ].join('\n');
 }
