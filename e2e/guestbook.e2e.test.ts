@@ -11,7 +11,7 @@ import { findKubectl, Kubectl } from './lib/kubectl.js';
 import { showLogsOnFailure } from './lib/on-failure.js';
 import { missing } from './lib/requirements.js';
 import { sleep, until } from './lib/until.js';
-import { navarch, UpCluster } from './lib/up-cluster.js';
+import { navarch, killProcess, UpCluster } from './lib/up-cluster.js';
 
 const lacking = missing('the scenario with containers', ['containers', 'kubectl', 'etcdctl']);
 
@@ -177,8 +177,8 @@ describe.skipIf(lacking.length > 0)('the scenario with containers', () => {
     const before = cluster.state();
     await cluster.again();
     expect(cluster.state().processes.map(({ id }) => id?.pid)).toEqual(before.processes.map(({ id }) => id?.pid));
-    process.kill(before.supervisor.pid, 'SIGKILL');
-    for (const { id } of before.processes) if (id !== undefined) process.kill(id.pid, 'SIGKILL');
+    killProcess(before.supervisor.pid);
+    for (const { id } of before.processes) if (id !== undefined) killProcess(id.pid);
     await cluster.again();
     await rolledOut(kubectl, 'web');
     await until('both NodePorts to answer', async () => (await ask(0, '/')).includes('Welcome') && (await ask(1, '/')).includes('Welcome'), { timeout_ms: 30_000, show: () => situation(kubectl) });

@@ -7,18 +7,15 @@ import { rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { configMaps, namespaces, pods } from '../apimachinery/gen/resources.js';
-import { systemClock } from '../platform/clock.js';
 import { systemExecutor } from '../platform/exec.js';
 import { startCluster, type Cluster } from '../testing/index.js';
 import { Etcdctl } from './lib/etcdctl.js';
-import { deleteGuestbook, guestbookSteps, isReady, rolledOut, rolloutSteps, situation, webPods, IMAGE } from './lib/guestbook.js';
+import { deleteGuestbook, isReady, situation, webPods } from './lib/guestbook.js';
 import { findKubectl, Kubectl } from './lib/kubectl.js';
 import { missing } from './lib/requirements.js';
+import { deathStep, userSteps, type Place } from './lib/scenario.js';
 import { until } from './lib/until.js';
 import { CLI } from './lib/up-cluster.js';
-import { configMapValues, etcdctlWriter, keyValues, kubectlWriter, sdkWriter } from './lib/writers.js';
-import { WatchRecord } from './lib/watch-record.js';
 
 describe('a script of a user', () => {
   it('gets its cluster, and ends when that is stopped: nothing else keeps its process alive', async () => {
@@ -56,39 +53,9 @@ describe.skipIf(lacking.length > 0)('the scenario in one process', () => {
     await rm(directory, { recursive: true, force: true });
   });
 
-  it('kubectl get nodes: two Ready with versions, addresses and capacity', async () => {
-    const table = await kubectl.ok(['get', 'nodes', '-o', 'wide']);
-    expect(table).toMatch(/^w1 +Ready +\S+ +\S+ +v1\.\d+\S* +127\.0\.0\.1/m);
-    const { items } = await kubectl.json<{ items: { status: { capacity: Record<string, string> } }[] }>(['get', 'nodes']);
-    expect(items).toHaveLength(2);
-    for (const { status } of items) expect(Object.keys(status.capacity)).toEqual(expect.arrayContaining(['cpu', 'memory', 'pods']));
-    expect(await kubectl.ok(['version'])).toContain('Server Version: v1.36');
-  });
+  const place = (): Place => ({ kubectl, etcdctl, client: cluster.client, servers: cluster.members.map(({ api }) => api) });
 
-  guestbookSteps(() => kubectl);
-
-  it('set image and undo: never fewer than three pods that are ready', async () => {
-    let fewest = 3;
-    let watching = true;
-    const observed = (async () => {
-      while (watching) fewest = Math.min(fewest, (await cluster.client.list(pods, { namespace: 'default', labelSelector: 'tier=web' })).items.filter(isReady).length);
-    })();
-    for (const [args, image] of [[['set', 'image', 'deployment/web', `web=${IMAGE.web2}`], IMAGE.web2], [['rollout', 'undo', 'deployment/web'], IMAGE.web1]] as const) {
-      await kubectl.ok(args);
-      await rolledOut(kubectl, 'web');
-      await until('only new pods', async () => (await webPods(kubectl)).every((pod) => pod.spec?.containers[0]?.image === image), { show: () => situation(kubectl) });
-    }
-    watching = false;
-    await observed;
-    expect(fewest).toBe(3);
-  });
-
-  rolloutSteps(() => kubectl);
-
-  it('etcdctl get /registry shows the objects', async () => {
-    const keys = (await etcdctl.ok(['get', '/registry', '--prefix', '--keys-only'])).split('\n');
-    expect(keys).toEqual(expect.arrayContaining(['/registry/deployments/default/web', '/registry/configmaps/default/guestbook', '/registry/minions/w1']));
-  });
+  userSteps(place);
 
   it('a worker falls silent: its pods run elsewhere; it returns and cleans up', async () => {
     const [, second] = cluster.nodes;
@@ -102,41 +69,13 @@ describe.skipIf(lacking.length > 0)('the scenario in one process', () => {
     await until('no pod left that is being deleted', async () => (await webPods(kubectl)).length === 3, { timeout_ms: 60_000, show: () => situation(kubectl) });
   });
 
-  it('the leader dies during writes: nothing acknowledged is lost, watches have no gap, members agree', async () => {
-    const namespace = 'writes';
-    await cluster.client.create(namespaces, { metadata: { name: namespace } });
-    const { metadata } = await cluster.client.list(configMaps, { namespace });
-    const watch = new WatchRecord(cluster.client, namespace, metadata.resourceVersion ?? '');
-    const writers = [
-      kubectlWriter(kubectl, { namespace, servers: cluster.members.map(({ api }) => api) }), sdkWriter(cluster.client, { namespace }),
-      etcdctlWriter(etcdctl, { keyPrefix: '/writes/' }),
-    ];
-    await Promise.all(writers.map((writer) => writer.progress(3)));
-    const status = await etcdctl.status();
-    const leading = status.find(({ Status }) => Status.leader === Status.header.member_id)?.Endpoint;
-    const leader = cluster.members.find(({ grpc }) => grpc === leading);
-    expect(leader).toBeDefined();
-    const killed_ms = systemClock.monotonic();
-    await leader?.kill();
-    await Promise.all(writers.map((writer) => writer.progress(5)));
-    await leader?.start();
-    await Promise.all(writers.map((writer) => writer.progress(3)));
-    await Promise.all(writers.map((writer) => writer.stop()));
-    const [byKubectl, bySdk, byEtcdctl] = writers;
-    const found = await configMapValues(kubectl, namespace);
-    expect([byKubectl?.lost(found), bySdk?.lost(found), byEtcdctl?.lost(await keyValues(etcdctl, '/writes/'))]).toEqual([[], [], []]);
-    expect(bySdk?.longestGap(killed_ms)).toBeLessThan(10_000);
-
-    const created = [...found.keys()].filter((name) => name !== 'kube-root-ca.crt');
-    await until('the watch to have seen all', () => created.every((name) => watch.added.includes(name)));
-    await watch.stop();
-    expect(watch.added.filter((name) => name !== 'kube-root-ca.crt').toSorted()).toEqual(created.toSorted());
-    expect(watch.versions).toEqual(watch.versions.toSorted((a, b) => a - b));
-
-    const { Status } = (await etcdctl.status())[0] ?? {};
-    const hashes = await etcdctl.hashes(Status?.header.revision ?? 0);
-    expect(hashes).toHaveLength(3);
-    expect(new Set(hashes.map(({ HashKV }) => HashKV.hash)).size).toBe(1);
+  deathStep(place, {
+    who: 'the leader', gap_ms_max: 10_000,
+    async victim() {
+      const leading = (await etcdctl.status()).find(({ Status }) => Status.leader === Status.header.member_id)?.Endpoint;
+      const leader = cluster.members.find(({ grpc }) => grpc === leading);
+      return { kill: async () => leader?.kill(), revive: async () => leader?.start() };
+    },
   });
 
   it('kubectl delete takes everything with it', () => deleteGuestbook(kubectl));

@@ -28,6 +28,8 @@ export interface PeerInfo {
   readonly joining?: boolean;
   /** Random, of the data directory; recorded when it is first heard, kept for good: another directory is not this member. */
   readonly instance?: string;
+  /** Up to which level its program understands commands (raft/driver/levels.ts). Absent: it has not told; counted as 1. */
+  readonly level?: number;
 }
 
 /** The configuration that `entry.index` left behind; stored in one place, with the state it belongs to. */
@@ -42,6 +44,8 @@ export interface Membership {
   readonly peers: readonly PeerInfo[];
   /** Ids that belonged to members once and never will again; absent while there are none. */
   readonly removed?: readonly NodeId[];
+  /** Agreed: commands up to this level may be proposed, since all members understand them. Only ever raised. Absent: 1. */
+  readonly level?: number;
 }
 
 /**
@@ -117,7 +121,9 @@ export type RaftErrorCode =
   | 'unknown-outcome'
   | 'timeout' | 'stopped' | 'invalid' | 'corrupt' | 'wrong-cluster' | 'removed'
   /** The peers know this id with another data directory, or with a newer state of this one: it must not take part again. */
-  | 'fenced';
+  | 'fenced'
+  /** The cluster has agreed on a level that this program does not understand. */
+  | 'outdated';
 
 export class RaftError extends Error {
   override readonly name = 'RaftError';
@@ -157,4 +163,8 @@ export type MembershipChange =
   | { readonly kind: 'remove'; readonly id: NodeId }
   | { readonly kind: 'update'; readonly peer: PeerInfo }
   /** Records a member's data directory. Void when one is recorded already. */
-  | { readonly kind: 'identify'; readonly id: NodeId; readonly instance: string };
+  | { readonly kind: 'identify'; readonly id: NodeId; readonly instance: string }
+  /** Up to which level a member's program understands commands. */
+  | { readonly kind: 'tell-level'; readonly id: NodeId; readonly level: number }
+  /** Void when the members are not those that the proposer saw. */
+  | { readonly kind: 'raise-level'; readonly level: number };

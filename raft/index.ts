@@ -37,6 +37,8 @@ interface CommonOptions {
   /** The cluster exists: `peers` only tells where; this member waits until it is added (as a learner) and sent a snapshot. */
   readonly join?: boolean;
   readonly stateMachine: StateMachine;
+  /** Up to which level the state machine understands commands; see driver/levels.ts. Undefined: there are no levels. */
+  readonly level?: number;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -85,9 +87,9 @@ export function startMemoryMember(options: MemoryMemberOptions): Promise<RaftMem
 }
 
 function common(options: CommonOptions, logger: Logger) {
-  const { clusterId, id, peers, stateMachine, clock, random } = options;
+  const { clusterId, id, peers, stateMachine, clock, random, level } = options;
   return {
-    clusterId, id, peers, join: options.join ?? false, stateMachine, clock, random, logger, events: options.events ?? {},
+    clusterId, id, peers, join: options.join ?? false, stateMachine, clock, random, logger, events: options.events ?? {}, ...(level === undefined ? {} : { level }),
     settings: { ...DEFAULT_SETTINGS, ...options.settings },
   };
 }

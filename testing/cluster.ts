@@ -3,7 +3,6 @@
  * the real agent; real TLS and gRPC on loopback. Peers talk in memory, so that a test can cut them off from each other.
  */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer as createTcpServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { nodes } from '../apimachinery/gen/resources.js';
@@ -14,6 +13,7 @@ import { createServer, type Server } from '../cli/server/server.js';
 import { kubeconfigText } from '../cli/lib/kubeconfig.js';
 import { holdProcess, systemClock, type Clock, type Timer } from '../platform/clock.js';
 import { silentLogger, type Logger } from '../platform/log.js';
+import { freePorts } from '../platform/free-ports.js';
 import { createClusterPki, type ClusterPki } from '../platform/pki/cluster-pki.js';
 import { issueCertificate, type KeyPair } from '../platform/pki/x509.js';
 import { systemRandom, type Random } from '../platform/random.js';
@@ -97,18 +97,6 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     await cluster.stop();
     throw error;
   }
-}
-
-/** Ports that are free now. All are held until all are found, so that none is given twice. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(Array.from({ length: count }, () => new Promise<ReturnType<typeof createTcpServer>>((resolve, reject) => {
-    const server = createTcpServer();
-    server.once('error', reject);
-    server.listen(0, HOST, () => resolve(server));
-  })));
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
 }
 
 interface Parts {
@@ -271,7 +259,7 @@ class MemberInTest implements TestMember {
       peers: addresses.map((other) => peerInfoOf(pki.clusterId, other)), clock, random, log: { level: 'silent' },
     });
     this.#server = createServer({
-      address, listenHost: address.host, member, pki, certificates, network, clock, random, logger: logger.child({ member: address.name }),
+      address, listenHost: address.host, backing: { kind: 'member', member }, pki, certificates, network, clock, random, logger: logger.child({ member: address.name }),
       nodeGrace_ms: options.nodeGrace_ms ?? 8_000, defaultTolerationSeconds: options.defaultTolerationSeconds ?? 5,
     });
     await this.#server.start();

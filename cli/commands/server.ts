@@ -1,4 +1,4 @@
-/** `navarch server`: one member, in the foreground, until it is told to stop. */
+/** `navarch server`: one member, or a server on a store elsewhere, in the foreground, until it is told to stop. */
 import { mkdir } from 'node:fs/promises';
 import { hostname, networkInterfaces } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -7,20 +7,23 @@ import { holdProcess, systemClock } from '../../platform/clock.js';
 import { createLogger, type Logger, type LogLevel } from '../../platform/log.js';
 import { createClusterPki, readClusterPki, writeClusterPki, type ClusterPki } from '../../platform/pki/cluster-pki.js';
 import { systemRandom } from '../../platform/random.js';
-import { startAll, stopAll } from '../../platform/service.js';
+import { startAll, stopAll, type Service } from '../../platform/service.js';
 import { RaftError, type NodeId, type PeerInfo } from '../../raft/contract.js';
 import type { AutoCompactionOptions } from '../../services/store/member/auto-compaction.js';
 import { CliError, EXIT_FENCED } from '../lib/errors.js';
 import { defaultDataDir, layout } from '../lib/paths.js';
 import { runUntilSignal } from '../lib/run.js';
-import { issueMemberCertificates } from '../server/certificates.js';
+import type { Backing } from '../server/backing.js';
+import { issueMemberCertificates, type MemberCertificates } from '../server/certificates.js';
 import { joinCluster } from '../server/join.js';
 import { knownMember, MemberFileKeeper, peerOfKnown, readMemberFile, wasRecovered, writeMemberFile, type MemberFile } from '../server/member-file.js';
 import { claimProcess } from '../server/running.js';
-import { memberIdOf, peerInfoOf, type MemberAddress } from '../server/identity.js';
+import { hostPort, memberIdOf, peerInfoOf, type MemberAddress } from '../server/identity.js';
 import { apiServiceAddress, DEFAULT_NETWORK, type ClusterNetwork } from '../server/network.js';
+import { openExternalStore, parseStoreFlags, type StoreAddress, type StoreFlags } from '../server/store-flags.js';
 
-interface ServerFlags {
+interface ServerFlags extends StoreFlags {
+  readonly only?: string;
   readonly name: string;
   readonly dataDir: string;
   readonly pkiDir?: string;
@@ -52,7 +55,7 @@ function firstAddress(): string {
 
 export function addServerCommand(program: Command): void {
   program.command('server')
-    .description('run one member of the control plane: store, API server, scheduler and controllers')
+    .description('run one member of the control plane: store, API server, scheduler and controllers; or these without the store')
     .option('--name <name>', 'this member\'s name: unique in the cluster, kept for its life', hostname().toLowerCase())
     .option('--data-dir <directory>', 'this member\'s own state; nobody else\'s', join(defaultDataDir(), 'server'))
     .option('--pki-dir <directory>', 'the cluster\'s secrets, the same on all members; made here when missing (default: <data-dir>/pki)')
@@ -64,13 +67,18 @@ export function addServerCommand(program: Command): void {
     .option('--initial-cluster <members>', 'all members of a new cluster, as name=host[:peerPort[:grpcPort[:apiPort]]],...; the same text on each')
     .option('--join <members>', 'become a member of a cluster that runs: host:port[,host:port] of gRPC listeners; needed once')
     .option('--token <token>', 'for --join: what `navarch token --member` prints on a member')
+    .option('--store-endpoints <urls>', 'hold no store: use this etcd v3, or members of ours, http(s)://host:port,...')
+    .option('--store-ca <file>', 'authority of the store\'s certificates (default: the cluster\'s own, as for members of ours)')
+    .option('--store-cert <file>', 'certificate to show to the store (default without --store-ca: one made by the cluster\'s own authority)')
+    .option('--store-key <file>', 'its private key')
+    .option('--only <part>', 'apiserver: with --store-endpoints, leave scheduler and controllers to other servers')
     .option('--cluster-cidr <cidr>', 'addresses of pods', DEFAULT_NETWORK.clusterCidr)
     .option('--service-cidr <cidr>', 'addresses of Services', DEFAULT_NETWORK.serviceCidr)
     .option('--cluster-domain <name>', 'DNS domain of the cluster', DEFAULT_NETWORK.clusterDomain)
     .option('--node-grace <seconds>', 'silence after which a worker is NotReady', '40')
     .option('--default-toleration <seconds>', 'how long pods stay on an unreachable worker unless they say otherwise', '300')
     .option('--quota <MiB>', 'size of the store at which nothing may grow until something is deleted; 0: none', '2048')
-    .option('--compaction <period or revisions>', 'history that the store keeps: a time such as 15m, a number of revisions, or off', '15m')
+    .option('--compaction <period or revisions>', 'history that the store keeps: a time such as 15m, a number of revisions, or off (also of an external store)', '15m')
     .option('--log-level <level>', 'debug, info, warn or error', 'info')
     .option('--log-file <file>', 'log here instead of to standard error')
     .addHelpText('after', `
@@ -80,6 +88,9 @@ A cluster of three, on each host with its own --name and the same --pki-dir cont
   navarch server --name a --initial-cluster a=10.0.0.1,b=10.0.0.2,c=10.0.0.3 --pki-dir /etc/navarch/pki
 One more, or one in the place of a dead one, on a host with an empty data directory (docs/members.md):
   navarch server --name d --join 10.0.0.1:2379 --token "$(ssh 10.0.0.1 navarch token --member --pki-dir /etc/navarch/pki)"
+Without a store of its own, on an etcd or on members of ours (docs/operating.md); the same --pki-dir content on each:
+  navarch server --name s1 --store-endpoints https://10.0.1.1:2379,https://10.0.1.2:2379 --store-ca ca.crt --store-cert s1.crt --store-key s1.key
+  navarch server --name s2 --only apiserver --store-endpoints https://10.0.0.1:2379,https://10.0.0.2:2379 --pki-dir /etc/navarch/pki
 All of it on this machine, with workers:
   navarch up`)
     .action(async (flags: ServerFlags) => runServer(flags));
@@ -172,6 +183,7 @@ async function takeSeat(flags: ServerFlags, self: MemberAddress, logger: Logger)
   const { dataDir } = flags;
   const stored = await readMemberFile(dataDir);
   if (stored?.removed !== undefined) throw new CliError(stored.removed, EXIT_FENCED);
+  if (stored?.external === true) throw new CliError(`${dataDir} belongs to a server without a store of its own: give --store-endpoints, or another --data-dir for a member`);
   const pkiDir = resolve(flags.pkiDir ?? stored?.pkiDir ?? layout(dataDir).pki);
   if (stored?.joining === true || (stored === undefined && flags.join !== undefined)) {
     const { file, pki } = await joinCluster({
@@ -207,24 +219,65 @@ function checkOwner(dataDir: string, stored: MemberFile, wanted: { readonly clus
   if (stored.name !== wanted.name) throw new CliError(`${dataDir} belongs to the member "${stored.name}", not to "${wanted.name}"; give the right --data-dir or --name`);
 }
 
+/** Flags that make a member, and those that make a server on a store elsewhere, do not mix. */
+function checkFlags(flags: ServerFlags): StoreAddress | undefined {
+  const address = parseStoreFlags(flags);
+  if (flags.only !== undefined && flags.only !== 'apiserver') throw new CliError(`--only must be apiserver, not "${flags.only}"`, 2);
+  if (address === undefined && flags.only !== undefined) throw new CliError('--only apiserver needs --store-endpoints: a member is its store', 2);
+  if (address !== undefined && (flags.initialCluster !== undefined || flags.join !== undefined || flags.token !== undefined)) {
+    throw new CliError('--initial-cluster, --join and --token make a member; a server with --store-endpoints is none', 2);
+  }
+  return address;
+}
+
 async function runServer(flags: ServerFlags): Promise<void> {
-  // Only here: every other command, and every worker, goes without what a member is made of.
-  const [{ startStoreMember }, { createServer }] = await Promise.all([import('../../services/store/member/start.js'), import('../server/server.js')]);
+  const address = checkFlags(flags);
   const self = selfOf(flags);
   const network = networkOf(flags);
+  const timing = { nodeGrace_ms: secondsOf(flags.nodeGrace, '--node-grace') * 1000, defaultTolerationSeconds: secondsOf(flags.defaultToleration, '--default-toleration') };
+  const { createServer } = await import('../server/server.js');
   const logger = createLogger('navarch', { level: flags.logLevel, ...(flags.logFile === undefined ? {} : { file: flags.logFile }) }).child({ member: self.name });
   await mkdir(flags.dataDir, { recursive: true, mode: 0o700 });
   await claimProcess(flags.dataDir);
+  const names = [
+    'localhost', '127.0.0.1', self.host, self.name, hostname(), 'kubernetes', 'kubernetes.default', 'kubernetes.default.svc',
+    `kubernetes.default.svc.${network.clusterDomain}`, apiServiceAddress(network),
+  ];
+  const place = address === undefined ? await openMember({ flags, self, names, logger }) : await openExternal({ flags, self, names, logger }, address);
+  const server = createServer({
+    address: self, listenHost: flags.listenAddress, backing: place.backing, pki: place.pki, certificates: place.certificates, network, logger,
+    elects: flags.only === undefined, ...timing, ...clockAndRandom,
+  });
+  logger.info({ cluster: place.pki.clusterId, api: self.apiPort, grpc: self.grpcPort, ...place.told }, `${server.name} starts`);
+  // The file first: while the others are awaited, it is known where they are.
+  const services = [...place.services, server];
+  await runUntilSignal({ name: server.name, start: () => startAll(services), stop: () => stopAll(services) }, logger);
+}
+
+interface Occasion {
+  readonly flags: ServerFlags;
+  readonly self: MemberAddress;
+  /** Under which this server is reached. */
+  readonly names: readonly string[];
+  readonly logger: Logger;
+}
+
+interface Place {
+  readonly backing: Backing;
+  readonly pki: ClusterPki;
+  readonly certificates: MemberCertificates;
+  readonly services: readonly Service[];
+  /** For the log. */
+  readonly told: Readonly<Record<string, unknown>>;
+}
+
+async function openMember({ flags, self, names, logger }: Occasion): Promise<Place> {
+  // Only here: every other command, and every worker, goes without what a member is made of.
+  const { startStoreMember } = await import('../../services/store/member/start.js');
   const hold = holdProcess();
   const seat = await takeSeat(flags, self, logger).finally(() => hold.cancel());
   const { pki, id, peers, join: joins } = seat;
-  const certificates = await issueMemberCertificates({
-    pki, name: self.name, context: clockAndRandom,
-    names: [
-      'localhost', '127.0.0.1', self.host, self.name, hostname(), 'kubernetes', 'kubernetes.default', 'kubernetes.default.svc',
-      `kubernetes.default.svc.${network.clusterDomain}`, apiServiceAddress(network),
-    ],
-  });
+  const certificates = await issueMemberCertificates({ pki, name: self.name, context: clockAndRandom, names });
   const peerCertificates = () => ({ ca: pki.peerAuthority.certificate, cert: certificates.peer.current.certificate, key: certificates.peer.current.privateKey });
   const member = await startStoreMember({
     clusterId: pki.clusterId, id, name: self.name, peers, join: joins,
@@ -233,14 +286,24 @@ async function runServer(flags: ServerFlags): Promise<void> {
     ...storeLimits(flags), onFatal: (error) => void dieOf(error, flags.dataDir, logger),
   });
   certificates.peer.onChange(() => member.renewCertificates(peerCertificates()));
-  const server = createServer({
-    address: self, listenHost: flags.listenAddress, member, pki, certificates, network, logger, ...clockAndRandom,
-    nodeGrace_ms: secondsOf(flags.nodeGrace, '--node-grace') * 1000, defaultTolerationSeconds: secondsOf(flags.defaultToleration, '--default-toleration'),
-  });
   const keeper = new MemberFileKeeper({ dataDir: flags.dataDir, member, clock: systemClock });
-  logger.info({ cluster: pki.clusterId, api: self.apiPort, grpc: self.grpcPort, peer: self.peerPort, joins }, 'member starts');
-  // The file first: while the others are awaited, it is known where they are.
-  await runUntilSignal({ name: server.name, start: () => startAll([keeper, server]), stop: () => stopAll([keeper, server]) }, logger);
+  return { backing: { kind: 'member', member }, pki, certificates, services: [keeper], told: { peer: self.peerPort, joins } };
+}
+
+async function openExternal({ flags, self, names, logger }: Occasion, address: StoreAddress): Promise<Place> {
+  const { dataDir } = flags;
+  const stored = await readMemberFile(dataDir);
+  if (stored !== undefined && stored.external !== true) {
+    throw new CliError(`${dataDir} belongs to the member "${stored.name}", which has a store of its own; a server with --store-endpoints needs another --data-dir`);
+  }
+  const pkiDir = resolve(flags.pkiDir ?? stored?.pkiDir ?? layout(dataDir).pki);
+  const pki = await clusterPki(pkiDir, stored === undefined);
+  if (stored !== undefined) checkOwner(dataDir, stored, { clusterId: pki.clusterId, name: self.name });
+  const here = { id: 0 as NodeId, name: self.name, peerAddress: '', clientAddresses: [hostPort(self.host, self.grpcPort)] };
+  await writeMemberFile(dataDir, { name: self.name, clusterId: pki.clusterId, pkiDir, external: true, members: [here] });
+  const certificates = await issueMemberCertificates({ pki, name: self.name, context: clockAndRandom, names });
+  const backing = await openExternalStore({ address, flags, name: self.name, pki, compaction: parseCompaction(flags.compaction), logger, ...clockAndRandom });
+  return { backing, pki, certificates, services: [], told: { store: address.endpoints } };
 }
 
 /**

@@ -1,26 +1,28 @@
 /** `navarch status`: members, workers and pods at a glance. */
-import { readFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { nodes, pods } from '../../apimachinery/gen/resources.js';
 import type { Node, Pod } from '../../apimachinery/gen/types.js';
-import { readKeyPair } from '../../platform/pki/files.js';
 import { connect } from '../../sdk/grpc/connect.js';
+import { resolveAccess, type AccessFlags } from '../lib/access.js';
 import { CliError } from '../lib/errors.js';
-import { defaultDataDir, layout } from '../lib/paths.js';
+import { defaultDataDir } from '../lib/paths.js';
 import { askMembers, type Access, type MemberView } from '../server/member-calls.js';
+import { readMemberFile } from '../server/member-file.js';
 import { liveState } from '../up/state-file.js';
 
 const CALL_MS = 3_000;
 
 export function addStatusCommand(program: Command): void {
   program.command('status')
-    .description('show members (role, term, applied revision, lag), workers and pods')
-    .option('--data-dir <directory>', 'of the cluster that `up` started', defaultDataDir())
+    .description('show members and other servers (role, term, applied revision, lag), workers and pods')
+    .option('--data-dir <directory>', 'of the cluster that `up` started, or of one server', defaultDataDir())
+    .option('--endpoints <servers>', 'host:port[,host:port] of gRPC listeners')
+    .option('--pki-dir <directory>', 'the cluster\'s secrets')
     .option('-o, --output <format>', 'table or json', 'table')
-    .action(async ({ dataDir, output }: { dataDir: string; output: string }) => {
+    .action(async ({ output, ...flags }: AccessFlags & { readonly output: string }) => {
       if (output !== 'table' && output !== 'json') throw new CliError(`--output must be table or json, not "${output}"`, 2);
-      const access = await accessOf(resolve(dataDir));
+      const access = await accessOf(flags);
       const members = await askMembers(access);
       const objects = await readObjects(access);
       process.stdout.write(output === 'json' ? `${JSON.stringify(asJson(members, objects), null, 2)}\n` : asText(members, objects));
@@ -28,13 +30,13 @@ export function addStatusCommand(program: Command): void {
     });
 }
 
-/** From the running cluster of this data directory. */
-export async function accessOf(dataDir: string): Promise<Access> {
-  const state = liveState(dataDir);
-  const pair = await readKeyPair(layout(dataDir).etcdClient);
-  if (state === undefined || pair === undefined) throw new CliError(`no cluster runs from ${dataDir}; start one with \`navarch up\``);
-  const ca = await readFile(join(layout(dataDir).pki, 'cluster-ca.crt'), 'utf8');
-  return { endpoints: state.members.map((member) => member.grpc), ca, certificate: pair.certificate, privateKey: pair.privateKey };
+async function accessOf(flags: AccessFlags): Promise<Access> {
+  const dataDir = resolve(flags.dataDir);
+  const told = flags.endpoints !== undefined || flags.pkiDir !== undefined;
+  if (!told && liveState(dataDir) === undefined && await readMemberFile(dataDir) === undefined) {
+    throw new CliError(`no cluster runs from ${dataDir}; start one with \`navarch up\`, or name servers and secrets (--endpoints, --pki-dir)`);
+  }
+  return resolveAccess(flags);
 }
 
 interface Objects {
@@ -70,6 +72,7 @@ function asJson(members: readonly MemberView[], objects: Objects): object {
       : {
           endpoint, reachable: true, name: status.member?.name, role: status.role, term: status.term, revision: status.revision, lag: revision - status.revision,
           appliedIndex: status.appliedIndex, commitIndex: status.commitIndex, dbSizeBytes: status.dbSizeBytes, residentBytes: status.residentBytes, version: status.version,
+          ...(status.externalStore === undefined ? {} : { store: { endpoints: status.externalStore.endpoints, ...(status.externalStore.error === '' ? {} : { error: status.externalStore.error }) } }),
         })),
     nodes: objects.nodes.map((node) => ({
       name: node.metadata?.name, status: readyOf(node), address: addressOf(node), podCIDR: node.spec?.podCIDR,
@@ -100,9 +103,12 @@ function asText(members: readonly MemberView[], objects: Objects): string {
     node.metadata?.name ?? '', readyOf(node), addressOf(node), node.spec?.podCIDR ?? '', node.status?.nodeInfo?.containerRuntimeVersion ?? '',
     String(objects.pods.filter((pod) => pod.spec?.nodeName === node.metadata?.name).length),
   ]);
+  const stores = new Map(members.flatMap(({ status }) => (status?.externalStore === undefined ? [] : [[status.externalStore.endpoints.join(', '), status.externalStore.error] as const])));
+  const storeRows = [...stores].map(([endpoints, error]) => `store: ${endpoints}${error === '' ? '' : ` cannot be reached: ${error}`}`);
   const phases = Object.entries(countBy(objects.pods.map((pod) => pod.status?.phase ?? 'Unknown'))).map(([phase, n]) => `${n} ${phase}`);
   return [
     table([['MEMBER', 'ENDPOINT', 'ROLE', 'TERM', 'REVISION', 'LAG', 'DISK', 'MEMORY'], ...memberRows]),
+    ...storeRows,
     '',
     objects.error === '' ? table([['WORKER', 'STATUS', 'ADDRESS', 'PODS FROM', 'RUNTIME', 'PODS'], ...nodeRows]) : `workers and pods cannot be read: ${objects.error}`,
     '',

@@ -1,6 +1,6 @@
 /**
- * The endpoints of the Service `kubernetes`: each member keeps an EndpointSlice that names its own REST address, and the member
- * that leads the store takes away those of members that are gone.
+ * The endpoints of the Service `kubernetes`: each server keeps an EndpointSlice that names its own REST address. The member that
+ * leads the store takes away those of servers that are gone; where the store is elsewhere, every server does.
  */
 import { endpointSlices } from '../../apimachinery/gen/resources.js';
 import type { EndpointSlice } from '../../apimachinery/gen/types.js';
@@ -10,10 +10,12 @@ import type { Logger } from '../../platform/log.js';
 import type { Service } from '../../platform/service.js';
 import type { Client } from '../../sdk/client.js';
 import type { StoreMember } from '../../services/store/member/start.js';
+import type { Presence } from './presence.js';
 
 export interface ApiEndpointsOptions {
   readonly client: Client;
   readonly member: StoreMember | undefined;
+  readonly presence: Pick<Presence, 'servers'>;
   readonly name: string;
   readonly host: string;
   readonly port: number;
@@ -25,7 +27,7 @@ const NAMESPACE = 'default';
 const SERVICE = 'kubernetes';
 const MANAGED_BY = 'endpoints.navarch.dev';
 const INTERVAL_MS = 2_000;
-/** A member that the leader has not heard for so many looks is taken for gone. */
+/** A server that has not been heard for so many looks is taken for gone. */
 const MISSES_MAX = 3;
 
 const sliceName = (member: string) => `${SERVICE}-${member}`;
@@ -85,14 +87,12 @@ export class ApiEndpoints implements Service {
   }
 
   async #removeGone(): Promise<void> {
-    const { client, member, name } = this.#options;
-    if (member === undefined) return;
-    const { role, membership, progress, id } = await member.raftStatus();
-    if (role !== 'leader') {
+    const { client, name } = this.#options;
+    const alive = await this.#alive();
+    if (alive === undefined) {
       this.#misses.clear();
       return;
     }
-    const alive = new Set(membership.peers.filter((peer) => peer.id === id || progress[peer.id]?.active === true).map((peer) => peer.name));
     const { items } = await client.list(endpointSlices, { namespace: NAMESPACE, labelSelector: `kubernetes.io/service-name=${SERVICE}`, resourceVersion: '0' });
     for (const slice of items) {
       const owner = slice.metadata?.labels?.['navarch.dev/member'];
@@ -107,5 +107,17 @@ export class ApiEndpoints implements Service {
         if (!isApiError(error, 'NotFound')) throw error;
       });
     }
+  }
+  /** As far as this server can judge; undefined when it is another's business. */
+  async #alive(): Promise<ReadonlySet<string> | undefined> {
+    const { member, presence } = this.#options;
+    const others = presence.servers().filter((server) => server.alive).map((server) => server.name);
+    if (member === undefined) return new Set(others);
+    const { role, membership, progress, id } = await member.raftStatus();
+    if (role !== 'leader') return undefined;
+    const peers = new Set(membership.peers.map((peer) => peer.name));
+    const heard = membership.peers.filter((peer) => peer.id === id || progress[peer.id]?.active === true).map((peer) => peer.name);
+    // Raft knows its own sooner than their leases do.
+    return new Set([...heard, ...others.filter((server) => !peers.has(server))]);
   }
 }

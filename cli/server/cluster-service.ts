@@ -34,7 +34,7 @@ function isAdministrator(call: Call): boolean {
   return [subject?.O ?? []].flat().some((group) => ADMINISTRATORS.has(group));
 }
 
-class Refusal extends Error {
+export class Refusal extends Error {
   readonly code: number;
   readonly details: string;
   constructor(code: number, details: string) {
@@ -49,28 +49,29 @@ export function sameSecret(given: string, expected: string): boolean {
   return a.length === b.length && timingSafeEqual(a, b);
 }
 
+/** A handler for administrators, or, when it is `open`, for everybody. */
+export function clusterUnary<Q, R>(handle: (request: Q) => Promise<R>, { open = false }: { readonly open?: boolean } = {}) {
+  return (call: ServerUnaryCall<Q, R>, callback: sendUnaryData<R>): void => {
+    if (!open && !isAdministrator(call)) {
+      callback(new Refusal(status.PERMISSION_DENIED, 'a certificate of the group system:masters is needed: use the one in the administrator\'s kubeconfig'));
+      return;
+    }
+    handle(call.request).then(
+      (answer) => callback(null, answer),
+      (error: unknown) => callback(error instanceof Refusal ? error : new Refusal(status.UNAVAILABLE, (error as Error).message)),
+    );
+  };
+}
+
 export function createClusterService(options: ClusterServiceOptions): GrpcEndpoint {
   const { member, clock, logger } = options;
   const started_ms = clock.monotonic();
 
-  function unary<Q, R>(handle: (request: Q) => Promise<R>, open = false) {
-    return (call: ServerUnaryCall<Q, R>, callback: sendUnaryData<R>): void => {
-      if (!open && !isAdministrator(call)) {
-        callback(new Refusal(status.PERMISSION_DENIED, 'a certificate of the group system:masters is needed: use the one in the administrator\'s kubeconfig'));
-        return;
-      }
-      handle(call.request).then(
-        (answer) => callback(null, answer),
-        (error: unknown) => callback(error instanceof Refusal ? error : new Refusal(status.UNAVAILABLE, (error as Error).message)),
-      );
-    };
-  }
-
   const implementation: ClusterServiceServer = {
-    join: unary((request: JoinRequest) => join(options, request), true),
-    getStatus: unary(() => statusOf(options, clock.monotonic() - started_ms)),
-    listMembers: unary(async (): Promise<ListMembersResponse> => ({ members: (await member.members()).map((peer) => toMember(peer)) })),
-    transferLeadership: unary(async (request: TransferLeadershipRequest): Promise<TransferLeadershipResponse> => {
+    join: clusterUnary((request: JoinRequest) => join(options, request), { open: true }),
+    getStatus: clusterUnary(() => statusOf(options, clock.monotonic() - started_ms)),
+    listMembers: clusterUnary(async (): Promise<ListMembersResponse> => ({ members: (await member.members()).map((peer) => toMember(peer)) })),
+    transferLeadership: clusterUnary(async (request: TransferLeadershipRequest): Promise<TransferLeadershipResponse> => {
       const raft = await member.raftStatus();
       const to = request.to === 0 ? heirOf(raft) : (request.to as NodeId);
       if (to === undefined) throw new Refusal(status.FAILED_PRECONDITION, 'no other member with a vote is alive: nobody can take over');
@@ -78,15 +79,15 @@ export function createClusterService(options: ClusterServiceOptions): GrpcEndpoi
       await member.transferLeadership(to);
       return {};
     }),
-    removeMember: unary(async ({ id }: RemoveMemberRequest): Promise<RemoveMemberResponse> => {
+    removeMember: clusterUnary(async ({ id }: RemoveMemberRequest): Promise<RemoveMemberResponse> => {
       await removeMember(options, id as NodeId);
       return {};
     }),
-    promoteMember: unary(async ({ id }: PromoteMemberRequest): Promise<PromoteMemberResponse> => {
+    promoteMember: clusterUnary(async ({ id }: PromoteMemberRequest): Promise<PromoteMemberResponse> => {
       await promoteMember(options, id as NodeId);
       return {};
     }),
-    getHash: unary(async (request: GetHashRequest): Promise<GetHashResponse> => {
+    getHash: clusterUnary(async (request: GetHashRequest): Promise<GetHashResponse> => {
       const found = await member.hash(request.revision);
       return { revision: found.revision, compactRevision: found.compactRevision, hash: found.hash };
     }),
@@ -170,7 +171,7 @@ async function statusOf(options: ClusterServiceOptions, uptime_ms: number): Prom
     clusterId: raft.clusterId, role: raft.role, term: raft.term, leaderId: raft.leader ?? 0,
     commitIndex: raft.commitIndex, appliedIndex: raft.appliedIndex,
     revision: store.revision, compactRevision: store.compactRevision, dbSizeBytes: store.dbSize_bytes,
-    residentBytes: process.memoryUsage.rss(), version: VERSION, uptimeMs: Math.round(uptime_ms),
+    residentBytes: process.memoryUsage.rss(), version: VERSION, uptimeMs: Math.round(uptime_ms), externalStore: undefined,
   };
 }
 

@@ -1,14 +1,20 @@
-/** The gRPC addresses of all members, as workers are told them: from the store's membership, looked at now and then. */
+/**
+ * The gRPC addresses of all servers, as workers are told them: from the store's membership, where this server holds a member of it, and
+ * from the leases of those that are alive. Looked at now and then.
+ */
 import type { Clock, Timer } from '../../platform/clock.js';
 import type { Service } from '../../platform/service.js';
 import type { MemberDirectory as Directory } from '../../services/nodelink/nodelink.js';
 import type { StoreMember } from '../../services/store/member/start.js';
 import { hostPort, type MemberAddress } from './identity.js';
+import type { Presence } from './presence.js';
 
 const INTERVAL_MS = 2_000;
 
 export interface MemberDirectoryOptions {
-  readonly member: StoreMember;
+  /** Absent: this server holds no store. */
+  readonly member: StoreMember | undefined;
+  readonly presence: Pick<Presence, 'servers' | 'onLook'>;
   readonly address: MemberAddress;
   readonly clock: Clock;
 }
@@ -38,6 +44,7 @@ export class MemberDirectory implements Directory, Service {
 
   async start(): Promise<void> {
     await this.#look();
+    this.#options.presence.onLook(() => void this.#look());
     this.#timer = this.#options.clock.every(INTERVAL_MS, () => void this.#look());
   }
 
@@ -47,10 +54,15 @@ export class MemberDirectory implements Directory, Service {
   }
 
   async #look(): Promise<void> {
+    const { member, presence, address } = this.#options;
     // A member that is stopping answers no more; what was known stays.
-    const members = await this.#options.member.members().catch(() => undefined);
-    const endpoints = (members ?? []).flatMap((peer) => peer.clientAddresses.slice(0, 1)).toSorted();
-    if (endpoints.length === 0 || endpoints.join() === this.#endpoints.join()) return;
+    const members = member === undefined ? [] : await member.members().catch(() => undefined);
+    if (members === undefined) return;
+    const endpoints = [...new Set([
+      hostPort(address.host, address.grpcPort), ...members.flatMap((peer) => peer.clientAddresses.slice(0, 1)),
+      ...presence.servers().filter((server) => server.alive && server.grpcAddress !== '').map((server) => server.grpcAddress),
+    ])].toSorted();
+    if (endpoints.join() === this.#endpoints.join()) return;
     this.#endpoints = endpoints;
     for (const listener of this.#listeners) listener();
   }

@@ -30,6 +30,8 @@ export interface MemberFile {
   readonly joining?: boolean;
   /** Why this member may not start again. */
   readonly removed?: string;
+  /** A server without a store of its own: the directory never becomes a member's. */
+  readonly external?: boolean;
   /** As last seen, this member included. */
   readonly members?: readonly KnownMember[];
 }

@@ -1,6 +1,7 @@
 /**
- * A member: store, API server and nodelink, and, when elected, scheduler and controllers; one process of a cluster, or one of several
- * in a test. Composes the services and starts them in the order in which they need each other; holds no logic of its own.
+ * A server: API server and nodelink, and, when elected, scheduler and controllers, on a store that is a member in this process or lies
+ * elsewhere; one process of a cluster, or one of several in a test. Composes the services and starts them in the order in which they need
+ * each other; holds no logic of its own.
  */
 import type { UserInfo } from '../../apimachinery/object-service.js';
 import type { Clock } from '../../platform/clock.js';
@@ -25,25 +26,29 @@ import { createObjectFront } from '../../services/apiserver/grpc/front.js';
 import { createStreamingFront } from '../../services/apiserver/streaming/index.js';
 import { createNodelink, type Nodelink } from '../../services/nodelink/nodelink.js';
 import { etcdServices } from '../../services/store/etcd/index.js';
-import type { StoreMember } from '../../services/store/member/start.js';
 import { ApiEndpoints } from './api-endpoints.js';
 import { bootstrapCluster } from './bootstrap.js';
 import type { MemberCertificates } from './certificates.js';
+import { memberOf, type Backing } from './backing.js';
 import { createClusterService, sameSecret } from './cluster-service.js';
 import { createElected } from './elected.js';
 import { authorizeEtcd } from './etcd-roles.js';
+import { createExternalClusterService } from './external-cluster-service.js';
 import { GrpcServer, type GrpcEndpoint } from './grpc-server.js';
 import { hostPort, type MemberAddress } from './identity.js';
 import { MemberDirectory } from './member-directory.js';
 import { memberMetrics } from './member-metrics.js';
 import type { ClusterNetwork } from './network.js';
+import { Presence } from './presence.js';
 import { SYSTEM_USERS } from './system-users.js';
 
 export interface ServerOptions {
   readonly address: MemberAddress;
   /** Interface that the listeners bind; the address is what others dial. */
   readonly listenHost: string;
-  readonly member: StoreMember;
+  readonly backing: Backing;
+  /** Whether scheduler and controllers may be elected here; true when absent. */
+  readonly elects?: boolean;
   readonly pki: ClusterPki;
   readonly certificates: MemberCertificates;
   readonly network: ClusterNetwork;
@@ -58,7 +63,6 @@ export interface ServerOptions {
 
 export interface Server extends Service {
   readonly apiServer: ApiServer;
-  readonly member: StoreMember;
   readonly nodelink: Nodelink;
   /** Bound ports, once started. */
   readonly ports: { readonly api: number; readonly grpc: number };
@@ -84,14 +88,16 @@ function tlsProvider(certificates: MemberCertificates, pki: ClusterPki): TlsProv
 
 /** As in Kubernetes: 10 s of 40 s. */
 const LEASE_RENEWALS_IN_GRACE = 4;
+/** How often a server says that it is there. Members hear each other by Raft: theirs is for those that hold no store. */
+const PRESENCE_MS = { member: 10_000, external: 2_000 } as const;
 
 class MemberServer implements Server {
-  readonly name = 'member';
+  readonly name: string;
   readonly apiServer: ApiServer;
-  readonly member: StoreMember;
   readonly nodelink: Nodelink;
   readonly #options: ServerOptions;
   readonly #informers: InformerFactory;
+  readonly #presence: Presence;
   readonly #directory: MemberDirectory;
   readonly #grpc: GrpcServer;
   readonly #endpoints: ApiEndpoints;
@@ -99,13 +105,19 @@ class MemberServer implements Server {
 
   constructor(options: ServerOptions) {
     this.#options = options;
-    this.member = options.member;
-    const { clock, random, logger, address, pki, network } = options;
+    const { backing, clock, random, logger, address, pki, network } = options;
+    const member = memberOf(backing);
+    this.name = backing.kind === 'member' ? 'member' : 'server';
     const tls = tlsProvider(options.certificates, pki);
     this.apiServer = this.#createApiServer(tls);
     const systemClient = this.clientFor(SYSTEM_USERS.nodelink);
     this.#informers = new InformerFactory({ client: systemClient, clock, random, logger });
-    this.#directory = new MemberDirectory({ member: options.member, address, clock });
+    const identity = `${address.name}_${random.uuid()}`;
+    this.#presence = new Presence({
+      client: this.clientFor(SYSTEM_USERS.apiserver), name: address.name, identity, grpcAddress: hostPort(address.host, address.grpcPort),
+      renewal_ms: PRESENCE_MS[backing.kind], saysGoodbye: backing.kind === 'external', clock, logger,
+    });
+    this.#directory = new MemberDirectory({ member, presence: this.#presence, address, clock });
     this.nodelink = createNodelink({
       client: systemClient, informers: this.#informers, clock, random, logger: logger.child({ component: 'nodelink' }),
       certificates: nodeCertificates(pki, () => options.certificates.serving.current.certificate, { clock, random }),
@@ -117,10 +129,10 @@ class MemberServer implements Server {
       host: options.listenHost, port: address.grpcPort, credentials: rotatingServerCredentials(tls), clock, endpoints: this.#grpcEndpoints(),
     });
     this.#endpoints = new ApiEndpoints({
-      client: this.clientFor(SYSTEM_USERS.apiserver), member: options.member, name: address.name, host: address.host, port: address.apiPort, clock, logger,
+      client: this.clientFor(SYSTEM_USERS.apiserver), member, presence: this.#presence, name: address.name, host: address.host, port: address.apiPort, clock, logger,
     });
-    this.#elected = createElected({
-      clientFor: (user) => this.clientFor(user), scheme: this.apiServer.scheme, identity: `${address.name}_${random.uuid()}`, network,
+    this.#elected = options.elects === false ? [] : createElected({
+      clientFor: (user) => this.clientFor(user), scheme: this.apiServer.scheme, identity, network,
       clusterAuthority: () => pki.clusterAuthority.certificate, nodeGrace_ms: options.nodeGrace_ms, clock, random, logger,
     });
   }
@@ -135,6 +147,8 @@ class MemberServer implements Server {
 
   async start(): Promise<void> {
     const { clock, logger, network, address } = this.#options;
+    const { backing } = this.#options;
+    if (backing.kind === 'external') await backing.start();
     await startAll([this.apiServer, this.#informers, this.nodelink, this.#directory, this.#grpc]);
     // Until a leader is known nothing can be written: wait for it here, and let everything above find a store that works.
     for (let attempt = 0; ; attempt++) {
@@ -147,25 +161,26 @@ class MemberServer implements Server {
         await clock.sleep(BOOTSTRAP_RETRY_MS);
       }
     }
-    await startAll([this.#endpoints, ...this.#elected]);
+    await startAll([this.#presence, this.#endpoints, ...this.#elected]);
   }
 
   async stop(): Promise<void> {
     // Together: each waits for the store to take back its lease, and a store without a quorum lets all of them wait.
-    await Promise.allSettled(this.#elected.map((service) => service.stop()));
+    await Promise.allSettled([this.#presence, ...this.#elected].map((service) => service.stop()));
     await stopAll([this.apiServer, this.#informers, this.nodelink, this.#directory, this.#grpc, this.#endpoints]);
     this.#options.certificates.stop();
-    await this.member.stop();
+    const { backing } = this.#options;
+    await (backing.kind === 'member' ? backing.member.stop() : backing.stop());
   }
 
   #createApiServer(tls: TlsProvider): ApiServer {
-    const { clock, random, logger, address, pki, network, member, listenHost } = this.#options;
+    const { clock, random, logger, address, pki, network, backing, listenHost } = this.#options;
     const tokens = new ServiceAccountTokens({ key: pki.serviceAccountKey, clock, random });
     const audiences = [DEFAULT_ISSUER];
     let rbac: RbacAuthorizer | undefined;
     let authenticator: ClusterAuthenticator | undefined;
     const server = createApiServer({
-      store: member.store, clock, random, logger: logger.child({ component: 'apiserver' }),
+      store: backing.kind === 'member' ? backing.member.store : backing.store, clock, random, logger: logger.child({ component: 'apiserver' }),
       listen: { host: listenHost, port: address.apiPort, tls },
       authorizer: (context) => (rbac ??= new RbacAuthorizer(context.reader)),
       authenticator: (context) => (authenticator ??= new ClusterAuthenticator({
@@ -176,7 +191,7 @@ class MemberServer implements Server {
       }),
       streamer: { reach: (node) => this.nodelink.reach(node), open: (node, request, call) => this.nodelink.open(node, request, call) },
       streaming: createStreamingFront(),
-      metrics: async () => memberMetrics(await member.raftStatus()),
+      ...(backing.kind === 'member' ? { metrics: async () => memberMetrics(await backing.member.raftStatus()) } : {}),
     });
     const { reader } = server;
     if (rbac !== undefined && authenticator !== undefined) registerReviews(server.registry, { reader, rbac, authenticator, tokens, audiences, clock });
@@ -186,16 +201,20 @@ class MemberServer implements Server {
   }
 
   #grpcEndpoints(): GrpcEndpoint[] {
-    const { clock, logger, address, pki, member } = this.#options;
+    const { clock, logger, address, pki, backing } = this.#options;
+    const apiAddress = hostPort(address.host, address.apiPort);
     const objects = createObjectFront({
       as: (user) => this.apiServer.registry.as(user), authenticator: this.apiServer.authenticator, authorizer: this.apiServer.authorizer,
       clock, logger: logger.child({ component: 'grpc' }),
     });
+    const common = [objects as unknown as GrpcEndpoint, this.nodelink];
+    if (backing.kind === 'external') {
+      return [...common, createExternalClusterService({ backing, name: address.name, clusterId: pki.clusterId, apiAddress, grpcAddress: hostPort(address.host, address.grpcPort), clock })];
+    }
+    const { member } = backing;
     return [
-      ...etcdServices({ backend: member.store, member, authorize: authorizeEtcd, tls: true }),
-      objects as unknown as GrpcEndpoint,
-      this.nodelink,
-      createClusterService({ member, pki, apiAddress: hostPort(address.host, address.apiPort), clock, logger }),
+      ...etcdServices({ backend: member.store, member, authorize: authorizeEtcd, tls: true }), ...common,
+      createClusterService({ member, pki, apiAddress, clock, logger }),
     ];
   }
 }

@@ -5,7 +5,7 @@
  */
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import type { Deployment, EndpointSlice, Pod } from '../../apimachinery/gen/types.js';
+import type { Deployment, Endpoints, EndpointSlice, Pod } from '../../apimachinery/gen/types.js';
 import type { Kubectl } from './kubectl.js';
 import { EXAMPLES } from './up-cluster.js';
 import { until } from './until.js';
@@ -71,11 +71,14 @@ export function guestbookSteps(kubectl: () => Kubectl): void {
     expect(text).not.toContain('open sesame');
   });
 
-  it('kubectl get endpointslices: the three web pods behind the Service', async () => {
+  it('kubectl get endpointslices and endpoints: the three web pods behind the Service', async () => {
     const { items } = await kubectl().json<Items<EndpointSlice>>(['get', 'endpointslices', '-l', 'kubernetes.io/service-name=web']);
     const addresses = items.flatMap((slice) => slice.endpoints ?? []).filter((endpoint) => endpoint.conditions?.ready === true).flatMap(({ addresses: list }) => list);
     const pods = await webPods(kubectl());
     expect(addresses.toSorted()).toEqual(pods.map((pod) => pod.status?.podIP ?? '').toSorted());
+    await until('Endpoints to follow', async () => (
+      (await kubectl().json<Endpoints>(['get', 'endpoints', 'web'])).subsets?.flatMap((subset) => subset.addresses ?? []).map(({ ip }) => ip).toSorted().join() === addresses.toSorted().join()
+    ));
   });
 }
 
@@ -117,5 +120,5 @@ export function rolloutSteps(kubectl: () => Kubectl): void {
 /** All of it goes, and what it owned goes with it. */
 export async function deleteGuestbook(kubectl: Kubectl): Promise<void> {
   await kubectl.ok(['delete', '-f', MANIFEST, '--timeout=60s'], { timeout_ms: 90_000 });
-  await until('pods and replica sets to go', async () => (await kubectl.ok(['get', 'pods,replicasets,endpointslices', '-l', 'app=guestbook', '-o', 'name'])) === '', { show: () => situation(kubectl) });
+  await until('pods and replica sets to go', async () => (await kubectl.ok(['get', 'pods,replicasets,endpoints,endpointslices', '-l', 'app=guestbook', '-o', 'name'])) === '', { show: () => situation(kubectl) });
 }

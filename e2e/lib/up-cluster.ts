@@ -69,6 +69,12 @@ async function navarchOk(args: readonly string[], timeout_ms: number): Promise<s
   return result.stdout;
 }
 
+/** A process and no other: to signal 0, or what is no number, would end the test's own group. */
+export function killProcess(pid: number, signal: NodeJS.Signals = 'SIGKILL'): void {
+  if (!Number.isInteger(pid) || pid <= 1) throw new Error(`${pid} is no process to send ${signal} to`);
+  process.kill(pid, signal);
+}
+
 export class UpCluster {
   readonly dataDir: string;
   /** What `up` printed. */
@@ -121,7 +127,7 @@ export class UpCluster {
   /** Sends a signal to one of the cluster's processes; returns its process id. */
   async kill(processName: string, signal: NodeJS.Signals = 'SIGKILL'): Promise<number> {
     const pid = await until(`${processName} to run`, () => this.pidOf(processName));
-    process.kill(pid, signal);
+    killProcess(pid, signal);
     return pid;
   }
 

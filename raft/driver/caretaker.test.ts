@@ -14,13 +14,13 @@ const peer = (n: number, more: Partial<PeerInfo> = {}): PeerInfo => (
 type Progress = RaftStatus['progress'][number];
 const going = (match: number, more: Partial<Progress> = {}) => ({ match, state: 'replicate', active: true, ...more }) as Progress;
 
-function setUp(peers: readonly PeerInfo[]) {
+function setUp(peers: readonly PeerInfo[], level?: number) {
   const clock = new VirtualClock();
   const changes: MembershipChange[] = [];
   let settle: { resolve(membership: Membership): void; reject(error: Error): void } | undefined;
   const membership = initialMembership(1, peers);
   const caretaker = new Caretaker({
-    settings: { ...DEFAULT_SETTINGS, promotionLag_entries: 10, joinExpiry_ms: 1000 }, clock, logger: silentLogger,
+    id: id(1), level, settings: { ...DEFAULT_SETTINGS, promotionLag_entries: 10, joinExpiry_ms: 1000 }, clock, logger: silentLogger,
     change: (change) => {
       changes.push(change);
       return new Promise((resolve, reject) => {
@@ -95,4 +95,31 @@ it('records directories one at a time, tries a failed one again, and none twice'
   await fail();
   caretaker.look(status({}), true);
   expect(changes).toHaveLength(2);
+});
+
+describe('levels', () => {
+  const told = (n: number, level: number) => peer(n, { level });
+
+  it('are told by each member, once its leader is known, until the membership says so', async () => {
+    const { caretaker, changes, status, fail } = setUp([peer(1), told(2, 2)], 2);
+    caretaker.look(status({}), false);
+    expect(changes).toEqual([]);
+    const led = { ...status({}), leader: id(2) };
+    caretaker.look(led, false);
+    caretaker.look(led, false);
+    expect(changes).toEqual([{ kind: 'tell-level', id: 1, level: 2 }]);
+    await fail();
+    caretaker.look(led, false);
+    expect(changes).toHaveLength(2);
+  });
+
+  it.each([
+    ['are raised by the leader when all have told enough', [told(1, 2), told(2, 3)], 2],
+    ['wait for a member that has not', [told(1, 2), peer(2)], undefined],
+    ['wait for a learner too', [told(1, 2), told(2, 2), peer(3, { learner: true })], undefined],
+  ] as const)('%s', (_what, peers, level) => {
+    const { caretaker, changes, status } = setUp(peers, 2);
+    caretaker.look(status({}), true);
+    expect(changes).toEqual(level === undefined ? [] : [{ kind: 'raise-level', level }]);
+  });
 });

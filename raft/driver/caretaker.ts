@@ -1,15 +1,20 @@
 /**
  * What a leader does for the membership without being asked, one change at a time: it records which data directory belongs to
- * whom, gives joining learners a vote once they have caught up, and takes those out that never came. In: the leader's status, tick
+ * whom, gives joining learners a vote once they have caught up, takes those out that never came, and has the cluster agree on a
+ * higher level of commands once all understand it. Every member tells its own level. In: the leader's status, tick
  * by tick, and greetings. Out: membership changes. A change that fails is looked at again; nothing is remembered but who was
  * silent since when, so that a new leader simply begins anew.
  */
 import type { Clock } from '../../platform/clock.js';
 import type { Logger } from '../../platform/log.js';
 import type { Membership, MembershipChange, NodeId, PeerInfo, RaftStatus } from '../contract.js';
+import { agreedLevel, commonLevel } from './levels.js';
 import type { MemberSettings } from './options.js';
 
 export interface CaretakerOptions {
+  readonly id: NodeId;
+  /** Of this member's program. */
+  readonly level: number | undefined;
   readonly settings: MemberSettings;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -34,12 +39,28 @@ export class Caretaker {
   look(status: RaftStatus, isLeading: boolean): void {
     if (!isLeading) {
       this.#silentSince_ms.clear();
+      if (!this.#isChanging && status.leader !== undefined) this.#tell(status.membership);
       return;
     }
     this.#watchJoining(status);
     if (this.#isChanging || status.membership.votersOutgoing.length > 0) return;
     const change = this.#identification(status.membership) ?? this.#promotion(status) ?? this.#expiry(status);
     if (change !== undefined) this.#propose(change);
+    else if (!this.#tell(status.membership)) this.#raise(status.membership);
+  }
+
+  /** True when the cluster is told now what this member's program understands. */
+  #tell({ peers }: Membership): boolean {
+    const { id, level } = this.#options;
+    const own = peers.find((peer) => peer.id === id);
+    if (level === undefined || own === undefined || own.level === level) return false;
+    this.#propose({ kind: 'tell-level', id, level });
+    return true;
+  }
+
+  #raise(membership: Membership): void {
+    const level = commonLevel(membership);
+    if (this.#options.level !== undefined && level > agreedLevel(membership)) this.#propose({ kind: 'raise-level', level });
   }
 
   #identification({ peers }: Membership): MembershipChange | undefined {

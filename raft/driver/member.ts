@@ -14,6 +14,7 @@ import type { IncomingSnapshot, PeerMessage, TransportHandler } from '../transpo
 import { Applier } from './applier.js';
 import { Caretaker } from './caretaker.js';
 import { HeartbeatWatch } from './heartbeats.js';
+import { checkLevel } from './levels.js';
 import { LogWriter } from './log-writer.js';
 import { toConfChange } from './membership.js';
 import type { MemberOptions } from './options.js';
@@ -58,7 +59,7 @@ export class Member implements RaftMember {
     this.#options = options;
     this.#proposals = new Proposals(random);
     this.#reads = new Reads(random);
-    this.#caretaker = new Caretaker({ settings, clock, logger: options.logger, change: (change) => this.changeMembership(change) });
+    this.#caretaker = new Caretaker({ id: options.id, level: options.level, settings, clock, logger: options.logger, change: (change) => this.changeMembership(change) });
     if (options.instance !== undefined) this.#caretaker.heard(options.id, options.instance);
     this.#node = new RaftNode({
       id: options.id,
@@ -264,7 +265,9 @@ export class Member implements RaftMember {
 
   /** Removed: it goes on for a moment, since its last answers may be what the others need to go on without it. */
   #membershipChanged(membership: Membership): void {
-    const { transport, clock, settings, id } = this.#options;
+    const { transport, clock, settings, id, level } = this.#options;
+    // Nothing behind this entry may be applied: it is what the program does not understand.
+    checkLevel(membership, level);
     transport.setPeers(membership.peers, membership.removed);
     if (membership.removed?.includes(id) !== true) return;
     this.#farewell ??= clock.after(settings.removalLinger_ms, () => this.#fail(new RaftError('removed',
@@ -410,7 +413,8 @@ export class Member implements RaftMember {
     while (this.#proposals.hasQueued) {
       const { lead, role, term, transferee } = this.#node.status();
       if (lead === 0) return;
-      const entries = this.#proposals.take(BATCH_BYTES_MAX);
+      // A leader changes the membership only once the no-op of its term has committed (Ongaro, 2015).
+      const entries = this.#proposals.take(BATCH_BYTES_MAX, { changes: role !== 'leader' || this.#applier.isLeading });
       if (entries.length === 0) return;
       if (this.#node.propose(entries) === 'ok') {
         this.#proposals.markSent(entries, term);

@@ -62,3 +62,22 @@ describe('a membership', () => {
     expect(() => toConfChange({ kind: 'remove', id: id(1) }, initialMembership(1, [peer(1)]))).toThrow('last one with a vote');
   });
 });
+
+describe('the agreed level', () => {
+  const told = [1, 2, 3].reduce((membership, n) => apply(membership, { kind: 'tell-level', id: id(n), level: 2 }), three);
+
+  it('is raised for those who were asked, and kept over other changes', () => {
+    expect(told.peers.map(({ level }) => level)).toEqual([2, 2, 2]);
+    const raised = apply(told, { kind: 'raise-level', level: 2 });
+    expect([three.level, told.level, raised.level]).toEqual([undefined, undefined, 2]);
+    expect(apply(raised, { kind: 'remove', id: id(3) }, { voters: [1, 2] }).level).toBe(2);
+    expect(apply(raised, { kind: 'raise-level', level: 1 }).level).toBe(2);
+  });
+
+  it('is not raised when somebody came in between, who was not asked', () => {
+    const asked = encodeConfChange(toConfChange({ kind: 'raise-level', level: 2 }, told));
+    const more = apply(told, { kind: 'add-learner', peer: peer(4) }, { learners: [4] });
+    expect(withContext(more, decodeConfChange(asked)).level).toBeUndefined();
+    expect(withContext(apply(told, { kind: 'remove', id: id(3) }, { voters: [1, 2] }), decodeConfChange(asked)).level).toBe(2);
+  });
+});

@@ -4,6 +4,7 @@ import { RaftError } from '../contract.js';
 import type { LogIndex, Membership, MembershipChange, NodeId, PeerInfo } from '../contract.js';
 import type { Change, ConfChange } from '../core/confchange/change.js';
 import type { ConfState } from '../core/types.js';
+import { agreedLevel } from './levels.js';
 import { NO_DATA } from '../core/types.js';
 
 const packr = new Packr({ useRecords: false });
@@ -64,6 +65,7 @@ function withLearner(peer: PeerInfo, learner: boolean): PeerInfo {
 
 /** The core's form of a change; the description of the peer travels as its context. */
 export function toConfChange(change: MembershipChange, membership: Membership): ConfChange {
+  if (change.kind === 'raise-level') return raiseLevel(change.level, membership);
   const known = membership.peers.find(({ id }) => id === ('peer' in change ? change.peer.id : change.id));
   if (change.kind === 'add-learner') {
     if (known !== undefined) throw new RaftError('invalid', `member ${change.peer.id} exists already`);
@@ -91,6 +93,8 @@ export function toConfChange(change: MembershipChange, membership: Membership): 
       return single('update', change.peer.id, change.peer);
     case 'identify':
       return single('update', change.id, { id: change.id, instance: change.instance });
+    case 'tell-level':
+      return single('update', change.id, { id: change.id, level: change.level });
     default:
       change satisfies never;
       throw new RaftError('invalid', 'an unknown kind of membership change');
@@ -100,10 +104,31 @@ export function toConfChange(change: MembershipChange, membership: Membership): 
 /** What a change says about a peer; what it does not say stays. */
 type ToldPeer = Partial<PeerInfo> & Pick<PeerInfo, 'id'>;
 
+/** What a change says about all of them. */
+interface ToldLevel {
+  readonly agreed: number;
+  /** Who was asked: somebody else may not understand. */
+  readonly members: readonly NodeId[];
+}
+
+function raiseLevel(level: number, membership: Membership): ConfChange {
+  const told: ToldLevel = { agreed: level, members: idsOf(membership) };
+  const [id] = membership.voters;
+  if (id === undefined) throw new RaftError('invalid', 'a cluster without voters agrees on nothing');
+  // To the core, it is an update like any other.
+  return { transition: 'auto', changes: [{ kind: 'update', id }], context: packr.pack(told) };
+}
+
+function withLevel(membership: Membership, { agreed, members }: ToldLevel): Membership {
+  const isForAll = idsOf(membership).every((id) => members.includes(id));
+  return isForAll ? { ...membership, level: Math.max(agreed, agreedLevel(membership)) } : membership;
+}
+
 /** Takes in the description that a change carries, if it carries one. An instance that is recorded is never replaced. */
 export function withContext(membership: Membership, change: ConfChange): Membership {
   if (change.context.length === 0) return membership;
-  const told = packr.unpack(change.context) as ToldPeer;
+  const told = packr.unpack(change.context) as ToldPeer | ToldLevel;
+  if ('agreed' in told) return withLevel(membership, told);
   const known = membership.peers.find(({ id }) => id === told.id);
   if (known === undefined) return { ...membership, peers: [...membership.peers, told as PeerInfo] };
   const merged = { ...known, ...told, ...(known.instance === undefined ? {} : { instance: known.instance }) };

@@ -68,6 +68,8 @@ export interface MemberOptions {
   readonly transport: Transport;
   /** Of the data directory; undefined: there is none (a cluster without disks), and directories are not told apart. */
   readonly instance?: string;
+  /** Up to which level this program understands the state machine's commands; undefined: it takes no part in levels. */
+  readonly level?: number;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;

@@ -67,21 +67,24 @@ export class Proposals {
     });
   }
 
-  /** Takes what is queued, at most `bytes_max` of payload but at least one. */
-  take(bytes_max: number): ProposedEntry[] {
+  /** Takes what is queued, at most `bytes_max` of payload but at least one. Without `changes`, those of the membership stay. */
+  take(bytes_max: number, { changes }: { readonly changes: boolean } = { changes: true }): ProposedEntry[] {
     const entries: ProposedEntry[] = [];
+    const kept: number[] = [];
     let bytes = 0;
     let taken = 0;
     for (const mark of this.#queue) {
       const pending = this.#pending.get(mark);
-      if (pending !== undefined) {
+      if (pending !== undefined && !changes && pending.entry.kind !== 'normal') {
+        kept.push(mark);
+      } else if (pending !== undefined) {
         bytes += pending.entry.data.length;
         if (bytes > bytes_max && entries.length > 0) break;
         entries.push(pending.entry);
       }
       taken++;
     }
-    this.#queue = taken === this.#queue.length ? [] : this.#queue.slice(taken);
+    this.#queue = taken === this.#queue.length ? kept : [...kept, ...this.#queue.slice(taken)];
     return entries;
   }
 

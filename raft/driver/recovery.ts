@@ -2,6 +2,7 @@
 import { RaftError } from '../contract.js';
 import type { LogIndex, Membership } from '../contract.js';
 import { corrupt } from '../log/records.js';
+import { checkLevel } from './levels.js';
 import { confStateOf, initialMembership } from './membership.js';
 import type { MemberOptions } from './options.js';
 
@@ -21,6 +22,7 @@ export async function recover(options: MemberOptions): Promise<Membership> {
   }
   await finishSnapshot(options);
   const membership = stateMachine.durableMembership ?? { ...initialMembership(0, []), peers: options.peers };
+  checkLevel(membership, options.level);
   const { view } = log;
   const durable = stateMachine.durableIndex;
   if (durable > view.lastIndex) throw corrupt(`the state is at index ${durable} but the log ends at ${view.lastIndex}`);

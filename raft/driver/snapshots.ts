@@ -115,14 +115,14 @@ export class SnapshotExchange {
     }
   }
 
-  async receive({ message, peers, removed = [], chunks }: IncomingSnapshot): Promise<void> {
+  async receive({ message, peers, removed = [], level, chunks }: IncomingSnapshot): Promise<void> {
     const { snapshot } = message;
     if (snapshot === undefined) throw new RaftError('invalid', 'a snapshot without a description');
     // Received and taken by the core, one waits until the log is ready for it: it must still be here then.
     if (this.#isReceiving || this.#received !== undefined) throw new RaftError('dropped', 'another snapshot is being received');
     this.#isReceiving = true;
     try {
-      const membership = membershipOf(snapshot, peers, removed);
+      const membership = membershipOf(snapshot, { peers, removed, level });
       const meta = { index: membership.index, term: snapshot.term, membership } as Parameters<MemberOptions['stateMachine']['receiveSnapshot']>[0];
       const writer = await this.#options.stateMachine.receiveSnapshot(meta);
       const received: Received = { snapshot, membership, writer, isInstalled: false };
@@ -161,6 +161,7 @@ export class SnapshotExchange {
   }
 }
 
-function membershipOf(snapshot: Snapshot, peers: Membership['peers'], removed: readonly NodeId[]): Membership {
-  return { ...snapshot.confState, index: snapshot.index, peers, ...(removed.length === 0 ? {} : { removed }) } as unknown as Membership;
+function membershipOf(snapshot: Snapshot, { peers, removed, level }: { peers: Membership['peers']; removed: readonly NodeId[]; level: number | undefined }): Membership {
+  const rest = { ...(removed.length === 0 ? {} : { removed }), ...(level === undefined ? {} : { level }) };
+  return { ...snapshot.confState, index: snapshot.index, peers, ...rest } as unknown as Membership;
 }

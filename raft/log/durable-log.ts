@@ -6,16 +6,16 @@ import type { DiskFolder, DiskOperation, KeyValueDisk } from '../../platform/dis
 import { systemFolder } from '../../platform/disk/system-disk.js';
 import { RaftError } from '../contract.js';
 import { MemoryStorage } from '../core/log/memory-storage.js';
-import type { LogIndex } from '../core/types.js';
+import type { Entry, LogIndex, Term } from '../core/types.js';
 import { claimFolder } from './identity.js';
 import type { Identity } from './identity.js';
 import { applyToView } from './log.js';
 import type { LogWrite, MemberLog } from './log.js';
 import {
-  BASE_KEY, corrupt, decodeBase, decodeEntry, decodeHardState, encodeBase, encodeEntry, encodeHardState, ENTRIES_END, entryKey,
-  HARD_STATE_KEY, indexOfKey, PREPARED_KEY,
+  BASE_KEY, corrupt, decodeBase, decodeEnd, decodeEntry, decodeHardState, encodeBase, encodeEnd, encodeEntry, encodeHardState, END_KEY,
+  ENTRIES_END, entryKey, HARD_STATE_KEY, indexOfKey, PREPARED_KEY,
 } from './records.js';
-import type { Base } from './records.js';
+import type { Base, End, EntryRecord } from './records.js';
 import { Witness } from './witness.js';
 import type { Witnessed } from './witness.js';
 
@@ -39,7 +39,7 @@ export async function openDurableLog(options: DurableLogOptions): Promise<Member
   const witness = await Witness.open(folder, options.clock);
   try {
     const log = await load(disk, witness);
-    const lost = await witness.judge(positionOf(log.view));
+    const lost = await witness.judge(log.position);
     if (lost !== undefined && options.onLostEnd === undefined) throw lost;
     if (lost !== undefined) options.onLostEnd?.(lost);
     return log;
@@ -48,11 +48,6 @@ export async function openDurableLog(options: DurableLogOptions): Promise<Member
     await disk.close();
     throw error instanceof DiskError ? corrupt(error.message) : error;
   }
-}
-
-function positionOf(view: MemoryStorage): Witnessed {
-  const { hardState: { term, vote }, lastIndex } = view;
-  return { term, vote, lastTerm: view.term(lastIndex) ?? 0, lastIndex };
 }
 
 async function open(folder: DiskFolder): Promise<KeyValueDisk> {
@@ -71,20 +66,50 @@ async function load(disk: KeyValueDisk, witness: Witness): Promise<DurableLog> {
   const start = base === undefined ? { index: 0, term: 0 } : decodeBase(base);
   view.reset(start.index, start.term);
   if (hardState !== undefined) view.hardState = decodeHardState(hardState);
+  let isOld = true;
   // What lies below the start was compacted; its removal may have been interrupted.
   for await (const rows of disk.pages({ gte: entryKey(start.index + 1), lt: ENTRIES_END })) {
     for (const [key, value] of rows) {
       const index = indexOfKey(key);
       if (index !== view.lastIndex + 1) throw corrupt(`log entries ${view.lastIndex + 1} to ${index - 1} are missing`);
-      view.append([decodeEntry(value, index)]);
+      const record = decodeEntry(value, index);
+      view.append([follow(view, record)]);
+      isOld = record.previousTerm === undefined;
     }
   }
   if (view.hardState.commit > view.lastIndex) {
     throw corrupt(`the log ends at ${view.lastIndex} but was committed up to ${view.hardState.commit}`);
   }
   const prepared = await disk.get(PREPARED_KEY);
+  const end = await disk.get(END_KEY);
   const isFresh = hardState === undefined && base === undefined && view.lastIndex === 0;
-  return new DurableLog({ disk, witness }, view, { isFresh, prepared: prepared === undefined ? undefined : decodeBase(prepared) });
+  return new DurableLog({ disk, witness }, view, {
+    isFresh, prepared: prepared === undefined ? undefined : decodeBase(prepared), writes: end === undefined ? 0 : checkEnd(view, decodeEnd(end), isOld),
+  });
+}
+
+/**
+ * A record that is whole and in its place may be an old one, of a term that was replaced there: then what follows it follows
+ * another, or it is of an older term than what it follows.
+ */
+function follow(view: MemoryStorage, { entry, previousTerm }: EntryRecord): Entry {
+  const before = view.term(view.lastIndex);
+  assert(before !== undefined, 'a log knows the term of its last entry');
+  if ((previousTerm ?? before) === before && entry.term >= before) return entry;
+  throw corrupt(`log entry ${entry.index} of term ${entry.term} does not follow entry ${entry.index - 1} of term ${before}`);
+}
+
+/** How many writes there were. `isOld`: the last record is of a program that does not tell the end, and has written since. */
+function checkEnd(view: MemoryStorage, { writes, lastIndex, lastTerm }: End, isOld: boolean): number {
+  const term = view.term(view.lastIndex);
+  if (isOld || (view.lastIndex === lastIndex && term === lastTerm)) return writes;
+  throw corrupt(`the log ends with entry ${view.lastIndex} of term ${term}, but its last write left entry ${lastIndex} of term ${lastTerm} there`);
+}
+
+interface Found {
+  readonly isFresh: boolean;
+  readonly prepared: Base | undefined;
+  readonly writes: number;
 }
 
 class DurableLog implements MemberLog {
@@ -93,14 +118,22 @@ class DurableLog implements MemberLog {
   readonly #witness: Witness;
   #isFresh: boolean;
   #prepared: Base | undefined;
+  #writes: number;
   #isWriting = false;
 
-  constructor(files: { readonly disk: KeyValueDisk; readonly witness: Witness }, view: MemoryStorage, found: { readonly isFresh: boolean; readonly prepared: Base | undefined }) {
+  constructor(files: { readonly disk: KeyValueDisk; readonly witness: Witness }, view: MemoryStorage, found: Found) {
     this.#disk = files.disk;
     this.#witness = files.witness;
     this.view = view;
     this.#isFresh = found.isFresh;
     this.#prepared = found.prepared;
+    this.#writes = found.writes;
+  }
+
+  /** For the witness. */
+  get position(): Witnessed {
+    const { hardState: { term, vote }, lastIndex } = this.view;
+    return { writes: this.#writes, term, vote, lastTerm: this.view.term(lastIndex) ?? 0, lastIndex };
   }
 
   get preparedSnapshot(): Base | undefined {
@@ -120,15 +153,22 @@ class DurableLog implements MemberLog {
     await this.#exclusively(async () => {
       const operations: DiskOperation[] = [];
       let last = this.view.lastIndex;
-      for (const write of writes) last = collect(operations, write, { first: this.view.firstIndex, last });
+      for (const [i, write] of writes.entries()) {
+        const previousTerm = write.entries[0] === undefined ? undefined : termAt(this.view, writes.slice(0, i + 1), write.entries[0].index - 1);
+        last = collect(operations, write, { first: this.view.firstIndex, last, previousTerm });
+      }
       const hardState = writes.findLast((write) => write.hardState !== undefined)?.hardState;
       if (hardState !== undefined) operations.push({ type: 'put', key: HARD_STATE_KEY, value: encodeHardState(hardState) });
-      if (operations.length > 0) await this.#disk.write(operations);
+      if (operations.length === 0) return;
+      const end = { writes: this.#writes + 1, lastIndex: last, lastTerm: termAt(this.view, writes, last) ?? 0 };
+      operations.push({ type: 'put', key: END_KEY, value: encodeEnd(end) });
+      await this.#disk.write(operations);
+      this.#writes++;
     });
     this.#isFresh = false;
     if (writes.some(({ snapshot }) => snapshot !== undefined)) this.#prepared = undefined;
     for (const write of writes) applyToView(this.view, write);
-    this.#witness.durable(positionOf(this.view));
+    this.#witness.durable(this.position);
   }
 
   async compact(index: LogIndex): Promise<void> {
@@ -159,9 +199,20 @@ class DurableLog implements MemberLog {
   }
 }
 
+/** The term of an entry as these writes, which follow one another in a batch, leave it. Undefined: it is compacted. */
+function termAt(view: MemoryStorage, writes: readonly LogWrite[], index: LogIndex): Term | undefined {
+  for (let i = writes.length - 1; i >= 0; i--) {
+    const { entries = [], snapshot } = writes[i] ?? {};
+    const first = entries[0]?.index ?? Infinity;
+    if (index >= first && index < first + entries.length) return entries[index - first]?.term;
+    if (snapshot?.index === index) return snapshot.term;
+  }
+  return view.term(index);
+}
+
 /** Adds the operations of one write; returns the last index after it. A replaced tail is deleted in the same batch. */
-function collect(operations: DiskOperation[], write: LogWrite, range: { first: LogIndex; last: LogIndex }): LogIndex {
-  let { last } = range;
+function collect(operations: DiskOperation[], write: LogWrite, range: { first: LogIndex; last: LogIndex; previousTerm: Term | undefined }): LogIndex {
+  let { last, previousTerm } = range;
   if (write.snapshot !== undefined) {
     const { index, term } = write.snapshot;
     for (let at = range.first; at <= last; at++) operations.push({ type: 'del', key: entryKey(at) });
@@ -171,7 +222,10 @@ function collect(operations: DiskOperation[], write: LogWrite, range: { first: L
   const first = write.entries[0];
   if (first === undefined) return last;
   assert(first.index <= last + 1, `a write from ${first.index} would leave a hole behind ${last}`);
-  for (const entry of write.entries) operations.push({ type: 'put', key: entryKey(entry.index), value: encodeEntry(entry) });
+  for (const entry of write.entries) {
+    operations.push({ type: 'put', key: entryKey(entry.index), value: encodeEntry(entry, previousTerm) });
+    previousTerm = entry.term;
+  }
   const end = first.index + write.entries.length - 1;
   for (let at = end + 1; at <= last; at++) operations.push({ type: 'del', key: entryKey(at) });
   return end;

@@ -12,6 +12,7 @@ const ENTRY_PREFIX = 0x65;
 export const HARD_STATE_KEY = Buffer.from('mh');
 export const BASE_KEY = Buffer.from('mb');
 export const PREPARED_KEY = Buffer.from('mp');
+export const END_KEY = Buffer.from('me');
 /** All entry keys lie in [entryKey(0), ENTRIES_END). */
 export const ENTRIES_END = Buffer.from([ENTRY_PREFIX + 1]);
 
@@ -34,21 +35,30 @@ export function indexOfKey(key: Buffer): LogIndex {
   return key.readUInt32BE(1) * 2 ** 32 + key.readUInt32BE(5);
 }
 
-export function encodeEntry(entry: Entry): Buffer {
+/** Binds an entry to its place and to what it follows. `previousTerm`: of the entry before it; undefined: not known here. */
+export function encodeEntry(entry: Entry, previousTerm: Term | undefined): Buffer {
   const { index, term } = entry;
   // msgpack writes a Buffer as plain bytes, but other views with a type around them.
   const data = Buffer.isBuffer(entry.data) ? entry.data : Buffer.from(entry.data.buffer, entry.data.byteOffset, entry.data.byteLength);
-  return packr.pack([index, term, KINDS.indexOf(entry.kind), entry.proposal, data, entryChecksum(index, term, data)]);
+  const fields = [index, term, KINDS.indexOf(entry.kind), entry.proposal, data, entryChecksum(index, term, data)];
+  if (previousTerm !== undefined) fields.push(previousTerm);
+  return packr.pack(fields);
 }
 
-export function decodeEntry(bytes: Buffer, index: LogIndex): Entry {
+export interface EntryRecord {
+  readonly entry: Entry;
+  /** Of the entry that it was written behind. Undefined: the record is from before that was told. */
+  readonly previousTerm: Term | undefined;
+}
+
+export function decodeEntry(bytes: Buffer, index: LogIndex): EntryRecord {
   const fields = unpack(bytes, `log entry ${index}`);
-  const [storedIndex, term, kind, proposal, data, checksum] = fields as [number, number, number, number, Uint8Array, number];
+  const [storedIndex, term, kind, proposal, data, checksum, previousTerm] = fields as [number, number, number, number, Uint8Array, number, number | undefined];
   const kindName = KINDS[kind];
   if (storedIndex !== index || kindName === undefined || !(data instanceof Uint8Array) || checksum !== entryChecksum(index, term, data)) {
     throw corrupt(`log entry ${index} fails its checksum`);
   }
-  return { index, term, kind: kindName, proposal, data };
+  return { entry: { index, term, kind: kindName, proposal, data }, previousTerm };
 }
 
 export function encodeHardState(state: HardState): Buffer {
@@ -67,6 +77,23 @@ export function encodeBase(base: Base): Buffer {
 export function decodeBase(bytes: Buffer): Base {
   const [index = 0, term = 0] = unpackMeta(bytes, "the log's start");
   return { index, term };
+}
+
+/** What the last write left: so the last record, which no other follows, cannot be an old one. */
+export interface End {
+  /** How many there were; see witness.ts. */
+  readonly writes: number;
+  readonly lastIndex: LogIndex;
+  readonly lastTerm: Term;
+}
+
+export function encodeEnd({ writes, lastIndex, lastTerm }: End): Buffer {
+  return packMeta([writes, lastIndex, lastTerm]);
+}
+
+export function decodeEnd(bytes: Buffer): End {
+  const [writes = 0, lastIndex = 0, lastTerm = 0] = unpackMeta(bytes, "the log's end");
+  return { writes, lastIndex, lastTerm };
 }
 
 export function corrupt(what: string): RaftError {

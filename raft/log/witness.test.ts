@@ -70,6 +70,29 @@ describe('a log whose end is gone', () => {
     await withLog((log) => Promise.resolve(expect(log.view.lastIndex).toBe(3)));
   });
 
+  it('is accepted when a later leader put older entries in the place of its end, and the note is from before', async () => {
+    await withLog(async (log) => {
+      await append(log, { from: 1, to: 2 });
+      await append(log, { from: 3, to: 6, term: 3 });
+    });
+    const note = readFileSync(join(directory, 'synced'));
+    // The leader of term 4 has entries of term 2 there; those of its own come with the next message.
+    await withLog((log) => append(log, { from: 3, to: 4, term: 2 }, { term: 4, vote: 2, commit: 2 }));
+    writeFileSync(join(directory, 'synced'), note);
+    await withLog((log) => Promise.resolve(expect(log.view.lastIndex).toBe(4)));
+    rmSync(join(directory, 'synced'));
+  });
+
+  it('is refused when old entries that a later leader sent are gone', async () => {
+    await withLog(async (log) => {
+      await append(log, { from: 1, to: 2 });
+      await append(log, { from: 3, to: 4, term: 2 }, { term: 4, vote: 2, commit: 2 });
+      await append(log, { from: 5, to: 5, term: 3 }, { term: 4, vote: 2, commit: 2 });
+    });
+    cut(1);
+    await expect(openLog()).rejects.toThrow('ends with entry 4 of term 2, but entry 5 of term 3 was durable');
+  });
+
   it('is accepted when it goes on behind its note, or the note was torn: power went away', async () => {
     await withLog((log) => append(log, { from: 1, to: 3 }));
     writeFileSync(join(directory, 'synced'), 'torn');

@@ -1,8 +1,9 @@
 /**
  * A second opinion on where the log ends. LevelDB drops a damaged end of its journal without a word, and what is left looks like a
  * log that is merely shorter. So, beside it, the last durable position is noted after each write: never synced, since it
- * costs nothing then, and since any older note is still true: within a term a log only grows, and terms only rise. A log that ends
- * before its note has lost what it had promised.
+ * costs nothing then, and since any older note is still true: writes are counted, in the log itself, and their number only grows.
+ * (Where a log ends does not: a later leader may put older entries in the place of its end.) A log of fewer writes than its note has
+ * lost what it had promised.
  */
 import type { Clock, Timer } from '../../platform/clock.js';
 import type { DiskFolder, DiskNote } from '../../platform/disk/disk.js';
@@ -13,11 +14,13 @@ import { corrupt } from './records.js';
 const FILE = 'synced';
 /** Notes are at least this far apart. */
 const NOTE_MS = 5;
-const FIELDS = 4;
+const FIELDS = 5;
 const BYTES = 4 + 8 * FIELDS;
 
 /** What was durable at some moment. */
 export interface Witnessed {
+  /** How many writes the log has seen. */
+  readonly writes: number;
   /** Of the hard state, with the vote in that term. */
   readonly term: number;
   readonly vote: number;
@@ -46,12 +49,8 @@ export class Witness {
   async judge(found: Witnessed): Promise<RaftError | undefined> {
     const noted = decode(await this.#note.read());
     if (noted === undefined) return undefined;
-    const { term, vote, lastTerm, lastIndex } = noted;
-    const isShorter = found.lastTerm < lastTerm || (found.lastTerm === lastTerm && found.lastIndex < lastIndex);
-    if (isShorter) return corrupt(`the log ends with entry ${found.lastIndex} of term ${found.lastTerm}, but entry ${lastIndex} of term ${lastTerm} was durable`);
-    if (found.term < term) return corrupt(`the hard state is of term ${found.term}, but term ${term} was durable`);
-    if (found.term === term && vote !== 0 && found.vote !== vote) return corrupt(`the vote of term ${term}, which was durable, is not there`);
-    return undefined;
+    if (found.writes >= noted.writes) return undefined;
+    return corrupt(`${lossOf(found, noted)} (${found.writes} of ${noted.writes} writes are there)`);
   }
 
   /** Never waits for the disk. */
@@ -84,9 +83,18 @@ export class Witness {
   }
 }
 
-function encode({ term, vote, lastTerm, lastIndex }: Witnessed): Buffer {
+function lossOf(found: Witnessed, { term, vote, lastTerm, lastIndex }: Witnessed): string {
+  if (found.lastTerm !== lastTerm || found.lastIndex !== lastIndex) {
+    return `the log ends with entry ${found.lastIndex} of term ${found.lastTerm}, but entry ${lastIndex} of term ${lastTerm} was durable`;
+  }
+  if (found.term !== term) return `the hard state is of term ${found.term}, but term ${term} was durable`;
+  if (found.vote !== vote) return `the vote of term ${term}, which was durable, is not there`;
+  return 'the last writes to the log, which were durable, are not there';
+}
+
+function encode({ writes, term, vote, lastTerm, lastIndex }: Witnessed): Buffer {
   const bytes = Buffer.alloc(BYTES);
-  for (const [i, value] of [term, vote, lastTerm, lastIndex].entries()) bytes.writeDoubleBE(value, 4 + 8 * i);
+  for (const [i, value] of [writes, term, vote, lastTerm, lastIndex].entries()) bytes.writeDoubleBE(value, 4 + 8 * i);
   bytes.writeUInt32BE(crc32(bytes.subarray(4)), 0);
   return bytes;
 }
@@ -94,6 +102,6 @@ function encode({ term, vote, lastTerm, lastIndex }: Witnessed): Buffer {
 /** Undefined: there is none, or it was torn. */
 function decode(bytes: Buffer): Witnessed | undefined {
   if (bytes.length !== BYTES || bytes.readUInt32BE(0) !== crc32(bytes.subarray(4))) return undefined;
-  const [term = 0, vote = 0, lastTerm = 0, lastIndex = 0] = Array.from({ length: FIELDS }, (_, i) => bytes.readDoubleBE(4 + 8 * i));
-  return { term, vote, lastTerm, lastIndex };
+  const [writes = 0, term = 0, vote = 0, lastTerm = 0, lastIndex = 0] = Array.from({ length: FIELDS }, (_, i) => bytes.readDoubleBE(4 + 8 * i));
+  return { writes, term, vote, lastTerm, lastIndex };
 }

@@ -1,4 +1,5 @@
 /** One run: a cluster under load and faults, then whole again, with thirty seconds to show that it lives. */
+import { COMMAND_LEVEL } from '../../services/store/mvcc/commands.js';
 import { checkLinearizable, registerModel } from './check/linearizability.js';
 import { Ledger } from './check/ledger.js';
 import { Cluster } from './cluster/cluster.js';
@@ -137,6 +138,7 @@ class Run {
       if (machine.state !== 'running') return `${machine.name} is ${machine.state}`;
       if (machine.appliedIndex < lastApplied) return `${machine.name} has applied ${machine.appliedIndex} of ${lastApplied}`;
       machine.compare();
+      if (machine.member?.status().membership.level !== COMMAND_LEVEL) return `the agreement on level ${COMMAND_LEVEL}, which all understand, on ${machine.name}`;
     }
     const behind = this.#watchers.behind(model.revision);
     return behind.length === 0 ? undefined : `watches up to revision ${model.revision}: ${behind.join(', ')}`;

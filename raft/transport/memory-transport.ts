@@ -53,6 +53,7 @@ export class MemoryNetwork {
     const { message, peers, reader } = parts;
     const handler = this.#members.get(message.to);
     if (handler === undefined || this.#cuts.has(`${self}>${message.to}`)) throw new RaftError('invalid', `member ${message.to} cannot be reached`);
-    await handler.onSnapshot({ from: self, message, peers, removed: reader.meta.membership.removed ?? [], chunks: reader.chunks() });
+    const { removed = [], level } = reader.meta.membership;
+    await handler.onSnapshot({ from: self, message, peers, removed, level, chunks: reader.chunks() });
   }
 }

@@ -35,7 +35,8 @@ export async function streamSnapshot(target: SnapshotTarget, snapshot: OutgoingS
         if (call.write(request)) written();
         else call.once('drain', written);
       });
-      const header = { message: toWire(snapshot.message, snapshot.self), peers: snapshot.peers.map(peerToWire), removed: (snapshot.reader.meta.membership.removed ?? []).map((id) => ({ id })) };
+      const { removed = [], level = 0 } = snapshot.reader.meta.membership;
+      const header = { message: toWire(snapshot.message, snapshot.self), peers: snapshot.peers.map(peerToWire), removed: removed.map((id) => ({ id })), level };
       const pump = async () => {
         await write({ part: { $case: 'header', value: header } });
         for await (const chunk of snapshot.reader.chunks()) {
@@ -65,6 +66,7 @@ export async function receiveSnapshot(
     message: fromWire(part.value.message, from, self),
     peers: part.value.peers.map(peerFromWire),
     removed: part.value.removed.map(({ id }) => id as NodeId),
+    level: part.value.level === 0 ? undefined : part.value.level,
     chunks: chunksOf(call, parts),
   };
 }

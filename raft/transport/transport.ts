@@ -15,6 +15,8 @@ export interface IncomingSnapshot {
   readonly message: PeerMessage;
   readonly peers: readonly PeerInfo[];
   readonly removed?: readonly NodeId[];
+  /** That the members have agreed on. */
+  readonly level?: number | undefined;
   readonly chunks: AsyncIterable<Uint8Array>;
 }
 

@@ -126,10 +126,10 @@ function snapshotFromWire(wire: SnapshotMetadata): Snapshot {
 }
 
 export function peerToWire(peer: PeerInfo): Peer {
-  return { ...peer, clientAddresses: [...peer.clientAddresses], joining: peer.joining ?? false, instance: peer.instance ?? '' };
+  return { ...peer, clientAddresses: [...peer.clientAddresses], joining: peer.joining ?? false, instance: peer.instance ?? '', level: peer.level ?? 0 };
 }
 
 export function peerFromWire(peer: Peer): PeerInfo {
-  const { joining, instance, ...rest } = peer;
-  return { ...rest, id: peer.id as NodeId, ...(joining ? { joining } : {}), ...(instance === '' ? {} : { instance }) };
+  const { joining, instance, level, ...rest } = peer;
+  return { ...rest, id: peer.id as NodeId, ...(joining ? { joining } : {}), ...(instance === '' ? {} : { instance }), ...(level === 0 ? {} : { level }) };
 }

@@ -7,6 +7,7 @@ import type { Resource } from '../../apimachinery/object.js';
 import { startAll, stopAll, type Service } from '../../platform/service.js';
 import type { ControllerContext } from './context.js';
 import { createDeploymentController } from './deployment/deployment.js';
+import { createEndpointsController } from './endpoints/endpoints.js';
 import { createEndpointSliceController } from './endpointslice/endpointslice.js';
 import { createGarbageCollector } from './garbagecollector/garbagecollector.js';
 import { createNamespaceController } from './namespace/namespace.js';
@@ -44,6 +45,7 @@ export function createControllers(options: ControllersOptions): Service {
     createReplicaSetController(context),
     createDeploymentController(context),
     createEndpointSliceController(context),
+    createEndpointsController(context),
     createPodGcController(context),
     createGarbageCollector(context, { resources: options.resources }),
     createNamespaceController(context, { resources: () => options.namespaced?.() ?? options.resources.filter((resource) => resource.namespaced) }),

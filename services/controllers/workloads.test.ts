@@ -1,10 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { deployments, endpointSlices, pods, replicaSets, services } from '../../apimachinery/gen/resources.js';
+import { deployments, endpoints, endpointSlices, pods, replicaSets, services } from '../../apimachinery/gen/resources.js';
 import type { Deployment, Pod } from '../../apimachinery/gen/types.js';
 import { apiErrors } from '../../apimachinery/status.js';
 import { createDeploymentController } from './deployment/deployment.js';
 import { newSetReplicas, oldSetReplicas, proportionalReplicas, surgeOf } from './deployment/numbers.js';
 import { templateHash } from './deployment/revision.js';
+import { createEndpointsController } from './endpoints/endpoints.js';
+import { subsetsOf } from './endpoints/subsets.js';
 import { createEndpointSliceController } from './endpointslice/endpointslice.js';
 import { createReplicaSetController } from './replicaset/replicaset.js';
 import { rankForDeletion } from './replicaset/ranking.js';
@@ -20,7 +22,7 @@ let t: ReturnType<typeof createTestContext>;
 
 beforeEach(async () => {
   t = createTestContext();
-  await t.start(createReplicaSetController(t.context), createDeploymentController(t.context), createEndpointSliceController(t.context));
+  await t.start(createReplicaSetController(t.context), createDeploymentController(t.context), createEndpointSliceController(t.context), createEndpointsController(t.context));
 });
 
 afterEach(() => t.stop());
@@ -203,7 +205,7 @@ describe('the arithmetic of rollouts', () => {
   });
 });
 
-describe('endpoint slices', () => {
+describe('endpoint slices and endpoints', () => {
   const service = { metadata: { name: 'web', namespace: 'd' }, spec: { selector: { app: 'web' }, clusterIP: '10.96.0.9', ports: [{ name: 'http', port: 80, targetPort: 'http', protocol: 'TCP' }] } };
   const pod = (name: string, ip: string, port: number): Pod => ({
     metadata: { name, namespace: 'd', labels: { app: 'web' } },
@@ -236,6 +238,39 @@ describe('endpoint slices', () => {
     await t.client.create(services, service);
     await t.settle();
     expect(await slices()).toMatchObject([{ endpoints: [], addressType: 'IPv4' }]);
+  });
+
+  it('tell old clients the same as Endpoints, which go with their service', async () => {
+    await t.client.create(services, service);
+    for (const [name, ip, port] of [['a', '10.0.0.1', 8080], ['b', '10.0.0.2', 8080], ['c', '10.0.0.3', 9090]] as const) await t.client.create(pods, pod(name, ip, port));
+    await t.client.create(pods, { ...pod('d', '10.0.0.4', 8080), status: { phase: 'Running', podIP: '10.0.0.4', conditions: [] } });
+    await t.settle();
+    const found = await t.client.get(endpoints, { namespace: 'd', name: 'web' });
+    expect(found.subsets).toMatchObject([
+      { addresses: [{ ip: '10.0.0.1', nodeName: 'w1', targetRef: { kind: 'Pod', name: 'a' } }, { ip: '10.0.0.2' }], notReadyAddresses: [{ ip: '10.0.0.4' }], ports: [{ name: 'http', port: 8080, protocol: 'TCP' }] },
+      { addresses: [{ ip: '10.0.0.3' }], ports: [{ port: 9090 }] },
+    ]);
+    await t.client.delete(pods, { namespace: 'd', name: 'a' }, { gracePeriodSeconds: 30 });
+    await t.settle();
+    expect((await t.client.get(endpoints, { namespace: 'd', name: 'web' })).subsets?.[0]?.addresses).toMatchObject([{ ip: '10.0.0.2' }]);
+    await t.client.delete(services, { namespace: 'd', name: 'web' });
+    await t.settle();
+    expect((await t.client.list(endpoints)).items).toEqual([]);
+  });
+
+  it('leave alone the Endpoints of a service without selector', async () => {
+    const { selector: _, ...spec } = service.spec;
+    await t.client.create(services, { ...service, spec });
+    const own = { metadata: { namespace: 'd', name: 'web' }, subsets: [{ addresses: [{ ip: '192.0.2.1' }], ports: [{ port: 80 }] }] };
+    await t.client.create(endpoints, own);
+    await t.settle();
+    expect((await t.client.get(endpoints, { namespace: 'd', name: 'web' })).subsets).toEqual(own.subsets);
+  });
+
+  it('are at most a thousand in an Endpoints object, ready ones first', () => {
+    const slice = (from: number, ready: boolean) => ({ addressType: 'IPv4', ports: [{ port: 80 }], endpoints: Array.from({ length: 700 }, (_, i) => ({ addresses: [`10.${from}.${Math.floor(i / 250)}.${i % 250}`], conditions: { ready } })) });
+    const { subsets, isTruncated } = subsetsOf([slice(1, false), slice(2, true)]);
+    expect([subsets[0]?.addresses?.length, subsets[0]?.notReadyAddresses?.length, isTruncated]).toEqual([700, 300, true]);
   });
 
   it('split at a hundred endpoints', async () => {

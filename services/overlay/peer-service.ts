@@ -50,7 +50,7 @@ export function peerServer(source: PeerSource, logger: Logger): PeerServiceServe
         },
       }, stop.signal).then(() => call.end(), (error: unknown) => {
         logger.warn({ error, node: call.request.nodeName }, 'a stream of peers broke');
-        call.destroy(Object.assign(new Error('peers cannot be told now'), { code: status.UNAVAILABLE }));
+        call.emit('error', Object.assign(new Error('peers cannot be told now'), { code: status.UNAVAILABLE }));
       });
     },
   };

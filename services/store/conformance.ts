@@ -384,6 +384,65 @@ export function storeConformance(name: string, open: () => Promise<ConformanceTa
       });
     });
 
+    describe('many watches', () => {
+      it('tells all of them the same, in the same order, while others write', async () => {
+        const s = scope();
+        const start = await s.put('k', '0');
+        const watching = Array.from({ length: 20 }, () => take(s, { startRevision: start }, 31));
+        const [ones, others] = [Array.from({ length: 15 }, (_, i) => `a${i}`), Array.from({ length: 15 }, (_, i) => `b${i}`)];
+        const writing = [ones, others].map(async (names) => {
+          for (const name of names) await s.put(name, '1');
+        });
+        const seen = (await Promise.all(watching)).map(({ events }) => events.map((e) => s.show(e)));
+        await Promise.all(writing);
+        for (const one of seen) expect(one).toEqual(seen[0]);
+        expect(first(seen).filter((event) => event.startsWith('a'))).toEqual(ones.map((name) => `${name}=1`));
+      });
+
+      it('never tells of progress before the events it covers (etcd #15220)', async () => {
+        const s = scope();
+        const start = await s.put('k', '0');
+        const controller = new AbortController();
+        let told = 0;
+        let last = start;
+        const watching = (async () => {
+          for await (const batch of s.store.watch({ ...s.all, startRevision: start, progressInterval_ms: 5 }, { signal: controller.signal })) {
+            for (const event of batch.events) expect(event.kind === 'put' ? event.kv.modRevision : event.modRevision).toBeGreaterThan(told);
+            told = batch.revision;
+            if (batch.events.some((event) => s.show(event) === 'last=1')) controller.abort();
+          }
+        })();
+        for (let i = 0; i < 100; i++) last = await s.put(`k${i % 7}`, `${i}`);
+        await s.put('last', '1');
+        await watching;
+        expect(told).toBeGreaterThan(last);
+      });
+
+      it('comes to a revision that somebody waits for, also when it was written elsewhere', async () => {
+        const s = scope();
+        const start = await s.put('a', '1');
+        const elsewhere = new Scope(s.store, `/${run}/elsewhere/`);
+        const awaited = await elsewhere.put('x', '1');
+        const request = { ...s.all, startRevision: start, progressInterval_ms: 100, awaited: () => awaited };
+        const controller = new AbortController();
+        const seen: string[] = [];
+        for await (const batch of s.store.watch(request, { signal: controller.signal })) {
+          seen.push(...batch.events.map((e) => s.show(e)));
+          if (batch.revision >= awaited) controller.abort();
+        }
+        expect(seen).toEqual(['a=1']);
+      });
+
+      it('keeps the events of one transaction together, however large', async () => {
+        const s = scope();
+        const start = await s.put('first', '1');
+        const success = Array.from({ length: 12 }, (_, i): Op => ({ kind: 'put', key: s.key(`big${i}`), value: Buffer.alloc(100_000, i) }));
+        const { revision } = await s.store.txn({ compare: [], success, failure: [] });
+        const { batches } = await take(s, { startRevision: (start + 1) as Revision }, 12);
+        expect(batches.filter(({ events }) => events.length > 0).map((batch) => [batch.events.length, batch.revision])).toEqual([[12, revision]]);
+      });
+    });
+
     describe('leases', () => {
       it('takes its keys along when it is revoked, in one revision', async () => {
         const s = scope();

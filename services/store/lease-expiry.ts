@@ -5,12 +5,15 @@
  */
 import type { Clock, Timer } from '../../platform/clock.js';
 import type { Lease, LeaseListener, Leases } from './mvcc/leases.js';
+import type { EndedLease } from './mvcc/operations.js';
 
 export interface LeaseExpiryOptions {
   readonly clock: Clock;
   readonly leases: Leases;
-  /** Proposes the end of a lease, unless it is renewed once more before that. A rejection means: try again at the next look. */
-  readonly expire: (id: bigint, renewals: number) => Promise<unknown>;
+  /** Proposes the end of leases, of each unless it is renewed once more before that. A rejection means: try again at the next look. */
+  readonly expire: (ended: readonly EndedLease[]) => Promise<unknown>;
+  /** How many may end by one proposal. Absent: one. */
+  readonly expireMax?: () => number;
   /** Proposes what is left of long leases, so that a change of leader does not renew them for ever. */
   readonly checkpoint?: (remaining: readonly { id: bigint; ttl_s: number }[]) => Promise<unknown>;
 }
@@ -84,18 +87,23 @@ export class LeaseExpiry implements LeaseListener {
     this.#looked_ms = now_ms;
     // After a pause, what clients have sent in the meantime is heard first.
     if (late) return;
-    for (const [id, deadline] of this.#deadlines) if (deadline <= now_ms && !this.#ending.has(id)) this.#end(id);
+    const due: bigint[] = [];
+    for (const [id, deadline] of this.#deadlines) if (deadline <= now_ms && !this.#ending.has(id)) due.push(id);
+    const { expireMax = () => 1 } = this.#options;
+    for (const max = expireMax(); due.length > 0;) this.#end(due.splice(0, max));
     if (now_ms - this.#checkpointed_ms >= CHECKPOINT_INTERVAL_MS) {
       this.#checkpointed_ms = now_ms;
       this.#checkpoint(now_ms);
     }
   }
 
-  #end(id: bigint): void {
-    this.#ending.add(id);
-    const { renewals = 0 } = this.#leases.get(id) ?? {};
-    // Whatever came of it: if the lease is still there when its time is over, it is tried again.
-    void this.#options.expire(id, renewals).catch(() => undefined).then(() => this.#ending.delete(id));
+  #end(ids: readonly bigint[]): void {
+    for (const id of ids) this.#ending.add(id);
+    const ended = ids.map((id) => ({ id, renewals: this.#leases.get(id)?.renewals ?? 0 }));
+    // Whatever came of it: if a lease is still there when its time is over, it is tried again.
+    void this.#options.expire(ended).catch(() => undefined).then(() => {
+      for (const id of ids) this.#ending.delete(id);
+    });
   }
 
   #checkpoint(now_ms: number): void {

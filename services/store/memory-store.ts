@@ -46,7 +46,8 @@ export class MemoryStore implements KvBackend {
     this.#expiry = new LeaseExpiry({
       clock: this.#clock,
       leases: this.#state.leases,
-      expire: async (id, renewals) => this.#apply({ kind: 'lease-expire', term: TERM, id, renewals }),
+      expire: async (ended) => this.#apply({ kind: 'leases-expire', term: TERM, ended }),
+      expireMax: () => Infinity,
     });
     this.#expiry.lead();
   }

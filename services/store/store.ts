@@ -83,6 +83,11 @@ export interface StoreWatchRequest {
   readonly prevKv?: boolean;
   /** Send an empty batch with the current revision at least this often while nothing happens. Absent: never. */
   readonly progressInterval_ms?: number;
+  /**
+   * The newest revision that the consumer waits for, asked now and then. An external etcd whose progress cannot be trusted makes
+   * something happen when it does not come; others need not look.
+   */
+  readonly awaited?: () => number;
 }
 
 export type StoreEvent =

@@ -215,9 +215,8 @@ export class Model {
         return `lease ${lease.ttl_s}#${this.revision}`;
       case 'lease-revoke': return lease === undefined ? '!lease-not-found' : this.#endLease(command.id);
       case 'lease-expire':
-        if (!this.#mayExpire(command, term)) return `done#${this.revision}`;
-        this.onLease?.('expired', command.id, lease?.ttl_s ?? 0);
-        return this.#endLease(command.id);
+        return this.#expire([command], command.term === term);
+      case 'leases-expire': return this.#expire(command.ended, command.term === term);
       case 'lease-checkpoint': return `done#${this.revision}`;
       // Not the clients' commands: what members say to each other changes nothing that the model knows.
       case 'hash-ask':
@@ -230,8 +229,14 @@ export class Model {
   /** Told of each lease that was granted or renewed, and of each that ends by itself. */
   onLease: ((what: 'renewed' | 'expired', id: bigint, ttl_s: number) => void) | undefined;
 
-  #mayExpire(command: Extract<Command, { kind: 'lease-expire' }>, term: number): boolean {
-    return this.#leases.get(command.id)?.renewals === command.renewals && command.term === term;
+  #expire(ended: readonly { readonly id: bigint; readonly renewals: number }[], isOfTerm: boolean): string {
+    for (const { id, renewals } of ended) {
+      const lease = this.#leases.get(id);
+      if (!isOfTerm || lease?.renewals !== renewals) continue;
+      this.onLease?.('expired', id, lease.ttl_s);
+      this.#endLease(id);
+    }
+    return `done#${this.revision}`;
   }
 
   #endLease(id: bigint): string {

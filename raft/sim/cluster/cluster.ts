@@ -1,6 +1,7 @@
 /** The machines of a run, and the operator who looks after them: starts what is down, replaces what refuses to start. */
 import { RaftError } from '../../contract.js';
 import type { MembershipChange, NodeId } from '../../contract.js';
+import { COMMAND_LEVEL } from '../../../services/store/mvcc/commands.js';
 import type { World } from '../world/world.js';
 import { Machine, peerOf } from './machine.js';
 import type { MachineParts } from './machine.js';
@@ -14,6 +15,8 @@ export class Cluster {
   /** One change of the membership at a time is hard enough. */
   #operation: Promise<void> = Promise.resolve();
   #operations = 0;
+  /** No old programs any more. */
+  isUpgraded = false;
 
   constructor(parts: MachineParts) {
     this.#parts = parts;
@@ -99,6 +102,7 @@ export class Cluster {
     const id = this.#nextId++ as NodeId;
     const peers = this.present.map((machine) => peerOf(machine.id));
     const machine = new Machine(this.#parts, { id, peers, join: true });
+    if (this.isUpgraded || this.world.random.int(2) === 0) machine.level = COMMAND_LEVEL;
     this.machines.push(machine);
     machine.start();
     this.#parts.faults.count('learner added');

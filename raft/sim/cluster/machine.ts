@@ -8,6 +8,7 @@ import { InvariantError } from '../../../platform/assert.js';
 import { seededRandom } from '../../../platform/random.js';
 import { KvStateMachine } from '../../../services/store/disk/state-machine.js';
 import { MemberCore } from '../../../services/store/member/core.js';
+import { COMMAND_LEVEL, decodeCommand, levelOf } from '../../../services/store/mvcc/commands.js';
 import type { Membership, NodeId, PeerInfo, RaftEvents, StateMachine } from '../../contract.js';
 import { Member } from '../../driver/member.js';
 import { DEFAULT_SETTINGS } from '../../driver/options.js';
@@ -57,6 +58,10 @@ export class Machine {
   isDamaged = false;
   /** Its disk has lost a sync: it finds out at the next start, or it is none the worse for it. */
   mayRefuse = false;
+  /** Its disk has lost what another file on it tells of: it must find out when it starts. */
+  mustRefuse = false;
+  /** Of the program that runs from the next start on. */
+  level: number;
   /** It was given an old disk, or an empty one: it must stop rather than take part. */
   isImpostor = false;
   #member: Member | undefined;
@@ -72,10 +77,11 @@ export class Machine {
     this.name = `m${options.id}`;
     this.#parts = parts;
     this.#options = options;
+    this.level = settings.level;
     this.#rate = 1 + (2 * world.random.next() - 1) * settings.drift;
     this.storage = new SimStorage(world.random, {
       latency_ms: () => settings.diskLatency_ms * this.slowness * (0.5 + world.random.next()),
-      isHung: false, endAfter: undefined, end: () => this.end(world.random.int(2) === 0), isFull: false, failNext: undefined, loseNextSync: undefined, misdirectNext: false, rotationLoss: settings.rotationLoss,
+      isHung: false, endAfter: undefined, end: () => this.end(world.random.int(2) === 0), isFull: false, failNext: undefined, loseNextSync: undefined, misdirectNext: undefined, rotationLoss: settings.rotationLoss,
     }, { onFault: (kind) => this.#fault(kind), onLoss: () => (this.mayRefuse = true) });
   }
 
@@ -109,6 +115,7 @@ export class Machine {
 
   async #start(process: Process): Promise<void> {
     const { settings, world } = this.#parts;
+    const { level } = this;
     const folder = this.storage.folder(process, this.name);
     const { clock } = process;
     const machine = await KvStateMachine.open({ directory: folder.folder('state'), clock, hotValues_bytes: settings.hotValues_bytes });
@@ -122,8 +129,8 @@ export class Machine {
         this.#machine = machine;
         const { peers, join, id } = this.#options;
         this.#member = await Member.start({
-          clusterId: CLUSTER_ID, id, peers, join, clock, random, logger: silentLogger,
-          stateMachine: this.#observedMachine(process, machine), log: this.#observedLog(process, log),
+          clusterId: CLUSTER_ID, id, peers, join, clock, random, logger: silentLogger, level,
+          stateMachine: this.#observedMachine(process, machine, level), log: this.#observedLog(process, log),
           transport: this.#parts.network.transport(process, id), events: this.#observedEvents(process, events, log),
           settings: { ...DEFAULT_SETTINGS, ...settings.raft },
         });
@@ -132,6 +139,7 @@ export class Machine {
       onFatal: (error) => this.#stopped(error),
     });
     if (!process.isAlive) return;
+    if (this.mustRefuse) world.fail(new Error(`${this.name} starts although the end of its log is gone`));
     this.core = core;
     this.state = 'running';
     this.mayRefuse = false;
@@ -146,14 +154,18 @@ export class Machine {
     const isDiskFailure = /EIO|ENOSPC/.test(message);
     const code = (error as { code?: string }).code;
     const isRefusal = code === 'corrupt' || error instanceof InvariantError;
+    const isOutdated = code === 'outdated' && this.level < COMMAND_LEVEL;
     // A member that learns of its removal ends by itself.
     const wasRemoved = code === 'removed';
-    if (!isDiskFailure && !wasRemoved && !(isRefusal && (this.isDamaged || this.isImpostor || this.mayRefuse))) {
+    if (!isDiskFailure && !wasRemoved && !isOutdated && !(isRefusal && (this.isDamaged || this.isImpostor || this.mayRefuse))) {
       world.fail(new Error(`${this.name} stops without a reason: ${error.stack ?? message}`));
     }
     this.end(false);
     if (isRefusal) this.state = 'refused';
     if (wasRemoved) this.state = 'removed';
+    if (!isOutdated) return;
+    this.#fault('outdated program refused');
+    this.level = COMMAND_LEVEL;
   }
 
   /** Kill, or loss of power: at this very step, whatever was under way. */
@@ -194,7 +206,7 @@ export class Machine {
   observe(): void {
     const { member, process } = this;
     if (member === undefined || process === undefined || !process.takeTouched()) return;
-    this.#parts.ledger.observed(this, member.status());
+    this.#parts.ledger.observed(this, member.status(), this.#log);
   }
 
   /** What it had promised is gone, or is nobody's to ask any more. */
@@ -215,7 +227,7 @@ export class Machine {
     if (this.#isLost) return undefined;
     const disk = `${this.name}/raft/${LOG_DISK}`;
     const bytes = this.storage.promised(disk, entryKey(index));
-    if (bytes !== undefined) return decodeEntry(bytes, index).term === term;
+    if (bytes !== undefined) return decodeEntry(bytes, index).entry.term === term;
     const base = this.storage.promised(disk, BASE_KEY);
     return base !== undefined && decodeBase(base).index >= index;
   }
@@ -252,17 +264,20 @@ export class Machine {
     };
   }
 
-  #observedMachine(process: Process, machine: KvStateMachine): StateMachine {
-    const { ledger } = this.#parts;
+  #observedMachine(process: Process, machine: KvStateMachine, level: number): StateMachine {
+    const { ledger, world } = this.#parts;
     return {
       get durableIndex() { return machine.durableIndex; },
       get durableMembership() { return machine.durableMembership; },
       apply: (entries) => {
         const results: unknown[] = [];
         for (const entry of entries) {
+          if (level < COMMAND_LEVEL && entry.data.length > 0 && levelOf(decodeCommand(entry.data).kind) > level) {
+            world.violated(`levels: ${this.name} understands level ${level}, and entry ${entry.index} is beyond it`);
+          }
           results.push(...machine.apply([entry]));
           if (!process.isAlive) continue;
-          ledger.applied(this, entry, { result: results.at(-1), membership: this.#membership(machine) });
+          ledger.applied(this, entry, { result: results.at(-1), membership: this.#membership(machine), isStarting: this.#member === undefined });
           if (entry.index % HASH_EVERY_ENTRIES === 0) this.#hash(machine);
         }
         return results;

@@ -1,12 +1,13 @@
 /** What a seed decides before the run begins: sizes, limits, how bad the network and the disks are, which faults come. */
 import type { Random } from '../../../platform/random.js';
+import { COMMAND_LEVEL } from '../../../services/store/mvcc/commands.js';
 import type { MemberSettings } from '../../index.js';
 import type { NetworkSettings } from '../world/network.js';
 
 export const FAULTS = [
-  'crash', 'power loss', 'power loss of all', 'graceful restart', 'pause', 'symmetric partition', 'one-way partition', 'isolation', 'slow link',
-  'clock jump', 'slow disk', 'hung disk', 'failed write', 'failed sync', 'full disk', 'lost sync', 'bit rot', 'misdirected write', 'old disk', 'wiped disk',
-  'leadership transfer', 'membership change', 'crash in a row', 'crash at a write',
+  'crash', 'power loss', 'power loss of all', 'graceful restart', 'pause', 'symmetric partition', 'one-way partition', 'isolation', 'deafness', 'slow link', 'stalled link',
+  'clock jump', 'slow disk', 'hung disk', 'failed write', 'failed sync', 'full disk', 'lost sync', 'bit rot', 'misdirected write', 'truncated log', 'old disk', 'wiped disk',
+  'leadership transfer', 'membership change', 'crash in a row', 'crash at a write', 'upgrade',
 ] as const;
 
 export type FaultName = (typeof FAULTS)[number];
@@ -16,6 +17,8 @@ export interface SimSettings {
   readonly clients: number;
   readonly watchers: number;
   readonly duration_ms: number;
+  /** What the first members' programs understand; newer ones take their places. */
+  readonly level: number;
   readonly think_ms: number;
   readonly raft: Partial<MemberSettings>;
   readonly network: NetworkSettings;
@@ -40,6 +43,7 @@ export function settingsOf(random: Random, duration_ms: number): SimSettings {
     clients: 2 + random.int(6),
     watchers: 1 + random.int(4),
     duration_ms,
+    level: pick(1, COMMAND_LEVEL),
     think_ms: pick(20, 60, 150),
     raft: {
       request_ms: 4000,

@@ -2,6 +2,7 @@
  * Faults, at random times, within what any replicated store can bear: a loss of promised data (bit rot, a lost sync, a disk
  * from yesterday) strikes only while the others keep a majority whole. Everything else may strike anybody, together.
  */
+import { COMMAND_LEVEL } from '../../../services/store/mvcc/commands.js';
 import type { Cluster } from '../cluster/cluster.js';
 import type { Machine } from '../cluster/machine.js';
 import type { FaultName, SimSettings } from '../cluster/settings.js';
@@ -22,6 +23,7 @@ const IMPOSTOR_MS = 8000;
 const CHECK_MS = 50;
 /** Some election timeouts. */
 const HUNG_LEADER_MS = 4000;
+const DEAF_LEADER_MS = 2500;
 
 export class Injector {
   readonly #parts: InjectorParts;
@@ -51,13 +53,15 @@ export class Injector {
     const { network, cluster } = this.#parts;
     network.heal();
     network.settings = { ...network.settings, loss: 0, reorder: 0, duplication: 0, snapshotBreak: 0 };
+    cluster.isUpgraded = true;
     for (const machine of cluster.machines) {
+      if (machine.level < COMMAND_LEVEL) this.#exchangeProgram(machine, COMMAND_LEVEL);
       const { trouble } = machine.storage;
       trouble.isFull = false;
       trouble.endAfter = undefined;
       trouble.failNext = undefined;
       trouble.loseNextSync = undefined;
-      trouble.misdirectNext = false;
+      trouble.misdirectNext = undefined;
       machine.storage.unhang();
       machine.slowness = 1;
       machine.process?.resume();
@@ -156,6 +160,9 @@ export class Injector {
         this.#count(name, machine);
         machine.process?.clock.jump((world.random.next() - 0.5) * 7_200_000);
         break;
+      case 'upgrade':
+        this.#upgrade(machine);
+        break;
       case 'leadership transfer':
         this.#transfer(machine);
         break;
@@ -164,12 +171,27 @@ export class Injector {
         this.#count(name, machine);
         void cluster.exchange(machine);
         break;
-      case 'symmetric partition': case 'one-way partition': case 'isolation': case 'slow link':
+      case 'symmetric partition': case 'one-way partition': case 'isolation': case 'deafness': case 'slow link': case 'stalled link':
         this.#network(name, machine);
         break;
       default:
         this.#disk(name, machine);
     }
+  }
+
+  /** One member at a time, or none too carefully, and now and then back again: what was agreed meanwhile must be refused then. */
+  #upgrade(machine: Machine): void {
+    const { world } = this.#parts;
+    const isBack = machine.level === COMMAND_LEVEL;
+    if (isBack && world.random.int(3) !== 0) return;
+    this.#count(isBack ? 'upgrade taken back' : 'upgrade', machine);
+    this.#exchangeProgram(machine, isBack ? COMMAND_LEVEL - 1 : COMMAND_LEVEL);
+  }
+
+  #exchangeProgram(machine: Machine, level: number): void {
+    machine.level = level;
+    if (this.#parts.world.random.int(2) === 0) machine.end(false);
+    else void machine.stop();
   }
 
   #transfer(machine: Machine): void {
@@ -186,6 +208,8 @@ export class Injector {
     const others = cluster.present.filter((other) => other !== machine);
     const other = others[world.random.int(others.length)];
     if (name === 'slow link' && other !== undefined) network.slow(machine.id, other.id, 300 * world.random.next());
+    else if (name === 'stalled link' && other !== undefined) this.#stall(machine, other);
+    else if (name === 'deafness') this.#deafen(machine, others);
     else if (name === 'isolation') {
       const isOneWay = world.random.int(3) === 0;
       for (const each of others) {
@@ -199,13 +223,38 @@ export class Injector {
     world.after(8000 * world.random.next(), () => network.heal());
   }
 
+  /** For some seconds nothing arrives, one way or both; then everything does. */
+  #stall(machine: Machine, other: Machine): void {
+    const { world, network } = this.#parts;
+    const links = world.random.int(2) === 0 ? [[machine.id, other.id]] as const : [[machine.id, other.id], [other.id, machine.id]] as const;
+    for (const [from, to] of links) {
+      network.stall(from, to);
+      world.after(4000 * world.random.next(), () => network.release(from, to));
+    }
+  }
+
+  /** One that speaks and does not hear must not keep its office: its heartbeats would hold everybody back (Cloudflare, 2020). */
+  #deafen(machine: Machine, others: readonly Machine[]): void {
+    const { world, network } = this.#parts;
+    if (others.length === 0) return;
+    for (const other of others) network.cut(other.id, machine.id);
+    const { healings } = network;
+    const term = machine.member?.status().term;
+    world.after(DEAF_LEADER_MS, () => {
+      const status = machine.member?.status();
+      const wasUp = machine.isUp && (machine.process?.runningSince_ms ?? Infinity) <= world.now_ms - DEAF_LEADER_MS;
+      const wasDeaf = network.healings === healings && this.#parts.cluster.present.every((other) => other === machine || network.isCut(other.id, machine.id));
+      if (wasUp && wasDeaf && status?.role === 'leader' && status.term === term) world.fail(new Error(`${machine.name} leads on although it hears nobody`));
+    });
+  }
+
   #disk(name: FaultName, machine: Machine): void {
     const { world, cluster } = this.#parts;
     const { storage } = machine;
     const { trouble } = storage;
-    const isRisky = name === 'lost sync' || name === 'bit rot' || name === 'misdirected write' || name === 'old disk' || name === 'wiped disk';
+    const isRisky = name === 'lost sync' || name === 'bit rot' || name === 'misdirected write' || name === 'truncated log' || name === 'old disk' || name === 'wiped disk';
     if (isRisky && (cluster.expendable - cluster.present.filter((each) => each.storage.hasLimbo || each.storage.trouble.loseNextSync !== undefined).length < 1 || cluster.isChanging || machine.isDamaged)) return;
-    if (name !== 'old disk' && name !== 'wiped disk') this.#count(name, machine);
+    if (name !== 'old disk' && name !== 'wiped disk' && name !== 'truncated log') this.#count(name, machine);
     switch (name) {
       case 'slow disk':
         machine.slowness = 2 + 60 * world.random.next();
@@ -239,8 +288,14 @@ export class Injector {
         if (world.random.int(2) === 0) world.after(2000 * world.random.next(), () => machine.end(world.random.int(2) === 0));
         break;
       case 'misdirected write':
-        trouble.misdirectNext = true;
+        trouble.misdirectNext = world.random.int(2) === 0 ? 'elsewhere' : 'nowhere';
         machine.isDamaged = true;
+        break;
+      case 'truncated log':
+        machine.end(false);
+        machine.mustRefuse = storage.truncate('/raft/log');
+        machine.isDamaged = machine.mustRefuse;
+        if (machine.mustRefuse) this.#count(name, machine);
         break;
       case 'old disk': case 'wiped disk':
         this.#impostor(machine, name);

@@ -26,7 +26,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'acknowledged-before-sync', trap: 'etcd #14370: acknowledged before the log is synced', file: 'raft/log/durable-log',
-    find: /if \(operations\.length > 0\)\s+await this\.#disk\.write\(operations\);/, replace: 'if (operations.length > 0) void this.#disk.write(operations).catch(() => undefined);',
+    find: /await this\.#disk\.write\(operations\);/, replace: 'void this.#disk.write(operations).catch(() => undefined);',
   },
   {
     name: 'read-before-own-term', trap: 'etcd #7331: ReadIndex is answered before an entry of the term is committed', file: 'raft/core/read-index',
@@ -42,11 +42,11 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'old-leader-ends-leases', trap: 'etcd #15247: a leader that was paused ends leases in the term of another', file: 'services/store/mvcc/kv-state',
-    find: /if \(command\.term === term && this\.leases/, replace: 'if (this.leases',
+    find: /proposedIn === term && this\.leases/, replace: 'this.leases',
   },
   {
     name: 'renewal-undone', trap: 'an end that was decided before a renewal is applied after it (found by this simulator)', file: 'services/store/mvcc/kv-state',
-    find: / && this\.leases\.get\(command\.id\)\?\.renewals === command\.renewals/, replace: '',
+    find: / && this\.leases\.get\(id\)\?\.renewals === renewals/, replace: '',
   },
   {
     name: 'revision-goes-back', trap: 'etcd #17780: the revision goes back after a crash during compaction', file: 'services/store/disk/state-disk',
@@ -94,7 +94,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'failed-write-ignored', trap: 'canonical/raft #320: goes on after a failed write', file: 'raft/log/durable-log',
-    find: /if \(operations\.length > 0\)\s+await this\.#disk\.write\(operations\);/, replace: 'if (operations.length > 0) await this.#disk.write(operations).catch(() => undefined);',
+    find: /await this\.#disk\.write\(operations\);/, replace: 'await this.#disk.write(operations).catch(() => undefined);',
   },
   {
     name: 'vote-forgotten', trap: 'tikv #8381: the vote is not written', file: 'raft/log/durable-log',
@@ -139,5 +139,53 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'proposed-twice', trap: 'a late refusal repeats a command (found by this simulator)', file: 'raft/driver/proposals',
     find: /pending === undefined \|\| pending\.sentTerm !== term/, replace: 'pending === undefined',
+  },
+  {
+    name: 'compaction-loses-events', trap: 'etcd #18089: a watch that compaction has overtaken goes on without what is gone', file: 'services/store/watch/hub',
+    find: /if \(watcher\.next < this\.#mvcc\.compactRevision\)/, replace: 'if (false)',
+  },
+  {
+    name: 'revision-cut-in-two', trap: 'etcd #17247: events of one transaction come twice', file: 'services/store/watch/hub',
+    find: /if \(full && record\.sub === 0\)/, replace: 'if ((full && record.sub === 0) || (events.length > 0 && record.sub > 0))',
+  },
+  {
+    name: 'membership-behind-snapshot', trap: 'etcd #20967: members that were removed are back, since a snapshot did not tell', file: 'raft/driver/applier',
+    find: /this\.#membership = membership;\s+this\.#applied = snapshot\.index;/, replace: 'this.#applied = snapshot.index;',
+  },
+  {
+    name: 'switch-not-awaited', trap: 'etcd #6368: a file was renamed and the old state removed, but the rename was not durable', file: 'services/store/disk/directory',
+    find: /await this\.#folder\.replaceText\(CURRENT,/, replace: 'void this.#folder.replaceText(CURRENT,',
+  },
+  {
+    name: 'pre-vote-resets-vote', trap: 'canonical/raft #196: a pre-vote resets a real vote', file: 'raft/core/transitions',
+    find: /raft\.role = 'pre-candidate';/, replace: "raft.role = 'pre-candidate'; raft.vote = NONE;",
+  },
+  {
+    name: 'deaf-leader-stays', trap: 'Cloudflare 2020: a leader that is heard and hears nobody is never replaced', file: 'raft/core/step',
+    find: /if \(!raft\.tracker\.quorumActive\(\)\)/, replace: 'if (false)',
+  },
+  {
+    name: 'old-acknowledgement-counts', trap: 'ABA: an acknowledgement of an older term is counted in a newer one', file: 'raft/core/step',
+    find: /m\.term !== 0 && m\.term < raft\.term/, replace: "m.term !== 0 && m.term < raft.term && m.type !== 'app-resp'",
+  },
+  {
+    name: 'change-before-no-op', trap: 'Ongaro 2015: a leader changes the membership before an entry of its term is committed', file: 'raft/driver/member',
+    find: /changes: role !== 'leader' \|\| this\.#applier\.isLeading/, replace: 'changes: true',
+  },
+  {
+    name: 'predecessor-unchecked', trap: 'PAR, FAST 2018: a record of an older term is back in its place, whole', file: 'raft/log/durable-log',
+    find: /\(previousTerm \?\? before\) === before && entry\.term >= before/, replace: 'previousTerm !== null',
+  },
+  {
+    name: 'lost-end-unnoticed', trap: 'google/leveldb #251: the end of the journal is dropped without a word', file: 'raft/log/durable-log',
+    find: /if \(lost !== undefined && options\.onLostEnd === undefined\)\s+throw lost;/, replace: '',
+  },
+  {
+    name: 'newer-command-too-early', trap: 'rolling upgrades: a command is proposed that some member does not understand yet', file: 'services/store/member/core',
+    find: /levelOf\(kind\) <= \(this\.#raft\?\.status\(\)\.membership\.level \?\? 1\)/, replace: 'levelOf(kind) <= 2',
+  },
+  {
+    name: 'downgrade-unnoticed', trap: 'no rollback after upgrade: an older program goes on with what it does not understand', file: 'raft/driver/levels',
+    find: /agreed <= understood/, replace: 'true',
   },
 ];

@@ -8,6 +8,7 @@
 import { DiskError } from '../../../platform/disk/disk.js';
 import type { DiskFolder, DiskNote, DiskOperation, DiskSnapshot, KeyRange, KeyValueDisk, Row } from '../../../platform/disk/disk.js';
 import type { Random } from '../../../platform/random.js';
+import { Journal } from './journal.js';
 import type { Process } from './process.js';
 
 type Rows = Map<string, Buffer>;
@@ -21,6 +22,8 @@ interface Batch {
 }
 
 class Image {
+  /** Of the log alone. */
+  readonly journal: Journal | undefined;
   live: Rows = new Map();
   durable: Rows = new Map();
   promised: Rows = new Map();
@@ -28,6 +31,10 @@ class Image {
   pending: Batch[] = [];
   /** From the first batch on that is promised and not durable: that one, and all after it. */
   limbo: Batch[] = [];
+
+  constructor(journal?: Journal) {
+    this.journal = journal;
+  }
 }
 
 export interface DiskTrouble {
@@ -42,8 +49,8 @@ export interface DiskTrouble {
   failNext: 'write' | 'sync' | undefined;
   /** The next sync is answered but not done, on the disk with this in its name. */
   loseNextSync: string | undefined;
-  /** The next batch puts one of its values in another's place. */
-  misdirectNext: boolean;
+  /** The next batch puts one of its entries in another's place, or the next that replaces some puts one of them nowhere. */
+  misdirectNext: 'elsewhere' | 'nowhere' | undefined;
   /** Chance that an unsynced batch is lost although a later one was synced (google/leveldb #193). */
   rotationLoss: number;
 }
@@ -54,6 +61,8 @@ export interface DiskEvents {
   onFault(kind: string): void;
 }
 
+/** The log's own disk: of its state the last writes are no loss, since the log has them. */
+const LOG_PATH = '/raft/log';
 const CLEAR_KEYS = 16;
 const NOTE_VERSIONS = 8;
 const NO_NOTE = Buffer.alloc(0);
@@ -71,6 +80,8 @@ export class SimStorage {
   #textsInFlight: { path: string; text: string }[] = [];
   /** What was written to a note since power was there, the last one last: any of them may be what a loss of power leaves. */
   #notes = new Map<string, Buffer[]>();
+  /** When the last note was written, if that is the one which is there. */
+  #noted_ms: number | undefined;
   #held: (() => void)[] = [];
   #heldSince_ms: number | undefined;
 
@@ -90,6 +101,7 @@ export class SimStorage {
     this.#textsInFlight = [];
     this.#held = [];
     if (power) for (const [path, versions] of this.#notes) this.#notes.set(path, [versions[this.#random.int(versions.length)] ?? NO_NOTE]);
+    if (power) this.#noted_ms = undefined;
     for (const image of this.#images.values()) this.#crashImage(image, power);
   }
 
@@ -104,6 +116,7 @@ export class SimStorage {
       if (image.limbo.length > 0) this.#events.onLoss();
       image.limbo = [];
       image.promised = new Map(image.durable);
+      image.journal?.forget();
     } else {
       for (const batch of [...image.limbo, ...pending]) settle(image, batch);
       image.limbo = [];
@@ -153,6 +166,19 @@ export class SimStorage {
     rotten[at] = (rotten[at] ?? 0) ^ (1 << this.#random.int(8));
     image.durable.set(name, rotten);
     if (image.live.has(name)) image.live.set(name, rotten);
+    return true;
+  }
+
+  /**
+   * The end of the log is gone, and with it something that its witness tells of. Only while no process runs. False: the witness is
+   * too young, and nothing was changed.
+   */
+  truncate(disk: string): boolean {
+    const image = this.#find(disk);
+    const operations = this.#noted_ms === undefined ? undefined : image?.journal?.cut(this.#noted_ms, 1 + this.#random.int(3));
+    if (image === undefined || operations === undefined) return false;
+    apply(image.durable, operations);
+    image.live = new Map(image.durable);
     return true;
   }
 
@@ -209,7 +235,7 @@ export class SimStorage {
   open(process: Process, path: string): KeyValueDisk {
     let image = this.#images.get(path);
     if (image === undefined) {
-      image = new Image();
+      image = new Image(path.endsWith(LOG_PATH) ? new Journal() : undefined);
       this.#images.set(path, image);
     }
     return new SimDisk(this, process, image, path);
@@ -219,7 +245,8 @@ export class SimStorage {
     return this.#notes.get(path)?.at(-1) ?? NO_NOTE;
   }
 
-  writeNote(path: string, bytes: Buffer): void {
+  writeNote(process: Process, path: string, bytes: Buffer): void {
+    this.#noted_ms = process.world.now_ms;
     this.#notes.set(path, [...(this.#notes.get(path) ?? []).slice(-NOTE_VERSIONS), bytes]);
   }
 
@@ -256,7 +283,7 @@ export class SimStorage {
       this.#events.onFault('EIO on write');
       throw new Error('EIO: i/o error, write');
     }
-    const batch: Batch = { operations, actual: this.#misdirect(operations, path), isLost: false };
+    const batch: Batch = { operations, actual: this.#misdirect(operations, { image, path }), isLost: false };
     image.pending.push(batch);
     apply(image.live, batch.actual);
     const isFailing = trouble.failNext === 'sync';
@@ -266,14 +293,14 @@ export class SimStorage {
       batch.isLost = true;
     }
     await this.#later(process, () => {
-      if (!isFailing) this.#sync(image, batch);
+      if (!isFailing) this.#sync(image, batch, process.world.now_ms);
     });
     if (!isFailing) return;
     this.#events.onFault('EIO on sync');
     throw new Error('EIO: i/o error, fsync');
   }
 
-  #sync(image: Image, last: Batch): void {
+  #sync(image: Image, last: Batch, now_ms: number): void {
     const end = image.pending.indexOf(last);
     if (end < 0) return;
     const done = image.pending.splice(0, end + 1);
@@ -285,7 +312,9 @@ export class SimStorage {
       }
       apply(image.promised, batch.operations);
       if (batch.isLost || image.limbo.length > 0) image.limbo.push(batch);
-      if (!batch.isLost) apply(image.durable, batch.actual);
+      if (batch.isLost) continue;
+      image.journal?.note(image.durable, batch.actual, now_ms);
+      apply(image.durable, batch.actual);
     }
   }
 
@@ -299,17 +328,22 @@ export class SimStorage {
     }
   }
 
-  #misdirect(operations: readonly DiskOperation[], path: string): readonly DiskOperation[] {
-    if (!this.trouble.misdirectNext || !path.includes('raft')) return operations;
-    const at = operations.findIndex(({ type, key }) => type === 'put' && key.length > 2);
+  #misdirect(operations: readonly DiskOperation[], { image, path }: { image: Image; path: string }): readonly DiskOperation[] {
+    const way = this.trouble.misdirectNext;
+    if (way === undefined || !path.includes('raft')) return operations;
+    const isEntry = ({ type, key }: DiskOperation) => type === 'put' && key.length > 2;
+    const at = operations.findIndex((operation) => isEntry(operation) && (way === 'elsewhere' || image.live.has(nameOf(operation.key))));
     const wrong = operations[at];
     if (wrong?.type !== 'put') return operations;
-    this.trouble.misdirectNext = false;
-    this.#events.onFault('misdirected write');
+    this.trouble.misdirectNext = undefined;
+    this.#events.onFault(`write misdirected ${way}`);
+    // It shows when it is read.
+    this.trouble.endAfter ??= 1 + this.#random.int(30);
+    // What lay in the right place stays there: nothing, or what was right once.
+    if (way === 'nowhere') return operations.toSpliced(at, 1);
     const key = Buffer.from(wrong.key);
     key[key.length - 1] = (key[key.length - 1] ?? 0) ^ 1;
-    // What lay in the right place is gone too. (Were it left, and of an older term, no checksum of a single entry would tell.)
-    return [...operations.with(at, { ...wrong, key }), { type: 'del', key: wrong.key }];
+    return operations.with(at, { ...wrong, key });
   }
 }
 
@@ -318,6 +352,7 @@ const unsynced = new WeakSet<readonly DiskOperation[]>();
 const isUnsynced = (batch: Batch) => unsynced.has(batch.operations);
 
 function settle(image: Image, batch: Batch): void {
+  image.journal?.note(image.durable, batch.actual, Infinity);
   apply(image.durable, batch.actual);
   apply(image.promised, batch.operations);
 }
@@ -376,7 +411,7 @@ class SimFolder implements DiskFolder {
     const path = `${this.path}/${name}`;
     return Promise.resolve({
       read: () => Promise.resolve(this.#storage.note(path)),
-      write: (bytes) => Promise.resolve(this.#storage.writeNote(path, bytes)),
+      write: (bytes) => Promise.resolve(this.#storage.writeNote(this.#process, path, bytes)),
       close: () => Promise.resolve(),
     });
   }

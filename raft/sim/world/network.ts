@@ -32,9 +32,12 @@ export class SimNetwork {
   readonly #nodes = new Map<number, Node>();
   readonly #cuts = new Set<string>();
   readonly #slow = new Map<string, number>();
+  /** Links that hold everything back for a while, as a connection does whose packets are sent again and again. */
+  readonly #stalled = new Map<string, (() => void)[]>();
   /** When the last packet of a link arrives: order is kept unless it is disturbed. */
   readonly #arrival = new Map<string, number>();
   readonly #onFault: (kind: string) => void;
+  #healings = 0;
   settings: NetworkSettings;
   /** A snapshot is on its way. */
   onSnapshot: ((to: number) => void) | undefined;
@@ -90,17 +93,40 @@ export class SimNetwork {
     this.#slow.set(`${from}>${to}`, extra_ms);
   }
 
+  /** What arrives on the link from now on waits until `release`, and comes then, all of it and late. */
+  stall(from: number, to: number): void {
+    const link = `${from}>${to}`;
+    if (!this.#stalled.has(link)) this.#stalled.set(link, []);
+  }
+
+  release(from: number, to: number): void {
+    const link = `${from}>${to}`;
+    const held = this.#stalled.get(link) ?? [];
+    this.#stalled.delete(link);
+    for (const deliver of held) deliver();
+  }
+
   isCut(from: number, to: number): boolean {
     return this.#cuts.has(`${from}>${to}`);
   }
 
   get isWhole(): boolean {
-    return this.#cuts.size === 0;
+    return this.#cuts.size === 0 && this.#stalled.size === 0;
+  }
+
+  /** How often everything was healed: a cut seen twice with the same count has lasted all the while. */
+  get healings(): number {
+    return this.#healings;
   }
 
   heal(): void {
+    this.#healings++;
     this.#cuts.clear();
     this.#slow.clear();
+    for (const link of [...this.#stalled.keys()]) {
+      const [from, to] = link.split('>').map(Number);
+      this.release(from ?? 0, to ?? 0);
+    }
   }
 
   #latency(from: number, to: number): number {
@@ -150,6 +176,11 @@ export class SimNetwork {
   #deliver(sender: Process, route: { from: number; to: number; packet: PeerMessage[] }): void {
     const { from, to, packet } = route;
     if (this.isCut(from, to)) return;
+    const stalled = this.#stalled.get(`${from}>${to}`);
+    if (stalled !== undefined) {
+      stalled.push(() => this.#deliver(sender, route));
+      return;
+    }
     const node = this.#nodes.get(to);
     if (node !== undefined) {
       node.process.run(() => node.handler.onMessages(packet));
@@ -169,7 +200,8 @@ export class SimNetwork {
     this.#onFault('snapshot sent');
     this.onSnapshot?.(to);
     const stream = new ChunkStream();
-    const incoming: IncomingSnapshot = { from: self, message, peers, chunks: stream.chunks() };
+    const { removed = [], level } = reader.meta.membership;
+    const incoming: IncomingSnapshot = { from: self, message, peers, removed, level, chunks: stream.chunks() };
     let outcome: 'taken' | Error | undefined;
     node.process.run(() => void node.handler.onSnapshot(incoming).then(
       () => (outcome = 'taken'),

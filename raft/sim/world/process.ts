@@ -21,11 +21,18 @@ export class Process {
   #isPaused = false;
   #waiting: (() => void)[] = [];
   #isTouched = false;
+  #running_ms: number;
 
   constructor(world: World, name: string, clock: ProcessClockSettings) {
     this.world = world;
     this.name = name;
     this.clock = new ProcessClock(this, clock);
+    this.#running_ms = world.now_ms;
+  }
+
+  /** When it was started, or last went on after a pause. */
+  get runningSince_ms(): number {
+    return this.#running_ms;
   }
 
   get isAlive(): boolean {
@@ -66,6 +73,7 @@ export class Process {
   resume(): void {
     if (!this.#isPaused) return;
     this.#isPaused = false;
+    this.#running_ms = this.world.now_ms;
     const waiting = this.#waiting;
     this.#waiting = [];
     // Each as an event of its own, in order.

@@ -105,7 +105,8 @@ export class StoreFeed {
 
   async #follow(): Promise<void> {
     const startRevision = (this.#revision + 1) as Revision;
-    const request = { ...this.#range, startRevision, prevKv: false, progressInterval_ms: PROGRESS_INTERVAL_MS };
+    const awaited = () => this.#waiters.reduce((newest, { revision }) => Math.max(newest, revision), 0);
+    const request = { ...this.#range, startRevision, prevKv: false, progressInterval_ms: PROGRESS_INTERVAL_MS, awaited };
     for await (const batch of this.#store.watch(request, { signal: this.#abort.signal })) {
       if (batch.events.length > 0) this.#sink.apply(batch.events);
       this.#advance(batch.revision);

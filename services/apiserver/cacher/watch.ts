@@ -89,7 +89,9 @@ async function* storeEvents(
   const startRevision = (span.after + 1) as Revision;
   const abort = new AbortController();
   const signal = AbortSignal.any([query.signal, abort.signal]);
-  const request = { key: Buffer.from(cache.prefix), rangeEnd: prefixEnd(cache.prefix), startRevision, prevKv: true, progressInterval_ms: 100 };
+  const request = {
+    key: Buffer.from(cache.prefix), rangeEnd: prefixEnd(cache.prefix), startRevision, prevKv: true, progressInterval_ms: 100, awaited: () => span.until,
+  };
   try {
     for await (const batch of cacher.store.watch(request, { signal })) {
       yield batch.events.flatMap((event) => {

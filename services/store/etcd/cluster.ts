@@ -1,7 +1,7 @@
 /** etcdserverpb.Cluster. Members join by a token and a signed certificate, not by a URL: MemberAdd says so. */
 import { status } from '@grpc/grpc-js';
 import type { ClusterServer, Member } from '../../../proto/gen/etcd/etcdserverpb/rpc.js';
-import type { MembershipChange, NodeId, PeerInfo } from '../../../raft/contract.js';
+import type { MembershipChange, NodeId, PeerInfo, RaftStatus } from '../../../raft/contract.js';
 import { EtcdError, unimplemented } from './context.js';
 import type { EtcdContext } from './context.js';
 
@@ -28,17 +28,27 @@ export function clusterService(context: EtcdContext): ClusterServer {
     }),
     memberRemove: context.unary(async (request, identity) => {
       context.require(identity, { kind: 'members-write' });
-      return change({ kind: 'remove', id: (await peer(request.ID)).id });
+      const { id } = await peer(request.ID);
+      const raft = await context.member?.raftStatus();
+      if (raft !== undefined && !canLose(raft, id)) throw new EtcdError(status.FAILED_PRECONDITION, 'etcdserver: re-configuration failed due to not enough started members');
+      return change({ kind: 'remove', id });
     }),
     memberUpdate: context.unary(async (request, identity) => {
       context.require(identity, { kind: 'members-write' });
-      const [url] = request.peerURLs;
-      if (url === undefined) throw new EtcdError(status.INVALID_ARGUMENT, 'etcdserver: given member URLs are invalid');
-      return change({ kind: 'update', peer: { ...(await peer(request.ID)), peerAddress: url.replace(/^https?:\/\//, '') } });
+      const found = await peer(request.ID);
+      const [, peerAddress] = PEER_URL.exec(request.peerURLs[0] ?? '') ?? [];
+      if (peerAddress === undefined) throw new EtcdError(status.INVALID_ARGUMENT, 'etcdserver: given member URLs are invalid');
+      return change({ kind: 'update', peer: { ...found, peerAddress } });
     }),
     memberPromote: context.unary(async (request, identity) => {
       context.require(identity, { kind: 'members-write' });
-      return change({ kind: 'promote', id: (await peer(request.ID)).id });
+      const { id } = await peer(request.ID);
+      const raft = await context.member?.raftStatus();
+      if (raft?.membership.voters.includes(id) === true) throw new EtcdError(status.FAILED_PRECONDITION, 'etcdserver: can only promote a learner member');
+      if (raft?.role === 'leader' && (raft.progress[id]?.match ?? 0) < raft.commitIndex * IN_SYNC) {
+        throw new EtcdError(status.FAILED_PRECONDITION, 'etcdserver: can only promote a learner member which is in sync with leader');
+      }
+      return change({ kind: 'promote', id });
     }),
     memberList: context.unary(async (request, identity) => {
       context.require(identity, { kind: 'members-read' });
@@ -46,6 +56,18 @@ export function clusterService(context: EtcdContext): ClusterServer {
       return { header: context.header(), members: await members() };
     }),
   };
+}
+
+const PEER_URL = /^https?:\/\/([^/\s]+:\d{1,5})\/?$/;
+/** A learner that has this much of the leader's log is in sync (etcd). */
+const IN_SYNC = 0.9;
+
+/** Whether those that would be left and alive are a majority. Only the leader knows who is alive; others let it judge by itself. */
+function canLose(raft: RaftStatus, id: NodeId): boolean {
+  if (raft.role !== 'leader' || !raft.membership.voters.includes(id)) return true;
+  const left = raft.membership.voters.filter((voter) => voter !== id);
+  const alive = left.filter((voter) => voter === raft.id || raft.progress[voter]?.active === true);
+  return alive.length >= Math.floor(left.length / 2) + 1;
 }
 
 const withScheme = (address: string, scheme: string) => (address.includes('://') ? address : `${scheme}${address}`);

@@ -41,7 +41,7 @@ export function toRange(request: RangeRequest): KvRange {
     ...(request.rangeEnd.length === 0 ? {} : { rangeEnd: request.rangeEnd }),
     ...(request.revision > 0 ? { revision: revisionOf(request.revision) } : {}),
     ...(sortTarget === 'key' ? {} : { sortTarget }),
-    ...(request.sortOrder === RangeRequest_SortOrder.DESCEND ? { sortOrder: 'descend' } : {}),
+    ...(request.sortOrder === RangeRequest_SortOrder.NONE ? {} : { sortOrder: request.sortOrder === RangeRequest_SortOrder.DESCEND ? 'descend' : 'ascend' }),
     minModRevision: request.minModRevision,
     maxModRevision: request.maxModRevision,
     minCreateRevision: request.minCreateRevision,
@@ -72,7 +72,7 @@ function toOp({ request }: RequestOp, depth: number): KvOp {
     case 'requestPut': return toPut(request.value);
     case 'requestDeleteRange': return toDelete(request.value);
     case 'requestTxn': return { kind: 'txn', txn: toTxn(request.value, depth + 1) };
-    case undefined: throw new EtcdError(status.INVALID_ARGUMENT, 'etcdserver: key is not provided');
+    case undefined: throw new EtcdError(status.INVALID_ARGUMENT, 'etcdserver: key not found');
     default: return request satisfies never;
   }
 }
@@ -135,18 +135,30 @@ export function fromDelete(result: { readonly deleted: number; readonly prevKvs:
   return { header, deleted: result.deleted, prevKvs: result.prevKvs.map(fromKeyValue) };
 }
 
-/** Answers inside carry the transaction's revision and nothing else in their headers, as etcd's do. */
+/** Answers inside carry a revision and nothing else in their headers, and those of transactions not even that, as etcd's do. */
 export function fromTxn(result: KvTxnResult, header: ResponseHeader | undefined): TxnResponse {
-  const inner = { clusterId: 0n, memberId: 0n, revision: result.revision, raftTerm: 0 };
-  return { header, succeeded: result.succeeded, responses: result.results.map((one) => fromOp(one, inner)) };
+  const wrote = result.results.some(hasWritten);
+  // What an operation sees: the revision before the transaction until something is written, then the transaction's own.
+  const seen = { now: wrote ? result.revision - 1 : result.revision, own: result.revision };
+  return { header, succeeded: result.succeeded, responses: result.results.map((one) => fromOp(one, seen)) };
 }
 
-function fromOp(result: KvOpResult, header: ResponseHeader): ResponseOp {
+const hasWritten = (result: KvOpResult): boolean =>
+  result.kind === 'put' || (result.kind === 'delete' && result.deleted > 0) || (result.kind === 'txn' && result.txn.results.some(hasWritten));
+
+const innerHeader = (revision: number): ResponseHeader => ({ clusterId: 0n, memberId: 0n, revision, raftTerm: 0 });
+
+function fromOp(result: KvOpResult, seen: { now: number; readonly own: number }): ResponseOp {
+  if (result.kind !== 'txn' && hasWritten(result)) seen.now = seen.own;
+  const header = innerHeader(seen.now);
   switch (result.kind) {
     case 'put': return { response: { $case: 'responsePut', value: { header, prevKv: fromOptional(result.prevKv) } } };
     case 'delete': return { response: { $case: 'responseDeleteRange', value: fromDelete(result, header) } };
     case 'range': return { response: { $case: 'responseRange', value: fromRange(result.range, header) } };
-    case 'txn': return { response: { $case: 'responseTxn', value: fromTxn(result.txn, header) } };
+    case 'txn': {
+      const { succeeded, results } = result.txn;
+      return { response: { $case: 'responseTxn', value: { header: innerHeader(0), succeeded, responses: results.map((one) => fromOp(one, seen)) } } };
+    }
     default: return result satisfies never;
   }
 }

@@ -3,10 +3,10 @@ import { status } from '@grpc/grpc-js';
 import type { ElectionServer, LeaderKey, LeaderRequest, LeaderResponse } from '../../../proto/gen/etcd/v3electionpb/election.js';
 import { revisionOf } from '../errors.js';
 import type { Revision } from '../store.js';
-import { EtcdError, toEtcdError } from './context.js';
+import { EtcdError, failStream } from './context.js';
 import type { EtcdContext } from './context.js';
 import { fromKeyValue } from './convert.js';
-import { enqueue, leave, prefixEnd, prefixOf, waitTurn } from './queue.js';
+import { enqueue, leave, prefixEnd, prefixOf, toQueueError, waitTurn } from './queue.js';
 
 export function electionService(context: EtcdContext): ElectionServer {
   const { backend } = context;
@@ -20,7 +20,7 @@ export function electionService(context: EtcdContext): ElectionServer {
       const aborter = new AbortController();
       call.on('cancelled', () => aborter.abort());
       const { name, lease, value } = call.request;
-      void (async (): Promise<LeaderKey> => {
+      void (async () => {
         context.require(context.identityOf(call), { kind: 'write', ...range(name) }, { kind: 'read', ...range(name) });
         const place = await enqueue(backend, prefixOf(name), { lease, value });
         if (place.existed) await backend.put({ kind: 'put', key: place.key, value, lease });
@@ -30,8 +30,8 @@ export function electionService(context: EtcdContext): ElectionServer {
           await leave(backend, place);
           throw error;
         }
-        return { name, key: place.key, rev: place.revision, lease };
-      })().then((leader) => callback(null, { header: context.header(), leader }), (error: unknown) => callback(toEtcdError(error)));
+        return { header: context.header(place.storeRevision), leader: { name, key: place.key, rev: place.revision, lease } };
+      })().then((answer) => callback(null, answer), (error: unknown) => callback(toQueueError(error)));
     },
 
     proclaim: context.unary(async ({ leader, value }, identity) => {
@@ -42,7 +42,7 @@ export function electionService(context: EtcdContext): ElectionServer {
         success: [{ kind: 'put', key, value, lease }],
         failure: [],
       });
-      if (!succeeded) throw new EtcdError(status.FAILED_PRECONDITION, 'election: session expired');
+      if (!succeeded) throw new EtcdError(status.UNKNOWN, 'election: not leader');
       return { header: context.header(revision) };
     }),
 
@@ -78,12 +78,12 @@ export function electionService(context: EtcdContext): ElectionServer {
         const start = (await tell()) + 1;
         for await (const _ of backend.watch({ ...range(name), startRevision: revisionOf(start) }, { signal: aborter.signal })) await tell();
         call.end();
-      })().catch((error: unknown) => call.destroy(toEtcdError(error)));
+      })().catch((error: unknown) => failStream(call, error));
     },
   };
 }
 
 function required(leader: LeaderKey | undefined): LeaderKey {
-  if (leader === undefined) throw new EtcdError(status.INVALID_ARGUMENT, '"leader" field must be provided');
+  if (leader === undefined) throw new EtcdError(status.UNKNOWN, '"leader" field must be provided');
   return leader;
 }

@@ -8,6 +8,8 @@ import {
 import type { WatchResponse } from '../../../proto/gen/etcd/etcdserverpb/rpc.js';
 import { ElectionClient } from '../../../proto/gen/etcd/v3electionpb/election.js';
 import { LockClient } from '../../../proto/gen/etcd/v3lockpb/lock.js';
+import { VirtualClock } from '../../../platform/clock.js';
+import type { RaftStatus } from '../../../raft/contract.js';
 import { TestAuthority } from '../../../raft/testing/certificates.js';
 import { MemoryStore } from '../memory-store.js';
 import type { EtcdIdentity, EtcdOperation } from './authorize.js';
@@ -61,7 +63,7 @@ describe('KV', () => {
     expect(await refused(ask(kv, kv.put, put('err/b', '1', { ignoreValue: true })))).toEqual([status.INVALID_ARGUMENT, 'etcdserver: value is provided']);
     const twice = TxnRequest.fromPartial({ success: [1, 2].map(() => ({ request: { $case: 'requestPut', value: put('err/c', '1') } }) as const) });
     expect(await refused(ask(kv, kv.txn, twice))).toEqual([status.INVALID_ARGUMENT, 'etcdserver: duplicate key given in txn request']);
-    expect(await refused(ask(kv, kv.txn, TxnRequest.fromPartial({ success: [{}] })))).toEqual([status.INVALID_ARGUMENT, 'etcdserver: key is not provided']);
+    expect(await refused(ask(kv, kv.txn, TxnRequest.fromPartial({ success: [{}] })))).toEqual([status.INVALID_ARGUMENT, 'etcdserver: key not found']);
     const lease = open(LeaseClient);
     expect(await refused(ask(lease, lease.leaseRevoke, { ID: 99n }))).toEqual([status.NOT_FOUND, 'etcdserver: requested lease not found']);
     expect(await refused(ask(lease, lease.leaseGrant, { ID: 1n, TTL: 1e10 }))).toEqual([status.OUT_OF_RANGE, 'etcdserver: too large lease TTL']);
@@ -261,6 +263,23 @@ describe('the rest', () => {
     cluster.close();
   });
 
+  it('tells why a stream ends, rather than leave its client waiting', async () => {
+    const [kv, maintenance, election, lease] = [open(KVClient), open(MaintenanceClient), open(ElectionClient), open(LeaseClient)];
+    forbidden = (operation) => operation.kind !== 'maintain';
+    const endOf = (stream: { once(event: 'error', listener: (error: ServiceError) => void): unknown; resume(): unknown }) => new Promise<[number, string]>((resolve) => {
+      stream.once('error', ({ code, details }) => resolve([code, details]));
+      stream.resume();
+    });
+    const refused = [status.PERMISSION_DENIED, 'etcdserver: permission denied'];
+    expect(await endOf(kv.rangeStream(RangeRequest.fromPartial({ key: bytes('a') })))).toEqual(refused);
+    expect(await endOf(election.observe({ name: bytes('chair') }))).toEqual(refused);
+    const keepAlive = lease.leaseKeepAlive();
+    keepAlive.write({ ID: 1n });
+    expect(await endOf(keepAlive)).toEqual(refused);
+    expect((await endOf(maintenance.snapshot({})))[0]).toBe(status.UNIMPLEMENTED);
+    for (const client of [kv, maintenance, election, lease]) client.close();
+  });
+
   it('locks one after the other, with growing revisions to fence with', async () => {
     const lock = open(LockClient);
     const leases = [await store.leaseGrant({ ttl_s: 60 }), await store.leaseGrant({ ttl_s: 60 })] as const;
@@ -292,7 +311,7 @@ describe('the rest', () => {
     await store.leaseRevoke(a.id);
     await next;
     expect((await ask(election, election.leader, { name })).kv?.value.toString()).toBe('b');
-    await expect(ask(election, election.proclaim, { leader, value: bytes('late') })).rejects.toMatchObject({ details: 'election: session expired' });
+    await expect(ask(election, election.proclaim, { leader, value: bytes('late') })).rejects.toMatchObject({ code: status.UNKNOWN, details: 'election: not leader' });
     election.close();
   });
 });
@@ -326,4 +345,27 @@ it('knows a client by its certificate, one by one on a shared server', async () 
   alice.close();
   bob.close();
   secure.forceShutdown();
+});
+
+it('tells a watcher that asked for a leader when there is none, with the code and text of etcd', async () => {
+  const clock = new VirtualClock();
+  const alone = new Server();
+  const member = { raftStatus: () => ({ leader: undefined }) as unknown as RaftStatus, transferLeadership: () => Promise.resolve(), changeMembership: () => Promise.reject(new Error('alone')) };
+  for (const { definition, implementation } of etcdServices({ backend: store, member, tls: false, authorize: () => true, clock })) alone.addService(definition, implementation);
+  const port = await new Promise<number>((resolve, reject) => {
+    alone.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) => (error === null ? resolve(bound) : reject(error)));
+  });
+  const watch = new WatchClient(`127.0.0.1:${port}`, ChannelCredentials.createInsecure());
+  const metadata = new Metadata();
+  metadata.set('hasleader', 'true');
+  const stream = watch.watch(metadata);
+  const ended = new Promise<ServiceError>((resolve) => stream.once('error', resolve));
+  await new Promise((resolve) => {
+    stream.once('data', resolve);
+    stream.write({ requestUnion: { $case: 'createRequest', value: WatchCreateRequest.fromPartial({ key: bytes('k') }) } });
+  });
+  await clock.advance(5000);
+  expect(await ended).toMatchObject({ code: status.UNAVAILABLE, details: 'etcdserver: no leader' });
+  watch.close();
+  alone.forceShutdown();
 });

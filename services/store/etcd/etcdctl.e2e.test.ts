@@ -4,20 +4,12 @@
  */
 import { execFile, spawn, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { systemClock } from '../../../platform/clock.js';
-import { systemRandom } from '../../../platform/random.js';
-import type { NodeId, PeerInfo } from '../../../raft/contract.js';
-import { TestAuthority } from '../../../raft/testing/certificates.js';
-import { startStoreMember } from '../member/start.js';
-import type { StoreMember } from '../member/start.js';
 import { snapshotStatus } from '../snapshot/file.js';
-import { etcdServices } from './index.js';
+import { startTestMembers } from './testing/members.js';
+import type { TestMembers } from './testing/members.js';
 
 const missing = [
   spawnSync('etcdctl', ['version']).error === undefined ? [] : ['etcdctl'],
@@ -26,41 +18,17 @@ const missing = [
 if (missing.length > 0) process.stderr.write(`skipped: etcdctl tests (missing: ${missing.join(', ')})\n`);
 
 const run = promisify(execFile);
-const PEER_PORT = 23_810;
-let root: string;
-let endpoints: string[] = [];
-const members: StoreMember[] = [];
-const servers: Server[] = [];
-
-async function startAll(): Promise<void> {
-  const authority = await TestAuthority.create(Date.now());
-  const peers: PeerInfo[] = [1, 2, 3].map((i) => ({ id: i as NodeId, name: `m${i}`, peerAddress: `127.0.0.1:${PEER_PORT + i}`, clientAddresses: [`127.0.0.1:${PEER_PORT + 10 + i}`], learner: false }));
-  for (const { id, name } of peers) {
-    members.push(await startStoreMember({
-      clusterId: 'e2e', id, name, peers, certificates: await authority.issue(name), dataDir: join(root, name), listen: { host: '127.0.0.1', port: PEER_PORT + id },
-      clock: systemClock, random: systemRandom, thread: true, quota_bytes: 0, log: { level: 'error' },
-    }));
-  }
-  for (const member of members) {
-    const server = new Server();
-    for (const { definition, implementation } of etcdServices({ backend: member.store, member, authorize: () => true, tls: false })) server.addService(definition, implementation);
-    const port = await new Promise<number>((resolve, reject) => server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) => (error === null ? resolve(bound) : reject(error))));
-    servers.push(server);
-    endpoints.push(`127.0.0.1:${port}`);
-  }
-}
 
 describe.skipIf(missing.length > 0)('etcdctl', () => {
+  let cluster: TestMembers;
+  let members: TestMembers['members'] = [];
+  let endpoints: readonly string[] = [];
+
   beforeAll(async () => {
-    root = await mkdtemp(join(tmpdir(), 'etcdctl-'));
-    await startAll();
+    cluster = await startTestMembers(3, { thread: true });
+    ({ members, addresses: endpoints } = cluster);
   });
-  afterAll(async () => {
-    for (const server of servers) server.forceShutdown();
-    await Promise.all(members.map((member) => member.stop()));
-    await rm(root, { recursive: true, force: true });
-    endpoints = [];
-  });
+  afterAll(() => cluster?.stop());
 
   const env = { ...process.env, ETCDCTL_API: '3' };
   async function etcdctl(args: string[], options: { at?: number; input?: string } = {}): Promise<string> {
@@ -72,7 +40,7 @@ describe.skipIf(missing.length > 0)('etcdctl', () => {
 
   it('saves a snapshot that the store can read, lists and clears alarms, defragments', async () => {
     await etcdctl(['put', 'snap/a', 'one']);
-    const file = join(root, 'saved.db');
+    const file = join(cluster.directory, 'saved.db');
     await etcdctl(['snapshot', 'save', file], { at: 1 });
     expect((await snapshotStatus(file)).records).toBeGreaterThan(0);
     const head = (await members[0]?.store.status())?.memberId ?? '';
@@ -152,7 +120,7 @@ describe.skipIf(missing.length > 0)('etcdctl', () => {
     await etcdctl(['get', 'h'], { at: 2 });
     const hashes = (await etcdctl(['endpoint', 'hashkv', `--rev=${revision}`])).trim().split('\n').map((line) => line.split(', ')[1]);
     expect([hashes.length, new Set(hashes).size]).toEqual([3, 1]);
-    expect(await etcdctl(['member', 'list'])).toContain(', started, m1, https://127.0.0.1:23811, http://127.0.0.1:23821, false');
+    expect(await etcdctl(['member', 'list'])).toContain(`, started, m1, https://127.0.0.1:`);
   });
 
   it('locks, elects and moves the leader', async () => {

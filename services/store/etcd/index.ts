@@ -7,6 +7,8 @@ import type { ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc
 import { AuthService, ClusterService, LeaseService, MaintenanceService } from '../../../proto/gen/etcd/etcdserverpb/rpc.js';
 import { ElectionService } from '../../../proto/gen/etcd/v3electionpb/election.js';
 import { LockService } from '../../../proto/gen/etcd/v3lockpb/lock.js';
+import { systemClock } from '../../../platform/clock.js';
+import type { Clock } from '../../../platform/clock.js';
 import type { KvBackend } from '../backend.js';
 import { authService } from './auth.js';
 import type { EtcdAuthorizer } from './authorize.js';
@@ -15,6 +17,7 @@ import { EtcdContext } from './context.js';
 import type { EtcdMember } from './context.js';
 import { electionService } from './election.js';
 import { kvDefinition, kvService } from './kv.js';
+import { LeaderMonitor } from './leader-monitor.js';
 import { leaseService } from './lease.js';
 import { lockService } from './lock.js';
 import { maintenanceService } from './maintenance.js';
@@ -33,6 +36,7 @@ export interface EtcdServicesOptions {
   readonly progressInterval_ms?: number;
   /** Whether clients reach the members by TLS. */
   readonly tls: boolean;
+  readonly clock?: Clock;
 }
 
 export interface GrpcService {
@@ -50,10 +54,11 @@ export function etcdServices(options: EtcdServicesOptions): readonly GrpcService
     progressInterval_ms: options.progressInterval_ms ?? PROGRESS_INTERVAL_MS,
     scheme: options.tls ? 'https://' : 'http://',
   });
+  const leader = new LeaderMonitor(options.member, options.clock ?? systemClock);
   return [
     { definition: kvDefinition, implementation: kvService(context) },
-    { definition: watchDefinition, implementation: watchService(context) },
-    { definition: LeaseService, implementation: leaseService(context) },
+    { definition: watchDefinition, implementation: watchService(context, leader) },
+    { definition: LeaseService, implementation: leaseService(context, leader) },
     { definition: ClusterService, implementation: clusterService(context) },
     { definition: MaintenanceService, implementation: maintenanceService(context) },
     { definition: AuthService, implementation: authService() },

@@ -3,7 +3,7 @@ import { KVService } from '../../../proto/gen/etcd/etcdserverpb/rpc.js';
 import type { KVServer } from '../../../proto/gen/etcd/etcdserverpb/rpc.js';
 import { revisionOf } from '../errors.js';
 import type { RangeResult } from '../store.js';
-import { toEtcdError } from './context.js';
+import { failStream } from './context.js';
 import type { EtcdContext } from './context.js';
 import { fromDelete, fromKeyValue, fromRange, fromTxn, operationsOf, toDelete, toPut, toRange, toTxn, writeOperations } from './convert.js';
 import { serializePutResponse } from './put-response.js';
@@ -32,7 +32,7 @@ export function kvService(context: EtcdContext): KVServer {
           if (call.cancelled) return;
         }
         call.end();
-      })().catch((error: unknown) => call.destroy(toEtcdError(error)));
+      })().catch((error: unknown) => failStream(call, error));
     },
 
     put: context.unary(async (request, identity) => {

@@ -1,10 +1,11 @@
 /** etcdserverpb.Lease. */
 import type { LeaseServer } from '../../../proto/gen/etcd/etcdserverpb/rpc.js';
 import { StoreError } from '../store.js';
-import { toEtcdError } from './context.js';
+import { failStream } from './context.js';
 import type { EtcdContext } from './context.js';
+import type { LeaderMonitor } from './leader-monitor.js';
 
-export function leaseService(context: EtcdContext): LeaseServer {
+export function leaseService(context: EtcdContext, leader: LeaderMonitor): LeaseServer {
   const { backend } = context;
   return {
     leaseGrant: context.unary(async (request, identity) => {
@@ -21,6 +22,7 @@ export function leaseService(context: EtcdContext): LeaseServer {
     }),
 
     leaseKeepAlive(call) {
+      leader.follow(call);
       const identity = context.identityOf(call);
       let pending = 0;
       let ended = false;
@@ -34,7 +36,7 @@ export function leaseService(context: EtcdContext): LeaseServer {
             context.require(identity, { kind: 'lease-keep-alive' });
             call.write({ header: context.header(), ID, TTL: await renew(context, ID) });
           } catch (error) {
-            call.destroy(toEtcdError(error));
+            failStream(call, error);
           }
           pending--;
           finish();

@@ -1,8 +1,7 @@
 /** v3lockpb.Lock. */
 import type { LockServer } from '../../../proto/gen/etcd/v3lockpb/lock.js';
-import { toEtcdError } from './context.js';
 import type { EtcdContext } from './context.js';
-import { enqueue, leave, prefixEnd, prefixOf, waitTurn } from './queue.js';
+import { enqueue, leave, prefixEnd, prefixOf, toQueueError, waitTurn } from './queue.js';
 
 export function lockService(context: EtcdContext): LockServer {
   const { backend } = context;
@@ -22,11 +21,13 @@ export function lockService(context: EtcdContext): LockServer {
           throw error;
         }
         return place.key;
-      })().then((key) => callback(null, { header: context.header(), key }), (error: unknown) => callback(toEtcdError(error)));
+      })().then((key) => callback(null, { header: context.header(), key }), (error: unknown) => callback(toQueueError(error)));
     },
     unlock: context.unary(async (request, identity) => {
       context.require(identity, { kind: 'write', key: request.key, rangeEnd: Buffer.alloc(0) });
-      const { revision } = await backend.kvTxn({ compare: [], success: [{ kind: 'delete', key: request.key }], failure: [] });
+      const { revision } = await backend.kvTxn({ compare: [], success: [{ kind: 'delete', key: request.key }], failure: [] }).catch((error: unknown) => {
+        throw toQueueError(error);
+      });
       return { header: context.header(revision) };
     }),
   };

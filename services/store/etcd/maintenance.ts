@@ -5,7 +5,7 @@ import type { AlarmRequest, MaintenanceServer, StatusResponse } from '../../../p
 import { ALARM_KINDS } from '../mvcc/alarms.js';
 import type { Alarm } from '../mvcc/alarms.js';
 import { nodeIdOf } from './cluster.js';
-import { EtcdError, toEtcdError, unimplemented } from './context.js';
+import { EtcdError, failStream, unimplemented } from './context.js';
 import type { EtcdContext } from './context.js';
 
 /** The etcd whose API this is: clients look at it before they use what came later. */
@@ -31,7 +31,7 @@ export function maintenanceService(context: EtcdContext): MaintenanceServer {
     moveLeader: context.unary(async (request, identity) => {
       context.require(identity, { kind: 'maintain' });
       const target = nodeIdOf(request.targetID);
-      if (context.member === undefined || target === undefined) throw new EtcdError(status.NOT_FOUND, 'etcdserver: bad leader transferee');
+      if (context.member === undefined || target === undefined) throw new EtcdError(status.FAILED_PRECONDITION, 'etcdserver: bad leader transferee');
       const raft = await context.member.raftStatus();
       if (raft.leader !== raft.id) throw new EtcdError(status.FAILED_PRECONDITION, 'etcdserver: not leader');
       if (!raft.membership.voters.includes(target)) throw new EtcdError(status.FAILED_PRECONDITION, 'etcdserver: bad leader transferee');
@@ -59,7 +59,7 @@ export function maintenanceService(context: EtcdContext): MaintenanceServer {
           if (!more) await new Promise<void>((resolve) => void call.once('drain', resolve).once('cancelled', resolve));
         }
         call.end();
-      })().catch((error: unknown) => call.destroy(toEtcdError(error)));
+      })().catch((error: unknown) => failStream(call, error));
     },
     downgrade: context.unary(() => {
       throw unimplemented('there is no etcd to downgrade to');

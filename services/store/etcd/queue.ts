@@ -6,12 +6,29 @@
 import { status } from '@grpc/grpc-js';
 import type { KvBackend } from '../backend.js';
 import type { KeyValue, Revision } from '../store.js';
-import { EtcdError } from './context.js';
+import { EtcdError, toEtcdError } from './context.js';
 
 export interface Place {
   readonly key: Buffer;
+  /** At which the key was created. */
   readonly revision: Revision;
 }
+
+export interface TakenPlace extends Place {
+  /** The lease stood in the line before. */
+  readonly existed: boolean;
+  /** Of the store when the place was taken or found. */
+  readonly storeRevision: Revision;
+}
+
+/** etcd's own Lock and Election are clients of its KV, and say so little of what went wrong: every refusal has the code UNKNOWN. */
+export function toQueueError(error: unknown): EtcdError {
+  const found = toEtcdError(error);
+  return PLAIN.has(found.code) ? found : new EtcdError(status.UNKNOWN, found.details);
+}
+
+/** What a client acts on stays what it is. */
+const PLAIN: ReadonlySet<status> = new Set([status.UNAVAILABLE, status.PERMISSION_DENIED, status.CANCELLED, status.DEADLINE_EXCEEDED, status.UNIMPLEMENTED]);
 
 export const prefixOf = (name: Uint8Array): Buffer => Buffer.concat([name, Buffer.from('/')]);
 
@@ -23,17 +40,17 @@ export function prefixEnd(prefix: Buffer): Buffer {
 }
 
 /** Takes the lease's place in the line, or finds the one it has; `value` is set when the place is new. */
-export async function enqueue(backend: KvBackend, prefix: Buffer, candidate: { lease: bigint; value: Uint8Array }): Promise<Place & { existed: boolean }> {
+export async function enqueue(backend: KvBackend, prefix: Buffer, candidate: { lease: bigint; value: Uint8Array }): Promise<TakenPlace> {
   const key = Buffer.concat([prefix, Buffer.from(BigInt.asUintN(64, candidate.lease).toString(16))]);
   const { succeeded, revision, results } = await backend.kvTxn({
     compare: [{ target: 'createRevision', key, op: '=', value: 0 }],
     success: [{ kind: 'put', key, value: candidate.value, lease: candidate.lease }],
     failure: [{ kind: 'range', request: { key } }],
   });
-  if (succeeded) return { key, revision, existed: false };
+  if (succeeded) return { key, revision, existed: false, storeRevision: revision };
   const [found] = results;
   const present = found?.kind === 'range' ? found.range.kvs[0] : undefined;
-  return { key, revision: present?.createRevision ?? revision, existed: true };
+  return { key, revision: present?.createRevision ?? revision, existed: true, storeRevision: revision };
 }
 
 /** Resolves when nobody stands before `place`. Rejects when the place itself is gone, its lease having ended. */

@@ -14,6 +14,7 @@ import type { EtcdIdentity } from './authorize.js';
 import { toEtcdError } from './context.js';
 import type { EtcdContext } from './context.js';
 import { fromEvent } from './convert.js';
+import type { LeaderMonitor } from './leader-monitor.js';
 import { StreamWriter } from './stream-writer.js';
 import { serializeWatchResponse } from './watch-response.js';
 
@@ -37,8 +38,13 @@ interface OpenWatch {
   owed: number;
 }
 
-export function watchService(context: EtcdContext): WatchServer {
-  return { watch: (call: Stream) => new WatchStream(context, call).start() };
+export function watchService(context: EtcdContext, leader: LeaderMonitor): WatchServer {
+  return {
+    watch: (call: Stream) => {
+      leader.follow(call);
+      new WatchStream(context, call).start();
+    },
+  };
 }
 
 class WatchStream {
@@ -91,6 +97,8 @@ class WatchStream {
     }
     const watch: OpenWatch = { id, fragment: request.fragment, handle: undefined, confirmed: false, owed: 0 };
     this.#watches.set(id, watch);
+    // Ids of watches that are gone are not given again.
+    if (id === this.#nextId) this.#nextId++;
     try {
       const handle = this.#context.backend.openWatch(toWatch(request, key, this.#context.progressInterval_ms), {
         onBatch: (batch) => this.#onBatch(watch, batch),
@@ -98,7 +106,7 @@ class WatchStream {
       });
       watch.handle = handle;
       // A watch from a given revision misses nothing, whenever it stands; another tells where it stands first.
-      if (request.startRevision > 0) this.#confirm(watch, this.#context.backend.revision);
+      if (request.startRevision !== 0) this.#confirm(watch, this.#context.backend.revision);
       handle.grant(WINDOW_BATCHES);
       if (!watch.confirmed) handle.requestProgress();
     } catch (error) {
@@ -110,6 +118,7 @@ class WatchStream {
   #refusal(id: number | undefined, key: Uint8Array, rangeEnd: Uint8Array): string | undefined {
     if (!this.#context.allows(this.#identity, { kind: 'read', key, rangeEnd })) return 'rpc error: code = PermissionDenied desc = etcdserver: permission denied';
     if (id === undefined) return 'mvcc: duplicate watch ID provided on the WatchStream';
+    if (isEmpty(key, rangeEnd)) return 'mvcc: watcher range is empty';
     if (this.#watches.size >= WATCHES_PER_STREAM_MAX) return `etcdserver: more than ${WATCHES_PER_STREAM_MAX} watches on one stream`;
     return undefined;
   }
@@ -118,7 +127,7 @@ class WatchStream {
   #idFor(wanted: number): number | undefined {
     if (wanted !== 0) return this.#watches.has(wanted) ? undefined : wanted;
     while (this.#watches.has(this.#nextId)) this.#nextId++;
-    return this.#nextId++;
+    return this.#nextId;
   }
 
   #confirm(watch: OpenWatch, revision: number): void {
@@ -240,6 +249,9 @@ function eventsOf(batch: WatchBatch): Event[] {
   return lastEvents;
 }
 
+/** A range without a key in it; no end, or a zero byte, are others' words for one key and for all that follow. */
+const isEmpty = (key: Uint8Array, rangeEnd: Uint8Array) => rangeEnd.length > 0 && !(rangeEnd.length === 1 && rangeEnd[0] === 0) && Buffer.compare(key, rangeEnd) >= 0;
+
 function toWatch(request: WatchCreateRequest, key: Uint8Array, progressInterval_ms: number): KvWatch {
   return {
     key,
@@ -247,7 +259,8 @@ function toWatch(request: WatchCreateRequest, key: Uint8Array, progressInterval_
     noPut: request.filters.includes(WatchCreateRequest_FilterType.NOPUT),
     noDelete: request.filters.includes(WatchCreateRequest_FilterType.NODELETE),
     ...(request.rangeEnd.length === 0 ? {} : { rangeEnd: request.rangeEnd }),
-    ...(request.startRevision > 0 ? { startRevision: revisionOf(request.startRevision) } : {}),
+    // Before all revisions there are: from the first one on.
+    ...(request.startRevision === 0 ? {} : { startRevision: revisionOf(Math.max(1, request.startRevision)) }),
     ...(request.progressNotify ? { progressInterval_ms } : {}),
   };
 }

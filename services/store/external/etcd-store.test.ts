@@ -4,6 +4,7 @@ import { systemClock } from '../../../platform/clock.js';
 import { storeConformance } from '../conformance.js';
 import { etcdServices } from '../etcd/index.js';
 import { MemoryStore } from '../memory-store.js';
+import { isOrdered } from './endpoint.js';
 import { EtcdStore } from './etcd-store.js';
 
 async function serve(backend: MemoryStore): Promise<{ server: Server; address: string }> {
@@ -62,5 +63,30 @@ describe('EtcdStore', () => {
     await store.close();
     second.server.forceShutdown();
     await backend.close();
+  });
+
+  it('writes at the next endpoint what the first could not take; with none there it says that nothing happened', async () => {
+    const backend = new MemoryStore();
+    const { server, address } = await serve(backend);
+    const gone = await serve(backend);
+    gone.server.forceShutdown();
+    const store = new EtcdStore({ endpoints: [gone.address, address], clock: systemClock });
+    const put = () => store.txn({ compare: [], success: [{ kind: 'put', key: Buffer.from('once'), value: Buffer.from('1') }], failure: [] });
+    await put();
+    expect((await store.range({ key: Buffer.from('once') })).kvs[0]?.version).toBe(1);
+    server.forceShutdown();
+    const error: unknown = await put().catch((reason: unknown) => reason);
+    // The connection may break under the write, or be known to be broken.
+    expect(['unavailable', 'unknown-outcome']).toContain((error as { code: string }).code);
+    await expect(put()).rejects.toMatchObject({ code: 'unavailable', message: expect.stringMatching(/^no connection to etcd: connect ECONNREFUSED \S+$/) as string });
+    await store.close();
+    await backend.close();
+  });
+});
+
+describe('progress that was asked for', () => {
+  it('is trusted from the releases on that keep it behind the events it covers (etcd #15220)', () => {
+    expect(['3.4.23', '3.4.24', '3.5.7', '3.3.27', '2.3.8', ''].filter(isOrdered)).toEqual([]);
+    expect(['3.4.25', '3.5.8', '3.5.16', '3.6.0', '3.6.0-rc.1', '4.0.0'].filter((version) => !isOrdered(version))).toEqual([]);
   });
 });

@@ -3,16 +3,19 @@
  * and on to the next when it is unavailable. Linearizable by etcd's own promises; watches are resumed by revision on another
  * endpoint when their stream breaks, so that a consumer sees neither gap nor repetition.
  */
-import { ChannelCredentials, Metadata } from '@grpc/grpc-js';
+import { Metadata } from '@grpc/grpc-js';
 import type { CallOptions, ClientUnaryCall, ServiceError } from '@grpc/grpc-js';
 import type { Clock } from '../../../platform/clock.js';
-import { KVClient, LeaseClient, MaintenanceClient, RangeRequest, WatchClient } from '../../../proto/gen/etcd/etcdserverpb/rpc.js';
+import { RangeRequest } from '../../../proto/gen/etcd/etcdserverpb/rpc.js';
 import type { LeaseKeepAliveResponse, ResponseHeader } from '../../../proto/gen/etcd/etcdserverpb/rpc.js';
 import { closedError, emptyKeyError, leaseNotFoundError, revisionOf } from '../errors.js';
 import { StoreError } from '../store.js';
 import type {
   RangeRequest as StoreRange, RangeResult, Revision, Store, StoreCallOptions, StoreStatus, StoreWatchRequest, TxnRequest, TxnResult, WatchBatch,
 } from '../store.js';
+import { openEndpoint } from './endpoint.js';
+import type { Endpoint, EtcdTls } from './endpoint.js';
+import { putMark } from './mark.js';
 import { fromEtcdRange, fromEtcdTxn, toEtcdRange, toEtcdTxn } from './messages.js';
 import { isRetryable, toStoreError } from './grpc-errors.js';
 import { watchEtcd } from './watch.js';
@@ -20,31 +23,20 @@ import { watchEtcd } from './watch.js';
 export interface EtcdStoreOptions {
   /** host:port of each. */
   readonly endpoints: readonly string[];
-  /** Mutual TLS, PEM. Absent: plain text. */
-  readonly tls?: { readonly ca: Buffer; readonly cert?: Buffer; readonly key?: Buffer };
+  /** Absent: plain text. */
+  readonly tls?: EtcdTls;
   readonly clock: Clock;
   /** How long one attempt may take. */
   readonly timeout_ms?: number;
 }
 
-/** The clients of one endpoint. */
-export interface Endpoint {
-  readonly address: string;
-  readonly kv: KVClient;
-  readonly watch: WatchClient;
-  readonly lease: LeaseClient;
-  readonly maintenance: MaintenanceClient;
-}
-
 const TIMEOUT_MS = 8000;
-/** Answers may be as large as a range of everything. */
-const CHANNEL_OPTIONS = { 'grpc.max_receive_message_length': -1, 'grpc.keepalive_time_ms': 10_000, 'grpc.keepalive_timeout_ms': 5000 };
 
 type Method<Q, R> = (request: Q, metadata: Metadata, options: Partial<CallOptions>, callback: (error: ServiceError | null, response: R) => void) => ClientUnaryCall;
 type Choose<Q, R> = (endpoint: Endpoint) => readonly [client: object, method: Method<Q, R>];
 
 export class EtcdStore implements Store {
-  readonly #endpoints: readonly Endpoint[];
+  #endpoints: readonly Endpoint[];
   readonly #options: EtcdStoreOptions;
   #current = 0;
   #closed = false;
@@ -53,14 +45,15 @@ export class EtcdStore implements Store {
   constructor(options: EtcdStoreOptions) {
     if (options.endpoints.length === 0) throw new StoreError('invalid', 'no endpoint of etcd is given');
     this.#options = options;
-    const credentials = credentialsOf(options);
-    this.#endpoints = options.endpoints.map((address) => ({
-      address,
-      kv: new KVClient(address, credentials, CHANNEL_OPTIONS),
-      watch: new WatchClient(address, credentials, CHANNEL_OPTIONS),
-      lease: new LeaseClient(address, credentials, CHANNEL_OPTIONS),
-      maintenance: new MaintenanceClient(address, credentials, CHANNEL_OPTIONS),
-    }));
+    this.#endpoints = options.endpoints.map((address) => openEndpoint(address, options.tls));
+  }
+
+  /** Shown on every connection from now on; calls and watches that are under way stay where they are. */
+  renewCertificates(tls: EtcdTls): void {
+    if (this.#closed) return;
+    const old = this.#endpoints;
+    this.#endpoints = old.map(({ address }) => openEndpoint(address, tls));
+    for (const endpoint of old) endpoint.close();
   }
 
   async range(request: StoreRange, options?: StoreCallOptions): Promise<RangeResult> {
@@ -85,7 +78,8 @@ export class EtcdStore implements Store {
   /** One keep-alive on a stream of its own: the API has no unary call for it. */
   async leaseKeepAlive(id: bigint, options: StoreCallOptions = {}): Promise<{ ttl_s: number }> {
     this.#check(options);
-    const stream = this.#endpoint.lease.leaseKeepAlive(new Metadata(), { deadline: this.#deadline() });
+    const endpoint = this.#endpoint;
+    const stream = endpoint.lease.leaseKeepAlive(new Metadata(), { deadline: this.#deadline() });
     const onAbort = () => stream.cancel();
     options.signal?.addEventListener('abort', onAbort, { once: true });
     try {
@@ -96,7 +90,7 @@ export class EtcdStore implements Store {
       if (answer.TTL <= 0) throw leaseNotFoundError();
       return { ttl_s: answer.TTL };
     } catch (error) {
-      this.#rotateAfter(error);
+      this.#rotateAfter(error, endpoint);
       throw toStoreError(error, true);
     } finally {
       options.signal?.removeEventListener('abort', onAbort);
@@ -142,7 +136,7 @@ export class EtcdStore implements Store {
     if (this.#closed) return;
     this.#closed = true;
     for (const controller of this.#watching) controller.abort(closedError());
-    for (const { kv, watch, lease, maintenance } of this.#endpoints) for (const client of [kv, watch, lease, maintenance]) client.close();
+    for (const endpoint of this.#endpoints) endpoint.close();
   }
 
   async *#watch(request: StoreWatchRequest, signal: AbortSignal): AsyncGenerator<WatchBatch, void, undefined> {
@@ -155,7 +149,8 @@ export class EtcdStore implements Store {
     try {
       yield* watchEtcd(request, {
         endpoint: () => this.#endpoint,
-        onBroken: () => this.#rotate(),
+        onBroken: (endpoint) => this.#leave(endpoint),
+        writeMark: (mark) => this.#write(({ kv }) => [kv, kv.put], putMark(mark), { signal: controller.signal }).then(() => undefined, () => undefined),
         signal: controller.signal,
         clock: this.#options.clock,
       });
@@ -170,12 +165,13 @@ export class EtcdStore implements Store {
     return this.#endpoints[this.#current % this.#endpoints.length] as Endpoint;
   }
 
-  #rotate(): void {
-    this.#current = (this.#current + 1) % this.#endpoints.length;
+  /** Many calls may find the same endpoint dead: the first of them moves on, for all. */
+  #leave(endpoint: Endpoint): void {
+    if (this.#endpoint === endpoint) this.#current = (this.#current + 1) % this.#endpoints.length;
   }
 
-  #rotateAfter(error: unknown): void {
-    if (isRetryable(error)) this.#rotate();
+  #rotateAfter(error: unknown, endpoint: Endpoint): void {
+    if (isRetryable(error)) this.#leave(endpoint);
   }
 
   #deadline(): Date {
@@ -188,31 +184,31 @@ export class EtcdStore implements Store {
   }
 
   /** A read may be asked of every endpoint in turn. */
-  async #read<Q, R>(choose: Choose<Q, R>, request: Q, options: StoreCallOptions = {}): Promise<R> {
+  #read<Q, R>(choose: Choose<Q, R>, request: Q, options: StoreCallOptions = {}): Promise<R> {
+    return this.#ask(choose, { request, writes: false }, options);
+  }
+
+  /** A write that failed on its way is not asked again: whether it has happened, nobody here knows. One that never left is. */
+  #write<Q, R>(choose: Choose<Q, R>, request: Q, options: StoreCallOptions = {}): Promise<R> {
+    return this.#ask(choose, { request, writes: true }, options);
+  }
+
+  async #ask<Q, R>(choose: Choose<Q, R>, { request, writes }: { readonly request: Q; readonly writes: boolean }, options: StoreCallOptions): Promise<R> {
     for (let attempt = 1; ; attempt++) {
       this.#check(options);
+      const endpoint = this.#endpoint;
       try {
-        return await this.#call(choose, request, options);
+        return await this.#call(choose(endpoint), request, options);
       } catch (error) {
-        this.#rotateAfter(error);
-        if (!isRetryable(error) || attempt >= this.#endpoints.length || options.signal?.aborted === true) throw toStoreError(error, false);
+        this.#rotateAfter(error, endpoint);
+        const failure = toStoreError(error, writes);
+        const again = writes ? failure.code === 'unavailable' : isRetryable(error);
+        if (!again || attempt >= this.#endpoints.length || options.signal?.aborted === true) throw failure;
       }
     }
   }
 
-  /** A write is asked once: whether one that failed on the way has happened, nobody here knows. */
-  async #write<Q, R>(choose: Choose<Q, R>, request: Q, options: StoreCallOptions = {}): Promise<R> {
-    this.#check(options);
-    try {
-      return await this.#call(choose, request, options);
-    } catch (error) {
-      this.#rotateAfter(error);
-      throw toStoreError(error, true);
-    }
-  }
-
-  #call<Q, R>(choose: Choose<Q, R>, request: Q, { signal }: StoreCallOptions): Promise<R> {
-    const [client, method] = choose(this.#endpoint);
+  #call<Q, R>([client, method]: ReturnType<Choose<Q, R>>, request: Q, { signal }: StoreCallOptions): Promise<R> {
     return new Promise((resolve, reject) => {
       const call = method.call(client, request, new Metadata(), { deadline: this.#deadline() }, (error: ServiceError | null, response: R) => {
         signal?.removeEventListener('abort', onAbort);
@@ -225,12 +221,7 @@ export class EtcdStore implements Store {
   }
 }
 
-function credentialsOf({ tls }: EtcdStoreOptions): ChannelCredentials {
-  return tls === undefined ? ChannelCredentials.createInsecure() : ChannelCredentials.createSsl(tls.ca, tls.key ?? null, tls.cert ?? null);
-}
-
 function header(given: ResponseHeader | undefined): ResponseHeader {
   if (given === undefined) throw new StoreError('unavailable', 'etcd answered without a header');
   return given;
 }
-

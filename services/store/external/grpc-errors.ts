@@ -4,6 +4,8 @@ import type { ServiceError } from '@grpc/grpc-js';
 import { StoreError } from '../store.js';
 import type { StoreErrorCode } from '../store.js';
 
+const NO_CONNECTION = 'no connection to etcd';
+
 /** By text, since etcd uses one code for several. */
 const BY_TEXT: readonly (readonly [text: string, code: StoreErrorCode])[] = [
   ['required revision has been compacted', 'compacted'],
@@ -17,7 +19,9 @@ const BY_TEXT: readonly (readonly [text: string, code: StoreErrorCode])[] = [
   // These are refused before they enter a log.
   ['etcdserver: no leader', 'unavailable'],
   ['etcdserver: too many requests', 'unavailable'],
-  ['No connection established', 'unavailable'],
+  ['raft proposal dropped', 'unavailable'],
+  [NO_CONNECTION, 'unavailable'],
+  ['Name resolution failed', 'unavailable'],
 ];
 
 const asServiceError = (error: unknown): ServiceError | undefined =>
@@ -33,7 +37,7 @@ export function toStoreError(error: unknown, writes: boolean): StoreError {
   if (error instanceof StoreError) return error;
   const failure = asServiceError(error);
   if (failure === undefined) return new StoreError(writes ? 'unknown-outcome' : 'unavailable', String(error));
-  const text = failure.details;
+  const text = plainText(failure.details);
   const known = BY_TEXT.find(([part]) => text.includes(part));
   if (known !== undefined) return new StoreError(known[1], text);
   switch (failure.code) {
@@ -45,4 +49,11 @@ export function toStoreError(error: unknown, writes: boolean): StoreError {
     case status.UNIMPLEMENTED: return new StoreError('unsupported', text);
     default: return new StoreError(writes ? 'unknown-outcome' : 'unavailable', text === '' ? failure.message : text);
   }
+}
+
+/** What gRPC says of a connection that could not be made, without its inner life. */
+function plainText(details: string): string {
+  if (!details.startsWith('No connection established')) return details;
+  const reason = /Last error: (?:Error: )?(.*?)\.?(?: Resolution note:.*)?$/.exec(details)?.[1];
+  return reason === undefined ? NO_CONNECTION : `${NO_CONNECTION}: ${reason}`;
 }

@@ -10,6 +10,7 @@ import type { PeerTls } from '../../../raft/index.js';
 import type { StoreHead } from '../backend.js';
 import { KvStateMachine } from '../disk/state-machine.js';
 import { LIMITS } from '../limits.js';
+import { COMMAND_LEVEL } from '../mvcc/commands.js';
 import { MemberCore } from './core.js';
 import type { RaftFactory } from './core.js';
 import type { InlineMemberOptions, StoreMemberData } from './options.js';
@@ -29,7 +30,7 @@ export function assembleMember(data: StoreMemberData, tls: PeerTls, around: Memb
   const reserve_bytes = data.diskReserve_bytes ?? LIMITS.diskReserve_bytes;
   const reserve = reserve_bytes === 0 ? undefined : reserveFile(join(dataDir, 'reserve'), reserve_bytes);
   return assemble(data, { ...around, ...(reserve === undefined ? {} : { reserve }) }, (stateMachine, events) => startRaftMember({
-    clusterId, id, name, peers, dataDir, listen, tls, stateMachine, events, clock, random, logger,
+    clusterId, id, name, peers, dataDir, listen, tls, stateMachine, events, clock, random, logger, level: COMMAND_LEVEL,
     join: data.join ?? false,
     ...(data.raft === undefined ? {} : { settings: data.raft }),
   }));
@@ -39,7 +40,7 @@ export function assembleInlineMember(data: InlineMemberOptions): Promise<MemberC
   const { clusterId, id, name, peers, clock, random, network, raftLog } = data;
   const logger = createLogger('store', data.log);
   return assemble(data, data, (stateMachine, events) => startMemoryMember({
-    clusterId, id, name, peers, network, log: raftLog, stateMachine, events, clock, random, logger,
+    clusterId, id, name, peers, network, log: raftLog, stateMachine, events, clock, random, logger, level: COMMAND_LEVEL,
     ...(data.raft === undefined ? {} : { settings: data.raft }),
   }));
 }

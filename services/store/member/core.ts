@@ -16,8 +16,8 @@ import { LeaseExpiry } from '../lease-expiry.js';
 import { newLeaseId } from '../lease-id.js';
 import { LIMITS } from '../limits.js';
 import type { Alarm } from '../mvcc/alarms.js';
-import { decodeCommand, encodeCommand, isAlarm, isPut } from '../mvcc/commands.js';
-import type { Command, CommandResult, HashResult, KvPut, KvRange, KvTxn, KvTxnResult, LeaseInfo } from '../mvcc/operations.js';
+import { decodeCommand, encodeCommand, isAlarm, isPut, levelOf } from '../mvcc/commands.js';
+import type { Command, CommandResult, EndedLease, HashResult, KvPut, KvRange, KvTxn, KvTxnResult, LeaseInfo } from '../mvcc/operations.js';
 import { StoreError } from '../store.js';
 import type { RangeResult, Revision, StoreCallOptions, StoreStatus, TxnRequest, TxnResult, WatchBatch } from '../store.js';
 import { encodeSnapshot } from '../snapshot/format.js';
@@ -47,6 +47,8 @@ export interface MemberCoreOptions {
 }
 
 const SAVE_POLL_MS = 20;
+/** Leases that end by one command. */
+const EXPIRE_MAX = 1000;
 
 export class MemberCore implements KvBackend {
   readonly #machine: KvStateMachine;
@@ -70,7 +72,8 @@ export class MemberCore implements KvBackend {
     this.#expiry = new LeaseExpiry({
       clock: options.clock,
       leases: options.machine.state.leases,
-      expire: (id, renewals) => this.#proposeLeading((term) => ({ kind: 'lease-expire', term, id, renewals })),
+      expire: (ended) => this.#proposeLeading((term) => expireCommand(term, ended)),
+      expireMax: () => (this.#mayPropose('leases-expire') ? EXPIRE_MAX : 1),
       checkpoint: (remaining) => this.#proposeLeading((term) => ({ kind: 'lease-checkpoint', term, remaining })),
     });
     this.#quota = new Quota({
@@ -329,13 +332,12 @@ export class MemberCore implements KvBackend {
     const raft = this.#raft;
     if (raft === undefined) return;
     this.#raft = undefined;
-    this.#expiry.stop();
-    this.#compaction?.stop();
-    this.#quota.stop();
-    this.#hashCheck.stop();
+    this.#rest();
     this.#disk?.stop();
     this.#machine.hub.closeAll(closedError());
     await raft.stop();
+    // It may have become leader once more on its way out.
+    this.#rest();
     await this.#machine.close();
   }
 
@@ -383,6 +385,11 @@ export class MemberCore implements KvBackend {
     if (heir !== undefined) this.transferLeadership(heir).catch(() => undefined);
   }
 
+  /** Whether all members understand such a command. */
+  #mayPropose(kind: Command['kind']): boolean {
+    return levelOf(kind) <= (this.#raft?.status().membership.level ?? 1);
+  }
+
   #proposeLeading(command: (term: number) => Command): Promise<CommandResult> {
     if (this.#leading === undefined) return Promise.reject(new StoreError('unavailable', 'this member does not lead'));
     return this.propose(command(this.#leading));
@@ -393,10 +400,7 @@ export class MemberCore implements KvBackend {
     if (leading !== this.#leading) {
       this.#leading = leading;
       if (leading === undefined) {
-        this.#expiry.stop();
-        this.#compaction?.stop();
-        this.#quota.stop();
-        this.#hashCheck.stop();
+        this.#rest();
       } else {
         this.#expiry.lead();
         this.#compaction?.start();
@@ -407,6 +411,14 @@ export class MemberCore implements KvBackend {
     this.#refreshHead(status.term);
   }
 
+  /** Ends what only a leader does. */
+  #rest(): void {
+    this.#expiry.stop();
+    this.#compaction?.stop();
+    this.#quota.stop();
+    this.#hashCheck.stop();
+  }
+
   #refreshHead(term?: number): void {
     // Before Raft has started there is nobody to answer to.
     if (this.#raft === undefined) return;
@@ -414,6 +426,12 @@ export class MemberCore implements KvBackend {
     this.#head = { clusterId: clusterIdOf(raft.clusterId), memberId: BigInt(raft.id), term: term ?? raft.term };
     this.#options.onHead?.(this.#head);
   }
+}
+
+/** One by one as long as some member understands nothing else. */
+function expireCommand(term: number, ended: readonly EndedLease[]): Command {
+  const [first] = ended;
+  return ended.length === 1 && first !== undefined ? { kind: 'lease-expire', term, ...first } : { kind: 'leases-expire', term, ended };
 }
 
 export const idText = (id: NodeId): string => id.toString(16);
@@ -441,6 +459,7 @@ export function storeErrorOf(error: unknown): StoreError {
     case 'stopped': return new StoreError('unknown-outcome', 'etcdserver: server stopped');
     case 'removed':
     case 'fenced':
+    case 'outdated':
     case 'wrong-cluster': return new StoreError('unavailable', error.message);
     case 'invalid': return new StoreError('invalid', error.message);
     case 'corrupt': return new StoreError('corrupt', error.message);

@@ -9,7 +9,15 @@ import { StoreError } from '../store.js';
 import { readAlarm, writeAlarm } from './alarms.js';
 import type { Command, KvCompare, KvDelete, KvOp, KvPut, KvRange, KvTxn, SortTarget } from './operations.js';
 
-const KINDS = ['put', 'txn', 'compact', 'lease-grant', 'lease-revoke', 'lease-keep-alive', 'lease-checkpoint', 'lease-expire', 'alarm', 'hash-ask', 'hash-tell'] as const satisfies readonly Command['kind'][];
+const KINDS = ['put', 'txn', 'compact', 'lease-grant', 'lease-revoke', 'lease-keep-alive', 'lease-checkpoint', 'lease-expire', 'alarm', 'hash-ask', 'hash-tell', 'leases-expire'] as const satisfies readonly Command['kind'][];
+
+/** Up to which level this program understands commands; see raft/driver/levels.ts. A kind that is added raises it. */
+export const COMMAND_LEVEL = 2;
+/** From which level on a kind may be proposed; the others: 1. */
+const LEVELS: Partial<Record<Command['kind'], number>> = { 'leases-expire': 2 };
+
+export const levelOf = (kind: Command['kind']): number => LEVELS[kind] ?? 1;
+
 const TARGETS = ['version', 'createRevision', 'modRevision', 'value', 'lease'] as const satisfies readonly KvCompare['target'][];
 const OPERATORS = ['=', '>', '<', '!='] as const satisfies readonly KvCompare['op'][];
 const SORT_TARGETS = ['key', 'version', 'createRevision', 'modRevision', 'value'] as const satisfies readonly SortTarget[];
@@ -28,6 +36,10 @@ export function writeCommand(writer: ByteWriter, command: Command): void {
       for (const { id, ttl_s } of command.remaining) writer.i64(id).varint(ttl_s);
       break;
     case 'lease-expire': writer.varint(command.term).i64(command.id).varint(command.renewals); break;
+    case 'leases-expire':
+      writer.varint(command.term).varint(command.ended.length);
+      for (const { id, renewals } of command.ended) writer.i64(id).varint(renewals);
+      break;
     case 'hash-ask': writer.varint(command.term).varint(command.revision).varint(command.compactRevision); break;
     case 'hash-tell': writer.i64(command.member).varint(command.revision).varint(command.compactRevision).u32(command.hash); break;
     case 'alarm':
@@ -74,6 +86,10 @@ function readCommand(reader: ByteReader, kind: Command['kind'] | undefined): Com
       return { kind, term, remaining: list(reader, () => ({ id: reader.i64(), ttl_s: reader.varint() })) };
     }
     case 'lease-expire': return { kind, term: reader.varint(), id: reader.i64(), renewals: reader.varint() };
+    case 'leases-expire': {
+      const term = reader.varint();
+      return { kind, term, ended: list(reader, () => ({ id: reader.i64(), renewals: reader.varint() })) };
+    }
     case 'hash-ask': return { kind, term: reader.varint(), revision: reader.varint(), compactRevision: reader.varint() };
     case 'hash-tell': return { kind, member: BigInt.asUintN(64, reader.i64()), revision: reader.varint(), compactRevision: reader.varint(), hash: reader.u32() };
     case 'alarm': return { kind, action: reader.u8() === 1 ? 'raise' : 'clear', alarm: readAlarm(reader) };

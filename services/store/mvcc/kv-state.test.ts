@@ -156,6 +156,21 @@ describe('leases', () => {
     expect(show(state)).toEqual([]);
   });
 
+  it('ends with others by one command, each unless it was renewed, in the term of its leader alone', () => {
+    const state = new KvState();
+    for (const id of [1n, 2n, 3n]) {
+      run(state, { kind: 'lease-grant', id, ttl_s: 10 }, 3);
+      run(state, put(`k${id}`, '1', id), 3);
+    }
+    run(state, { kind: 'lease-keep-alive', id: 2n }, 3);
+    const ended = [1n, 2n, 3n, 9n].map((id) => ({ id, renewals: 0 }));
+    run(state, { kind: 'leases-expire', term: 3, ended }, 4);
+    expect(show(state)).toEqual(['k1=1', 'k2=1', 'k3=1']);
+    const { revision } = state.mvcc;
+    run(state, { kind: 'leases-expire', term: 4, ended }, 4);
+    expect([show(state), state.mvcc.revision]).toEqual([['k2=1'], revision + 2]);
+  });
+
   it('outlives an end that was decided before a renewal and applied after it', () => {
     const state = new KvState();
     run(state, { kind: 'lease-grant', id: 1n, ttl_s: 10 });

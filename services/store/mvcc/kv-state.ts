@@ -14,7 +14,7 @@ import { decodeCommand } from './commands.js';
 import { Leases } from './leases.js';
 import { Mvcc } from './mvcc.js';
 import type { MvccOptions } from './mvcc.js';
-import type { Command, CommandResult, HashResult, KvRange } from './operations.js';
+import type { Command, CommandResult, EndedLease, HashResult, KvRange } from './operations.js';
 import { checkReadable, readPages, readRange } from './range.js';
 import { endLease, mayGrow, runPut, runTxn } from './txn.js';
 
@@ -93,16 +93,22 @@ export class KvState {
         if (!this.leases.has(command.id)) throw leaseNotFoundError();
         endLease(this, command.id);
         return this.#done();
-      case 'lease-expire':
-        // A leader that was paused and wakes in another's term must not end what that one has renewed (etcd #15247).
-        // Nor must a renewal that came first in the log be undone: its client was told that it has the time.
-        if (command.term === term && this.leases.get(command.id)?.renewals === command.renewals) endLease(this, command.id);
-        return this.#done();
+      case 'lease-expire': return this.#expire([command], { proposedIn: command.term, term });
+      case 'leases-expire': return this.#expire(command.ended, { proposedIn: command.term, term });
       case 'lease-checkpoint':
         if (command.term === term) for (const { id, ttl_s } of command.remaining) this.leases.checkpoint(id, ttl_s);
         return this.#done();
       default: return command satisfies never;
     }
+  }
+
+  #expire(ended: readonly EndedLease[], { proposedIn, term }: { readonly proposedIn: number; readonly term: number }): CommandResult {
+    for (const { id, renewals } of ended) {
+      // A leader that was paused and wakes in another's term must not end what that one has renewed (etcd #15247).
+      // Nor must a renewal that came first in the log be undone: its client was told that it has the time.
+      if (proposedIn === term && this.leases.get(id)?.renewals === renewals) endLease(this, id);
+    }
+    return this.#done();
   }
 
   #compact(revision: number): CommandResult {

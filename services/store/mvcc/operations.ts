@@ -9,7 +9,7 @@ export type SortTarget = 'key' | 'version' | 'createRevision' | 'modRevision' | 
 
 export interface KvRange extends RangeRequest {
   readonly sortOrder?: 'ascend' | 'descend';
-  /** Absent: by key. A target without an order ascends. */
+  /** Absent: by key. A target without an order ascends, and a limit then cuts before the sort (etcd). */
   readonly sortTarget?: SortTarget;
   /** 0 or absent: no bound. They filter what is returned, not what is counted. */
   readonly minModRevision?: number;
@@ -83,7 +83,14 @@ export type Command =
   /** Tell the hash at a revision, if nothing more was compacted meanwhile. Both change nothing. */
   | { readonly kind: 'hash-ask'; readonly term: number; readonly revision: number; readonly compactRevision: number }
   | { readonly kind: 'hash-tell'; readonly member: bigint; readonly revision: number; readonly compactRevision: number; readonly hash: number }
-  | { readonly kind: 'lease-expire'; readonly term: number; readonly id: bigint; readonly renewals: number };
+  | { readonly kind: 'lease-expire'; readonly term: number; readonly id: bigint; readonly renewals: number }
+  /** As many of them. Of level 2. */
+  | { readonly kind: 'leases-expire'; readonly term: number; readonly ended: readonly EndedLease[] };
+
+export interface EndedLease {
+  readonly id: bigint;
+  readonly renewals: number;
+}
 
 /** What applying a command gave. `txn` for put and txn; the others answer with what they changed. */
 export type CommandResult =

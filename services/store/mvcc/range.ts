@@ -76,7 +76,9 @@ export function readRange(mvcc: Mvcc, request: KvRange, now: number): RangeResul
     return { ...answer, kvs, count, more: count > kvs.length };
   }
   const all = recordsIn(mvcc, interval, revision);
-  let records = all.filter((record) => isWithin(record, request));
+  // etcd cuts before it sorts when no order is asked for: what comes back then are the first by key.
+  const cut = request.sortOrder === undefined && limit > 0 && !isBounded(request);
+  let records = (cut ? all.slice(0, limit + 1) : all).filter((record) => isWithin(record, request));
   sort(mvcc, records, request);
   const more = limit > 0 && records.length > limit;
   if (more) records = records.slice(0, limit);
@@ -129,8 +131,10 @@ function countIn(mvcc: Mvcc, interval: Interval, revision: number): number {
 }
 
 const needsAll = (request: KvRange) =>
-  request.sortOrder === 'descend' || (request.sortTarget !== undefined && request.sortTarget !== 'key')
-  || (request.minModRevision ?? 0) !== 0 || (request.maxModRevision ?? 0) !== 0
+  request.sortOrder === 'descend' || (request.sortTarget !== undefined && request.sortTarget !== 'key') || isBounded(request);
+
+const isBounded = (request: KvRange) =>
+  (request.minModRevision ?? 0) !== 0 || (request.maxModRevision ?? 0) !== 0
   || (request.minCreateRevision ?? 0) !== 0 || (request.maxCreateRevision ?? 0) !== 0;
 
 const bound = (value: number | undefined, otherwise: number) => (value === undefined || value === 0 ? otherwise : value);

@@ -120,10 +120,10 @@ function checkPath(state: KvState, path: Path): void {
 function checkPut(state: KvState, op: KvPut): void {
   if (op.key.length === 0) throw emptyKeyError();
   const lease = op.lease ?? 0n;
-  if (lease !== 0n && !state.leases.has(lease)) throw leaseNotFoundError();
-  if (op.ignoreValue !== true && op.ignoreLease !== true) return;
   if (op.ignoreValue === true && op.value.length > 0) throw valueProvidedError();
   if (op.ignoreLease === true && lease !== 0n) throw leaseProvidedError();
+  if (lease !== 0n && !state.leases.has(lease)) throw leaseNotFoundError();
+  if (op.ignoreValue !== true && op.ignoreLease !== true) return;
   if (state.mvcc.at(latin1(op.key), state.mvcc.revision) === undefined) throw keyNotFoundError();
 }
 
