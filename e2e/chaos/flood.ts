@@ -3,14 +3,17 @@
  * the heartbeats: the members' own histograms tell (navarch_raft_heartbeat_interval_seconds on /metrics, taken on the Raft thread).
  */
 import { randomBytes } from 'node:crypto';
+import { existsSync, mkdtempSync } from 'node:fs';
 import { connect as connectHttp2, constants } from 'node:http2';
 import { request } from 'node:https';
 import { connect as connectTcp, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { systemClock } from '../../platform/clock.js';
 import { PutRequest, RangeRequest } from '../../proto/gen/etcd/etcdserverpb/rpc.js';
 import { frame, type ClientTls } from '../bench/grpc-wire.js';
-import type { Fleet, Member } from './fleet.js';
+import { Fleet, type Member } from './fleet.js';
 
 const { HTTP2_HEADER_METHOD, HTTP2_HEADER_PATH, HTTP2_HEADER_CONTENT_TYPE, HTTP2_HEADER_TE, NGHTTP2_CANCEL } = constants;
 const MIB = 2 ** 20;
@@ -18,7 +21,7 @@ const MIB = 2 ** 20;
 const TURN_MS = 5000;
 const IDLE_CONNECTIONS = 50;
 /** A large put that is in order goes to every disk: not so many that the quota ends the flood. */
-const LARGE_PUT_PAUSE_MS = 500;
+const LARGE_PUT_PAUSE_MS = 2000;
 
 interface Target {
   readonly member: Member;
@@ -223,6 +226,12 @@ export interface FloodResult {
 }
 
 const termOf = async (fleet: Fleet) => Math.max(...(await Promise.all(fleet.members.map((member) => member.status()))).map((status) => status?.raftTerm ?? 0));
+
+/** A fleet with its data in memory, where there is room for that: a disk that others keep busy is not what the flood is about. */
+export function floodFleet(): Promise<Fleet> {
+  const memory = '/dev/shm';
+  return Fleet.start({ root: mkdtempSync(join(existsSync(memory) ? memory : tmpdir(), 'navarch-flood-')), isolated: false });
+}
 
 /** The same measure with nobody asking anything: what this machine makes of it by itself. */
 export async function quiet(fleet: Fleet, seconds: number): Promise<FloodResult['followers']> {
