@@ -5,7 +5,8 @@ import { silentLogger } from '../platform/log.js';
 import { seededRandom } from '../platform/random.js';
 import { MemoryLog, MemoryNetwork, startMemoryMember } from './index.js';
 import type { Member, NodeId, PeerInfo } from './index.js';
-import { until } from './testing/cluster.js';
+import { memberOf, TestCluster, until } from './testing/cluster.js';
+import type { Seat } from './testing/cluster.js';
 import { ListDisk, ListMachine } from './testing/list-machine.js';
 
 const peers: PeerInfo[] = [1, 2, 3].map((id) => ({ id: id as NodeId, name: `m${id}`, peerAddress: '', clientAddresses: [], learner: false }));
@@ -47,7 +48,7 @@ class Site {
   }
 }
 
-let site: Site;
+let site = new Site();
 
 afterEach(async () => {
   for (const id of site.members.keys()) await site.stop(id);
@@ -85,4 +86,21 @@ it('that joins and understands less than was agreed stops at the snapshot that t
   await site.members.get(1)?.changeMembership({ kind: 'add-learner', peer: newcomer });
   await until(() => site.ended.has(4), 'it stopped');
   expect(site.ended.get(4)).toMatchObject({ code: 'outdated' });
+});
+
+it('are told in a snapshot over the wire, with what was agreed', async () => {
+  const cluster = await TestCluster.create();
+  try {
+    const seats = await cluster.startAll(1, { level: 2 });
+    const [first] = seats as [Seat];
+    await until(() => memberOf(first).status().membership.level === 2, 'one alone agrees');
+    const newcomer = await cluster.seat(2);
+    const learner = { ...newcomer.peer, learner: true };
+    await cluster.start(newcomer, [first.peer], { level: 2, join: true });
+    await memberOf(first).changeMembership({ kind: 'add-learner', peer: learner });
+    await until(() => memberOf(newcomer).status().membership.peers.map(({ level }) => level).join() === '2,2', 'both have told');
+    expect(memberOf(newcomer).status().membership.level).toBe(2);
+  } finally {
+    await cluster.close();
+  }
 });

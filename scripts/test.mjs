@@ -8,13 +8,15 @@ import { join, relative } from 'node:path';
 const part = process.env.NAVARCH_TEST ?? 'all';
 const scratch = mkdtempSync(join(tmpdir(), 'navarch-test-'));
 const totals = { passed: 0, failed: 0, skipped: 0 };
+const STEP_MS_MAX = 40 * 60_000;
 /** Said again at the end: the middle of a long output is what gets lost. */
 const failures = [];
 
 function step(name, command, args) {
   console.log(`\n== ${name}`);
   const started = performance.now();
-  const { status } = spawnSync(command, args, { stdio: 'inherit' });
+  // A part that hangs has failed, and the others still say what they found.
+  const { status } = spawnSync(command, args, { stdio: 'inherit', timeout: STEP_MS_MAX, killSignal: 'SIGKILL' });
   console.log(`== ${name}: ${status === 0 ? 'ok' : 'FAILED'} (${((performance.now() - started) / 1000).toFixed(1)} s)`);
   return status === 0;
 }

@@ -12,6 +12,8 @@ export { clientOf } from './object-client.js';
 export type { ClientOfOptions } from './object-client.js';
 export { connect } from './grpc/connect.js';
 export type { ClientTls, ClientTlsProvider, ConnectOptions } from './grpc/connect.js';
+export { connectStoreWriter } from './store/store-writer.js';
+export type { StoreWriter } from './store/store-writer.js';
 export { keyOf, keyOfRef, splitKey } from './key.js';
 export { Backoff } from './backoff.js';
 export type { BackoffOptions } from './backoff.js';

@@ -11,6 +11,7 @@ import { startAll, stopAll, type Service } from '../../platform/service.js';
 import { RaftError, type NodeId, type PeerInfo } from '../../raft/contract.js';
 import type { AutoCompactionOptions } from '../../services/store/member/auto-compaction.js';
 import { CliError, EXIT_FENCED } from '../lib/errors.js';
+import { keepHeapSmall } from '../lib/heap.js';
 import { defaultDataDir, layout } from '../lib/paths.js';
 import { runUntilSignal } from '../lib/run.js';
 import type { Backing } from '../server/backing.js';
@@ -231,6 +232,7 @@ function checkFlags(flags: ServerFlags): StoreAddress | undefined {
 }
 
 async function runServer(flags: ServerFlags): Promise<void> {
+  keepHeapSmall();
   const address = checkFlags(flags);
   const self = selfOf(flags);
   const network = networkOf(flags);

@@ -26,6 +26,7 @@ import { createObjectFront } from '../../services/apiserver/grpc/front.js';
 import { createStreamingFront } from '../../services/apiserver/streaming/index.js';
 import { createNodelink, type Nodelink } from '../../services/nodelink/nodelink.js';
 import { etcdServices } from '../../services/store/etcd/index.js';
+import { writeService } from '../../services/store/stream/write-stream.js';
 import { ApiEndpoints } from './api-endpoints.js';
 import { bootstrapCluster } from './bootstrap.js';
 import type { MemberCertificates } from './certificates.js';
@@ -213,7 +214,9 @@ class MemberServer implements Server {
     }
     const { member } = backing;
     return [
-      ...etcdServices({ backend: member.store, member, authorize: authorizeEtcd, tls: true }), ...common,
+      ...etcdServices({ backend: member.store, member, authorize: authorizeEtcd, tls: true }),
+      writeService({ backend: member.store, authorize: authorizeEtcd, clock }),
+      ...common,
       createClusterService({ member, pki, apiAddress, clock, logger }),
     ];
   }

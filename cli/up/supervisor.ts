@@ -42,6 +42,8 @@ export interface SupervisorOptions extends UpOptions {
   readonly logger: Logger;
 }
 
+/** How finely a metav1.Time tells. */
+const STAMP_MS = 1000;
 const READY_MS = 120_000;
 /**
  * Node's young generation grows to 16 MiB a half space and thread unless told; four serve a member as well, and save some 25 MB of
@@ -75,6 +77,7 @@ export class Supervisor implements Service {
   #runtimes: RuntimeKeeper | undefined;
   #plan: UpPlan | undefined;
   #notes: string[] = [];
+  #started_ms = 0;
   #phase: SupervisorState['phase'] = 'starting';
   #message = '';
 
@@ -110,6 +113,7 @@ export class Supervisor implements Service {
 
   async #start(): Promise<void> {
     const { dataDir, clock } = this.#options;
+    this.#started_ms = clock.now();
     this.#say('looking at this machine');
     await endLeftovers(dataDir, clock);
     const pki = await this.#pki();
@@ -245,8 +249,10 @@ export class Supervisor implements Service {
   async #watchNodes(client: Client, missing: Set<string>, signal: AbortSignal): Promise<void> {
     try {
       for await (const event of client.watch(nodes, { signal })) {
-        const ready = event.object.status?.conditions?.some((condition) => condition.type === 'Ready' && condition.status === 'True') === true;
-        if (event.type !== 'BOOKMARK' && ready) missing.delete(event.object.metadata?.name ?? '');
+        const ready = event.object.status?.conditions?.find(({ type, status }) => type === 'Ready' && status === 'True');
+        // What was stored before this start tells how the worker was then.
+        const isOfNow = Date.parse(ready?.lastHeartbeatTime ?? '') >= this.#started_ms - STAMP_MS;
+        if (event.type !== 'BOOKMARK' && isOfNow) missing.delete(event.object.metadata?.name ?? '');
         if (missing.size === 0) return;
       }
     } catch (error) {

@@ -10,6 +10,7 @@ import { systemRandom } from '../../platform/random.js';
 import { StatusRequest, StatusResponse } from '../../proto/gen/etcd/etcdserverpb/rpc.js';
 import { until } from '../lib/until.js';
 import { Connection, type ClientTls } from './grpc-wire.js';
+import { OneWayCut } from './one-way-cut.js';
 import { freePorts, Process } from './processes.js';
 
 const context = { clock: systemClock, random: systemRandom };
@@ -67,6 +68,7 @@ export class Cluster {
   readonly #directory: string;
   readonly #ports: readonly Ports[];
   readonly #members: Process[] = [];
+  readonly #cut = new OneWayCut();
 
   private constructor(candidate: Candidate, secrets: Secrets, directory: string, ports: readonly Ports[]) {
     this.candidate = candidate;
@@ -137,6 +139,17 @@ export class Cluster {
     this.#members[member]?.signal('SIGSTOP');
   }
 
+  /** The others do not hear it any more, though it hears them; until `heal`. False when the machine has no means for it. */
+  cut(member: number): boolean {
+    const own = this.#ports[member]?.peer ?? 0;
+    return this.#cut.begin(member, { own, peers: this.#ports.map(({ peer }) => peer).filter((port) => port !== own) });
+  }
+
+  heal(member: number): Promise<true> {
+    this.#cut.end();
+    return this.#answers(member);
+  }
+
   resume(member: number): Promise<true> {
     this.#members[member]?.signal('SIGCONT');
     return this.#answers(member);
@@ -149,6 +162,7 @@ export class Cluster {
 
   async stop(): Promise<void> {
     await Promise.all(this.#members.map((member) => member.end(process.env['PROFILE'] === undefined ? 'SIGKILL' : 'SIGTERM')));
+    this.#cut.remove();
     await rm(this.#directory, { recursive: true, force: true });
   }
 
@@ -164,6 +178,12 @@ export class Cluster {
   }
 
   #spawn(member: number): Process {
+    const process = this.#start(member);
+    this.#cut.claim(member, process.pid);
+    return process;
+  }
+
+  #start(member: number): Process {
     const ports = this.#ports[member] as Ports;
     const dataDir = join(this.#directory, `m${member}`);
     const log = this.#log(member);

@@ -29,8 +29,8 @@ export interface LoadResult {
   readonly elections: number;
 }
 
-const value = Buffer.alloc(VALUE_BYTES, 'v');
-const keyOf = (n: number) => Buffer.from(`bench/${String(n).padStart(8, '0')}`);
+export const value = Buffer.alloc(VALUE_BYTES, 'v');
+export const keyOf = (n: number) => Buffer.from(`bench/${String(n).padStart(8, '0')}`);
 
 function encode(operation: Operation, n: number): Uint8Array {
   const key = keyOf(n);
@@ -191,21 +191,41 @@ export async function watchLoad(cluster: Cluster, watchers: number, seconds: num
   return { events, cpu_us: cluster.cpu_us() - cpu_us, seconds: elapsed_s, p50_ms: quantile(delays, 0.5), p99_ms: quantile(delays, 0.99) };
 }
 
-/** The leader is gone (kill -9) or hangs (SIGSTOP): milliseconds until a write that began afterwards is acknowledged by another. */
-export async function loseLeader(cluster: Cluster, how: 'kill' | 'pause'): Promise<number> {
+export type Loss = 'kill' | 'pause' | 'cut';
+
+/**
+ * The leader is gone (kill -9), hangs (SIGSTOP) or is not heard any more by its peers: milliseconds until a write that began
+ * afterwards is acknowledged by another. Undefined when the machine has no means for it.
+ */
+export async function loseLeader(cluster: Cluster, how: Loss): Promise<number | undefined> {
   const leader = await cluster.leader();
   const survivors = cluster.endpoints.filter((_, i) => i !== leader);
   const connections = await connectAll(cluster, survivors.length, survivors);
   const put = PutRequest.encode(PutRequest.fromPartial({ key: keyOf(0), value })).finish();
   await Promise.all(connections.map((connection) => connection.call(PUT, put)));
-  const lost = how === 'kill' ? cluster.kill(leader) : cluster.pause(leader);
   const start_ms = performance.now();
+  const end = lose(cluster, leader, how);
+  if (end === undefined) return undefined;
   try {
     return await Promise.any(connections.map((connection) => firstWrite(connection, put, start_ms)));
   } finally {
-    await lost;
     for (const connection of connections) connection.close();
-    await (how === 'kill' ? cluster.restart(leader) : cluster.resume(leader));
+    await end();
+  }
+}
+
+/** Returns what brings it back. */
+function lose(cluster: Cluster, leader: number, how: Loss): (() => Promise<unknown>) | undefined {
+  switch (how) {
+    case 'kill': {
+      const gone = cluster.kill(leader);
+      return () => gone.then(() => cluster.restart(leader));
+    }
+    case 'pause':
+      cluster.pause(leader);
+      return () => cluster.resume(leader);
+    case 'cut': return cluster.cut(leader) ? () => cluster.heal(leader) : undefined;
+    default: return how satisfies never;
   }
 }
 

@@ -46,6 +46,8 @@ export interface KeyValueDisk extends DiskView {
 export interface DiskTuning {
   readonly writeBuffer_bytes?: number;
   readonly cache_bytes?: number;
+  /** Files that may be open, and mapped into memory, at a time. */
+  readonly openFiles_max?: number;
 }
 
 /**

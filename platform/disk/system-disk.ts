@@ -78,10 +78,10 @@ class LevelDisk implements KeyValueDisk {
   }
 }
 
-/** LevelDB's own checksums: what it says of them names no file and no remedy. */
+/** LevelDB's own checksums, and tables that end too early (google/leveldb #333): what it says of them names no remedy. */
 function unreadable(path: string, error: unknown): never {
   const { code, message } = error as { code?: string; message?: string };
-  if (code !== 'LEVEL_CORRUPTION') throw error;
+  if (code !== 'LEVEL_CORRUPTION' && code !== 'LEVEL_IO_ERROR') throw error;
   throw new DiskError('unreadable', `${path} cannot be read (${message ?? code})`);
 }
 
@@ -164,6 +164,7 @@ class SystemFolder implements DiskFolder {
       compression: false,
       ...(tuning.writeBuffer_bytes === undefined ? {} : { writeBufferSize: tuning.writeBuffer_bytes }),
       ...(tuning.cache_bytes === undefined ? {} : { cacheSize: tuning.cache_bytes }),
+      ...(tuning.openFiles_max === undefined ? {} : { maxOpenFiles: tuning.openFiles_max }),
     });
     try {
       await level.open();

@@ -106,7 +106,7 @@ export class Raft {
     assert(isVote === (fields.term !== undefined && fields.term !== 0), `message ${type} carries a term of its own exactly if it is a vote`);
     const isTermless = type === 'prop' || type === 'read-index';
     const term = isVote ? fields.term : isTermless ? 0 : this.term;
-    const full = message({ ...fields, from: fields.from ?? this.id, ...(term === undefined ? {} : { term }) });
+    const full = message(fields, fields.from ?? this.id, term);
     if (type === 'app-resp' || type === 'vote-resp' || type === 'pre-vote-resp') {
       this.messagesAfterAppend.push(full);
     } else {

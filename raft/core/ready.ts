@@ -9,7 +9,7 @@
  * entries; then deliver its `responses`). Further Readys may be taken meanwhile. So the leader's own write runs beside the
  * sends, and only what is durable here is handed out to be applied.
  */
-import { APPEND_THREAD, APPLY_THREAD, message } from './types.js';
+import { APPEND_THREAD, APPLY_THREAD, message, NONE } from './types.js';
 import type { Raft } from './raft.js';
 import type { Entry, HardState, Message, ReadState, Snapshot, SoftState } from './types.js';
 
@@ -36,13 +36,13 @@ export function isEmptyHardState(state: HardState): boolean {
   return state.term === 0 && state.vote === 0 && state.commit === 0;
 }
 
-const sameHard = (a: HardState, b: HardState) => a.term === b.term && a.vote === b.vote && a.commit === b.commit;
-const sameSoft = (a: SoftState, b: SoftState) => a.lead === b.lead && a.role === b.role;
+// Asked after every step: nothing is allocated for an answer of "no".
+const isSameHard = (raft: Raft, told: HardState) => raft.term === told.term && raft.vote === told.vote && raft.log.committed === told.commit;
+const isSameSoft = (raft: Raft, told: SoftState) => raft.lead === told.lead && raft.role === told.role;
 
 export function hasReady(raft: Raft, told: Told, isAsync: boolean): boolean {
-  const hard = raft.hardState();
-  return !sameSoft(raft.softState(), told.softState)
-    || (!isEmptyHardState(hard) && !sameHard(hard, told.hardState))
+  return !isSameSoft(raft, told.softState)
+    || (!isSameHard(raft, told.hardState) && !isEmptyHardState(raft.hardState()))
     || raft.log.unstable.nextSnapshot() !== undefined
     || raft.messages.length > 0
     || raft.messagesAfterAppend.length > 0
@@ -52,27 +52,28 @@ export function hasReady(raft: Raft, told: Told, isAsync: boolean): boolean {
 }
 
 export function buildReady(raft: Raft, told: Told, isAsync: boolean): Ready {
-  const hard = raft.hardState();
-  const soft = raft.softState();
   const entries = raft.log.unstable.nextEntries();
-  const hardState = sameHard(hard, told.hardState) ? undefined : hard;
+  const hardState = isSameHard(raft, told.hardState) ? undefined : raft.hardState();
   const snapshot = raft.log.unstable.nextSnapshot();
   const committedEntries = raft.log.nextCommitted(!isAsync);
-  const messages = raft.messages.slice();
-  const parts = { entries, hardState, snapshot, committedEntries };
+  // acceptReady() leaves them to us.
+  const { messages } = raft;
   if (isAsync) {
-    const append = appendMessage(raft, parts);
+    const append = appendMessage(raft, { entries, hardState, snapshot });
     if (append !== undefined) messages.push(append);
     if (committedEntries.length > 0) messages.push(applyMessage(raft, committedEntries));
   } else {
     for (const m of raft.messagesAfterAppend) if (m.to !== raft.id) messages.push(m);
   }
   return {
-    ...parts,
-    softState: sameSoft(soft, told.softState) ? undefined : soft,
+    entries,
+    hardState,
+    snapshot,
+    committedEntries,
+    softState: isSameSoft(raft, told.softState) ? undefined : raft.softState(),
     readStates: raft.readStates,
     messages,
-    mustSync: entries.length > 0 || hard.vote !== told.hardState.vote || hard.term !== told.hardState.term,
+    mustSync: entries.length > 0 || raft.vote !== told.hardState.vote || raft.term !== told.hardState.term,
   };
 }
 
@@ -106,7 +107,7 @@ function appendMessage(raft: Raft, parts: WriteParts): Message | undefined {
   if (stable !== undefined) responses.push(stable);
   return message({
     type: 'storage-append', to: APPEND_THREAD, from: raft.id, entries, snapshot, responses,
-    ...(hardState === undefined ? {} : hardState),
+    term: hardState?.term ?? 0, vote: hardState?.vote ?? NONE, commit: hardState?.commit ?? 0,
   });
 }
 

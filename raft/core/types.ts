@@ -101,13 +101,13 @@ export const NO_DATA = new Uint8Array(0);
 const NO_ENTRIES: readonly Entry[] = [];
 const NO_MESSAGES: readonly Message[] = [];
 
-/** Fills the fields that a message does not use. */
-export function message(fields: Partial<Message> & Pick<Message, 'type' | 'to'>): Message {
+/** Fills the fields that a message does not use. All messages have one shape, so that reading them costs nothing. */
+export function message(fields: Partial<Message> & Pick<Message, 'type' | 'to'>, from = fields.from ?? NONE, term = fields.term ?? 0): Message {
   return {
     type: fields.type,
     to: fields.to,
-    from: fields.from ?? NONE,
-    term: fields.term ?? 0,
+    from,
+    term,
     logTerm: fields.logTerm ?? 0,
     index: fields.index ?? 0,
     commit: fields.commit ?? 0,

@@ -8,11 +8,13 @@ import { RaftError } from '../contract.js';
 import type { LogIndex, Membership, MembershipChange, NodeId, RaftMember, RaftStatus, Term } from '../contract.js';
 import { encodeConfChange } from '../core/confchange/change.js';
 import { RaftNode } from '../core/node.js';
-import { NO_DATA } from '../core/types.js';
 import type { Entry, Message } from '../core/types.js';
 import type { IncomingSnapshot, PeerMessage, TransportHandler } from '../transport/transport.js';
+import { Answers } from './answers.js';
 import { Applier } from './applier.js';
 import { Caretaker } from './caretaker.js';
+import { CommitNotes } from './commit-notes.js';
+import { Forwarded, refusalOf } from './forwarded.js';
 import { HeartbeatWatch } from './heartbeats.js';
 import { checkLevel } from './levels.js';
 import { LogWriter } from './log-writer.js';
@@ -38,6 +40,8 @@ export class Member implements RaftMember {
   readonly #proposals: Proposals;
   readonly #reads: Reads;
   readonly #caretaker: Caretaker;
+  readonly #notes: CommitNotes;
+  readonly #answers: Answers;
   readonly #heartbeats = new HeartbeatWatch();
   #ticks: Timer | undefined;
   #takeover: Timer | undefined;
@@ -46,7 +50,7 @@ export class Member implements RaftMember {
   /** The last batch handed to the core: its last mark, and its place in the log where this member appended it itself. */
   #batch: { readonly mark: number; readonly index: number; readonly since_ms: number } | undefined;
   /** Proposals that peers forwarded, to be appended with our own. */
-  #forwarded: PeerMessage[] = [];
+  readonly #forwarded = new Forwarded();
   #isFlushDue = false;
   #isPumping = false;
   #isOver = false;
@@ -77,6 +81,12 @@ export class Member implements RaftMember {
       checkQuorum: true,
       preVote: true,
       stepDownOnRemoval: true,
+    });
+    this.#answers = new Answers(clock, settings.heartbeat_ms);
+    this.#notes = new CommitNotes({
+      clock, hold_ms: settings.note_ms,
+      isReplicating: (peer) => this.#node.progress.get(peer)?.state === 'replicate',
+      onDue: (notes) => this.#guard(() => options.transport.send(notes)),
     });
     this.#applier = new Applier(options, this.#node, membership, {
       onResult: (mark, result) => this.#proposals.resolve(mark, result),
@@ -211,6 +221,7 @@ export class Member implements RaftMember {
     this.#takeover?.cancel();
     this.#farewell?.cancel();
     this.#pace?.cancel();
+    this.#notes.stop();
     this.#proposals.stop();
     this.#reads.stop();
   }
@@ -282,36 +293,13 @@ export class Member implements RaftMember {
 
   #receive(messages: readonly PeerMessage[]): void {
     for (const message of messages) {
-      if (message.type === 'prop') this.#forwarded.push(message);
+      if (message.type === 'prop') this.#forwarded.add(message);
       else if (message.type === 'prop-refused') this.#proposals.requeue(message.entries, message.logTerm);
       else this.#node.step(message as Message);
       if (message.type === 'heartbeat') this.#heartbeats.heard(message.from, message.term, this.#options.clock.monotonic());
     }
-    if (this.#forwarded.length > 0) this.#flushSoon();
+    if (!this.#forwarded.isEmpty) this.#flushSoon();
     this.#pump();
-  }
-
-  /**
-   * Takes what peers forwarded, or refuses it. `logTerm` is the term that the sender believes in: only its leader may append,
-   * or a proposal could happen twice. A refusal carries it back, since it speaks of that attempt alone.
-   */
-  #takeForwarded(): readonly PeerMessage[] {
-    const messages = this.#forwarded;
-    this.#forwarded = [];
-    const { role, term } = this.#node.status();
-    const { isLeading } = this.#applier;
-    const isForUs = ({ logTerm, entries }: PeerMessage) =>
-      role === 'leader' && logTerm === term && (isLeading || entries.every(({ kind }) => kind === 'normal'));
-    this.#refuse(messages.filter((message) => !isForUs(message)));
-    return messages.filter(isForUs);
-  }
-
-  #refuse(messages: readonly PeerMessage[]): void {
-    if (messages.length === 0) return;
-    this.#options.transport.send(messages.map((message) => {
-      const entries = message.entries.map(({ kind, proposal }) => ({ kind, proposal, data: NO_DATA }));
-      return { ...message, type: 'prop-refused', to: message.from, from: this.#options.id, entries };
-    }));
   }
 
   async #receiveSnapshot(snapshot: IncomingSnapshot): Promise<void> {
@@ -383,10 +371,15 @@ export class Member implements RaftMember {
     if (context !== undefined) this.#node.readIndex(context);
     this.#proposeIfDue();
     this.#pump();
+    if (this.#notes.hasHeld) this.#send(this.#notes.takeUrgent());
+  }
+
+  #send(messages: readonly PeerMessage[]): void {
+    if (messages.length > 0) this.#options.transport.send(messages);
   }
 
   get #isWaiting(): boolean {
-    return this.#proposals.hasQueued || this.#forwarded.length > 0;
+    return this.#proposals.hasQueued || !this.#forwarded.isEmpty;
   }
 
   #proposeIfDue(): void {
@@ -415,7 +408,7 @@ export class Member implements RaftMember {
   }
 
   #proposeQueued(): void {
-    if (this.#forwarded.length > 0) this.#appendForwarded();
+    if (!this.#forwarded.isEmpty) this.#appendForwarded();
     while (this.#proposals.hasQueued) {
       const { lead, role, term, transferee } = this.#node.status();
       if (lead === 0) return;
@@ -435,14 +428,23 @@ export class Member implements RaftMember {
   }
 
   #appendForwarded(): void {
-    const messages = this.#takeForwarded();
-    if (messages.length === 0) return;
-    if (this.#node.propose(messages.flatMap(({ entries }) => entries)) === 'ok') this.#startBatch(0);
-    else this.#refuse(messages);
+    const { role, term } = this.#node.status();
+    const { isLeading } = this.#applier;
+    const { ours, others } = this.#forwarded.take(({ logTerm, entries }) =>
+      role === 'leader' && logTerm === term && (isLeading || entries.every(({ kind }) => kind === 'normal')));
+    this.#send(others.map(refusalOf));
+    if (ours.length === 0) return;
+    if (this.#node.propose(ours.flatMap(({ entries }) => entries)) !== 'ok') {
+      this.#send(ours.map(refusalOf));
+      return;
+    }
+    this.#startBatch(0);
+    for (const { from } of ours) this.#notes.owe(from, this.#node.status().lastIndex);
   }
 
   #startBatch(mark: number): void {
     const { role, lastIndex } = this.#node.status();
+    this.#notes.batchBegins();
     this.#batch = { mark, index: role === 'leader' ? lastIndex : 0, since_ms: this.#options.clock.monotonic() };
   }
 
@@ -468,7 +470,9 @@ export class Member implements RaftMember {
       else outgoing.push(message.type === 'prop' ? { ...message, logTerm: this.#node.status().term } : message);
     }
     // The network first: the peers' disks work while ours does.
-    if (outgoing.length > 0) this.#options.transport.send(outgoing);
+    this.#send(this.#notes.sift(outgoing));
+    // What was held back leaves with the next batch, or, if somebody waits for it, at the end of this turn.
+    if (this.#notes.hasHeld) this.#flushSoon();
     for (const message of local) {
       if (message.type === 'storage-append') this.#writer.enqueue(message);
       else this.#apply(message);
@@ -496,7 +500,7 @@ export class Member implements RaftMember {
       if (message.to === this.#options.id) this.#node.step(message);
       else outgoing.push(message);
     }
-    if (outgoing.length > 0) this.#options.transport.send(outgoing);
+    this.#send(this.#answers.sift(outgoing));
   }
 
   #applied(index: number): void {

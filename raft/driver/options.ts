@@ -20,6 +20,8 @@ export interface MemberSettings {
   readonly logTail_bytes: number;
   /** A batch of proposals holds the next one back until it is decided, but no longer than this. */
   readonly batch_ms: number;
+  /** A follower hears of what was committed with the next batch, if one is to be expected within this time. */
+  readonly note_ms: number;
   readonly message_bytes_max: number;
   readonly inflight_max: number;
   readonly inflight_bytes_max: number;
@@ -45,6 +47,7 @@ export const DEFAULT_SETTINGS: MemberSettings = {
   logTail_entries: 10_000,
   logTail_bytes: 32 << 20,
   batch_ms: 3,
+  note_ms: 2,
   message_bytes_max: 1 << 20,
   inflight_max: 256,
   inflight_bytes_max: 16 << 20,

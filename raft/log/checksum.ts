@@ -13,9 +13,14 @@ function crc32Table(data: Uint8Array, seed: number): number {
   return ~crc >>> 0;
 }
 
+/** Below this, the way into native code costs more than the sum. */
+const NATIVE_BYTES_MIN = 64;
+
 /** Node has it built in from 20.15 on. */
 export const crc32: (data: Uint8Array, seed?: number) => number =
-  typeof zlib.crc32 === 'function' ? (data, seed = 0) => zlib.crc32(data, seed) : (data, seed = 0) => crc32Table(data, seed);
+  typeof zlib.crc32 === 'function'
+    ? (data, seed = 0) => (data.length < NATIVE_BYTES_MIN ? crc32Table(data, seed) : zlib.crc32(data, seed))
+    : (data, seed = 0) => crc32Table(data, seed);
 
 export { crc32Table };
 
@@ -26,6 +31,5 @@ export function entryChecksum(index: number, term: number, data: Uint8Array): nu
   header.writeDoubleBE(index, 0);
   header.writeDoubleBE(term, 8);
   const seed = crc32(header);
-  // zlib takes a null pointer, which some empty buffers have, for a request of the initial value.
-  return data.length === 0 ? seed : crc32(data, seed);
+  return crc32(data, seed);
 }

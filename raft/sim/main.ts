@@ -18,6 +18,9 @@ const { values } = parseArgs({
   },
 });
 
+// The simulated store refuses much, and every refusal would remember where. A replay with a trace tells more.
+if (!values.trace) Error.stackTraceLimit = 4;
+
 let current: number | undefined;
 process.on('unhandledRejection', (error) => {
   print(`seed ${current}: an unhandled rejection: ${error instanceof Error ? error.stack : String(error)}`);

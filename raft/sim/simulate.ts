@@ -138,7 +138,8 @@ class Run {
       if (machine.state !== 'running') return `${machine.name} is ${machine.state}`;
       if (machine.appliedIndex < lastApplied) return `${machine.name} has applied ${machine.appliedIndex} of ${lastApplied}`;
       machine.compare();
-      if (machine.member?.status().membership.level !== COMMAND_LEVEL) return `the agreement on level ${COMMAND_LEVEL}, which all understand, on ${machine.name}`;
+      const { level, peers } = machine.member?.status().membership ?? { peers: [] };
+      if (level !== COMMAND_LEVEL) return `the agreement on level ${COMMAND_LEVEL} on ${machine.name}; told are ${peers.map((peer) => `${peer.name} ${peer.level ?? '-'}`).join(', ')}`;
     }
     const behind = this.#watchers.behind(model.revision);
     return behind.length === 0 ? undefined : `watches up to revision ${model.revision}: ${behind.join(', ')}`;

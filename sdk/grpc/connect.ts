@@ -51,6 +51,19 @@ const KEEPALIVE_TIMEOUT_MS = 2000;
 
 /** Resolves when a member answers; rejects with ApiError ServiceUnavailable that names what is wrong with each endpoint. */
 export async function connect(options: ConnectOptions): Promise<Client> {
+  const { token } = options;
+  const clock = options.clock ?? systemClock;
+  const { pool, close } = await openPool(options);
+  const service = new GrpcObjectService({
+    pool, clock,
+    callTimeout_ms: options.callTimeout_ms ?? 30_000,
+    ...(token === undefined ? {} : { token: typeof token === 'string' ? () => token : token }),
+  });
+  return clientOf(service, { close: () => Promise.resolve(close()) });
+}
+
+/** Connections to the members, one of which answers. */
+export async function openPool(options: ConnectOptions): Promise<{ readonly pool: EndpointPool; close(): void }> {
   const { tls, token } = options;
   const clock = options.clock ?? systemClock;
   const current = () => ('current' in tls ? tls.current() : tls);
@@ -74,12 +87,7 @@ export async function connect(options: ConnectOptions): Promise<Client> {
     close();
     throw error;
   }
-  const service = new GrpcObjectService({
-    pool, clock,
-    callTimeout_ms: options.callTimeout_ms ?? 30_000,
-    ...(token === undefined ? {} : { token: typeof token === 'string' ? () => token : token }),
-  });
-  return clientOf(service, { close: () => Promise.resolve(close()) });
+  return { pool, close };
 }
 
 function withPort(endpoint: string): string {

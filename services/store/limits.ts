@@ -25,5 +25,5 @@ export const LIMITS = {
   /** Events that an unread watcher may lag behind before it is closed with 'overflow'. */
   watchLag_events: 100_000,
   /** Values that stay in memory beside those that are not on disk yet. */
-  hotValues_bytes: 64 * 1024 * 1024,
+  hotValues_bytes: 32 * 1024 * 1024,
 } as const;

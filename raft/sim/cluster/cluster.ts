@@ -103,22 +103,31 @@ export class Cluster {
     const peers = this.present.map((machine) => peerOf(machine.id));
     const machine = new Machine(this.#parts, { id, peers, join: true });
     if (this.isUpgraded || this.world.random.int(2) === 0) machine.level = COMMAND_LEVEL;
+    machine.isNewcomer = true;
     this.machines.push(machine);
     machine.start();
     this.#parts.faults.count('learner added');
     await this.#change({ kind: 'add-learner', peer: peerOf(id, true) }, (voters, learners) => voters.includes(id) || learners.includes(id));
-    await this.#caughtUp(machine);
+    if (!(await this.#caughtUp(machine))) {
+      await this.#change({ kind: 'remove', id }, (voters, learners) => !voters.includes(id) && !learners.includes(id));
+      machine.state = 'removed';
+      return this.#add();
+    }
     await this.#change({ kind: 'promote', id }, (voters) => voters.includes(id));
+    machine.isNewcomer = false;
     this.#parts.faults.count('learner promoted');
     this.world.trace(`promoted ${machine.name}`);
   }
 
-  async #caughtUp(machine: Machine): Promise<void> {
+  /** False: its disk has failed it, and it never will. */
+  async #caughtUp(machine: Machine): Promise<boolean> {
     const wanted = this.#parts.ledger.lastApplied;
     while (machine.appliedIndex < wanted) {
+      if (machine.state === 'refused') return false;
       machine.start();
       await this.world.sleep(100);
     }
+    return true;
   }
 
   /** Asks one member after the other until the change is made, by this call or by an earlier one of unknown outcome. */

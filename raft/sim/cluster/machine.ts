@@ -60,6 +60,8 @@ export class Machine {
   mayRefuse = false;
   /** Its disk has lost what another file on it tells of: it must find out when it starts. */
   mustRefuse = false;
+  /** A learner on its way: whoever added it looks after it. */
+  isNewcomer = false;
   /** Of the program that runs from the next start on. */
   level: number;
   /** It was given an old disk, or an empty one: it must stop rather than take part. */
@@ -68,6 +70,7 @@ export class Machine {
   #machine: KvStateMachine | undefined;
   #log: MemberLog | undefined;
   #onEnd: (() => void)[] = [];
+  #isWatched = false;
   readonly #rate: number;
   slowness = 1;
 
@@ -161,7 +164,8 @@ export class Machine {
       world.fail(new Error(`${this.name} stops without a reason: ${error.stack ?? message}`));
     }
     this.end(false);
-    if (isRefusal) this.state = 'refused';
+    // A disk that is full cannot even be opened; when there is room again, it can.
+    if (isRefusal && !isDiskFailure) this.state = 'refused';
     if (wasRemoved) this.state = 'removed';
     if (!isOutdated) return;
     this.#fault('outdated program refused');
@@ -205,8 +209,11 @@ export class Machine {
   /** Between the events of the world. */
   observe(): void {
     const { member, process } = this;
-    if (member === undefined || process === undefined || !process.takeTouched()) return;
-    this.#parts.ledger.observed(this, member.status(), this.#log);
+    if (member === undefined || process === undefined || !process.takeTouched() || !this.#isWatched) return;
+    const status = member.status();
+    this.#parts.ledger.observed(this, status, this.#log);
+    // Once more when it leads no longer, and then only when it leads again: that it announces.
+    this.#isWatched = status.role === 'leader';
   }
 
   /** What it had promised is gone, or is nobody's to ask any more. */
@@ -242,6 +249,7 @@ export class Machine {
       ...events,
       onLeadership: (status) => {
         if (!process.isAlive) return;
+        if (status.leader === this.id) this.#isWatched = true;
         if (status.leader === this.id) this.#parts.ledger.elected(this, status.term, { log, voters: this.#machine === undefined ? [] : this.#membership(this.#machine).voters });
         events.onLeadership?.(status);
       },

@@ -76,7 +76,7 @@ export class Injector {
     for (;;) {
       await world.sleep(CHECK_MS);
       for (const machine of cluster.machines) {
-        if (machine.state === 'refused' && !replaced.has(machine)) {
+        if (machine.state === 'refused' && !machine.isNewcomer && !replaced.has(machine)) {
           replaced.add(machine);
           void cluster.replace(machine);
         }
@@ -190,7 +190,7 @@ export class Injector {
 
   #exchangeProgram(machine: Machine, level: number): void {
     machine.level = level;
-    if (this.#parts.world.random.int(2) === 0) machine.end(false);
+    if (machine.core === undefined || this.#parts.world.random.int(2) === 0) machine.end(false);
     else void machine.stop();
   }
 

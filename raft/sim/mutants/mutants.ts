@@ -58,7 +58,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'tombstone-at-compaction', trap: 'etcd #19179: a deletion at the compacted revision itself is removed', file: 'services/store/mvcc/mvcc',
-    find: /entry\.newest\.tombstone && entry\.newest\.main < this\.#compactRevision/, replace: 'entry.newest.tombstone && entry.newest.main <= this.#compactRevision',
+    find: /rows\.isTombstone\(newest\) && rows\.main\(newest\) < this\.#compactRevision/, replace: 'rows.isTombstone(newest) && rows.main(newest) <= this.#compactRevision',
   },
   {
     name: 'watch-repeats-after-snapshot', trap: 'etcd #15271: after a partition a replica tells its watches what they know', file: 'services/store/watch/hub',
@@ -146,7 +146,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'revision-cut-in-two', trap: 'etcd #17247: events of one transaction come twice', file: 'services/store/watch/hub',
-    find: /if \(full && record\.sub === 0\)/, replace: 'if ((full && record.sub === 0) || (events.length > 0 && record.sub > 0))',
+    find: /if \(full && mvcc\.isRevisionStart\(place\)\)/, replace: 'if ((full && mvcc.isRevisionStart(place)) || (events.length > 0 && !mvcc.isRevisionStart(place)))',
   },
   {
     name: 'membership-behind-snapshot', trap: 'etcd #20967: members that were removed are back, since a snapshot did not tell', file: 'raft/driver/applier',

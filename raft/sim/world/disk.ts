@@ -9,14 +9,17 @@ import { DiskError } from '../../../platform/disk/disk.js';
 import type { DiskFolder, DiskNote, DiskOperation, DiskSnapshot, KeyRange, KeyValueDisk, Row } from '../../../platform/disk/disk.js';
 import type { Random } from '../../../platform/random.js';
 import { Journal } from './journal.js';
+import type { Change } from './journal.js';
 import type { Process } from './process.js';
 
 type Rows = Map<string, Buffer>;
 
 interface Batch {
-  readonly operations: readonly DiskOperation[];
+  readonly changes: readonly Change[];
   /** As they reach the platter, when something goes wrong on the way. */
-  readonly actual: readonly DiskOperation[];
+  readonly actual: readonly Change[];
+  /** Nobody waits for it. */
+  readonly isUnsynced: boolean;
   /** The disk said that it is durable and it is not: a loss of power takes it. */
   isLost: boolean;
 }
@@ -175,9 +178,9 @@ export class SimStorage {
    */
   truncate(disk: string): boolean {
     const image = this.#find(disk);
-    const operations = this.#noted_ms === undefined ? undefined : image?.journal?.cut(this.#noted_ms, 1 + this.#random.int(3));
-    if (image === undefined || operations === undefined) return false;
-    apply(image.durable, operations);
+    const undo = this.#noted_ms === undefined ? undefined : image?.journal?.cut(this.#noted_ms, 1 + this.#random.int(3));
+    if (image === undefined || undo === undefined) return false;
+    apply(image.durable, undo);
     image.live = new Map(image.durable);
     return true;
   }
@@ -283,7 +286,9 @@ export class SimStorage {
       this.#events.onFault('EIO on write');
       throw new Error('EIO: i/o error, write');
     }
-    const batch: Batch = { operations, actual: this.#misdirect(operations, { image, path }), isLost: false };
+    const changes = operations.map(changeOf);
+    const misdirected = this.#misdirect(operations, { image, path });
+    const batch: Batch = { changes, actual: misdirected?.map(changeOf) ?? changes, isUnsynced: false, isLost: false };
     image.pending.push(batch);
     apply(image.live, batch.actual);
     const isFailing = trouble.failNext === 'sync';
@@ -306,11 +311,11 @@ export class SimStorage {
     const done = image.pending.splice(0, end + 1);
     for (const batch of done) {
       // Only what was not waited for can be lost at a rotation of the journal.
-      if (batch !== last && batch.operations.length > 0 && this.#random.next() < this.trouble.rotationLoss && isUnsynced(batch)) {
+      if (batch !== last && batch.changes.length > 0 && this.#random.next() < this.trouble.rotationLoss && batch.isUnsynced) {
         this.#events.onFault('unsynced write lost at rotation');
         continue;
       }
-      apply(image.promised, batch.operations);
+      apply(image.promised, batch.changes);
       if (batch.isLost || image.limbo.length > 0) image.limbo.push(batch);
       if (batch.isLost) continue;
       image.journal?.note(image.durable, batch.actual, now_ms);
@@ -321,20 +326,19 @@ export class SimStorage {
   clear(image: Image, range: KeyRange): void {
     const names = inRange(image.live, range);
     for (let at = 0; at < names.length; at += CLEAR_KEYS) {
-      const operations = names.slice(at, at + CLEAR_KEYS).map((name) => ({ type: 'del', key: keyOf(name) }) as const);
-      unsynced.add(operations);
-      image.pending.push({ operations, actual: operations, isLost: false });
-      apply(image.live, operations);
+      const changes = names.slice(at, at + CLEAR_KEYS).map((name) => [name, undefined] as const);
+      image.pending.push({ changes, actual: changes, isUnsynced: true, isLost: false });
+      apply(image.live, changes);
     }
   }
 
-  #misdirect(operations: readonly DiskOperation[], { image, path }: { image: Image; path: string }): readonly DiskOperation[] {
+  #misdirect(operations: readonly DiskOperation[], { image, path }: { image: Image; path: string }): readonly DiskOperation[] | undefined {
     const way = this.trouble.misdirectNext;
-    if (way === undefined || !path.includes('raft')) return operations;
+    if (way === undefined || !path.includes('raft')) return undefined;
     const isEntry = ({ type, key }: DiskOperation) => type === 'put' && key.length > 2;
     const at = operations.findIndex((operation) => isEntry(operation) && (way === 'elsewhere' || image.live.has(nameOf(operation.key))));
     const wrong = operations[at];
-    if (wrong?.type !== 'put') return operations;
+    if (wrong?.type !== 'put') return undefined;
     this.trouble.misdirectNext = undefined;
     this.#events.onFault(`write misdirected ${way}`);
     // It shows when it is read.
@@ -347,20 +351,18 @@ export class SimStorage {
   }
 }
 
-/** Batches that nobody waited for. */
-const unsynced = new WeakSet<readonly DiskOperation[]>();
-const isUnsynced = (batch: Batch) => unsynced.has(batch.operations);
+const changeOf = (operation: DiskOperation): Change => [nameOf(operation.key), operation.type === 'put' ? operation.value : undefined];
 
 function settle(image: Image, batch: Batch): void {
   image.journal?.note(image.durable, batch.actual, Infinity);
   apply(image.durable, batch.actual);
-  apply(image.promised, batch.operations);
+  apply(image.promised, batch.changes);
 }
 
-function apply(rows: Rows, operations: readonly DiskOperation[]): void {
-  for (const operation of operations) {
-    if (operation.type === 'put') rows.set(nameOf(operation.key), operation.value);
-    else rows.delete(nameOf(operation.key));
+function apply(rows: Rows, changes: readonly Change[]): void {
+  for (const [name, value] of changes) {
+    if (value === undefined) rows.delete(name);
+    else rows.set(name, value);
   }
 }
 

@@ -6,7 +6,11 @@ import type { DiskFolder, KeyValueDisk } from '../../../platform/disk/disk.js';
 
 const CURRENT = 'CURRENT';
 const NAME = /^state-(\d+)$/;
-const TUNING = { writeBuffer_bytes: 8 * 1024 * 1024, cache_bytes: 16 * 1024 * 1024 };
+/**
+ * Rows come in the order of revisions, so LevelDB has little to merge and a small buffer serves. Files are mapped while they are
+ * open, two MiB each: all of them would make the whole state resident after a start.
+ */
+const TUNING = { writeBuffer_bytes: 4 * 1024 * 1024, cache_bytes: 8 * 1024 * 1024, openFiles_max: 128 };
 
 export class StateDirectory {
   readonly #folder: DiskFolder;

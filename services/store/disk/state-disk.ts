@@ -2,7 +2,8 @@
 import type { DiskOperation, KeyValueDisk } from '../../../platform/disk/disk.js';
 import { KvState } from '../mvcc/kv-state.js';
 import { decodeRecord } from '../mvcc/record.js';
-import type { Record, RecordSource } from '../mvcc/record.js';
+import type { AddedRecord } from '../mvcc/mvcc.js';
+import type { RecordSource } from '../mvcc/record.js';
 import { StoreError } from '../store.js';
 import {
   decodeLease, decodeMeta, encodeLease, encodeMeta, leaseChecksum, leaseIdOf, leaseKey, LEASES, META_KEY, recordKey, recordPlace, RECORDS,
@@ -13,7 +14,7 @@ import type { Meta } from './layout.js';
 export interface Checkpoint {
   readonly meta: Meta;
   readonly operations: readonly DiskOperation[];
-  readonly records: readonly Record[];
+  readonly records: readonly AddedRecord[];
 }
 
 export class StateDisk implements RecordSource {
@@ -38,10 +39,7 @@ export class StateDisk implements RecordSource {
     const { mvcc, leases, alarms } = state;
     const { added, removed } = mvcc.takeChanges();
     const operations: DiskOperation[] = [];
-    for (const record of added) {
-      if (record.bytes === undefined) throw new StoreError('corrupt', 'a record that is not on disk yet has lost its bytes');
-      operations.push({ type: 'put', key: recordKey(record.main, record.sub), value: record.bytes });
-    }
+    for (const { main, sub, bytes } of added) operations.push({ type: 'put', key: recordKey(main, sub), value: bytes });
     for (const { main, sub } of removed) operations.push({ type: 'del', key: recordKey(main, sub) });
     for (const id of leases.takeDirty()) {
       const lease = leases.get(id);

@@ -3,13 +3,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ClassicLevel } from 'classic-level';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { systemClock } from '../../../platform/clock.js';
+import { systemClock, VirtualClock } from '../../../platform/clock.js';
 import { systemRandom } from '../../../platform/random.js';
 import type { NodeId, PeerInfo } from '../../../raft/contract.js';
 import { MemoryLog, MemoryNetwork } from '../../../raft/index.js';
 import { decodeMeta, encodeMeta, META_KEY, recordKey } from '../disk/layout.js';
+import { KvState } from '../mvcc/kv-state.js';
 import { digestOf, Mvcc } from '../mvcc/mvcc.js';
+import type { Command } from '../mvcc/operations.js';
 import { createRecord, decodeRecord } from '../mvcc/record.js';
+import { HashCheck } from './hash-check.js';
+import type { HashCommand } from './hash-check.js';
 import { startInlineMember } from './start.js';
 import type { StoreMember } from './start.js';
 
@@ -40,6 +44,36 @@ it('gives the same hash in pages of any size, whatever is written meanwhile', ()
     expect(page.value).toBe(whole);
   }
   expect(mvcc.hashAt(mvcc.revision)).not.toBe(whole);
+});
+
+it('concludes nothing as long as too few have told, and asks again (TRAPS, row 13: a check that passes when the hash cannot be had)', async () => {
+  const clock = new VirtualClock();
+  const asked: Command[] = [];
+  const state = new KvState();
+  const check = new HashCheck({
+    interval_ms: 1000, clock, state: () => state, self: () => 1n, voters: () => [1n, 2n, 3n], stepAside: () => undefined,
+    propose: (command) => {
+      asked.push(command);
+      return Promise.resolve();
+    },
+  });
+  const tell = (member: bigint, hash: number) => check.applied({ kind: 'hash-tell', member, revision: 1, compactRevision: 0, hash }, 5);
+  const alarms = () => asked.flatMap((command) => (command.kind === 'alarm' ? [command.alarm.member] : []));
+  check.lead(5);
+  for (let round = 0; round < 2; round++) {
+    asked.length = 0;
+    await clock.advance(1000);
+    const [ask] = asked;
+    expect(ask).toMatchObject({ kind: 'hash-ask', term: 5, revision: 1 });
+    check.applied(ask as HashCommand, 5);
+    // The third is away: of two that differ nobody knows who is right.
+    tell(1n, 7);
+    tell(2n, 8);
+    expect(alarms()).toEqual([]);
+  }
+  tell(3n, 8);
+  expect(alarms()).toEqual([1n]);
+  check.stop();
 });
 
 it('finds the member whose state differs, fences it, and lets another lead', async () => {

@@ -2,27 +2,32 @@
  * The versions of all keys: index by key, log by revision. Synchronous, deterministic, without I/O but for bytes of old
  * values that memory has let go. Writes happen between `begin` and `end`; all of one transaction share a revision.
  *
- * A key's newest version hangs on its entry; older ones, oldest first, in `older`. History before `compactRevision` is
- * not visible, whether or not `scrub` has removed it yet.
+ * Versions are rows of a table. The index knows a key's newest one, each version the one before it. History before
+ * `compactRevision` is not visible, whether or not `scrub` has removed it yet.
  */
 import { assert } from '../../../platform/assert.js';
 import { LIMITS } from '../limits.js';
 import { StoreError } from '../store.js';
 import type { KeyValue } from '../store.js';
 import { mix32 } from './checksum.js';
+import { HotValues } from './hot-values.js';
 import { createRecord, decodeRecord, EMPTY, keyValueOf } from './record.js';
-import type { Record, RecordSource } from './record.js';
+import type { EncodedRecord, Record, RecordSource } from './record.js';
+import { NO_ROW, RecordTable } from './record-table.js';
+import { RowQueue } from './row-queue.js';
 import { SortedMap } from './sorted-map.js';
 
-interface Entry {
-  newest: Record;
-  /** Versions before the newest, oldest first; undefined when there are none. */
-  older: Record[] | undefined;
+/** A version that is to be written to disk. */
+export interface AddedRecord {
+  readonly row: number;
+  readonly main: number;
+  readonly sub: number;
+  readonly bytes: Buffer;
 }
 
 /** What changed since it was last taken: what the next durable batch must hold. */
 export interface RecordChanges {
-  readonly added: readonly Record[];
+  readonly added: readonly AddedRecord[];
   readonly removed: readonly { readonly main: number; readonly sub: number }[];
 }
 
@@ -36,28 +41,26 @@ export interface MvccOptions {
 const FIRST_REVISION = 1;
 
 export class Mvcc {
-  readonly #index = new SortedMap<Entry>();
-  /** All records at or above the compact revision, by (main, sub). */
-  #log: Record[] = [];
+  /** The row of each key's newest version. */
+  readonly #index = new SortedMap<number>();
+  readonly #rows = new RecordTable();
+  readonly #hot: HotValues;
+  /** All versions at or above the compact revision, by (main, sub). */
+  readonly #log = new RowQueue();
   #revision = FIRST_REVISION;
   #compactRevision = 0;
   #sub = 0;
-  #scrub: Record[] = [];
-  #added: Record[] = [];
+  readonly #scrub = new RowQueue();
+  #added: AddedRecord[] = [];
   #removed: { main: number; sub: number }[] = [];
   #liveKeys = 0;
   #bytes = 0;
   #digest = 0;
-  /** Durable records whose bytes are in memory, oldest first: the order in which they are let go. */
-  #hot: Record[] = [];
-  #hotHead = 0;
-  #hot_bytes = 0;
   readonly #options: MvccOptions;
-  readonly #hotLimit_bytes: number;
 
   constructor(options: MvccOptions = {}) {
     this.#options = options;
-    this.#hotLimit_bytes = options.hotValues_bytes ?? LIMITS.hotValues_bytes;
+    this.#hot = new HotValues(options.hotValues_bytes ?? LIMITS.hotValues_bytes);
   }
 
   get revision(): number {
@@ -86,44 +89,53 @@ export class Mvcc {
 
   /** The version that `revision` sees; undefined when the key was not there. */
   at(key: string, revision: number): Record | undefined {
-    const entry = this.#index.get(key);
-    return entry === undefined ? undefined : versionAt(entry, revision);
+    return this.#versionAt(this.#index.get(key) ?? NO_ROW, revision);
   }
 
   /** Visits what `revision` sees in [start, end) in order of keys until `visit` returns false. */
   scan(start: string, end: string | undefined, revision: number, visit: (record: Record) => boolean | undefined): void {
-    this.#index.scan(start, end, (entry) => {
-      const record = versionAt(entry, revision);
+    this.#index.scan(start, end, (newest) => {
+      const record = this.#versionAt(newest, revision);
       return record === undefined ? true : visit(record);
     });
   }
 
+  #versionAt(newest: number, revision: number): Record | undefined {
+    const rows = this.#rows;
+    let row = newest;
+    while (row !== NO_ROW && rows.main(row) > revision) row = rows.older(row);
+    return row === NO_ROW || rows.isTombstone(row) ? undefined : rows.read(row);
+  }
+
   /** The record's bytes: from memory, or read back and checked. */
   bytesOf(record: Record): Buffer {
-    if (record.bytes !== undefined) return record.bytes;
-    const loaded = this.#options.source?.load(record.main, record.sub);
-    if (loaded === undefined) throw new StoreError('corrupt', `revision ${record.main}.${record.sub} is missing on disk; repair this member from its peers`);
-    const bytes = decodeRecord(record.main, record.sub, loaded).bytes as Buffer;
-    record.bytes = bytes;
-    this.#keepHot(record, bytes);
+    const { main, sub, row } = record;
+    const isHere = this.#isHere(record);
+    const hot = isHere ? this.#hot.get(row) : undefined;
+    if (hot !== undefined) return hot;
+    const loaded = this.#options.source?.load(main, sub);
+    if (loaded === undefined) throw new StoreError('corrupt', `revision ${main}.${sub} is missing on disk; repair this member from its peers`);
+    const { bytes } = decodeRecord(main, sub, loaded);
+    if (isHere) this.#hot.keep(row, bytes);
     return bytes;
   }
 
+  /** Whether its row is still its own. */
+  #isHere({ row, key, main, sub }: Record): boolean {
+    return this.#rows.key(row) === key && this.#rows.main(row) === main && this.#rows.sub(row) === sub;
+  }
+
   toKeyValue(record: Record, keysOnly = false): KeyValue {
-    if (keysOnly && record.bytes === undefined) {
-      // Only the key is wanted: no need to read the value from disk.
-      return {
-        ...keyValueOf(record, Buffer.alloc(0), true),
-        key: Buffer.from(record.key, 'latin1'),
-      };
-    }
-    return keyValueOf(record, this.bytesOf(record), keysOnly);
+    // When only the key is wanted there is no need to read the value from disk.
+    if (keysOnly) return { ...keyValueOf(record, EMPTY, true), key: Buffer.from(record.key, 'latin1') };
+    return keyValueOf(record, this.bytesOf(record), false);
   }
 
   /** The version before this one, when the key was there then. */
   before(record: Record): Record | undefined {
-    const before = this.at(record.key, record.main - 1);
-    return before !== undefined && isKept(before, record, this.#compactRevision) ? before : undefined;
+    const newer = this.#isHere(record) ? this.#rows.older(record.row) : (this.#index.get(record.key) ?? NO_ROW);
+    const before = this.#versionAt(newer, record.main - 1);
+    return before !== undefined && isKept(before, record.main, this.#compactRevision) ? before : undefined;
   }
 
   /** How many records the log holds, and the place of the first one at or after a revision. Places move at compaction. */
@@ -131,8 +143,21 @@ export class Mvcc {
     return this.#log.length;
   }
 
-  logAt(place: number): Record | undefined {
-    return this.#log[place];
+  logAt(place: number): Record {
+    return this.#rows.read(this.#log.at(place));
+  }
+
+  /** The parts of it that tell whether all of it is wanted. */
+  keyAt(place: number): string {
+    return this.#rows.key(this.#log.at(place)) as string;
+  }
+
+  revisionAt(place: number): number {
+    return this.#rows.main(this.#log.at(place));
+  }
+
+  isRevisionStart(place: number): boolean {
+    return this.#rows.sub(this.#log.at(place)) === 0;
   }
 
   placeOf(revision: number): number {
@@ -140,7 +165,7 @@ export class Mvcc {
     let high = this.#log.length;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if ((this.#log[middle] as Record).main < revision) low = middle + 1;
+      if (this.revisionAt(middle) < revision) low = middle + 1;
       else high = middle;
     }
     return low;
@@ -171,41 +196,39 @@ export class Mvcc {
 
   put(key: string, value: Uint8Array, lease: bigint): void {
     const main = this.#revision + 1;
-    const entry = this.#index.get(key);
-    const present = entry === undefined || entry.newest.tombstone ? undefined : entry.newest;
-    const facts = present === undefined
-      ? { key: entry?.newest.key ?? key, main, sub: this.#sub, create: main, version: 1, lease }
-      : { key: present.key, main, sub: this.#sub, create: present.create, version: present.version + 1, lease };
+    const newest = this.#index.get(key) ?? NO_ROW;
+    const present = newest === NO_ROW || this.#rows.isTombstone(newest) ? undefined : this.#rows.read(newest);
     if (present === undefined) this.#liveKeys++;
-    this.#append(createRecord(facts, value), entry);
+    const { create, version } = present ?? { create: main, version: 0 };
+    this.#append(createRecord({ key, main, sub: this.#sub, create, version: version + 1, lease }, value), newest);
   }
 
   /** The key must be there. */
-  delete(present: Record): void {
-    assert(!present.tombstone, 'only what is there can be deleted');
-    const entry = this.#index.get(present.key);
-    assert(entry?.newest === present, 'only the newest version can be deleted');
+  delete({ key, row }: Record): void {
+    assert(this.#index.get(key) === row && !this.#rows.isTombstone(row), 'only the newest version can be deleted');
     this.#liveKeys--;
-    this.#append(createRecord({ key: present.key, main: this.#revision + 1, sub: this.#sub, create: 0, version: 0, lease: 0n }, EMPTY), entry);
+    this.#append(createRecord({ key, main: this.#revision + 1, sub: this.#sub, create: 0, version: 0, lease: 0n }, EMPTY), row);
   }
 
-  #append(record: Record, entry: Entry | undefined): void {
+  #append(record: EncodedRecord, newest: number): void {
+    const { main, sub, bytes } = record;
     this.#sub++;
-    this.#log.push(record);
-    this.#bytes += record.size_bytes;
-    this.#digest = (this.#digest + digestOf(record)) | 0;
-    if (this.#options.durable === true) this.#added.push(record);
-    this.#link(record, entry);
+    const row = this.#link(record, newest);
+    this.#log.push(row);
+    this.#hot.add(row, bytes);
+    if (this.#options.durable === true) this.#added.push({ row, main, sub, bytes });
   }
 
-  #link(record: Record, entry: Entry | undefined): void {
-    if (entry === undefined) {
-      this.#index.set(record.key, { newest: record, older: undefined });
-      return;
-    }
-    if (entry.older === undefined) entry.older = [entry.newest];
-    else entry.older.push(entry.newest);
-    entry.newest = record;
+  /** Adds a version behind the key's newest one. */
+  #link(record: EncodedRecord, newest: number): number {
+    const size_bytes = record.bytes.length;
+    // All versions of a key share the first one's string.
+    const key = newest === NO_ROW ? record.key : (this.#rows.key(newest) as string);
+    const row = this.#rows.add(record, { key, size_bytes, older: newest });
+    this.#index.set(key, row);
+    this.#bytes += size_bytes;
+    this.#digest = (this.#digest + digestOf(record)) | 0;
+    return row;
   }
 
   // Compaction
@@ -215,40 +238,60 @@ export class Mvcc {
     assert(revision > this.#compactRevision && revision <= this.#revision, 'compaction moves forward and not past the present');
     this.#compactRevision = revision;
     const place = this.placeOf(revision);
-    this.#scrub = this.#scrub.concat(this.#log.slice(0, place));
-    this.#log = this.#log.slice(place);
+    for (let i = 0; i < place; i++) this.#scrub.push(this.#log.at(i));
+    this.#log.dropFirst(place);
     // Keys whose last version before the revision lies in an older part of the log are reached through the versions that
     // replaced them, which lie at or above it: those at the revision itself replace one more.
-    for (let i = 0; i < this.#log.length && (this.#log[i] as Record).main === revision; i++) this.#scrub.push(this.#log[i] as Record);
+    for (let i = 0; i < this.#log.length && this.revisionAt(i) === revision; i++) this.#scrub.push(this.#log.at(i));
   }
 
   /** Removes versions that nobody can see any more, looking at up to `limit` records. True while there is more to do. */
   scrub(limit: number): boolean {
-    const done = this.#scrub.splice(Math.max(0, this.#scrub.length - limit), limit);
-    for (const record of done) this.#scrubKey(record.key);
+    for (let i = 0; i < limit && this.#scrub.length > 0; i++) {
+      // A row that was given away meanwhile, with its key's others, is another key's or nobody's: no harm to look at that.
+      const key = this.#rows.key(this.#scrub.pop());
+      if (key !== undefined) this.#scrubKey(key);
+    }
     return this.#scrub.length > 0;
   }
 
   #scrubKey(key: string): void {
-    const entry = this.#index.get(key);
-    if (entry === undefined) return;
-    const { older } = entry;
-    if (older !== undefined) {
-      let keep = 0;
-      while (keep < older.length && !isKept(older[keep] as Record, older[keep + 1] ?? entry.newest, this.#compactRevision)) keep++;
-      for (const record of older.splice(0, keep)) this.#drop(record);
-      if (older.length === 0) entry.older = undefined;
+    const newest = this.#index.get(key);
+    if (newest === undefined) return;
+    const rows = this.#rows;
+    // The oldest version that is kept, or the newest when none is.
+    let last = newest;
+    let next = Infinity;
+    for (let row = newest; row !== NO_ROW; row = rows.older(row)) {
+      if (!this.#isKept(row, next)) break;
+      last = row;
+      next = rows.main(row);
     }
-    if (entry.older === undefined && entry.newest.tombstone && entry.newest.main < this.#compactRevision) {
-      this.#drop(entry.newest);
+    for (let row = rows.older(last); row !== NO_ROW;) {
+      const older = rows.older(row);
+      this.#drop(row);
+      row = older;
+    }
+    rows.setOlder(last, NO_ROW);
+    if (last === newest && rows.isTombstone(newest) && rows.main(newest) < this.#compactRevision) {
       this.#index.delete(key);
+      this.#drop(newest);
     }
   }
 
-  #drop(record: Record): void {
+  /** `next`: the revision that replaced it, Infinity when it is the newest. */
+  #isKept(row: number, next: number): boolean {
+    const main = this.#rows.main(row);
+    return isKept({ main, tombstone: this.#rows.isTombstone(row) }, next, this.#compactRevision);
+  }
+
+  #drop(row: number): void {
+    const record = this.#rows.read(row);
     this.#bytes -= record.size_bytes;
     this.#digest = (this.#digest - digestOf(record)) | 0;
     if (this.#options.durable === true) this.#removed.push({ main: record.main, sub: record.sub });
+    this.#hot.drop(row);
+    this.#rows.remove(row);
   }
 
   /**
@@ -266,12 +309,12 @@ export class Mvcc {
     while (from !== undefined) {
       let count = 0;
       let next: string | undefined;
-      this.#index.scan(from, undefined, (entry, key) => {
+      this.#index.scan(from, undefined, (newest, key) => {
         if (count++ === keys_max) {
           next = key;
           return false;
         }
-        hash = this.#hashEntry(entry, revision, hash);
+        hash = this.#hashKey(newest, revision, hash);
         return true;
       });
       from = next;
@@ -280,14 +323,19 @@ export class Mvcc {
     return hash >>> 0;
   }
 
-  #hashEntry(entry: Entry, revision: number, seed: number): number {
+  /** From the oldest version to the newest. */
+  #hashKey(newest: number, revision: number, seed: number): number {
+    const rows = this.#rows;
+    const kept: number[] = [];
+    let next = Infinity;
+    for (let row = newest; row !== NO_ROW; row = rows.older(row)) {
+      if (rows.main(row) <= revision && this.#isKept(row, next)) kept.push(row);
+      next = rows.main(row);
+    }
     let hash = seed;
-    const older = entry.older ?? [];
-    for (let i = 0; i <= older.length; i++) {
-      const record = older[i] ?? entry.newest;
-      if (record.main > revision) break;
-      const next = i < older.length ? (older[i + 1] ?? entry.newest) : undefined;
-      if (isKept(record, next, this.#compactRevision)) hash = mix32(mix32(hash, record.checksum), record.main | 0);
+    for (let i = kept.length - 1; i >= 0; i--) {
+      const row = kept[i] as number;
+      hash = mix32(mix32(hash, rows.checksum(row)), rows.main(row) | 0);
     }
     return hash;
   }
@@ -302,25 +350,8 @@ export class Mvcc {
   }
 
   /** These are on disk now: their bytes may go when memory is short. */
-  markDurable(records: readonly Record[]): void {
-    for (const record of records) {
-      record.durable = true;
-      if (record.bytes !== undefined) this.#keepHot(record, record.bytes);
-    }
-  }
-
-  #keepHot(record: Record, bytes: Buffer): void {
-    this.#hot.push(record);
-    this.#hot_bytes += bytes.length;
-    while (this.#hot_bytes > this.#hotLimit_bytes && this.#hotHead < this.#hot.length) {
-      const victim = this.#hot[this.#hotHead++] as Record;
-      this.#hot_bytes -= victim.bytes?.length ?? 0;
-      victim.bytes = undefined;
-    }
-    if (this.#hotHead > 4096 && this.#hotHead * 2 > this.#hot.length) {
-      this.#hot = this.#hot.slice(this.#hotHead);
-      this.#hotHead = 0;
-    }
+  markDurable(records: readonly AddedRecord[]): void {
+    for (const { row, bytes } of records) this.#hot.settled(row, bytes);
   }
 
   /** Sets the revisions of a state that is being loaded; `restore` of its records follows. */
@@ -330,43 +361,23 @@ export class Mvcc {
   }
 
   /** Takes a record found on disk; they come in order of (main, sub). Its bytes are not kept. */
-  restore(record: Record): void {
+  restore(record: EncodedRecord): void {
     assert(record.main <= this.#revision, 'a record on disk is newer than the state it belongs to');
-    this.#bytes += record.size_bytes;
-    this.#digest = (this.#digest + digestOf(record)) | 0;
-    record.bytes = undefined;
-    record.durable = true;
-    const entry = this.#index.get(record.key);
-    if (!record.tombstone && (entry === undefined || entry.newest.tombstone)) this.#liveKeys++;
-    if (record.tombstone && entry !== undefined && !entry.newest.tombstone) this.#liveKeys--;
-    this.#link(record, entry);
-    if (record.main >= this.#compactRevision) this.#log.push(record);
+    const newest = this.#index.get(record.key) ?? NO_ROW;
+    const wasThere = newest !== NO_ROW && !this.#rows.isTombstone(newest);
+    this.#liveKeys += (record.version === 0 ? 0 : 1) - (wasThere ? 1 : 0);
+    const row = this.#link(record, newest);
+    if (record.main >= this.#compactRevision) this.#log.push(row);
     // A crash may have come between a compaction and its scrubbing.
-    if (record.main <= this.#compactRevision) this.#scrub.push(record);
+    if (record.main <= this.#compactRevision) this.#scrub.push(row);
   }
 }
 
 /** A record's part in the digest of a set of records, which is the sum of all parts. */
-export const digestOf = ({ checksum, main, sub }: Record) => mix32(mix32(checksum, main | 0), sub);
+export const digestOf = ({ checksum, main, sub }: Pick<EncodedRecord, 'checksum' | 'main' | 'sub'>) => mix32(mix32(checksum, main | 0), sub);
 
 /** What a compaction leaves: all at or above it, and the version it sees of each key that is there. */
-function isKept(record: Record, next: Record | undefined, compactRevision: number): boolean {
-  if (record.main >= compactRevision) return true;
-  return !record.tombstone && (next === undefined || next.main > compactRevision);
-}
-
-function versionAt(entry: Entry, revision: number): Record | undefined {
-  let found: Record | undefined;
-  if (entry.newest.main <= revision) found = entry.newest;
-  else if (entry.older !== undefined) {
-    let low = 0;
-    let high = entry.older.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if ((entry.older[middle] as Record).main <= revision) low = middle + 1;
-      else high = middle;
-    }
-    found = low === 0 ? undefined : entry.older[low - 1];
-  }
-  return found === undefined || found.tombstone ? undefined : found;
+function isKept({ main, tombstone }: { readonly main: number; readonly tombstone: boolean }, next: number, compactRevision: number): boolean {
+  if (main >= compactRevision) return true;
+  return !tombstone && next > compactRevision;
 }

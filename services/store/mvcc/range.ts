@@ -3,6 +3,7 @@ import { compactedError, futureRevisionError, revisionOf } from '../errors.js';
 import type { KeyValue, RangeResult } from '../store.js';
 import type { Mvcc } from './mvcc.js';
 import type { KvRange, SortTarget } from './operations.js';
+import { valueOffsetOf } from './record.js';
 import type { Record } from './record.js';
 
 /** Keys as strings of one character a byte. `end` undefined: to the last key. */
@@ -159,4 +160,4 @@ const byNumber = (target: Exclude<SortTarget, 'key' | 'value'>, sign: number) =>
   return (a: Record, b: Record) => sign * (a[field] - b[field]);
 };
 
-export const valueOf = (mvcc: Mvcc, record: Record): Buffer => mvcc.bytesOf(record).subarray(record.valueOffset);
+export const valueOf = (mvcc: Mvcc, record: Record): Buffer => mvcc.bytesOf(record).subarray(valueOffsetOf(record));

@@ -1,6 +1,6 @@
 /**
- * One version of one key: what a put or a delete left behind. Its facts stay in memory; its bytes (the encoded form, with
- * the value as their tail) stay while they are hot or not yet on disk, and are read back from disk otherwise.
+ * One version of one key: what a put or a delete left behind. Its facts stay in memory (record-table.ts); its bytes (the encoded
+ * form, with the value as their tail) stay while they are hot or not yet on disk, and are read back from disk otherwise.
  */
 import { assert } from '../../../platform/assert.js';
 import { revisionOf } from '../errors.js';
@@ -8,9 +8,9 @@ import { StoreError } from '../store.js';
 import type { KeyValue } from '../store.js';
 import { crc32 } from './checksum.js';
 
-/** In memory and in any encoding, a record's place in history is (main, sub): the transaction, and the write inside it. */
-export class Record {
+export interface RecordFacts {
   readonly key: string;
+  /** In memory and in any encoding, a record's place in history is (main, sub): the transaction, and the write inside it. */
   readonly main: number;
   readonly sub: number;
   /** Revision of the put that created the key; 0 in a tombstone. */
@@ -18,41 +18,43 @@ export class Record {
   /** Puts since then; 0 in a tombstone. */
   readonly version: number;
   readonly lease: bigint;
-  /** Of the encoded form, which is the same on all members. */
-  readonly checksum: number;
-  /** Where the value starts in `bytes`. */
-  readonly valueOffset: number;
-  /** Length of the encoded form. */
-  readonly size_bytes: number;
-  bytes: Buffer | undefined;
-  /** True once the record is on disk: its bytes may be dropped. */
-  durable = false;
-
-  constructor(facts: RecordFacts, bytes: Buffer, valueOffset: number, checksum: number) {
-    this.key = facts.key;
-    this.main = facts.main;
-    this.sub = facts.sub;
-    this.create = facts.create;
-    this.version = facts.version;
-    this.lease = facts.lease;
-    this.bytes = bytes;
-    this.size_bytes = bytes.length;
-    this.valueOffset = valueOffset;
-    this.checksum = checksum;
-  }
-
-  get tombstone(): boolean {
-    return this.version === 0;
-  }
 }
 
-export interface RecordFacts {
+export interface EncodedRecord extends RecordFacts {
+  readonly bytes: Buffer;
+  /** Of the bytes, which are the same on all members. */
+  readonly checksum: number;
+}
+
+/** The facts of a version, copied out of the table. */
+export class Record implements RecordFacts {
   readonly key: string;
   readonly main: number;
   readonly sub: number;
   readonly create: number;
   readonly version: number;
   readonly lease: bigint;
+  readonly checksum: number;
+  /** Length of the encoded form. */
+  readonly size_bytes: number;
+  /** Where it stood in the table. */
+  readonly row: number;
+
+  constructor(facts: RecordFacts & { readonly checksum: number; readonly size_bytes: number }, row: number) {
+    this.key = facts.key;
+    this.main = facts.main;
+    this.sub = facts.sub;
+    this.create = facts.create;
+    this.version = facts.version;
+    this.lease = facts.lease;
+    this.checksum = facts.checksum;
+    this.size_bytes = facts.size_bytes;
+    this.row = row;
+  }
+
+  get tombstone(): boolean {
+    return this.version === 0;
+  }
 }
 
 /** Brings back the encoded bytes of a record that memory has let go. */
@@ -65,10 +67,15 @@ const LEASE_BYTES = 8;
 const FLAG_LEASE = 1;
 const MAIN_HIGH = 2 ** 32;
 
+const keyOffsetOf = (leased: boolean): number => (leased ? HEADER_BYTES + LEASE_BYTES : HEADER_BYTES);
+
+/** Where the value starts in a record's bytes. */
+export const valueOffsetOf = ({ key, lease }: RecordFacts): number => keyOffsetOf(lease !== 0n) + key.length;
+
 /** Layout: checksum 4, flags 1, create 7, version 5, key length 4, [lease 8], key, value. Little endian, fixed width. */
-export function createRecord(facts: RecordFacts, value: Uint8Array): Record {
+export function createRecord(facts: RecordFacts, value: Uint8Array): EncodedRecord {
   const leased = facts.lease !== 0n;
-  const keyOffset = leased ? HEADER_BYTES + LEASE_BYTES : HEADER_BYTES;
+  const keyOffset = keyOffsetOf(leased);
   const valueOffset = keyOffset + facts.key.length;
   const bytes = Buffer.allocUnsafe(valueOffset + value.length);
   bytes[4] = leased ? FLAG_LEASE : 0;
@@ -81,35 +88,37 @@ export function createRecord(facts: RecordFacts, value: Uint8Array): Record {
   bytes.set(value, valueOffset);
   const checksum = checksumOf(bytes, facts.main, facts.sub);
   bytes.writeInt32LE(checksum, 0);
-  return new Record(facts, bytes, valueOffset, checksum);
+  return { ...facts, bytes, checksum };
 }
 
 /** Reads a record back. Fails with 'corrupt' when the bytes are not what was written at (main, sub). */
-export function decodeRecord(main: number, sub: number, data: Uint8Array): Record {
+export function decodeRecord(main: number, sub: number, data: Uint8Array): EncodedRecord {
   const bytes = Buffer.isBuffer(data) ? data : Buffer.from(data.buffer, data.byteOffset, data.byteLength);
   if (bytes.length < HEADER_BYTES) throw corrupt(main, sub);
   const checksum = bytes.readInt32LE(0);
   if (checksum !== checksumOf(bytes, main, sub)) throw corrupt(main, sub);
   const leased = ((bytes[4] ?? 0) & FLAG_LEASE) !== 0;
-  const keyOffset = leased ? HEADER_BYTES + LEASE_BYTES : HEADER_BYTES;
+  const keyOffset = keyOffsetOf(leased);
   const valueOffset = keyOffset + bytes.readUInt32LE(17);
-  const facts = {
+  return {
     key: bytes.toString('latin1', keyOffset, valueOffset),
     main,
     sub,
     create: bytes.readUInt32LE(5) + bytes.readUIntLE(9, 3) * MAIN_HIGH,
     version: bytes.readUIntLE(12, 5),
     lease: leased ? bytes.readBigInt64LE(HEADER_BYTES) : 0n,
+    bytes,
+    checksum,
   };
-  return new Record(facts, bytes, valueOffset, checksum);
 }
 
 /** The record as clients see it. Key and value are views of the record's bytes: read only. */
 export function keyValueOf(record: Record, bytes: Buffer, keysOnly: boolean): KeyValue {
   assert(!record.tombstone, 'a tombstone has no value');
+  const valueOffset = valueOffsetOf(record);
   return {
-    key: bytes.subarray(record.valueOffset - record.key.length, record.valueOffset),
-    value: keysOnly ? EMPTY : bytes.subarray(record.valueOffset),
+    key: bytes.subarray(valueOffset - record.key.length, valueOffset),
+    value: keysOnly ? EMPTY : bytes.subarray(valueOffset),
     createRevision: revisionOf(record.create),
     modRevision: revisionOf(record.main),
     version: record.version,
@@ -117,7 +126,7 @@ export function keyValueOf(record: Record, bytes: Buffer, keysOnly: boolean): Ke
   };
 }
 
-export const EMPTY: Uint8Array = new Uint8Array(0);
+export const EMPTY: Buffer = Buffer.alloc(0);
 
 const place = Buffer.alloc(12);
 

@@ -15,18 +15,24 @@ export class SortedMap<T> {
   /** Never empty; only the first block may hold no key. */
   #blocks: Block<T>[] = [{ keys: [], values: [] }];
   #size = 0;
+  /** Where the last lookup ended: what is read is often written next. */
+  #lastBlock = this.#blocks[0] as Block<T>;
+  #lastIndex = 0;
 
   get size(): number {
     return this.#size;
   }
 
   get(key: string): T | undefined {
-    const block = this.#blocks[this.#blockOf(key)] as Block<T>;
-    const index = lowerBound(block.keys, key);
-    return block.keys[index] === key ? block.values[index] : undefined;
+    return this.#find(key) ? this.#lastBlock.values[this.#lastIndex] : undefined;
   }
 
   set(key: string, value: T): void {
+    // A place that was left behind by an insert, a split or a deletion no longer holds the key.
+    if (this.#lastBlock.keys[this.#lastIndex] === key) {
+      this.#lastBlock.values[this.#lastIndex] = value;
+      return;
+    }
     const at = this.#blockOf(key);
     const block = this.#blocks[at] as Block<T>;
     const index = lowerBound(block.keys, key);
@@ -69,6 +75,17 @@ export class SortedMap<T> {
         if (visit(values[index] as T, key) === false) return;
       }
     }
+  }
+
+  /** True when the key is there; then it stands at the last place. */
+  #find(key: string): boolean {
+    if (this.#lastBlock.keys[this.#lastIndex] === key) return true;
+    const block = this.#blocks[this.#blockOf(key)] as Block<T>;
+    const index = lowerBound(block.keys, key);
+    if (block.keys[index] !== key) return false;
+    this.#lastBlock = block;
+    this.#lastIndex = index;
+    return true;
   }
 
   #split(at: number, block: Block<T>): void {

@@ -122,7 +122,7 @@ export class WatchHub {
     this.#publishedEvents += mvcc.logLength - first;
     if (this.#all.size === 0) return;
     const touched = new Set<Watcher>();
-    for (let place = first; place < mvcc.logLength; place++) this.#touch((mvcc.logAt(place) as Record).key, touched);
+    for (let place = first; place < mvcc.logLength; place++) this.#touch(mvcc.keyAt(place), touched);
     for (const watcher of touched) this.serve(watcher);
     for (const watcher of this.#all) {
       if (touched.has(watcher)) continue;
@@ -197,11 +197,12 @@ export class WatchHub {
     let bytes = 0;
     let looked = 0;
     for (let place = mvcc.placeOf(watcher.next); place < mvcc.logLength; place++) {
-      const record = mvcc.logAt(place) as Record;
       const full = events.length >= LIMITS.watchBatch_events || bytes >= LIMITS.watchBatch_bytes || looked >= LIMITS.watchScan_records;
-      if (full && record.sub === 0) return { events, revision: record.main - 1 };
+      if (full && mvcc.isRevisionStart(place)) return { events, revision: mvcc.revisionAt(place) - 1 };
       looked++;
-      if (!contains(watcher.interval, record.key) || isFiltered(watcher.request, record)) continue;
+      if (!contains(watcher.interval, mvcc.keyAt(place))) continue;
+      const record = mvcc.logAt(place);
+      if (isFiltered(watcher.request, record)) continue;
       events.push(this.#eventOf(record, watcher.request.prevKv === true));
       bytes += record.size_bytes;
     }

@@ -1,0 +1,85 @@
+/**
+ * Cuts a member off in one direction: what it sends to its peers is dropped, what they send still arrives. Members on one machine
+ * are told apart by control groups of their own, which have to be joined before the first socket is made; the dropping is an
+ * nftables table of ours, on the loopback, for these groups and ports alone. Needs root, nft and cgroup2; else there is no cut.
+ */
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+
+const TABLE = `navarch_bench_${process.pid}`;
+/** nft looks for groups from here on. */
+const GROUPS = '/sys/fs/cgroup';
+
+export class OneWayCut {
+  readonly #mount: string | undefined = cgroup2();
+  readonly #groups: (string | undefined)[] = [];
+
+  /** Right after it was started: the sockets it makes from now on are the group's. */
+  claim(member: number, pid: number): void {
+    if (this.#mount === undefined) return;
+    const group = join(this.#mount, `navarch-bench-${process.pid}-${member}`);
+    try {
+      mkdirSync(group, { recursive: true });
+      writeFileSync(join(group, 'cgroup.procs'), String(pid));
+      this.#groups[member] = relative(GROUPS, group);
+    } catch {
+      this.#groups[member] = undefined;
+    }
+  }
+
+  /** False when it cannot be had here. */
+  begin(member: number, ports: { readonly own: number; readonly peers: readonly number[] }): boolean {
+    const group = this.#groups[member];
+    if (group === undefined) return false;
+    const of = `socket cgroupv2 level 1 "${group}"`;
+    try {
+      execFileSync('nft', ['-f', '-'], {
+        stdio: ['pipe', 'ignore', 'ignore'],
+        input: `table inet ${TABLE} {
+  chain sent {
+    type filter hook output priority 0; policy accept;
+    ${of} tcp sport ${ports.own} drop
+    ${of} tcp dport { ${ports.peers.join(', ')} } drop
+  }
+}
+`,
+      });
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  end(): void {
+    try {
+      execFileSync('nft', ['delete', 'table', 'inet', TABLE], { stdio: 'ignore' });
+    } catch {
+      // There was none.
+    }
+  }
+
+  /** Once the members are gone. */
+  remove(): void {
+    this.end();
+    for (const group of this.#groups.splice(0)) {
+      if (group === undefined) continue;
+      try {
+        rmdirSync(join(GROUPS, group));
+      } catch {
+        // Somebody is still in it: the next boot clears it away.
+      }
+    }
+  }
+}
+
+function cgroup2(): string | undefined {
+  if (process.getuid?.() !== 0) return undefined;
+  try {
+    const line = readFileSync('/proc/mounts', 'utf8').split('\n').find((mount) => mount.split(' ')[2] === 'cgroup2');
+    const at = line?.split(' ')[1];
+    return at?.startsWith(GROUPS) === true ? at : undefined;
+  } catch {
+    return undefined;
+  }
+}
