@@ -189,6 +189,15 @@ describe.skipIf(lackingOwn.length > 0)('API servers beside members, on their sto
     },
   });
 
+  it('etcdctl --cluster goes to every member by itself', async () => {
+    const etcdctl = members.etcd();
+    const { grpc = '' } = members.state().members[0] ?? {};
+    for (const args of [['endpoint', 'status', '--cluster'], ['endpoint', 'health', '--cluster'], ['endpoint', 'hashkv', '--cluster'], ['defrag', '--cluster']]) {
+      const { code, stdout, stderr } = await etcdctl.run(args, [grpc]);
+      expect([args.join(' '), code, (stdout + stderr).trim().split('\n').length]).toEqual([args.join(' '), 0, 3]);
+    }
+  });
+
   it('members keep the endpoints of servers that live, and take away those of one that died', async () => {
     const slices = async () => (await kubectl.ok(['get', 'endpointslices', '-l', 'kubernetes.io/service-name=kubernetes', '-o', 'name'])).match(/kubernetes-\w+/g)?.toSorted();
     expect(await slices()).toEqual(['kubernetes-m1', 'kubernetes-m2', 'kubernetes-m3', 'kubernetes-s1', 'kubernetes-s2']);

@@ -310,7 +310,7 @@ async function openExternal({ flags, self, names, logger }: Occasion, address: S
 
 /**
  * A store that failed for good must not go on answering. After a fault of the disk whoever supervises may start it again; a member that
- * was removed, or that the others do not take for who it says it is, would only end the same way.
+ * was removed, that the others do not take for who it says it is, or whose program is too old, would only end the same way.
  */
 async function dieOf(error: Error, dataDir: string, logger: Logger): Promise<void> {
   logger.error({ error: error.message }, 'the store has failed; this member stops');
@@ -320,5 +320,5 @@ async function dieOf(error: Error, dataDir: string, logger: Logger): Promise<voi
     const file = await readMemberFile(dataDir).catch(() => undefined);
     if (file !== undefined) await writeMemberFile(dataDir, { ...file, removed: error.message }).catch(() => undefined);
   }
-  process.exit(code === 'removed' || code === 'fenced' ? EXIT_FENCED : 1);
+  process.exit(code === 'removed' || code === 'fenced' || code === 'outdated' ? EXIT_FENCED : 1);
 }

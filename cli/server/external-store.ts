@@ -52,6 +52,7 @@ export function externalStore(options: ExternalStoreOptions): ExternalBacking {
 
 async function claim({ store, endpoints, clusterId, clock, logger }: ExternalStoreOptions, signal: AbortSignal): Promise<void> {
   const value = Buffer.from(clusterId);
+  let told = '';
   for (;;) {
     signal.throwIfAborted();
     try {
@@ -68,7 +69,9 @@ async function claim({ store, endpoints, clusterId, clock, logger }: ExternalSto
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
       if (FINAL.has(error.code)) throw new CliError(`the store at ${endpoints.join(', ')} refuses this server: ${error.message}; check --store-ca, --store-cert and --store-key`);
-      logger.warn({ store: endpoints, error: error.message }, 'the store cannot be reached; trying again');
+      // Once for each reason: it may take hours.
+      if (error.message !== told) logger.warn({ store: endpoints, error: error.message }, 'the store cannot be reached; trying again');
+      told = error.message;
     }
     await clock.sleep(RETRY_MS, signal);
   }

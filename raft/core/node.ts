@@ -171,6 +171,11 @@ export class RaftNode {
     return this.#raft.tracker.progress;
   }
 
+  /** On the leader: a membership change may be in the log that is not applied yet. */
+  get mayBeChanging(): boolean {
+    return this.#raft.pendingConfIndex > this.#raft.log.applied;
+  }
+
   get hardState(): HardState {
     return this.#raft.hardState();
   }

@@ -10,7 +10,7 @@ function bench() {
   const clock = new VirtualClock();
   const late: PeerMessage[] = [];
   const probed = new Set<number>();
-  const notes = new CommitNotes({ clock, hold_ms: 2, isReplicating: (id) => !probed.has(id), onDue: (due) => late.push(...due) });
+  const notes = new CommitNotes({ clock, hold_ms: 2, canWait: (id) => !probed.has(id), onDue: (due) => late.push(...due) });
   const entry = (index: number) => ({ index, term: 1, kind: 'normal' as const, data: NO_DATA, proposal: 0 });
   const append = (to: number, commit: number, ...entries: number[]): Message => message({ type: 'app', to, commit, entries: entries.map(entry) });
   /** A batch, decided and followed by another at once: what comes close together is then known to. */

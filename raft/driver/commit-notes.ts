@@ -10,8 +10,11 @@ import type { PeerMessage } from '../transport/transport.js';
 export interface CommitNotesOptions {
   readonly clock: Clock;
   readonly hold_ms: number;
-  /** Whether the follower takes appends as they come: to one that is being probed, an empty append is a question. */
-  isReplicating(id: number): boolean;
+  /**
+   * Whether the follower takes appends as they come: to one that is being probed, an empty append is a question. And whether it will be
+   * told later: to one that is being removed, this may be the last word.
+   */
+  canWait(id: number): boolean;
   /** `hold_ms` are over. */
   onDue(notes: readonly PeerMessage[]): void;
 }
@@ -70,14 +73,14 @@ export class CommitNotes {
   }
 
   #holds(append: PeerMessage): boolean {
-    const { clock, hold_ms, isReplicating } = this.#options;
+    const { clock, hold_ms, canWait } = this.#options;
     const { to, commit } = append;
     if (commit > this.#told) {
       this.#told = commit;
       this.#toldAt_ms ??= clock.monotonic();
     }
     this.#held.delete(to);
-    if (append.entries.length > 0 || this.#pause_ms > hold_ms || !isReplicating(to)) {
+    if (append.entries.length > 0 || this.#pause_ms > hold_ms || !canWait(to)) {
       if (commit >= (this.#owed.get(to) ?? Infinity)) this.#owed.delete(to);
       return false;
     }

@@ -85,7 +85,7 @@ export class Member implements RaftMember {
     this.#answers = new Answers(clock, settings.heartbeat_ms);
     this.#notes = new CommitNotes({
       clock, hold_ms: settings.note_ms,
-      isReplicating: (peer) => this.#node.progress.get(peer)?.state === 'replicate',
+      canWait: (peer) => this.#node.progress.get(peer)?.state === 'replicate' && !this.#node.mayBeChanging,
       onDue: (notes) => this.#guard(() => options.transport.send(notes)),
     });
     this.#applier = new Applier(options, this.#node, membership, {
@@ -154,8 +154,10 @@ export class Member implements RaftMember {
     while (this.#node.status().lead !== to) {
       if (this.#isOver) throw new RaftError('stopped', 'this member was stopped');
       if (clock.monotonic() > end_ms) throw new RaftError('timeout', `member ${to} did not take over in time`);
-      if (this.#node.status().transferee !== to) this.#node.transferLeadership(to);
-      this.#pump();
+      this.#guard(() => {
+        if (this.#node.status().transferee !== to) this.#node.transferLeadership(to);
+        this.#pump();
+      });
       await clock.sleep(settings.heartbeat_ms / 2, options.signal);
     }
   }
@@ -207,8 +209,10 @@ export class Member implements RaftMember {
     const heirs = [...this.#node.progress].filter(([peer, progress]) => peer !== id && !progress.isLearner && progress.recentActive);
     const heir = heirs.sort(([, a], [, b]) => b.match - a.match)[0];
     if (this.#node.status().role !== 'leader' || heir === undefined || settings.handover_ms === 0) return;
-    this.#node.transferLeadership(heir[0]);
-    this.#pump();
+    this.#guard(() => {
+      this.#node.transferLeadership(heir[0]);
+      this.#pump();
+    });
     const end_ms = clock.monotonic() + settings.handover_ms;
     // Until the heir leads, not only until this member does not: its vote may be the one that is needed.
     const isDone = () => ![0, id].includes(this.#node.status().lead);

@@ -110,6 +110,16 @@ describe('records from before they knew what they follow', () => {
   });
 });
 
+it('is sealed whole: whatever bit of a record turns, it is not taken for another', () => {
+  const entry = { ...entryOf(7, 3), proposal: 77 };
+  const record = encodeEntry(entry, 2);
+  for (let bit = 0; bit < record.length * 8; bit++) {
+    const rotten = Buffer.from(record);
+    rotten[bit >> 3] = (rotten[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+    expect(() => expect(decodeEntry(rotten, 7)).toEqual({ entry, previousTerm: 2 }), `bit ${bit}`).toThrow('this member\'s disk lost or changed');
+  }
+});
+
 it('is written so that the program before this one reads it', () => {
   const record = encodeEntry(entryOf(7, 3), 2);
   expect(decodeEntry(record, 7)).toEqual({ entry: entryOf(7, 3), previousTerm: 2 });

@@ -2,7 +2,7 @@
 import { Packr } from 'msgpackr';
 import { RaftError } from '../contract.js';
 import type { Entry, EntryKind, HardState, LogIndex, Term } from '../core/types.js';
-import { crc32, entryChecksum } from './checksum.js';
+import { crc32, entryChecksum, entrySeal } from './checksum.js';
 
 /** Arrays only, no shared structures: a record can be read without any other. */
 const packr = new Packr({ useRecords: false, int64AsType: 'number' });
@@ -40,10 +40,14 @@ export function encodeEntry(entry: Entry, previousTerm: Term | undefined): Buffe
   const { index, term } = entry;
   // msgpack writes a Buffer as plain bytes, but other views with a type around them.
   const data = Buffer.isBuffer(entry.data) ? entry.data : Buffer.from(entry.data.buffer, entry.data.byteOffset, entry.data.byteLength);
-  const fields = [index, term, KINDS.indexOf(entry.kind), entry.proposal, data, entryChecksum(index, term, data)];
-  if (previousTerm !== undefined) fields.push(previousTerm);
-  return packr.pack(fields);
+  const kind = KINDS.indexOf(entry.kind);
+  const checksum = entryChecksum(index, term, data);
+  const behind = previousTerm ?? UNKNOWN;
+  return packr.pack([index, term, kind, entry.proposal, data, checksum, behind, entrySeal(checksum, [kind, entry.proposal, behind])]);
 }
+
+/** A term that was not known when the record was written. */
+const UNKNOWN = -1;
 
 export interface EntryRecord {
   readonly entry: Entry;
@@ -53,12 +57,14 @@ export interface EntryRecord {
 
 export function decodeEntry(bytes: Buffer, index: LogIndex): EntryRecord {
   const fields = unpack(bytes, `log entry ${index}`);
-  const [storedIndex, term, kind, proposal, data, checksum, previousTerm] = fields as [number, number, number, number, Uint8Array, number, number | undefined];
+  const [storedIndex, term, kind, proposal, data, checksum, behind = UNKNOWN, seal] = fields as [number, number, number, number, Uint8Array, number, number | undefined, number | undefined];
   const kindName = KINDS[kind];
-  if (storedIndex !== index || kindName === undefined || !(data instanceof Uint8Array) || checksum !== entryChecksum(index, term, data)) {
+  // Records from before there was a seal have none.
+  const isSealed = seal === undefined || seal === entrySeal(checksum, [kind, proposal, behind]);
+  if (storedIndex !== index || kindName === undefined || !(data instanceof Uint8Array) || checksum !== entryChecksum(index, term, data) || !isSealed) {
     throw corrupt(`log entry ${index} fails its checksum`);
   }
-  return { entry: { index, term, kind: kindName, proposal, data }, previousTerm };
+  return { entry: { index, term, kind: kindName, proposal, data }, previousTerm: behind === UNKNOWN ? undefined : behind };
 }
 
 export function encodeHardState(state: HardState): Buffer {

@@ -171,7 +171,7 @@ export class Injector {
         this.#count(name, machine);
         void cluster.exchange(machine);
         break;
-      case 'symmetric partition': case 'one-way partition': case 'isolation': case 'deafness': case 'slow link': case 'stalled link':
+      case 'symmetric partition': case 'one-way partition': case 'isolation': case 'split': case 'deafness': case 'slow link': case 'stalled link':
         this.#network(name, machine);
         break;
       default:
@@ -209,6 +209,7 @@ export class Injector {
     const other = others[world.random.int(others.length)];
     if (name === 'slow link' && other !== undefined) network.slow(machine.id, other.id, 300 * world.random.next());
     else if (name === 'stalled link' && other !== undefined) this.#stall(machine, other);
+    else if (name === 'split') this.#split(machine);
     else if (name === 'deafness') this.#deafen(machine, others);
     else if (name === 'isolation') {
       const isOneWay = world.random.int(3) === 0;
@@ -231,6 +232,28 @@ export class Injector {
       network.stall(from, to);
       world.after(4000 * world.random.next(), () => network.release(from, to));
     }
+  }
+
+  /**
+   * Two sides, of which one has the member and is no majority. Its uncommitted entries, and what was said about them, come to light
+   * when all is healed; now and then the operator gives a leader that was there its office back.
+   */
+  #split(machine: Machine): void {
+    const { world, cluster, network } = this.#parts;
+    const { present } = cluster;
+    const side = new Set([machine]);
+    while (side.size < Math.floor((present.length - 1) / 2)) side.add(present[world.random.int(present.length)] ?? machine);
+    for (const here of side) {
+      for (const there of present) {
+        if (side.has(there)) continue;
+        network.cut(here.id, there.id);
+        network.cut(there.id, here.id);
+      }
+    }
+    world.after(500 + 2500 * world.random.next(), () => {
+      network.heal();
+      if (world.random.int(2) === 0) world.after(200 + 800 * world.random.next(), () => this.#transfer(machine));
+    });
   }
 
   /** One that speaks and does not hear must not keep its office: its heartbeats would hold everybody back (Cloudflare, 2020). */
@@ -314,7 +337,9 @@ export class Injector {
     world.after(HUNG_LEADER_MS, () => {
       const status = machine.member?.status();
       const isSame = machine.process === process && machine.isUp && status?.role === 'leader' && status.term === term;
-      if (isSame && storage.heldFor_ms(world.now_ms) > HUNG_LEADER_MS / 2) world.fail(new Error(`${machine.name} leads on although its disk hangs`));
+      // After a pause it needs a moment.
+      const isAwake = (process?.runningSince_ms ?? Infinity) < world.now_ms - HUNG_LEADER_MS / 4;
+      if (isSame && isAwake && storage.heldFor_ms(world.now_ms) > HUNG_LEADER_MS / 2) world.fail(new Error(`${machine.name} leads on although its disk hangs`));
     });
   }
 

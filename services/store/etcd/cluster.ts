@@ -30,6 +30,8 @@ export function clusterService(context: EtcdContext): ClusterServer {
       context.require(identity, { kind: 'members-write' });
       const { id } = await peer(request.ID);
       const raft = await context.member?.raftStatus();
+      // Only the leader knows who is alive, and so whether the others could go on.
+      if (raft !== undefined && raft.role !== 'leader') throw new EtcdError(status.FAILED_PRECONDITION, 'etcdserver: not leader');
       if (raft !== undefined && !canLose(raft, id)) throw new EtcdError(status.FAILED_PRECONDITION, 'etcdserver: re-configuration failed due to not enough started members');
       return change({ kind: 'remove', id });
     }),
@@ -62,9 +64,9 @@ const PEER_URL = /^https?:\/\/([^/\s]+:\d{1,5})\/?$/;
 /** A learner that has this much of the leader's log is in sync (etcd). */
 const IN_SYNC = 0.9;
 
-/** Whether those that would be left and alive are a majority. Only the leader knows who is alive; others let it judge by itself. */
+/** Whether those that would be left and alive are a majority; of a leader's status. */
 function canLose(raft: RaftStatus, id: NodeId): boolean {
-  if (raft.role !== 'leader' || !raft.membership.voters.includes(id)) return true;
+  if (!raft.membership.voters.includes(id)) return true;
   const left = raft.membership.voters.filter((voter) => voter !== id);
   const alive = left.filter((voter) => voter === raft.id || raft.progress[voter]?.active === true);
   return alive.length >= Math.floor(left.length / 2) + 1;

@@ -1,6 +1,7 @@
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { describe, expect, it } from 'vitest';
-import { systemClock } from '../../../platform/clock.js';
+import { systemClock, VirtualClock } from '../../../platform/clock.js';
+import { WatchService } from '../../../proto/gen/etcd/etcdserverpb/rpc.js';
 import { storeConformance } from '../conformance.js';
 import { etcdServices } from '../etcd/index.js';
 import { MemoryStore } from '../memory-store.js';
@@ -62,6 +63,37 @@ describe('EtcdStore', () => {
     await watching;
     await store.close();
     second.server.forceShutdown();
+    await backend.close();
+  });
+
+  it('leaves an endpoint that is there and says nothing, and misses nothing', async () => {
+    const backend = new MemoryStore();
+    const silent = new Server();
+    let asked = 0;
+    silent.addService(WatchService, { watch: () => void asked++ });
+    const silentPort = await new Promise<number>((resolve, reject) => {
+      silent.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) => (error === null ? resolve(bound) : reject(error)));
+    });
+    const { server, address } = await serve(backend);
+    const clock = new VirtualClock(systemClock.now());
+    const store = new EtcdStore({ endpoints: [`127.0.0.1:${silentPort}`, address], clock });
+    const { revision } = await backend.put({ kind: 'put', key: Buffer.from('k'), value: Buffer.from('0') });
+    const controller = new AbortController();
+    const iterator = store.watch({ key: Buffer.from('k'), startRevision: revision }, { signal: controller.signal })[Symbol.asyncIterator]();
+    const first = iterator.next();
+    while (asked === 0) await systemClock.sleep(5);
+    let arrived = false;
+    void first.then(() => (arrived = true));
+    while (!arrived) {
+      await clock.advance(1000);
+      await systemClock.sleep(5);
+    }
+    expect((await first).value).toMatchObject({ revision, events: [{ kind: 'put' }] });
+    controller.abort();
+    await iterator.return?.();
+    await store.close();
+    silent.forceShutdown();
+    server.forceShutdown();
     await backend.close();
   });
 
