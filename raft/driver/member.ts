@@ -271,11 +271,17 @@ export class Member implements RaftMember {
       this.#proposals.expire(now_ms);
       this.#reads.expire(now_ms);
       // With a disk that hangs, a leader can promise nothing: it lets another lead, and does not stand itself.
-      if (this.#writer.busyFor_ms > settings.election_ms) this.#node.stepDown();
+      const { busyFor_ms } = this.#writer;
+      if (busyFor_ms > settings.election_ms) this.#giveWay(busyFor_ms);
       else this.#node.tick();
       this.#flush();
       this.#caretaker.look(this.status(), this.#applier.isLeading);
     });
+  }
+
+  #giveWay(busyFor_ms: number): void {
+    if (this.#node.status().role === 'leader') this.#options.logger.warn({ busyFor_ms }, 'the disk does not finish a write: another member shall lead');
+    this.#node.stepDown();
   }
 
   /** Removed: it goes on for a moment, since its last answers may be what the others need to go on without it. */
