@@ -12,6 +12,7 @@ import type { Entry, Message } from '../core/types.js';
 import type { IncomingSnapshot, PeerMessage, TransportHandler } from '../transport/transport.js';
 import { Answers } from './answers.js';
 import { Applier } from './applier.js';
+import { BatchPace } from './batch-pace.js';
 import { Caretaker } from './caretaker.js';
 import { CommitNotes } from './commit-notes.js';
 import { Forwarded, refusalOf } from './forwarded.js';
@@ -39,15 +40,13 @@ export class Member implements RaftMember {
   readonly #proposals: Proposals;
   readonly #reads: Reads;
   readonly #caretaker: Caretaker;
+  readonly #pace: BatchPace;
   readonly #notes: CommitNotes;
   readonly #answers: Answers;
   readonly #takeover: Takeover;
   readonly #heartbeats = new HeartbeatWatch();
   #ticks: Timer | undefined;
   #farewell: Timer | undefined;
-  #pace: Timer | undefined;
-  /** The last batch handed to the core: its last mark, and its place in the log where this member appended it itself. */
-  #batch: { readonly mark: number; readonly index: number; readonly since_ms: number } | undefined;
   /** Proposals that peers forwarded, to be appended with our own. */
   readonly #forwarded = new Forwarded();
   #isFlushDue = false;
@@ -83,6 +82,7 @@ export class Member implements RaftMember {
     });
     this.#takeover = new Takeover({ clock, random, settings, ask: () => this.#askForVotes() });
     this.#answers = new Answers(clock, settings.heartbeat_ms);
+    this.#pace = new BatchPace({ clock, hold_ms: settings.batch_ms, onDue: () => this.#guard(() => this.#flush()) });
     this.#notes = new CommitNotes({
       clock, hold_ms: settings.note_ms,
       canWait: (peer) => this.#node.progress.get(peer)?.state === 'replicate' && !this.#node.mayBeChanging,
@@ -224,7 +224,7 @@ export class Member implements RaftMember {
     this.#ticks?.cancel();
     this.#takeover.stop();
     this.#farewell?.cancel();
-    this.#pace?.cancel();
+    this.#pace.stop();
     this.#notes.stop();
     this.#proposals.stop();
     this.#reads.stop();
@@ -348,11 +348,7 @@ export class Member implements RaftMember {
     this.#pump();
   }
 
-  /**
-   * One batch per turn, and none while the disk is busy or the batch before is undecided: what arrives meanwhile becomes the
-   * next one. Batches grow with the load, and with them the work of all members shrinks. Where a decision takes longer than
-   * `batch_ms`, as between sites, the next batch goes out without it.
-   */
+  /** One batch per turn, and none while the disk is busy or the batch before is undecided (batch-pace.ts). */
   #flushSoon(): void {
     if (this.#isFlushDue) return;
     this.#isFlushDue = true;
@@ -379,28 +375,7 @@ export class Member implements RaftMember {
   }
 
   #proposeIfDue(): void {
-    if (this.#writer.isBusy || !this.#isWaiting) return;
-    const wait_ms = this.#undecidedFor_ms();
-    if (wait_ms <= 0) this.#proposeQueued();
-    else {
-      // Never so short that time stands still at the end of it.
-      this.#pace ??= this.#options.clock.after(Math.max(Math.ceil(wait_ms), 1), () => {
-        this.#pace = undefined;
-        this.#guard(() => this.#flush());
-      });
-    }
-  }
-
-  /** How much longer the last batch holds the next one back. */
-  #undecidedFor_ms(): number {
-    if (this.#batch === undefined) return 0;
-    const { mark, index, since_ms } = this.#batch;
-    const isDecided = index > 0 ? this.#node.status().committed >= index : !this.#proposals.isPending(mark);
-    if (isDecided) {
-      this.#batch = undefined;
-      return 0;
-    }
-    return since_ms + this.#options.settings.batch_ms - this.#options.clock.monotonic();
+    if (!this.#writer.isBusy && this.#isWaiting && !this.#pace.holds()) this.#proposeQueued();
   }
 
   #proposeQueued(): void {
@@ -441,7 +416,8 @@ export class Member implements RaftMember {
   #startBatch(mark: number): void {
     const { role, lastIndex } = this.#node.status();
     this.#notes.batchBegins();
-    this.#batch = { mark, index: role === 'leader' ? lastIndex : 0, since_ms: this.#options.clock.monotonic() };
+    // A batch that another member appends is decided with its last proposal.
+    this.#pace.begins(() => (role === 'leader' ? this.#node.status().committed >= lastIndex : !this.#proposals.isPending(mark)));
   }
 
   #pump(): void {
