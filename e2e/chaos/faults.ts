@@ -93,7 +93,7 @@ export class Faults {
     switch (kind) {
       case 'corrupt files': return corruptAndRepair(this.#fleet, first, { random: this.#random, verdict: this.#verdict });
       case 'old data directory': return putBackOldDirectory(this.#fleet, first, this.#verdict);
-      case 'replacement': return replaceMember(this.#fleet, first, this.#verdict);
+      case 'replacement': return replaceMember(this.#fleet, first, { random: this.#random, verdict: this.#verdict });
       default: return this.#transient(kind, members, first);
     }
   }
@@ -133,8 +133,12 @@ export class Faults {
       case 'unplugged':
         for (const { index } of members) await network?.unplug(index);
         return;
-      case 'full disk': return first.disk?.fill(LEFT_BYTES);
-      case 'hung disk': return first.disk?.freeze();
+      case 'full disk':
+        for (const { disk } of members) await disk?.fill(LEFT_BYTES);
+        return;
+      case 'hung disk':
+        for (const { disk } of members) await disk?.freeze();
+        return;
       case 'slow disk':
         this.#running.push(...members.map((member) => this.#slow(member).catch(this.#verdict.caught)));
         return;

@@ -1,16 +1,17 @@
 /** `make flood`: a minute of large and broken requests against three members; elections and late heartbeats are a failure. */
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { Fleet } from './fleet.js';
-import { describeFlood, flood, p99_ms } from './flood.js';
+import { setPriority } from 'node:os';
+import { describeFlood, describeHeartbeats, flood, floodFleet, p99_ms, quiet } from './flood.js';
 
 const P99_MS_MAX = 100;
+const QUIET_SECONDS = 10;
 const seconds = Number(process.argv[2] ?? '60');
 // Timers of the clock keep no process alive.
 const alive = setInterval(() => undefined, 60_000);
-const fleet = await Fleet.start({ root: mkdtempSync(join(tmpdir(), 'navarch-flood-')), isolated: false });
+const fleet = await floodFleet();
+// Attackers have processors of their own.
+setPriority(0, 10);
 try {
+  console.log(`${QUIET_SECONDS} s without a flood\n${describeHeartbeats(await quiet(fleet, QUIET_SECONDS))}`);
   const result = await flood(fleet, seconds);
   console.log(describeFlood(result));
   const isLate = result.followers.some(({ heartbeats }) => p99_ms(heartbeats) > P99_MS_MAX);

@@ -3,14 +3,17 @@
  * the heartbeats: the members' own histograms tell (navarch_raft_heartbeat_interval_seconds on /metrics, taken on the Raft thread).
  */
 import { randomBytes } from 'node:crypto';
+import { existsSync, mkdtempSync } from 'node:fs';
 import { connect as connectHttp2, constants } from 'node:http2';
 import { request } from 'node:https';
 import { connect as connectTcp, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { systemClock } from '../../platform/clock.js';
 import { PutRequest, RangeRequest } from '../../proto/gen/etcd/etcdserverpb/rpc.js';
 import { frame, type ClientTls } from '../bench/grpc-wire.js';
-import type { Fleet, Member } from './fleet.js';
+import { Fleet, type Member } from './fleet.js';
 
 const { HTTP2_HEADER_METHOD, HTTP2_HEADER_PATH, HTTP2_HEADER_CONTENT_TYPE, HTTP2_HEADER_TE, NGHTTP2_CANCEL } = constants;
 const MIB = 2 ** 20;
@@ -18,7 +21,7 @@ const MIB = 2 ** 20;
 const TURN_MS = 5000;
 const IDLE_CONNECTIONS = 50;
 /** A large put that is in order goes to every disk: not so many that the quota ends the flood. */
-const LARGE_PUT_PAUSE_MS = 500;
+const LARGE_PUT_PAUSE_MS = 2000;
 
 interface Target {
   readonly member: Member;
@@ -28,13 +31,25 @@ interface Target {
 /** Attempts on one connection, each counted; resolves when that is over, whatever came of them. */
 type Attack = (target: Target, count: () => void) => Promise<void>;
 
+/** A connection that neither goes on nor ends is let go. `over` is called once, when it is closed or was let go. */
+function bounded(connection: { destroy(): void; on(event: 'close', callback: () => void): unknown }, over: () => void): void {
+  const timer = systemClock.after(2 * TURN_MS, () => {
+    connection.destroy();
+    over();
+  });
+  connection.on('close', () => {
+    timer.cancel();
+    over();
+  });
+}
+
 function socketAttack(open: (target: Target) => Socket, data: () => Uint8Array): Attack {
   return (target, count) => new Promise((resolve) => {
     count();
     const socket = open(target);
     socket.setTimeout(TURN_MS, () => socket.destroy());
     socket.on('error', () => undefined);
-    socket.on('close', () => resolve());
+    bounded(socket, resolve);
     socket.resume();
     socket.end(data());
   });
@@ -52,7 +67,7 @@ function grpcAttack(path: string, body: () => Buffer, pause_ms = 0): Attack {
     const session = connectHttp2(`https://${member.endpoint}`, { ca: tls.ca, cert: tls.cert, key: tls.key });
     const end_ms = systemClock.monotonic() + TURN_MS;
     session.on('error', () => undefined);
-    session.on('close', () => resolve());
+    bounded(session, resolve);
     const next = () => {
       if (session.closed || session.destroyed || systemClock.monotonic() > end_ms) {
         session.destroy();
@@ -76,7 +91,7 @@ function grpcAttack(path: string, body: () => Buffer, pause_ms = 0): Attack {
 const rapidReset: Attack = ({ member, tls }, count) => new Promise((resolve) => {
   const session = connectHttp2(`https://${member.endpoint}`, { ca: tls.ca, cert: tls.cert, key: tls.key });
   session.on('error', () => undefined);
-  session.on('close', () => resolve());
+  bounded(session, resolve);
   session.on('connect', () => void (async () => {
     for (let i = 0; i < 200 && !session.closed && !session.destroyed; i++) {
       for (let burst = 0; burst < 20 && !session.destroyed; burst++) {
@@ -113,7 +128,7 @@ function restAttack({ path, method = 'POST', type = 'application/json', body, he
     });
     call.on('timeout', () => call.destroy());
     call.on('error', () => undefined);
-    call.on('close', () => resolve());
+    bounded(call, resolve);
     call.end(body?.());
   });
 }
@@ -212,6 +227,22 @@ export interface FloodResult {
 
 const termOf = async (fleet: Fleet) => Math.max(...(await Promise.all(fleet.members.map((member) => member.status()))).map((status) => status?.raftTerm ?? 0));
 
+/** A fleet with its data in memory, where there is room for that: a disk that others keep busy is not what the flood is about. */
+export function floodFleet(): Promise<Fleet> {
+  const memory = '/dev/shm';
+  return Fleet.start({ root: mkdtempSync(join(existsSync(memory) ? memory : tmpdir(), 'navarch-flood-')), isolated: false });
+}
+
+/** The same measure with nobody asking anything: what this machine makes of it by itself. */
+export async function quiet(fleet: Fleet, seconds: number): Promise<FloodResult['followers']> {
+  const tls = fleet.secrets.client;
+  const leader = await fleet.leader();
+  const followers = fleet.members.filter((member) => member !== leader);
+  const before = await Promise.all(followers.map((member) => heartbeatsOf({ member, tls })));
+  await systemClock.sleep(1000 * seconds);
+  return Promise.all(followers.map(async (member, i) => ({ name: member.name, heartbeats: since(before[i] as Heartbeats, await heartbeatsOf({ member, tls })) })));
+}
+
 /** Floods all members for so long, and waits until they answer again. */
 export async function flood(fleet: Fleet, seconds: number): Promise<FloodResult> {
   const tls = fleet.secrets.client;
@@ -236,12 +267,16 @@ export async function flood(fleet: Fleet, seconds: number): Promise<FloodResult>
   return { seconds, attempts, elections: await termOf(fleet) - term, followers };
 }
 
-export function describeFlood({ seconds, attempts, elections, followers }: FloodResult): string {
+export function describeHeartbeats(followers: FloodResult['followers']): string {
   const share = ({ buckets, count }: Heartbeats, bound_s: number) => `${count - (buckets.get(bound_s) ?? 0)} above ${bound_s * 1000} ms`;
+  return followers.map(({ name, heartbeats }) => `  ${name}: ${heartbeats.count} heartbeat intervals, mean ${((1000 * heartbeats.sum_s) / heartbeats.count).toFixed(1)} ms, p99 at most ${p99_ms(heartbeats)} ms; `
+    + `${share(heartbeats, 0.065)}, ${share(heartbeats, 0.1)}, ${share(heartbeats, 0.3)}`).join('\n');
+}
+
+export function describeFlood({ seconds, attempts, elections, followers }: FloodResult): string {
   return [
     `${[...attempts.values()].reduce((sum, count) => sum + count, 0)} attempts of ${attempts.size} kinds in ${seconds} s; ${elections} elections`,
-    ...followers.map(({ name, heartbeats }) =>
-      `${name}: ${heartbeats.count} heartbeat intervals, mean ${((1000 * heartbeats.sum_s) / heartbeats.count).toFixed(1)} ms, p99 at most ${p99_ms(heartbeats)} ms; ${share(heartbeats, 0.065)}, ${share(heartbeats, 0.1)}, ${share(heartbeats, 0.3)}`),
-    [...attempts].map(([name, count]) => `${name} ${count}`).join(', '),
+    describeHeartbeats(followers),
+    `  ${[...attempts].map(([name, count]) => `${name} ${count}`).join(', ')}`,
   ].join('\n');
 }

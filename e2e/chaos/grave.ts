@@ -14,6 +14,8 @@ import type { Verdict } from './verdict.js';
 const FENCED = 3;
 /** Peers write down once a second what a member has acknowledged. */
 const NOTED_MS = 3000;
+/** In which a member that returns is killed. */
+const RETURN_MS = 3000;
 /** Overwritten in each file. */
 const DAMAGE_BYTES = 4096;
 
@@ -47,6 +49,18 @@ function damage(folder: string, random: Random): number {
   return names.length;
 }
 
+/** Starts it, and now and then kills it on its way; in the end it votes again. */
+async function comeBack(fleet: Fleet, member: Member, random: Random): Promise<void> {
+  member.start();
+  for (let kills = random.int(3); kills > 0; kills--) {
+    await systemClock.sleep(RETURN_MS * random.next());
+    if (!member.isRunning) break;
+    await member.end('SIGKILL');
+    member.start();
+  }
+  await fleet.whole();
+}
+
 /** The damaged member says so and does not start; after `navarch member repair` it is rebuilt by the others. */
 export async function corruptAndRepair(fleet: Fleet, member: Member, { random, verdict }: { readonly random: Random; readonly verdict: Verdict }): Promise<void> {
   await fleet.whole();
@@ -69,8 +83,7 @@ export async function corruptAndRepair(fleet: Fleet, member: Member, { random, v
   await until('the others to have a leader', async () => (await fleet.leader()) !== undefined, { timeout_ms: PATIENCE_MS });
   await mustSucceed(fleet, verdict, ['member', 'repair', '--data-dir', member.dataDir]);
   for (const name of readdirSync(member.dataDir).filter((one) => one.startsWith('aside-'))) rmSync(join(member.dataDir, name), { recursive: true });
-  member.start();
-  await fleet.whole();
+  await comeBack(fleet, member, random);
 }
 
 /** A copy made while the member was down, put back after it went on: it has forgotten what it acknowledged, and must not vote. */
@@ -102,7 +115,7 @@ export async function putBackOldDirectory(fleet: Fleet, member: Member, verdict:
 }
 
 /** Removed while it runs; its directory is emptied, and it joins under the same name and address. */
-export async function replaceMember(fleet: Fleet, member: Member, verdict: Verdict): Promise<void> {
+export async function replaceMember(fleet: Fleet, member: Member, { random, verdict }: { readonly random: Random; readonly verdict: Verdict }): Promise<void> {
   await fleet.whole();
   const other = fleet.members.find((one) => one !== member) as Member;
   const token = await mustSucceed(fleet, verdict, ['token', '--member', '--pki-dir', other.pkiDir]);
@@ -113,7 +126,6 @@ export async function replaceMember(fleet: Fleet, member: Member, verdict: Verdi
   rmSync(member.pkiDir, { recursive: true });
   const others = fleet.members.filter((one) => one !== member).map(({ endpoint }) => endpoint);
   member.flags = ['--join', others.join(','), '--token', token];
-  member.start();
-  await fleet.whole();
+  await comeBack(fleet, member, random);
   member.flags = [];
 }

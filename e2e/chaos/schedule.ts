@@ -47,7 +47,7 @@ export interface ScheduleOptions {
 }
 
 /** Kinds for which it makes sense to meet more than one member at once. */
-const MANY: ReadonlySet<FaultKind> = new Set(['kill', 'kill while it starts', 'pause', 'unplugged', 'slow disk']);
+const MANY: ReadonlySet<FaultKind> = new Set(['kill', 'kill while it starts', 'pause', 'unplugged', 'full disk', 'hung disk', 'slow disk']);
 const isGrave = (kind: FaultKind) => (GRAVE as readonly FaultKind[]).includes(kind);
 
 function victimsOf(kind: FaultKind, random: Random): Victims {

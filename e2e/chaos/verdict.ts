@@ -27,7 +27,8 @@ export class Verdict implements Court {
 
   /** Of work that runs beside: a violation is noted already; anything else is a fault of the suite itself. */
   caught = (error: unknown): void => {
-    if (error instanceof Violation) return;
+    // Whoever stops because of the first is no second.
+    if (error instanceof Violation || error === this.signal.reason) return;
     const text = error instanceof Error ? error.stack ?? error.message : String(error);
     this.#found.push(`the suite itself failed: ${text}`);
     this.#abort.abort(error);

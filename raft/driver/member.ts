@@ -12,6 +12,7 @@ import type { Entry, Message } from '../core/types.js';
 import type { IncomingSnapshot, PeerMessage, TransportHandler } from '../transport/transport.js';
 import { Answers } from './answers.js';
 import { Applier } from './applier.js';
+import { BatchPace } from './batch-pace.js';
 import { Caretaker } from './caretaker.js';
 import { CommitNotes } from './commit-notes.js';
 import { Forwarded, refusalOf } from './forwarded.js';
@@ -25,11 +26,10 @@ import { Reads } from './reads.js';
 import { recover } from './recovery.js';
 import { SnapshotExchange } from './snapshots.js';
 import { statusOf } from './status.js';
+import { Takeover } from './takeover.js';
 
 /** Payload handed to the core in one proposal. */
 const BATCH_BYTES_MAX = 1 << 20;
-/** How often a follower asks for votes after its leader's stream broke, before it leaves it to the election timeout. */
-const TAKEOVER_ATTEMPTS = 5;
 
 export class Member implements RaftMember {
   readonly #options: MemberOptions;
@@ -40,15 +40,13 @@ export class Member implements RaftMember {
   readonly #proposals: Proposals;
   readonly #reads: Reads;
   readonly #caretaker: Caretaker;
+  readonly #pace: BatchPace;
   readonly #notes: CommitNotes;
   readonly #answers: Answers;
+  readonly #takeover: Takeover;
   readonly #heartbeats = new HeartbeatWatch();
   #ticks: Timer | undefined;
-  #takeover: Timer | undefined;
   #farewell: Timer | undefined;
-  #pace: Timer | undefined;
-  /** The last batch handed to the core: its last mark, and its place in the log where this member appended it itself. */
-  #batch: { readonly mark: number; readonly index: number; readonly since_ms: number } | undefined;
   /** Proposals that peers forwarded, to be appended with our own. */
   readonly #forwarded = new Forwarded();
   #isFlushDue = false;
@@ -82,7 +80,9 @@ export class Member implements RaftMember {
       preVote: true,
       stepDownOnRemoval: true,
     });
+    this.#takeover = new Takeover({ clock, random, settings, ask: () => this.#askForVotes() });
     this.#answers = new Answers(clock, settings.heartbeat_ms);
+    this.#pace = new BatchPace({ clock, hold_ms: settings.batch_ms, onDue: () => this.#guard(() => this.#flush()) });
     this.#notes = new CommitNotes({
       clock, hold_ms: settings.note_ms,
       canWait: (peer) => this.#node.progress.get(peer)?.state === 'replicate' && !this.#node.mayBeChanging,
@@ -222,9 +222,9 @@ export class Member implements RaftMember {
   #end(): void {
     this.#isOver = true;
     this.#ticks?.cancel();
-    this.#takeover?.cancel();
+    this.#takeover.stop();
     this.#farewell?.cancel();
-    this.#pace?.cancel();
+    this.#pace.stop();
     this.#notes.stop();
     this.#proposals.stop();
     this.#reads.stop();
@@ -271,11 +271,17 @@ export class Member implements RaftMember {
       this.#proposals.expire(now_ms);
       this.#reads.expire(now_ms);
       // With a disk that hangs, a leader can promise nothing: it lets another lead, and does not stand itself.
-      if (this.#writer.busyFor_ms > settings.election_ms) this.#node.stepDown();
+      const { busyFor_ms } = this.#writer;
+      if (busyFor_ms > settings.election_ms) this.#giveWay(busyFor_ms);
       else this.#node.tick();
       this.#flush();
       this.#caretaker.look(this.status(), this.#applier.isLeading);
     });
+  }
+
+  #giveWay(busyFor_ms: number): void {
+    if (this.#node.status().role === 'leader') this.#options.logger.warn({ busyFor_ms }, 'the disk does not finish a write: another member shall lead');
+    this.#node.stepDown();
   }
 
   /** Removed: it goes on for a moment, since its last answers may be what the others need to go on without it. */
@@ -305,39 +311,31 @@ export class Member implements RaftMember {
     await this.#snapshots.receive(snapshot);
   }
 
-  /** A broken stream from the leader: if the others noticed too, they grant a pre-vote; if not, nothing is disturbed. */
   #peerLost(id: NodeId): void {
     const { lead, role } = this.#node.status();
     if (role === 'leader') this.#node.reportUnreachable(id);
     if (lead === id) {
-      const { random, settings } = this.#options;
       this.#node.forgetLeader();
-      // One after the other, or they would split the vote.
-      const rank = this.#applier.membership.voters.filter((voter) => voter !== id && voter < this.#options.id).length;
-      this.#takeOverAfter((rank + random.next() / 4) * settings.takeover_ms, TAKEOVER_ATTEMPTS);
+      this.#takeover.leaderLost(this.#applier.membership.voters.filter((voter) => voter !== id && voter < this.#options.id).length);
     }
     this.#pump();
   }
 
-  /** Somebody may have noticed later than we asked, or the vote was split: asks again until there is a leader. */
-  #takeOverAfter(delay_ms: number, attempts: number): void {
-    const { clock, random, settings } = this.#options;
-    this.#takeover?.cancel();
-    this.#takeover = clock.after(delay_ms, () => this.#guard(() => {
-      if (this.#node.status().lead !== 0 || attempts === 0) return;
+  #askForVotes(): boolean {
+    if (this.#isOver || this.#node.status().lead !== 0) return false;
+    this.#guard(() => {
       this.#node.campaign();
       this.#pump();
-      this.#takeOverAfter((2 + 2 * random.next()) * settings.takeover_ms, attempts - 1);
-    }));
+    });
+    return !this.#isOver;
   }
 
-  /** A cluster that starts need not wait for an election timeout. If there is a leader, it is heard before, or voters ignore us. */
+  /** A cluster that starts need not wait for an election timeout. */
   #campaignEarly(membership: Membership): void {
-    const { id, random, settings } = this.#options;
+    const { id } = this.#options;
     if (!membership.voters.includes(id)) return;
     if (membership.voters.length === 1) this.#node.campaign();
-    const rank = membership.voters.filter((voter) => voter < id).length;
-    this.#takeOverAfter((1 + rank + random.next() / 4) * settings.heartbeat_ms, TAKEOVER_ATTEMPTS);
+    this.#takeover.started(membership.voters.filter((voter) => voter < id).length);
   }
 
   #undelivered(messages: readonly PeerMessage[]): void {
@@ -350,11 +348,7 @@ export class Member implements RaftMember {
     this.#pump();
   }
 
-  /**
-   * One batch per turn, and none while the disk is busy or the batch before is undecided: what arrives meanwhile becomes the
-   * next one. Batches grow with the load, and with them the work of all members shrinks. Where a decision takes longer than
-   * `batch_ms`, as between sites, the next batch goes out without it.
-   */
+  /** One batch per turn, and none while the disk is busy or the batch before is undecided (batch-pace.ts). */
   #flushSoon(): void {
     if (this.#isFlushDue) return;
     this.#isFlushDue = true;
@@ -381,28 +375,7 @@ export class Member implements RaftMember {
   }
 
   #proposeIfDue(): void {
-    if (this.#writer.isBusy || !this.#isWaiting) return;
-    const wait_ms = this.#undecidedFor_ms();
-    if (wait_ms <= 0) this.#proposeQueued();
-    else {
-      // Never so short that time stands still at the end of it.
-      this.#pace ??= this.#options.clock.after(Math.max(Math.ceil(wait_ms), 1), () => {
-        this.#pace = undefined;
-        this.#guard(() => this.#flush());
-      });
-    }
-  }
-
-  /** How much longer the last batch holds the next one back. */
-  #undecidedFor_ms(): number {
-    if (this.#batch === undefined) return 0;
-    const { mark, index, since_ms } = this.#batch;
-    const isDecided = index > 0 ? this.#node.status().committed >= index : !this.#proposals.isPending(mark);
-    if (isDecided) {
-      this.#batch = undefined;
-      return 0;
-    }
-    return since_ms + this.#options.settings.batch_ms - this.#options.clock.monotonic();
+    if (!this.#writer.isBusy && this.#isWaiting && !this.#pace.holds()) this.#proposeQueued();
   }
 
   #proposeQueued(): void {
@@ -443,7 +416,8 @@ export class Member implements RaftMember {
   #startBatch(mark: number): void {
     const { role, lastIndex } = this.#node.status();
     this.#notes.batchBegins();
-    this.#batch = { mark, index: role === 'leader' ? lastIndex : 0, since_ms: this.#options.clock.monotonic() };
+    // A batch that another member appends is decided with its last proposal.
+    this.#pace.begins(() => (role === 'leader' ? this.#node.status().committed >= lastIndex : !this.#proposals.isPending(mark)));
   }
 
   #pump(): void {
