@@ -114,7 +114,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'hung-leader-stays', trap: 'hashicorp/raft #503: a leader whose disk hangs is never replaced', file: 'raft/driver/member',
-    find: /this\.#writer\.busyFor_ms > settings\.election_ms/, replace: 'false',
+    find: /busyFor_ms > settings\.election_ms/, replace: 'false',
   },
   {
     name: 'checksum-ignored', trap: 'PAR, FAST 2018: a spoiled log entry is taken for good', file: 'raft/log/records',
