@@ -10,7 +10,7 @@ import { systemRandom } from '../../platform/random.js';
 import { startAll, stopAll, type Service } from '../../platform/service.js';
 import { RaftError, type NodeId, type PeerInfo } from '../../raft/contract.js';
 import type { AutoCompactionOptions } from '../../services/store/member/auto-compaction.js';
-import { CliError, EXIT_FENCED } from '../lib/errors.js';
+import { CliError, EXIT_FENCED, isShutOut } from '../lib/errors.js';
 import { keepHeapSmall } from '../lib/heap.js';
 import { defaultDataDir, layout } from '../lib/paths.js';
 import { runUntilSignal } from '../lib/run.js';
@@ -320,5 +320,5 @@ async function dieOf(error: Error, dataDir: string, logger: Logger): Promise<voi
     const file = await readMemberFile(dataDir).catch(() => undefined);
     if (file !== undefined) await writeMemberFile(dataDir, { ...file, removed: error.message }).catch(() => undefined);
   }
-  process.exit(code === 'removed' || code === 'fenced' || code === 'outdated' ? EXIT_FENCED : 1);
+  process.exit(isShutOut(error) ? EXIT_FENCED : 1);
 }

@@ -1,7 +1,12 @@
 /** How a command fails: one message that says what was wrong, where, and what to do; a stack only for our own mistakes. */
+import { RaftError } from '../../raft/contract.js';
 
 /** A member that the cluster does not take back: started again, it would end the same way. Supervisors should not hurry. */
 export const EXIT_FENCED = 3;
+
+/** Raft's word for a member that the cluster does not take back as it is. */
+export const isShutOut = (error: unknown): boolean =>
+  error instanceof RaftError && (error.code === 'removed' || error.code === 'fenced' || error.code === 'outdated');
 
 /** A fault of use or surroundings. `exitCode` 2: the command line; 3: EXIT_FENCED; 1: everything else. */
 export class CliError extends Error {
@@ -38,7 +43,7 @@ export function describeFailure(error: unknown): { readonly text: string; readon
   if (error instanceof CliError) return { text: error.message, exitCode: error.exitCode };
   if (error instanceof Error) {
     const plain = explainSystemError(error) ?? (isOperating(error) ? error.message : undefined);
-    return { text: plain ?? error.stack ?? error.message, exitCode: 1 };
+    return { text: plain ?? error.stack ?? error.message, exitCode: isShutOut(error) ? EXIT_FENCED : 1 };
   }
   return { text: String(error), exitCode: 1 };
 }
