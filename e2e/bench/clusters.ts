@@ -114,15 +114,15 @@ export class Cluster {
     }
   }
 
-  /** Place of the member that leads. */
+  /** Place of the member that leads, once all that run agree on it: one that was stopped for a while may still believe in itself. */
   leader(): Promise<number> {
     return until('a leader', async () => {
-      for (let i = 0; i < MEMBERS; i++) {
-        if (this.#members[i]?.isRunning !== true) continue;
-        const status = await this.status(i);
-        if (status.leader !== 0n && status.leader === status.header?.memberId) return [i];
-      }
-      return undefined;
+      const running = this.#members.flatMap((member, place) => (member.isRunning ? [place] : []));
+      const views = await Promise.all(running.map((place) => this.status(place)));
+      const [first] = views;
+      const areAgreed = views.every(({ leader, raftTerm }) => leader === first?.leader && raftTerm === first.raftTerm);
+      const at = views.findIndex(({ header, leader }) => leader !== 0n && header?.memberId === leader);
+      return areAgreed && at >= 0 ? running.slice(at, at + 1) : undefined;
     }, { timeout_ms: 20_000, interval_ms: 50 }).then(([place]) => place ?? 0);
   }
 

@@ -1,7 +1,8 @@
 /**
  * Cuts a member off in one direction: what it sends to its peers is dropped, what they send still arrives. Members on one machine
  * are told apart by control groups of their own, which have to be joined before the first socket is made; the dropping is an
- * nftables table of ours, on the loopback, for these groups and ports alone. Needs root, nft and cgroup2; else there is no cut.
+ * nftables table of ours, on the loopback, for these groups and ports alone. What a member sends from its own port needs no group: it may
+ * have opened that before it was in one. Needs root, nft and cgroup2; else there is no cut.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
@@ -32,15 +33,14 @@ export class OneWayCut {
   begin(member: number, ports: { readonly own: number; readonly peers: readonly number[] }): boolean {
     const group = this.#groups[member];
     if (group === undefined) return false;
-    const of = `socket cgroupv2 level 1 "${group}"`;
     try {
       execFileSync('nft', ['-f', '-'], {
         stdio: ['pipe', 'ignore', 'ignore'],
         input: `table inet ${TABLE} {
   chain sent {
     type filter hook output priority 0; policy accept;
-    ${of} tcp sport ${ports.own} drop
-    ${of} tcp dport { ${ports.peers.join(', ')} } drop
+    tcp sport ${ports.own} drop
+    socket cgroupv2 level 1 "${group}" tcp dport { ${ports.peers.join(', ')} } drop
   }
 }
 `,
