@@ -122,11 +122,15 @@ describe('membership and snapshots', () => {
     const [absent] = others(seats, leader);
     await until(() => seats.every(({ member }) => member?.status().leader === leader.peer.id), 'all know the leader');
     await crash(absent as Seat);
-    for (let i = 0; i < 200; i++) await propose(leader, `c${i}`);
+    // Without the third, a machine that is busy may cost the leader its office: what became of a command is not known then.
+    const surely = async (command: string) => {
+      while (!leader.machine.list.includes(command)) await propose(leader, command).catch(() => undefined);
+    };
+    for (let i = 0; i < 200; i++) await surely(`c${i}`);
     await until(() => memberOf(leader).status().firstIndex > 100, 'the log was compacted');
     await cluster.start(absent as Seat, [], { settings });
-    await until(() => absent?.machine.list.length === 200, 'the absent member caught up');
-    await propose(leader, 'more');
+    await until(() => absent?.machine.list.at(-1) === 'c199', 'the absent member caught up');
+    await surely('more');
     await until(() => absent?.machine.list.at(-1) === 'more', 'it goes on from the log');
   });
 });

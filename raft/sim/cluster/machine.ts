@@ -52,6 +52,7 @@ export class Machine {
   readonly #options: MachineOptions;
   storage: SimStorage;
   state: MachineState = 'down';
+  #stopping: Process | undefined;
   process: Process | undefined;
   core: MemberCore | undefined;
   /** Its disk was made to lose or change what it had promised: it may refuse to start, and must not be counted on. */
@@ -193,9 +194,15 @@ export class Machine {
   }
 
   /** An orderly stop. Resolves when it is over, one way or the other. */
+  /** It was told to stop, and takes its time: it holds no office any more, whatever it says. */
+  get isStopping(): boolean {
+    return this.#stopping !== undefined && this.#stopping === this.process;
+  }
+
   async stop(): Promise<void> {
     const { core, process } = this;
     if (core === undefined || process === undefined) return;
+    this.#stopping = process;
     let isOver = false;
     this.onEnd(() => (isOver = true));
     process.run(() => void core.close().then(

@@ -343,7 +343,7 @@ export class Injector {
     const term = machine.member?.status().term;
     world.after(HUNG_LEADER_MS, () => {
       const status = machine.member?.status();
-      const isSame = machine.process === process && machine.isUp && status?.role === 'leader' && status.term === term;
+      const isSame = machine.process === process && machine.isUp && !machine.isStopping && status?.role === 'leader' && status.term === term;
       // After a pause it needs a moment.
       const isAwake = (process?.runningSince_ms ?? Infinity) < world.now_ms - HUNG_LEADER_MS / 4;
       if (isSame && isAwake && storage.heldFor_ms(world.now_ms) > HUNG_LEADER_MS / 2) world.fail(new Error(`${machine.name} leads on although its disk hangs`));
