@@ -5,12 +5,12 @@
 import { execFile } from 'node:child_process';
 import { existsSync, mkdtempSync, statSync } from 'node:fs';
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../platform/clock.js';
+import { freePorts } from '../../platform/free-ports.js';
 import { startContainerd, type Containerd } from '../../testing/containerd.js';
 import { buildExampleImages, EXAMPLE_IMAGES, missingForImages, SANDBOX_IMAGE } from './examples.js';
 
@@ -25,14 +25,6 @@ let directory = '';
 let tars: string[] = [];
 let containerd: Containerd | undefined;
 const ctr = (...args: string[]) => run('ctr', ['-a', containerd?.socket ?? '', '-n', 'k8s.io', ...args], { timeout: 60_000 });
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address !== null ? address.port : 0;
-}
 
 async function answer(url: string, init: RequestInit = {}): Promise<{ readonly code: number; readonly text: string }> {
   for (let attempt = 0; ; attempt++) {
@@ -73,7 +65,7 @@ describe.skipIf(missing.length > 0)('example images on containerd', { timeout: 1
   });
 
   it('web answers, finds its configuration and its backend, and drains when it is told to stop', async () => {
-    const [webPort, backendPort] = [await freePort(), await freePort()];
+    const [webPort = 0, backendPort = 0] = await freePorts(2);
     const [config, secret] = [join(directory, 'config'), join(directory, 'secret')];
     await mkdir(config);
     await mkdir(secret);

@@ -2,12 +2,13 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { connect as connectTcp, createServer } from 'node:net';
+import { connect as connectTcp } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { credentials } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../platform/clock.js';
+import { freePorts } from '../../platform/free-ports.js';
 import { readClusterPki } from '../../platform/pki/cluster-pki.js';
 import { systemRandom } from '../../platform/random.js';
 import { KVClient, PutRequest, RangeRequest, type RangeResponse } from '../../proto/gen/etcd/etcdserverpb/rpc.js';
@@ -32,14 +33,6 @@ function navarch(...args: string[]): Promise<Ended> {
       resolve({ code: error === null ? 0 : Number(error.code ?? -1), out: stdout + stderr });
     });
   });
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
 async function until<T>(what: string, look: () => Promise<T | undefined> | T | undefined): Promise<T> {
@@ -68,7 +61,8 @@ class Seat {
   }
 
   static async make(root: string, name: string): Promise<Seat> {
-    return new Seat(root, name, { api: await freePort(), grpc: await freePort(), peer: await freePort() });
+    const [api = 0, grpc = 0, peer = 0] = await freePorts(3);
+    return new Seat(root, name, { api, grpc, peer });
   }
 
   get endpoint(): string {

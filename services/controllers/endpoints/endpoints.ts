@@ -11,10 +11,9 @@ import type { Lister } from '../../../sdk/informer/object-cache.js';
 import { splitKey } from '../../../sdk/key.js';
 import type { ControllerContext } from '../context.js';
 import { equalJson } from '../lib/equal.js';
+import { labelsFrom, serviceOfSlice } from '../lib/slices.js';
 import { subsetsOf } from './subsets.js';
 
-const SERVICE_NAME = 'kubernetes.io/service-name';
-const HEADLESS = 'service.kubernetes.io/headless';
 const MANAGED_BY = 'endpoints.kubernetes.io/managed-by';
 const MANAGER = 'endpoint-controller';
 const OVER_CAPACITY = 'endpoints.kubernetes.io/over-capacity';
@@ -50,7 +49,7 @@ class EndpointsReconciler {
   async #write(service: Service, existing: Endpoints | undefined, slices: readonly EndpointSlice[], signal: AbortSignal): Promise<void> {
     const { client } = this.#context;
     const { subsets, isTruncated } = subsetsOf(slices.filter(({ metadata }) => metadata?.deletionTimestamp === undefined));
-    const labels = { ...service.metadata?.labels, [MANAGED_BY]: MANAGER, ...(service.spec?.clusterIP === 'None' ? { [HEADLESS]: '' } : {}) };
+    const labels = { ...labelsFrom(service), [MANAGED_BY]: MANAGER };
     const { [OVER_CAPACITY]: _, ...others } = existing?.metadata?.annotations ?? {};
     const annotations = isTruncated ? { ...others, [OVER_CAPACITY]: 'truncated' } : others;
     if (existing === undefined) {
@@ -71,11 +70,6 @@ class EndpointsReconciler {
 }
 
 const isOurs = (key: string, { spec }: Service) => (spec?.selector !== undefined && spec.type !== 'ExternalName') || key === API_SERVICE;
-
-function serviceOfSlice({ metadata }: EndpointSlice): string[] {
-  const name = metadata?.labels?.[SERVICE_NAME];
-  return name === undefined ? [] : [`${metadata?.namespace ?? ''}/${name}`];
-}
 
 export function createEndpointsController(context: ControllerContext): Controller {
   const slices = context.informers.informer(endpointSlices);

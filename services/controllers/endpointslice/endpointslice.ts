@@ -14,12 +14,11 @@ import type { ControllerContext } from '../context.js';
 import { equalJson } from '../lib/equal.js';
 import { Expectations } from '../lib/expectations.js';
 import { controllerRef } from '../lib/owners.js';
+import { labelsFrom, SERVICE_NAME, serviceOfSlice } from '../lib/slices.js';
 import { desiredGroups, ENDPOINTS_PER_SLICE_MAX, type EndpointGroup } from './endpoints.js';
 
-const SERVICE_NAME = 'kubernetes.io/service-name';
 const MANAGED_BY = 'endpointslice.kubernetes.io/managed-by';
 const MANAGER = 'endpointslice-controller.k8s.io';
-const HEADLESS = 'service.kubernetes.io/headless';
 const TRIGGER_TIME = 'endpoints.kubernetes.io/last-change-trigger-time';
 const SERVICE_INDEX = 'service';
 const NAMESPACE_INDEX = 'namespace';
@@ -130,12 +129,7 @@ function distribute(endpoints: readonly Endpoint[], slices: readonly EndpointSli
 }
 
 function labelsOf(service: Service): Record<string, string> {
-  return {
-    ...service.metadata?.labels,
-    [SERVICE_NAME]: service.metadata?.name ?? '',
-    [MANAGED_BY]: MANAGER,
-    ...(service.spec?.clusterIP === 'None' ? { [HEADLESS]: '' } : {}),
-  };
+  return { ...labelsFrom(service), [SERVICE_NAME]: service.metadata?.name ?? '', [MANAGED_BY]: MANAGER };
 }
 
 /** Services that a pod belongs to, or did. */
@@ -147,11 +141,8 @@ function servicesOfPod(list: Lister<Service>): (pod: Pod) => string[] {
 
 const byNamespace = (object: { metadata?: { namespace?: string } }) => [object.metadata?.namespace ?? ''];
 
-function serviceOfSlice(slice: EndpointSlice): string[] {
-  const name = slice.metadata?.labels?.[SERVICE_NAME];
-  if (name === undefined || slice.metadata?.labels?.[MANAGED_BY] !== MANAGER) return [];
-  return [`${slice.metadata.namespace ?? ''}/${name}`];
-}
+/** Only of the slices that are ours. */
+const serviceOfOwnSlice = (slice: EndpointSlice) => (slice.metadata?.labels?.[MANAGED_BY] === MANAGER ? serviceOfSlice(slice) : []);
 
 export function createEndpointSliceController(context: ControllerContext): Controller {
   const serviceInformer = context.informers.informer(services);
@@ -159,7 +150,7 @@ export function createEndpointSliceController(context: ControllerContext): Contr
   const slices = context.informers.informer(endpointSlices);
   serviceInformer.addIndex(NAMESPACE_INDEX, byNamespace);
   podInformer.addIndex(NAMESPACE_INDEX, byNamespace);
-  slices.addIndex(SERVICE_INDEX, serviceOfSlice);
+  slices.addIndex(SERVICE_INDEX, serviceOfOwnSlice);
   const expectations = new Expectations(context.clock);
   const seen = (slice: EndpointSlice) => expectations.seen(slice.metadata?.uid ?? '');
   slices.addHandler({ add: seen, update: seen, delete: seen });
@@ -169,7 +160,7 @@ export function createEndpointSliceController(context: ControllerContext): Contr
     sources: [
       sourceOf(serviceInformer, bySelf),
       sourceOf(podInformer, servicesOfPod(serviceInformer.lister)),
-      sourceOf(slices, serviceOfSlice),
+      sourceOf(slices, serviceOfOwnSlice),
       sourceOf(context.informers.informer(nodes), () => [], { filter: () => false }),
     ],
     reconcile: (key, call) => reconciler.reconcile(key, call),

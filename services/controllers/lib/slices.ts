@@ -1,0 +1,15 @@
+/** What EndpointSlices and Endpoints say of the Service they belong to (KEP-752). */
+import type { EndpointSlice, Service } from '../../../apimachinery/gen/types.js';
+
+export const SERVICE_NAME = 'kubernetes.io/service-name';
+const HEADLESS = 'service.kubernetes.io/headless';
+
+/** The key of a slice's Service, as an index takes it; none for a slice that names no Service. */
+export function serviceOfSlice({ metadata }: EndpointSlice): string[] {
+  const name = metadata?.labels?.[SERVICE_NAME];
+  return name === undefined ? [] : [`${metadata?.namespace ?? ''}/${name}`];
+}
+
+/** A Service's own labels, and that it has no address where it has none. */
+export const labelsFrom = ({ metadata, spec }: Service): Record<string, string> =>
+  ({ ...metadata?.labels, ...(spec?.clusterIP === 'None' ? { [HEADLESS]: '' } : {}) });
