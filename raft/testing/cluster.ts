@@ -1,10 +1,9 @@
 /** For tests of raft/: members in one process, over loopback gRPC with mutual TLS, each with a directory of its own. */
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '../../platform/clock.js';
+import { freePorts } from '../../platform/free-ports.js';
 import { silentLogger } from '../../platform/log.js';
 import { systemRandom } from '../../platform/random.js';
 import { startRaftMember } from '../index.js';
@@ -18,14 +17,6 @@ export interface Seat {
   readonly disk: ListDisk;
   machine: ListMachine;
   member: Member | undefined;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 export class TestCluster {
@@ -44,7 +35,7 @@ export class TestCluster {
   async seat(id: number): Promise<Seat> {
     const directory = mkdtempSync(join(tmpdir(), 'raft-'));
     const disk = new ListDisk();
-    const peer: PeerInfo = { id: id as NodeId, name: `m${id}`, peerAddress: `127.0.0.1:${await freePort()}`, clientAddresses: [], learner: false };
+    const peer: PeerInfo = { id: id as NodeId, name: `m${id}`, peerAddress: `127.0.0.1:${(await freePorts(1)).join()}`, clientAddresses: [], learner: false };
     const place: Seat = { peer, directory, disk, machine: new ListMachine(disk), member: undefined };
     this.#seats.push(place);
     return place;
