@@ -79,6 +79,25 @@ describe('a replica set', () => {
     expect(await t.podList()).toHaveLength(1);
   });
 
+  it('counts no pod that it has asked to go, also while its cache still shows it', async () => {
+    const told: string[] = [];
+    t.context.informers.informer(replicaSets).addHandler({
+      update: ({ metadata, spec, status }) => {
+        if (status?.observedGeneration === metadata?.generation && (status?.availableReplicas ?? 0) > (spec?.replicas ?? 1)) told.push(`${status?.availableReplicas ?? 0} of ${spec?.replicas ?? 1}`);
+      },
+    });
+    await t.client.create(replicaSets, set(3));
+    await t.settle();
+    await t.kubelet();
+    await t.settle();
+    for (const replicas of [1, 0]) {
+      await t.client.patch(replicaSets, { namespace: 'd', name: 'rs' }, { type: 'merge', body: { spec: { replicas } } });
+      await t.settle();
+    }
+    expect(told).toEqual([]);
+    expect((await t.client.get(replicaSets, { namespace: 'd', name: 'rs' })).status).toMatchObject({ replicas: 0 });
+  });
+
   it('deletes the pods that serve least first', () => {
     const pod = (name: string, more: object): Pod => ({ metadata: { name }, ...more });
     const ready = (time: string) => ({ phase: 'Running', conditions: [{ type: 'Ready', status: 'True', lastTransitionTime: time }] });
@@ -193,6 +212,13 @@ describe('the arithmetic of rollouts', () => {
     expect([...oldSetReplicas(d, [old, set('new', 3, 0)], set('new', 3, 0))]).toEqual([['old', 8]]);
     const stuck = set('new', 3, 0);
     expect([...oldSetReplicas(d, [set('old', 8), stuck], stuck)]).toEqual([]);
+  });
+
+  it('shrinks no old set while another has not reported on its size: what an emptied set counted may be gone', () => {
+    const again = { ...set('again', 1, 1), metadata: { name: 'again', generation: 5 }, status: { replicas: 1, availableReplicas: 1, observedGeneration: 4 } };
+    expect([...oldSetReplicas(deployment(3), [set('old', 3), again], again)]).toEqual([]);
+    const reported = { ...again, status: { ...again.status, observedGeneration: 5 } };
+    expect([...oldSetReplicas(deployment(3), [set('old', 3), reported], reported)]).toEqual([['old', 2]]);
   });
 
   it('spreads a change of scale in proportion', () => {

@@ -14,7 +14,7 @@ import type { ControllerContext } from '../context.js';
 import { equalJson } from '../lib/equal.js';
 import { byControllerUid, controllerOf, controllerRef, CONTROLLER_INDEX } from '../lib/owners.js';
 import { isFinished } from '../lib/pods.js';
-import { byCreation, newSetReplicas, oldSetReplicas, proportionalReplicas, replicasOf, surgeOf } from './numbers.js';
+import { byCreation, isObserved, newSetReplicas, oldSetReplicas, proportionalReplicas, replicasOf, surgeOf } from './numbers.js';
 import {
   copiedAnnotations, DESIRED_REPLICAS, findNewSet, HASH_LABEL, MAX_REPLICAS, maxRevision, REVISION, REVISION_HISTORY, revisionOf,
   sameTemplate, templateHash,
@@ -260,7 +260,7 @@ class DeploymentReconciler {
     const { deployment, signal } = look;
     if (!isComplete(deployment, deployment.status ?? {})) return;
     const idle = sets.filter((set) => set.metadata?.uid !== newSet.metadata?.uid && replicasOf(set) === 0 && (set.status?.replicas ?? 0) === 0 &&
-      set.metadata?.deletionTimestamp === undefined && (set.status?.observedGeneration ?? 0) >= (set.metadata?.generation ?? 0));
+      set.metadata?.deletionTimestamp === undefined && isObserved(set));
     const surplus = idle.length - (deployment.spec?.revisionHistoryLimit ?? 10);
     if (surplus <= 0) return;
     const oldest = idle.toSorted((a, b) => revisionOf(a) - revisionOf(b) || byCreation(a, b)).slice(0, surplus);

@@ -48,8 +48,17 @@ export function newSetReplicas(deployment: Deployment, all: readonly ReplicaSet[
   return replicasOf(newSet) + Math.min(most - current, wanted - replicasOf(newSet));
 }
 
-/** New sizes of the old sets, by name; only those that change. Unhealthy pods go first, then as availability allows. */
+/** Whether what the set says of its pods is said of the size it has now. */
+export function isObserved(set: ReplicaSet): boolean {
+  return (set.status?.observedGeneration ?? 0) >= (set.metadata?.generation ?? 0);
+}
+
+/**
+ * New sizes of the old sets, by name; only those that change. Unhealthy pods go first, then as availability allows. None while a set
+ * has yet to report on the size it was given: one that was emptied and grows again (undo) may still boast of pods that are gone.
+ */
 export function oldSetReplicas(deployment: Deployment, all: readonly ReplicaSet[], newSet: ReplicaSet): ReadonlyMap<string, number> {
+  if (!all.every(isObserved)) return new Map();
   const old = all.filter((set) => set.metadata?.name !== newSet.metadata?.name && replicasOf(set) > 0).toSorted(byCreation);
   const sizes = new Map(old.map((set) => [set.metadata?.name ?? '', replicasOf(set)]));
   const minAvailable = replicasOf(deployment) - surgeOf(deployment).unavailable;

@@ -45,6 +45,11 @@ export class Expectations {
     if (expected?.uids.size === 0) this.#byKey.delete(key);
   }
 
+  /** Whether an event of this object is awaited: of one that the cache shows, that it goes. */
+  pending(uid: string): boolean {
+    return this.#keys.has(uid);
+  }
+
   satisfied(key: string): boolean {
     const expected = this.#byKey.get(key);
     if (expected === undefined) return true;

@@ -48,9 +48,18 @@ class ReplicaSetReconciler {
     if (this.#expectations.satisfied(key) && set.metadata?.deletionTimestamp === undefined) {
       failure = await this.#manage(key, set, active, call.signal);
     }
-    const wait_ms = await this.#report(set, owned, failure, call.signal);
+    const wait_ms = await this.#report(set, this.#left(owned), failure, call.signal);
     if (failure !== undefined) throw failure;
     return wait_ms === undefined ? done : requeueAfter(wait_ms);
+  }
+
+  /** What is left of them by now. What has been asked to go is not counted, though the cache may still show it: rollouts trust the counts. */
+  #left(owned: readonly Pod[]): Pod[] {
+    return owned.flatMap((pod) => {
+      const now = this.#pods.get(keyOf(pod));
+      const going = now?.metadata?.uid !== pod.metadata?.uid || (isActive(pod) && this.#expectations.pending(pod.metadata?.uid ?? ''));
+      return going || now === undefined ? [] : [now];
+    });
   }
 
   /** The pods that are the set's after adopting and releasing. */
