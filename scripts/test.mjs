@@ -28,7 +28,7 @@ function check(name, command, args) {
 
 function fail(what, why = '') {
   totals.failed++;
-  failures.push(`failed: ${what}${why === '' ? '' : `\n  ${why.split('\n').slice(0, 6).join('\n  ').slice(0, 1200)}`}`);
+  failures.push(`failed: ${what}${why === '' ? '' : `\n  ${why.replace('Error: STACK_TRACE_ERROR', 'timed out').split('\n').slice(0, 20).join('\n  ').slice(0, 2400)}`}`);
 }
 
 function suite(name, config) {

@@ -5,8 +5,9 @@ import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, sta
 import { connect as connectTcp } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { credentials } from '@grpc/grpc-js';
+import { credentials, Metadata } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { until } from '../../e2e/lib/until.js';
 import { systemClock } from '../../platform/clock.js';
 import { freePorts } from '../../platform/free-ports.js';
 import { readClusterPki } from '../../platform/pki/cluster-pki.js';
@@ -27,21 +28,16 @@ interface Row {
   readonly role: string;
 }
 
+/** Longest time for one step: below that of a test, so that what fails is the step, and says so. */
+const STEP_MS_MAX = 60_000;
+
 function navarch(...args: string[]): Promise<Ended> {
   return new Promise((resolve) => {
-    execFile(process.execPath, ['--no-deprecation', MAIN, ...args], (error, stdout, stderr) => {
-      resolve({ code: error === null ? 0 : Number(error.code ?? -1), out: stdout + stderr });
+    execFile(process.execPath, ['--no-deprecation', MAIN, ...args], { timeout: STEP_MS_MAX, killSignal: 'SIGKILL' }, (error, stdout, stderr) => {
+      const late = error?.killed === true ? `navarch ${args[0] ?? ''} ${args[1] ?? ''} did not end within ${STEP_MS_MAX} ms\n` : '';
+      resolve({ code: error === null ? 0 : Number(error.code ?? -1), out: late + stdout + stderr });
     });
   });
-}
-
-async function until<T>(what: string, look: () => Promise<T | undefined> | T | undefined): Promise<T> {
-  for (let i = 0; i < 900; i++) {
-    const found = await look();
-    if (found !== undefined) return found;
-    await systemClock.sleep(100);
-  }
-  throw new Error(`never: ${what}`);
 }
 
 /** One member: its place, and the process that runs there now. */
@@ -90,15 +86,19 @@ class Seat {
   async end(signal: NodeJS.Signals): Promise<void> {
     const child = this.#child;
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    const gone = new Promise((resolve) => child.once('exit', resolve));
     child.kill(signal);
-    await gone;
+    await until(`${this.name} ends by ${signal}`, () => child.exitCode !== null || child.signalCode !== null, this.#told).catch((error: unknown) => {
+      child.kill('SIGKILL');
+      throw error;
+    });
   }
 
   /** Its exit code, when it ends by itself. */
   ends(): Promise<number> {
-    return until(`${this.name} ends; its output: ${this.#output.slice(-500)}`, () => this.#child?.exitCode ?? undefined);
+    return until(`${this.name} ends`, () => this.#child?.exitCode ?? undefined, this.#told);
   }
+
+  readonly #told = { timeout_ms: STEP_MS_MAX, show: () => Promise.resolve(this.output.slice(-1_000)) };
 }
 
 describe.skipIf(!existsSync(MAIN))('members as processes', () => {
@@ -113,7 +113,7 @@ describe.skipIf(!existsSync(MAIN))('members as processes', () => {
   });
 
   afterEach(async () => {
-    await Promise.all(seats.map((seat) => seat.end('SIGKILL')));
+    await Promise.all(seats.splice(0).map((seat) => seat.end('SIGKILL')));
     rmSync(root, { recursive: true, force: true });
   });
 
@@ -127,11 +127,12 @@ describe.skipIf(!existsSync(MAIN))('members as processes', () => {
     const { code, out } = await navarch('member', 'list', '--data-dir', of.dataDir, '-o', 'json');
     return code === 0 ? JSON.parse(out) as Row[] : [];
   };
-  const rolesAre = (of: Seat, wanted: readonly string[]) => until(`members ${wanted.join()}`, async () => {
+  const told = (): Promise<string> => Promise.resolve(seats.map(({ name, output }) => `== ${name}\n${output.slice(-400)}`).join('\n'));
+  const rolesAre = (of: Seat, wanted: readonly string[]) => until(`members ${wanted.join()}, as ${of.name} lists them`, async () => {
     const found = await rows(of);
     const voters = found.filter(({ role }) => role === 'leader' || role === 'follower').map(({ name }) => name).toSorted();
     return found.some(({ role }) => role === 'leader') && voters.join() === wanted.join() ? found : undefined;
-  });
+  }, { show: told });
   const leaderOf = async (among: readonly Seat[], asked: Seat): Promise<Seat> => {
     const name = await until('a leader', async () => (await rows(asked)).find(({ role }) => role === 'leader')?.name);
     return among.find((one) => one.name === name) as Seat;
@@ -142,15 +143,16 @@ describe.skipIf(!existsSync(MAIN))('members as processes', () => {
     const admin = await issueAdminCertificate(pki, { clock: systemClock, random: systemRandom });
     return new KVClient(at.endpoint, credentials.createSsl(Buffer.from(pki.clusterAuthority.certificate), Buffer.from(admin.privateKey), Buffer.from(admin.certificate)));
   };
+  const within = () => ({ deadline: systemClock.now() + STEP_MS_MAX });
   const put = async (at: Seat, key: string): Promise<void> => {
     const client = await kv(at);
     const request = { ...PutRequest.decode(Buffer.alloc(0)), key: Buffer.from(key), value: Buffer.from(key) };
-    await new Promise<void>((resolve, reject) => client.put(request, (error) => (error === null ? resolve() : reject(error)))).finally(() => client.close());
+    await new Promise<void>((resolve, reject) => client.put(request, new Metadata(), within(), (error) => (error === null ? resolve() : reject(error)))).finally(() => client.close());
   };
   const get = async (at: Seat, key: string): Promise<RangeResponse> => {
     const client = await kv(at);
     return new Promise<RangeResponse>((resolve, reject) => {
-      client.range({ ...RangeRequest.decode(Buffer.alloc(0)), key: Buffer.from(key) }, (error, answer) => (error === null ? resolve(answer) : reject(error)));
+      client.range({ ...RangeRequest.decode(Buffer.alloc(0)), key: Buffer.from(key) }, new Metadata(), within(), (error, answer) => (error === null ? resolve(answer) : reject(error)));
     }).finally(() => client.close());
   };
 
