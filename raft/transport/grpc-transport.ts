@@ -2,12 +2,12 @@
 import * as grpc from '@grpc/grpc-js';
 import type { Clock, Timer } from '../../platform/clock.js';
 import type { Logger } from '../../platform/log.js';
-import { PeerServiceService } from '../../proto/gen/navarch/raft/v1/peer.js';
 import type {
   BulkRequest, BulkResponse, ControlRequest, ControlResponse, PeerServiceServer, SnapshotRequest, SnapshotResponse,
 } from '../../proto/gen/navarch/raft/v1/peer.js';
 import { RaftError } from '../contract.js';
 import type { NodeId, PeerInfo, SnapshotReader } from '../contract.js';
+import { peerService } from './codec.js';
 import { serverCredentials } from './credentials.js';
 import type { PeerTls } from './credentials.js';
 import { Fence } from './fence.js';
@@ -63,7 +63,7 @@ export class GrpcTransport implements Transport {
       bulk: (call) => this.#accept(call, false),
       snapshot: (call, callback) => this.#acceptSnapshot(call, callback),
     };
-    this.#server.addService(PeerServiceService, service);
+    this.#server.addService(peerService, service);
     const { book, clock } = this.#options;
     if (book !== undefined) this.#bookkeeping = clock.every(BOOKKEEPING_MS, () => void book.write(this.#fence.positions));
     const host = listen.host.includes(':') ? `[${listen.host}]` : listen.host;

@@ -2,9 +2,9 @@
 import * as grpc from '@grpc/grpc-js';
 import type { Clock, Timer } from '../../platform/clock.js';
 import type { Logger } from '../../platform/log.js';
-import { PeerServiceClient } from '../../proto/gen/navarch/raft/v1/peer.js';
-import type { BulkRequest, ControlRequest } from '../../proto/gen/navarch/raft/v1/peer.js';
+import type { BulkRequest, ControlRequest, PeerServiceClient } from '../../proto/gen/navarch/raft/v1/peer.js';
 import type { NodeId, PeerInfo, RaftError } from '../contract.js';
+import { peerService } from './codec.js';
 import { clientCredentials } from './credentials.js';
 import type { PeerTls } from './credentials.js';
 import { finalRefusal } from './greeting.js';
@@ -48,6 +48,8 @@ export interface LinkOptions {
   onUndelivered(messages: readonly PeerMessage[]): void;
 }
 
+const PeerClient = grpc.makeGenericClientConstructor(peerService, 'navarch.raft.v1.PeerService') as unknown as typeof PeerServiceClient;
+
 type Stream = grpc.ClientDuplexStream<ControlRequest | BulkRequest, object>;
 
 interface Connection {
@@ -87,7 +89,7 @@ class LaneLink {
 
   #connect(): void {
     const { tls } = this.#options;
-    const client = new PeerServiceClient(this.#peer.peerAddress, clientCredentials(tls), CHANNEL_OPTIONS);
+    const client = new PeerClient(this.#peer.peerAddress, clientCredentials(tls), CHANNEL_OPTIONS);
     const { metadata, check } = this.#options.hello();
     const stream = (this.#isControl ? client.control(metadata) : client.bulk(metadata)) as Stream;
     this.#connection = { client, stream };

@@ -53,13 +53,10 @@ async function startHere(options: StoreMemberOptions): Promise<StoreMember> {
   return memberOf(core, (renewed) => tls.replace(renewed), () => core.close());
 }
 
-/** Of the thread's heap: what is to live through a request or a batch has room in it, and hardly more. V8's default is 48. */
-const YOUNG_MB = 24;
-
 async function startOnThread(options: StoreMemberOptions, url: URL): Promise<StoreMember> {
   const { port1, port2 } = new MessageChannel();
   const input: WorkerInput = { data: dataOf(options), port: port2 };
-  const worker = new Worker(url, { workerData: input, transferList: [port2], name: `store ${options.name}`, resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB } });
+  const worker = new Worker(url, { workerData: input, transferList: [port2], name: `store ${options.name}` });
   let stopped = false;
   const store = new RemoteStore({
     port: port1,
