@@ -58,7 +58,12 @@ describe.skipIf(lacking.length > 0)('the scenario with containers', () => {
   it('1: navarch status: three members, one leader', async () => {
     const { code, stdout } = await navarch(['status', '--data-dir', cluster.dataDir, '-o', 'json']);
     expect(code).toBe(0);
-    const { members, nodes } = JSON.parse(stdout) as { members: { role: string; reachable: boolean }[]; nodes: { status: string }[] };
+    const { members, nodes, commandLevels } = JSON.parse(stdout) as {
+      members: { role: string; reachable: boolean }[];
+      nodes: { status: string }[];
+      commandLevels: { inForce: number; members: { name: string; understood: number }[] };
+    };
+    expect(commandLevels.members.map(({ name, understood }) => `${name} ${understood}`)).toEqual(['m1', 'm2', 'm3'].map((name) => `${name} ${commandLevels.inForce}`));
     expect(members.map(({ role }) => role).toSorted()).toEqual(['follower', 'follower', 'leader']);
     expect(nodes.map(({ status }) => status)).toEqual(['Ready', 'Ready']);
     expect((await navarch(['status', '--data-dir', cluster.dataDir])).stdout).toMatch(/^m1 +\S+ +(leader|follower)/m);
