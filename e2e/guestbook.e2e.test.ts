@@ -4,6 +4,7 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Node, Pod } from '../apimachinery/gen/types.js';
+import { systemExecutor } from '../platform/exec.js';
 import { Asker } from './lib/asker.js';
 import { deleteGuestbook, guestbookSteps, IMAGE, isReady, NODE_PORT, rolledOut, rolloutSteps, situation, webPods } from './lib/guestbook.js';
 import { tracesOnMachine, WorkerHost } from './lib/host.js';
@@ -38,8 +39,10 @@ describe.skipIf(lacking.length > 0)('the scenario with containers', () => {
     await cluster?.stop();
   });
 
-  it('1: up says what to type next', () => {
-    for (const hint of ['export KUBECONFIG=', 'kubectl get nodes', 'examples/guestbook.yaml', 'navarch down']) expect(cluster.output).toContain(hint);
+  it('1: up says what to type next, and a shell understands it', async () => {
+    for (const hint of ['export KUBECONFIG=', 'kubectl get nodes', 'examples/guestbook.yaml', `down --data-dir ${cluster.dataDir}`]) expect(cluster.output).toContain(hint);
+    const [status = ''] = /^ {2}.* status --data-dir .*$/m.exec(cluster.output) ?? [];
+    expect(await systemExecutor.run('sh', ['-c', status])).toMatchObject({ code: 0, stdout: expect.stringContaining('MEMBER') as string });
     expect(cluster.state().mode).toBe('hosts');
   });
 

@@ -6,6 +6,7 @@ import type { Node, Pod } from '../../apimachinery/gen/types.js';
 import type { CommandLevels } from '../../proto/gen/navarch/cluster/v1/cluster.js';
 import { connect } from '../../sdk/grpc/connect.js';
 import { resolveAccess, type AccessFlags } from '../lib/access.js';
+import { calledAs } from '../lib/called-as.js';
 import { CliError } from '../lib/errors.js';
 import { defaultDataDir } from '../lib/paths.js';
 import { askMembers, type Access, type MemberView } from '../server/member-calls.js';
@@ -35,7 +36,7 @@ async function accessOf(flags: AccessFlags): Promise<Access> {
   const dataDir = resolve(flags.dataDir);
   const told = flags.endpoints !== undefined || flags.pkiDir !== undefined;
   if (!told && liveState(dataDir) === undefined && await readMemberFile(dataDir) === undefined) {
-    throw new CliError(`no cluster runs from ${dataDir}; start one with \`navarch up\`, or name servers and secrets (--endpoints, --pki-dir)`);
+    throw new CliError(`no cluster runs from ${dataDir}; start one with \`${calledAs()} up\`, or name servers and secrets (--endpoints, --pki-dir)`);
   }
   return resolveAccess(flags);
 }

@@ -9,6 +9,7 @@ import { systemExecutor } from '../../platform/exec.js';
 import { createLogger } from '../../platform/log.js';
 import { systemRandom } from '../../platform/random.js';
 import { missingForHosts, removeHosts } from '../hosts/hosts.js';
+import { calledAs, shellWord } from '../lib/called-as.js';
 import { CliError } from '../lib/errors.js';
 import { defaultDataDir, layout } from '../lib/paths.js';
 import { runUntilSignal } from '../lib/run.js';
@@ -153,11 +154,11 @@ function report(state: SupervisorState, dataDir: string, took_ms: number): void 
     ...state.notes.map((note) => `Note: ${note}`),
     '',
     'Next:',
-    `  export KUBECONFIG=${layout(dataDir).kubeconfig}`,
+    `  export KUBECONFIG=${shellWord(layout(dataDir).kubeconfig)}`,
     '  kubectl get nodes',
     '  kubectl apply -f examples/guestbook.yaml',
-    `  navarch status --data-dir ${dataDir}`,
-    `  navarch down --data-dir ${dataDir}`,
+    `  ${calledAs()} status --data-dir ${shellWord(dataDir)}`,
+    `  ${calledAs()} down --data-dir ${shellWord(dataDir)}`,
     '',
   ];
   process.stdout.write(lines.join('\n'));
@@ -181,5 +182,5 @@ async function down(flags: { readonly dataDir: string; readonly purge?: boolean;
   }
   if (flags.purge === true) await rm(dataDir, { recursive: true, force: true });
   else await rm(join(dataDir, 'run'), { recursive: true, force: true });
-  process.stdout.write(flags.purge === true ? 'The cluster is gone, and its data.\n' : `The cluster is stopped. Its data stays in ${dataDir}; \`navarch up\` brings it back.\n`);
+  process.stdout.write(flags.purge === true ? 'The cluster is gone, and its data.\n' : `The cluster is stopped. Its data stays in ${dataDir}; \`${calledAs()} up\` brings it back.\n`);
 }
