@@ -36,15 +36,19 @@ export async function openDurableLog(options: DurableLogOptions): Promise<Member
   const folder = typeof options.directory === 'string' ? systemFolder(options.directory) : options.directory;
   await claimFolder(folder, options);
   const disk = await open(folder);
-  const witness = await Witness.open(folder, options.clock);
   try {
-    const log = await load(disk, witness);
-    const lost = await witness.judge(log.position);
-    if (lost !== undefined && options.onLostEnd === undefined) throw lost;
-    if (lost !== undefined) options.onLostEnd?.(lost);
-    return log;
+    const witness = await Witness.open(folder, options.clock);
+    try {
+      const log = await load(disk, witness);
+      const lost = await witness.judge(log.position);
+      if (lost !== undefined && options.onLostEnd === undefined) throw lost;
+      if (lost !== undefined) options.onLostEnd?.(lost);
+      return log;
+    } catch (error) {
+      await witness.close();
+      throw error;
+    }
   } catch (error) {
-    await witness.close();
     await disk.close();
     throw error instanceof DiskError ? corrupt(error.message) : error;
   }
