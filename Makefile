@@ -29,14 +29,14 @@ raft-golden: build ## replay the Raft scripts below DIR=... and compare the trac
 	@node dist/raft/golden/main.js $(or $(DIR),raft/golden/scripts)
 
 .PHONY: up
-up: node_modules/.package-lock.json ## start a whole cluster on this machine, or heal the one that is there
+up: node_modules/.package-lock.json ## start a whole cluster on this machine, or heal the one that is there; UP="flags"
 	@scripts/packages.sh
 	@npm run --silent build
 	@node dist/cli/main.js up $(UP)
 
 .PHONY: down
-down: ## stop it; PURGE=1 takes its data away too
-	@[ ! -f dist/cli/main.js ] || node dist/cli/main.js down $(if $(PURGE),--purge)
+down: ## stop it, with the UP=... that it was started with; PURGE=1 takes its data away too
+	@[ ! -f dist/cli/main.js ] || node dist/cli/main.js down $(UP) $(if $(PURGE),--purge)
 
 .PHONY: bench-start
 bench-start: build ## measure starts, memory, a pod's way to Running, a leader's death; RUNS=3
