@@ -64,11 +64,11 @@ sim-mutants: build ## the simulator's worth: each historical bug, turned on, mus
 
 .PHONY: chaos
 chaos: build ## real members under real faults: MINUTES=n, or KILLS=n for kill -9 alone; SEED=x does a run again, ONLY=fault,...
-	@node --no-deprecation dist/e2e/chaos/main.js $(if $(KILLS),--kills $(KILLS),--minutes $(or $(MINUTES),2)) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only '$(ONLY)') $(if $(LOOPBACK),--loopback)
+	@node dist/e2e/chaos/main.js $(if $(KILLS),--kills $(KILLS),--minutes $(or $(MINUTES),2)) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only '$(ONLY)') $(if $(LOOPBACK),--loopback)
 
 .PHONY: flood
 flood: build ## large and broken requests at every port for SECONDS=60: no election, heartbeats in time
-	@node --no-deprecation dist/e2e/chaos/flood-main.js $(or $(SECONDS),60)
+	@node dist/e2e/chaos/flood-main.js $(or $(SECONDS),60)
 
 .PHONY: help
 help: ## this list

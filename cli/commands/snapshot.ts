@@ -6,6 +6,7 @@ import { credentials } from '@grpc/grpc-js';
 import type { Command } from 'commander';
 import { readClusterPki, writeClusterPki } from '../../platform/pki/cluster-pki.js';
 import { MaintenanceClient, SnapshotRequest, type SnapshotResponse } from '../../proto/gen/etcd/etcdserverpb/rpc.js';
+import { serverNameOptions } from '../../sdk/grpc/server-name.js';
 import { restoreSnapshot, snapshotStatus } from '../../services/store/snapshot/file.js';
 import { CliError } from '../lib/errors.js';
 import { defaultDataDir, layout } from '../lib/paths.js';
@@ -54,7 +55,7 @@ async function save(file: string, flags: SaveFlags): Promise<void> {
   const [ca, key, cert] = await Promise.all([
     read(flags.cacert, join('pki', 'cluster-ca.crt')), read(flags.key, 'etcd-client.key'), read(flags.cert, 'etcd-client.crt'),
   ]);
-  const client = new MaintenanceClient(flags.endpoint, credentials.createSsl(ca, key, cert), { 'grpc.max_receive_message_length': -1 });
+  const client = new MaintenanceClient(flags.endpoint, credentials.createSsl(ca, key, cert), { 'grpc.max_receive_message_length': -1, ...serverNameOptions(flags.endpoint) });
   // Under its name only once it is whole and on disk.
   const part = `${file}.part`;
   try {
