@@ -3,7 +3,7 @@
  * of medians and ratios. Both sync every write, both speak TLS with client certificates, both run alone while they are measured.
  * The generator is our own (h2load cannot show a client certificate), and its processor time is told beside the members'.
  *
- * QUICK=1: one short round. ROUNDS, SECONDS, KILLS, MEMORY_PUTS: how much. PERF=0: without `etcdctl check perf`.
+ * QUICK=1: one short round. ROUNDS, SECONDS, WARMUP (of each load, before it is measured), KILLS, MEMORY_PUTS: how much. PERF=0: without `etcdctl check perf`.
  * ONLY=navarch|etcd: one candidate. LOADS=text: only loads whose name holds it. JSON=file: the raw numbers.
  * PROFILE=folder: processor profiles of our members. NODE_ARGS: options for their node.
  */
@@ -22,7 +22,7 @@ import { addSample, renderTable, type Aim, type Samples } from './table.js';
 const quick = process.env['QUICK'] !== undefined && process.env['QUICK'] !== '0';
 const number = (name: string, usual: number, short: number) => Number(process.env[name] ?? (quick ? short : usual));
 const settings = {
-  rounds: number('ROUNDS', 3, 1), seconds: number('SECONDS', 4, 1.5), kills: number('KILLS', 2, 1),
+  rounds: number('ROUNDS', 3, 1), seconds: number('SECONDS', 4, 1.5), warmup_s: number('WARMUP', 6, 2), kills: number('KILLS', 2, 1),
   memoryPuts: number('MEMORY_PUTS', 1_000_000, 10_000), perf: number('PERF', 1, 0) !== 0, watchers: number('WATCHERS', 1000, 1000),
 };
 
@@ -79,9 +79,10 @@ function addLoad(samples: Samples, name: string, result: LoadResult): void {
 async function round(candidate: Candidate, secrets: Secrets, directory: string, samples: Samples): Promise<void> {
   const cluster = await Cluster.start(candidate, secrets, directory);
   try {
-    // What starts with a member, and what a just-in-time compiler has yet to do, is over by then.
-    await load(cluster, { operation: 'put', clients: 64, seconds: quick ? 3 : 6 });
+    // A member is measured as it is after a minute of its life, not while a just-in-time compiler shares the processors with it.
+    await load(cluster, { operation: 'put', clients: 64, seconds: settings.warmup_s * 2 });
     for (const { name, ...options } of LOADS) {
+      await load(cluster, { ...options, seconds: settings.warmup_s });
       const result = await load(cluster, { ...options, seconds: settings.seconds });
       addLoad(samples, name, result);
       say(`  ${candidate}: ${name}: ${Math.round(result.operations / result.seconds)}/s, CPU ${Math.round(result.cpu_us / result.operations)} us`);
@@ -111,9 +112,10 @@ const STREAM = 'puts by a pipelined stream';
 async function streamed(cluster: Cluster, samples: Samples): Promise<void> {
   if (!STREAM.includes(process.env['LOADS'] ?? '')) return;
   const { candidate } = cluster;
-  const { operations, failures, seconds, cpu_us } = candidate === 'navarch'
-    ? await streamLoad(cluster, settings.seconds)
-    : await load(cluster, { operation: 'put', clients: 500, seconds: settings.seconds });
+  const run = (length_s: number) => (
+    candidate === 'navarch' ? streamLoad(cluster, length_s) : load(cluster, { operation: 'put', clients: 500, seconds: length_s }));
+  await run(settings.warmup_s);
+  const { operations, failures, seconds, cpu_us } = await run(settings.seconds);
   addSample(samples, `${STREAM}: /s`, operations / seconds);
   addSample(samples, `${STREAM}: members' CPU us`, cpu_us / operations);
   addSample(samples, 'failed calls', failures);

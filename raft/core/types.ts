@@ -123,7 +123,7 @@ export function message(fields: Partial<Message> & Pick<Message, 'type' | 'to'>,
 }
 
 /** Bytes that an entry costs beside its data, in memory and on the wire; an estimate that limits are counted in. */
-const ENTRY_OVERHEAD_BYTES = 12;
+export const ENTRY_OVERHEAD_BYTES = 12;
 
 export function entrySize(entry: Entry): number {
   return ENTRY_OVERHEAD_BYTES + entry.data.length;

@@ -1,7 +1,8 @@
 /** The tail of a log in memory. Tests use it alone; the durable log uses it as the view that the core reads. */
 import { assert } from '../../../platform/assert.js';
-import { limitSize } from '../types.js';
+import { ENTRY_OVERHEAD_BYTES } from '../types.js';
 import type { ConfState, Entry, HardState, LogIndex, Snapshot, Term } from '../types.js';
+import { EntryTable } from './entry-table.js';
 import type { LogStorage } from './storage.js';
 
 const EMPTY_CONF_STATE: ConfState = { voters: [], votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false };
@@ -11,8 +12,7 @@ export class MemoryStorage implements LogStorage {
   confState: ConfState = EMPTY_CONF_STATE;
   /** The entry before the first: compacted away, its term is still needed for matching. */
   #base: { index: LogIndex; term: Term } = { index: 0, term: 0 };
-  #entries: Entry[] = [];
-  #payload_bytes = 0;
+  #entries = new EntryTable();
   #snapshot: Snapshot | undefined;
 
   get firstIndex(): LogIndex {
@@ -20,22 +20,31 @@ export class MemoryStorage implements LogStorage {
   }
 
   get lastIndex(): LogIndex {
-    return this.#base.index + this.#entries.length;
+    return this.#base.index + this.#entries.size;
   }
 
   /** Payload of all entries that are here. */
   get payload_bytes(): number {
-    return this.#payload_bytes;
+    return this.#entries.payload_bytes;
   }
 
   term(index: LogIndex): Term | undefined {
     if (index === this.#base.index) return this.#base.term;
-    return this.#entries[index - this.firstIndex]?.term;
+    return index < this.firstIndex || index > this.lastIndex ? undefined : this.#entries.term(index - this.firstIndex);
   }
 
   entries(low: LogIndex, high: LogIndex, bytes_max: number): readonly Entry[] {
     assert(low >= this.firstIndex && high <= this.lastIndex + 1, `log entries [${low}, ${high}) are not here`);
-    return limitSize(this.#entries.slice(low - this.firstIndex, high - this.firstIndex), bytes_max);
+    const found: Entry[] = [];
+    let left_bytes = bytes_max;
+    for (let index = low; index < high; index++) {
+      const place = index - this.firstIndex;
+      left_bytes -= ENTRY_OVERHEAD_BYTES + this.#entries.dataLength(place);
+      // At least one, so that a large one cannot block the log.
+      if (left_bytes < 0 && index > low) break;
+      found.push(this.#entries.read(place, index));
+    }
+    return found;
   }
 
   snapshot(): Snapshot | undefined {
@@ -50,13 +59,8 @@ export class MemoryStorage implements LogStorage {
     const fresh = first.index < this.firstIndex ? entries.slice(this.firstIndex - first.index) : entries;
     const start = fresh[0];
     if (start === undefined) return;
-    const keep = start.index - this.firstIndex;
-    for (let at = keep; at < this.#entries.length; at++) this.#payload_bytes -= this.#entries[at]?.data.length ?? 0;
-    this.#entries.length = keep;
-    for (const entry of fresh) {
-      this.#entries.push(entry);
-      this.#payload_bytes += entry.data.length;
-    }
+    this.#entries.truncate(start.index - this.firstIndex);
+    for (const entry of fresh) this.#entries.push(entry);
   }
 
   setSnapshot(snapshot: Snapshot): void {
@@ -75,8 +79,7 @@ export class MemoryStorage implements LogStorage {
   /** An empty log behind `index`. */
   reset(index: LogIndex, term: Term): void {
     this.#base = { index, term };
-    this.#entries = [];
-    this.#payload_bytes = 0;
+    this.#entries = new EntryTable();
   }
 
   /** Drops everything up to and including `index`. */
@@ -84,9 +87,7 @@ export class MemoryStorage implements LogStorage {
     if (index < this.firstIndex) return;
     assert(index <= this.lastIndex, `cannot compact up to ${index}, the log ends at ${this.lastIndex}`);
     const term = this.term(index) ?? 0;
-    const drop = index - this.#base.index;
-    for (let at = 0; at < drop; at++) this.#payload_bytes -= this.#entries[at]?.data.length ?? 0;
-    this.#entries = this.#entries.slice(drop);
+    this.#entries.dropFirst(index - this.#base.index);
     this.#base = { index, term };
   }
 }

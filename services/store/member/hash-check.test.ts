@@ -8,6 +8,7 @@ import { systemRandom } from '../../../platform/random.js';
 import type { NodeId, PeerInfo } from '../../../raft/contract.js';
 import { MemoryLog, MemoryNetwork } from '../../../raft/index.js';
 import { decodeMeta, encodeMeta, META_KEY, recordKey } from '../disk/layout.js';
+import { AllValues } from '../mvcc/hot-values.js';
 import { KvState } from '../mvcc/kv-state.js';
 import { digestOf, Mvcc } from '../mvcc/mvcc.js';
 import type { Command } from '../mvcc/operations.js';
@@ -92,7 +93,7 @@ it('finds the member whose state differs, fences it, and lets another lead', asy
 
   await at(2).stop();
   const level = new ClassicLevel<Buffer, Buffer>(join(root, 'm3', 'state', 'state-1'), { keyEncoding: 'buffer', valueEncoding: 'buffer' });
-  const wrong = createRecord({ key: 'k4', main: 6, sub: 0, create: 6, version: 1, lease: 0n }, bytes('wrong'));
+  const wrong = createRecord({ key: 'k4', main: 6, sub: 0, create: 6, version: 1, lease: 0n }, bytes('wrong'), new AllValues());
   const right4 = decodeRecord(6, 0, (await level.get(recordKey(6, 0))) as Buffer);
   const head = decodeMeta((await level.get(META_KEY)) as Buffer);
   // A state that is whole and wrong: its own digests do not show it.

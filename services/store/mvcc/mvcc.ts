@@ -10,7 +10,8 @@ import { LIMITS } from '../limits.js';
 import { StoreError } from '../store.js';
 import type { KeyValue } from '../store.js';
 import { mix32 } from './checksum.js';
-import { HotValues } from './hot-values.js';
+import { AllValues, SegmentedValues } from './hot-values.js';
+import type { HotValues, Position } from './hot-values.js';
 import { createRecord, decodeRecord, EMPTY, keyValueOf } from './record.js';
 import type { EncodedRecord, Record, RecordSource } from './record.js';
 import { NO_ROW, RecordTable } from './record-table.js';
@@ -19,7 +20,7 @@ import { SortedMap } from './sorted-map.js';
 
 /** A version that is to be written to disk. */
 export interface AddedRecord {
-  readonly row: number;
+  readonly position: Position;
   readonly main: number;
   readonly sub: number;
   readonly bytes: Buffer;
@@ -60,7 +61,9 @@ export class Mvcc {
 
   constructor(options: MvccOptions = {}) {
     this.#options = options;
-    this.#hot = new HotValues(options.hotValues_bytes ?? LIMITS.hotValues_bytes);
+    // What can be read back from disk need not stay in memory.
+    const { durable = false, hotValues_bytes = LIMITS.hotValues_bytes } = options;
+    this.#hot = durable ? new SegmentedValues(hotValues_bytes) : new AllValues();
   }
 
   get revision(): number {
@@ -109,9 +112,9 @@ export class Mvcc {
 
   /** The record's bytes: from memory, or read back and checked. */
   bytesOf(record: Record): Buffer {
-    const { main, sub, row } = record;
+    const { main, sub, row, size_bytes } = record;
     const isHere = this.#isHere(record);
-    const hot = isHere ? this.#hot.get(row) : undefined;
+    const hot = isHere ? this.#hot.get(row, size_bytes) : undefined;
     if (hot !== undefined) return hot;
     const loaded = this.#options.source?.load(main, sub);
     if (loaded === undefined) throw new StoreError('corrupt', `revision ${main}.${sub} is missing on disk; repair this member from its peers`);
@@ -197,17 +200,19 @@ export class Mvcc {
   put(key: string, value: Uint8Array, lease: bigint): void {
     const main = this.#revision + 1;
     const newest = this.#index.get(key) ?? NO_ROW;
-    const present = newest === NO_ROW || this.#rows.isTombstone(newest) ? undefined : this.#rows.read(newest);
-    if (present === undefined) this.#liveKeys++;
-    const { create, version } = present ?? { create: main, version: 0 };
-    this.#append(createRecord({ key, main, sub: this.#sub, create, version: version + 1, lease }, value), newest);
+    const rows = this.#rows;
+    const isThere = newest !== NO_ROW && !rows.isTombstone(newest);
+    if (!isThere) this.#liveKeys++;
+    const create = isThere ? rows.create(newest) : main;
+    const version = isThere ? rows.version(newest) + 1 : 1;
+    this.#append(createRecord({ key, main, sub: this.#sub, create, version, lease }, value, this.#hot), newest);
   }
 
   /** The key must be there. */
   delete({ key, row }: Record): void {
     assert(this.#index.get(key) === row && !this.#rows.isTombstone(row), 'only the newest version can be deleted');
     this.#liveKeys--;
-    this.#append(createRecord({ key, main: this.#revision + 1, sub: this.#sub, create: 0, version: 0, lease: 0n }, EMPTY), row);
+    this.#append(createRecord({ key, main: this.#revision + 1, sub: this.#sub, create: 0, version: 0, lease: 0n }, EMPTY, this.#hot), row);
   }
 
   #append(record: EncodedRecord, newest: number): void {
@@ -215,18 +220,17 @@ export class Mvcc {
     this.#sub++;
     const row = this.#link(record, newest);
     this.#log.push(row);
-    this.#hot.add(row, bytes);
-    if (this.#options.durable === true) this.#added.push({ row, main, sub, bytes });
+    const position = this.#hot.add(row, bytes);
+    if (this.#options.durable === true) this.#added.push({ position, main, sub, bytes });
   }
 
   /** Adds a version behind the key's newest one. */
   #link(record: EncodedRecord, newest: number): number {
-    const size_bytes = record.bytes.length;
     // All versions of a key share the first one's string.
     const key = newest === NO_ROW ? record.key : (this.#rows.key(newest) as string);
-    const row = this.#rows.add(record, { key, size_bytes, older: newest });
+    const row = this.#rows.add(record, key, newest);
     this.#index.set(key, row);
-    this.#bytes += size_bytes;
+    this.#bytes += record.bytes.length;
     this.#digest = (this.#digest + digestOf(record)) | 0;
     return row;
   }
@@ -349,9 +353,10 @@ export class Mvcc {
     return changes;
   }
 
-  /** These are on disk now: their bytes may go when memory is short. */
+  /** These, and all that were taken before them, are on disk now: their bytes may go when memory is short. */
   markDurable(records: readonly AddedRecord[]): void {
-    for (const { row, bytes } of records) this.#hot.settled(row, bytes);
+    const last = records.at(-1);
+    if (last !== undefined) this.#hot.settled(last.position);
   }
 
   /** Sets the revisions of a state that is being loaded; `restore` of its records follows. */

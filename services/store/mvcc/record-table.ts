@@ -34,7 +34,7 @@ export class RecordTable {
   #rows = 0;
 
   /** Takes a row. `key` is kept as it is: the versions of a key should share one string. */
-  add(facts: Omit<EncodedRecord, 'bytes'>, { key, size_bytes, older }: { readonly key: string; readonly size_bytes: number; readonly older: number }): number {
+  add(facts: EncodedRecord, key: string, older: number): number {
     const row = this.#free.pop() ?? this.#rows++;
     if (row >> CHUNK_BITS === this.#chunks.length) this.#chunks.push(new Chunk());
     const chunk = this.#chunkOf(row);
@@ -44,7 +44,7 @@ export class RecordTable {
     chunk.create[place] = facts.create;
     chunk.version[place] = facts.version;
     chunk.sub[place] = facts.sub;
-    chunk.size_bytes[place] = size_bytes;
+    chunk.size_bytes[place] = facts.bytes.length;
     chunk.checksum[place] = facts.checksum;
     chunk.older[place] = older;
     if (facts.lease !== 0n) chunk.lease ??= new BigInt64Array(CHUNK_ROWS);
@@ -82,6 +82,14 @@ export class RecordTable {
 
   sub(row: number): number {
     return this.#chunkOf(row).sub[row & PLACE_MASK] as number;
+  }
+
+  create(row: number): number {
+    return this.#chunkOf(row).create[row & PLACE_MASK] as number;
+  }
+
+  version(row: number): number {
+    return this.#chunkOf(row).version[row & PLACE_MASK] as number;
   }
 
   isTombstone(row: number): boolean {
