@@ -29,14 +29,14 @@ raft-golden: build ## replay the Raft scripts below DIR=... and compare the trac
 	@node dist/raft/golden/main.js $(or $(DIR),raft/golden/scripts)
 
 .PHONY: up
-up: node_modules/.package-lock.json ## start a whole cluster on this machine, or heal the one that is there
+up: node_modules/.package-lock.json ## start a whole cluster on this machine, or heal the one that is there; UP="flags"
 	@scripts/packages.sh
 	@npm run --silent build
 	@node dist/cli/main.js up $(UP)
 
 .PHONY: down
-down: ## stop it; PURGE=1 takes its data away too
-	@[ ! -f dist/cli/main.js ] || node dist/cli/main.js down $(if $(PURGE),--purge)
+down: ## stop it, with the UP=... that it was started with; PURGE=1 takes its data away too
+	@[ ! -f dist/cli/main.js ] || node dist/cli/main.js down $(UP) $(if $(PURGE),--purge)
 
 .PHONY: bench-start
 bench-start: build ## measure starts, memory, a pod's way to Running, a leader's death; RUNS=3
@@ -64,11 +64,11 @@ sim-mutants: build ## the simulator's worth: each historical bug, turned on, mus
 
 .PHONY: chaos
 chaos: build ## real members under real faults: MINUTES=n, or KILLS=n for kill -9 alone; SEED=x does a run again, ONLY=fault,...
-	@node --no-deprecation dist/e2e/chaos/main.js $(if $(KILLS),--kills $(KILLS),--minutes $(or $(MINUTES),2)) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only '$(ONLY)') $(if $(LOOPBACK),--loopback)
+	@node dist/e2e/chaos/main.js $(if $(KILLS),--kills $(KILLS),--minutes $(or $(MINUTES),2)) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only '$(ONLY)') $(if $(LOOPBACK),--loopback)
 
 .PHONY: flood
 flood: build ## large and broken requests at every port for SECONDS=60: no election, heartbeats in time
-	@node --no-deprecation dist/e2e/chaos/flood-main.js $(or $(SECONDS),60)
+	@node dist/e2e/chaos/flood-main.js $(or $(SECONDS),60)
 
 .PHONY: help
 help: ## this list

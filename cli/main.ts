@@ -48,6 +48,8 @@ Begin here:
 try {
   const program = await createProgram();
   await program.parseAsync();
+  // A handshake with a member that hangs may be under way still: a command that is over waits for nothing.
+  process.exit();
 } catch (error) {
   const { text, exitCode } = describeFailure(error);
   process.stderr.write(`navarch: ${text}\n`);

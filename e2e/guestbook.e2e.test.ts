@@ -4,6 +4,7 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Node, Pod } from '../apimachinery/gen/types.js';
+import { systemExecutor } from '../platform/exec.js';
 import { Asker } from './lib/asker.js';
 import { deleteGuestbook, guestbookSteps, IMAGE, isReady, NODE_PORT, rolledOut, rolloutSteps, situation, webPods } from './lib/guestbook.js';
 import { tracesOnMachine, WorkerHost } from './lib/host.js';
@@ -38,8 +39,10 @@ describe.skipIf(lacking.length > 0)('the scenario with containers', () => {
     await cluster?.stop();
   });
 
-  it('1: up says what to type next', () => {
-    for (const hint of ['export KUBECONFIG=', 'kubectl get nodes', 'examples/guestbook.yaml', 'navarch down']) expect(cluster.output).toContain(hint);
+  it('1: up says what to type next, and a shell understands it', async () => {
+    for (const hint of ['export KUBECONFIG=', 'kubectl get nodes', 'examples/guestbook.yaml', `down --data-dir ${cluster.dataDir}`]) expect(cluster.output).toContain(hint);
+    const [status = ''] = /^ {2}.* status --data-dir .*$/m.exec(cluster.output) ?? [];
+    expect(await systemExecutor.run('sh', ['-c', status])).toMatchObject({ code: 0, stdout: expect.stringContaining('MEMBER') as string });
     expect(cluster.state().mode).toBe('hosts');
   });
 
@@ -58,7 +61,12 @@ describe.skipIf(lacking.length > 0)('the scenario with containers', () => {
   it('1: navarch status: three members, one leader', async () => {
     const { code, stdout } = await navarch(['status', '--data-dir', cluster.dataDir, '-o', 'json']);
     expect(code).toBe(0);
-    const { members, nodes } = JSON.parse(stdout) as { members: { role: string; reachable: boolean }[]; nodes: { status: string }[] };
+    const { members, nodes, commandLevels } = JSON.parse(stdout) as {
+      members: { role: string; reachable: boolean }[];
+      nodes: { status: string }[];
+      commandLevels: { inForce: number; members: { name: string; understood: number }[] };
+    };
+    expect(commandLevels.members.map(({ name, understood }) => `${name} ${understood}`)).toEqual(['m1', 'm2', 'm3'].map((name) => `${name} ${commandLevels.inForce}`));
     expect(members.map(({ role }) => role).toSorted()).toEqual(['follower', 'follower', 'leader']);
     expect(nodes.map(({ status }) => status)).toEqual(['Ready', 'Ready']);
     expect((await navarch(['status', '--data-dir', cluster.dataDir])).stdout).toMatch(/^m1 +\S+ +(leader|follower)/m);

@@ -67,14 +67,18 @@ export async function startRaftMember(options: RaftMemberOptions): Promise<RaftM
   const { clusterId, id, clock, listen, tls } = options;
   const directory = join(options.dataDir, 'raft');
   const log = await openDurableLog({ directory, clusterId, nodeId: id, clock });
-  const logger = options.logger.child({ raft: options.name });
-  const instance = openInstance(directory, options.random);
-  const position = () => ({ term: log.view.hardState.term, index: log.view.lastIndex });
-  const transport = new GrpcTransport({ clusterId, self: id, listen, tls, instance, position, book: new PromiseBook(directory), clock, logger });
   try {
-    return await Member.start({ ...common(options, logger), log, transport, instance });
+    const logger = options.logger.child({ raft: options.name });
+    const instance = openInstance(directory, options.random);
+    const position = () => ({ term: log.view.hardState.term, index: log.view.lastIndex });
+    const transport = new GrpcTransport({ clusterId, self: id, listen, tls, instance, position, book: new PromiseBook(directory), clock, logger });
+    try {
+      return await Member.start({ ...common(options, logger), log, transport, instance });
+    } catch (error) {
+      await transport.stop();
+      throw error;
+    }
   } catch (error) {
-    await transport.stop();
     await log.close();
     throw error;
   }

@@ -1,5 +1,6 @@
 /** Three members over loopback gRPC with mutual TLS, and their logs on disk. */
 import { ClassicLevel } from 'classic-level';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { RaftError } from './index.js';
@@ -160,6 +161,16 @@ describe('refusals', () => {
     else await db.put(entryKey(4), damaged);
     await db.close();
     for (let i = 0; i < 2; i++) await expect(cluster.start(place, [place.peer])).rejects.toMatchObject({ code: 'corrupt' });
+  });
+
+  it('leaves nothing open when the instance of a directory cannot be read: the next start finds the log free', async () => {
+    const place = await cluster.seat(1);
+    const instance = join(place.directory, 'raft', 'instance');
+    mkdirSync(instance, { recursive: true });
+    await expect(cluster.start(place, [place.peer])).rejects.toMatchObject({ code: 'EISDIR' });
+    rmSync(instance, { recursive: true });
+    await cluster.start(place, [place.peer]);
+    expect(await propose(place, 'a')).toBe(1);
   });
 
   it('talks to nobody whose certificate another CA signed, nor to another cluster', async () => {

@@ -1,17 +1,22 @@
 /** `navarch snapshot save|restore|status`: the whole state in a file, and a new cluster from one. */
 import { createHash } from 'node:crypto';
 import { open, readFile, rename, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { credentials } from '@grpc/grpc-js';
+import { dirname, join, resolve } from 'node:path';
+import { credentials, type ChannelCredentials } from '@grpc/grpc-js';
 import type { Command } from 'commander';
+import { systemClock } from '../../platform/clock.js';
 import { readClusterPki, writeClusterPki } from '../../platform/pki/cluster-pki.js';
 import { MaintenanceClient, SnapshotRequest, type SnapshotResponse } from '../../proto/gen/etcd/etcdserverpb/rpc.js';
+import { serverNameOptions } from '../../sdk/grpc/server-name.js';
 import { restoreSnapshot, snapshotStatus } from '../../services/store/snapshot/file.js';
 import { CliError } from '../lib/errors.js';
 import { defaultDataDir, layout } from '../lib/paths.js';
+import { liveState } from '../up/state-file.js';
+
+const CONNECT_MS = 3_000;
 
 interface SaveFlags {
-  readonly endpoint: string;
+  readonly endpoint?: string;
   readonly dataDir: string;
   readonly cacert?: string;
   readonly cert?: string;
@@ -29,7 +34,7 @@ export function addSnapshotCommands(program: Command): void {
   const snapshot = program.command('snapshot').description('the cluster\'s state in a file');
   snapshot.command('save <file>')
     .description('take one of a running cluster, consistent, with everything acknowledged so far')
-    .option('--endpoint <host:port>', 'gRPC port of a member', '127.0.0.1:2379')
+    .option('--endpoint <host:port>', 'gRPC port of a member (default: one of the cluster\'s that answers, or 127.0.0.1:2379)')
     .option('--data-dir <directory>', 'of the cluster that `up` started: where the certificates are', defaultDataDir())
     .option('--cacert <file>', 'the cluster\'s authority (default: <data-dir>/pki/cluster-ca.crt)')
     .option('--cert <file>', 'an administrator\'s certificate (default: <data-dir>/etcd-client.crt)')
@@ -54,7 +59,7 @@ async function save(file: string, flags: SaveFlags): Promise<void> {
   const [ca, key, cert] = await Promise.all([
     read(flags.cacert, join('pki', 'cluster-ca.crt')), read(flags.key, 'etcd-client.key'), read(flags.cert, 'etcd-client.crt'),
   ]);
-  const client = new MaintenanceClient(flags.endpoint, credentials.createSsl(ca, key, cert), { 'grpc.max_receive_message_length': -1 });
+  const client = await connect(endpointsOf(flags), credentials.createSsl(ca, key, cert));
   // Under its name only once it is whole and on disk.
   const part = `${file}.part`;
   try {
@@ -76,6 +81,25 @@ async function save(file: string, flags: SaveFlags): Promise<void> {
   } finally {
     client.close();
   }
+}
+
+function endpointsOf({ endpoint, dataDir }: SaveFlags): readonly string[] {
+  if (endpoint !== undefined) return [endpoint];
+  const members = liveState(resolve(dataDir))?.members.map(({ grpc }) => grpc) ?? [];
+  return members.length > 0 ? members : ['127.0.0.1:2379'];
+}
+
+/** The first that answers. Throws CliError when none does. */
+async function connect(endpoints: readonly string[], channel: ChannelCredentials): Promise<MaintenanceClient> {
+  const failures: string[] = [];
+  for (const endpoint of endpoints) {
+    const client = new MaintenanceClient(endpoint, channel, { 'grpc.max_receive_message_length': -1, ...serverNameOptions(endpoint) });
+    const failure = await new Promise<Error | undefined>((done) => client.waitForReady(systemClock.now() + CONNECT_MS, done));
+    if (failure === undefined) return client;
+    client.close();
+    failures.push(`${endpoint}: ${failure.message}`);
+  }
+  throw new CliError(`no member answers (${failures.join('; ')}); --endpoint names one`);
 }
 
 async function restore(file: string, flags: RestoreFlags): Promise<void> {

@@ -3,8 +3,10 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { nodes, pods } from '../../apimachinery/gen/resources.js';
 import type { Node, Pod } from '../../apimachinery/gen/types.js';
+import type { CommandLevels } from '../../proto/gen/navarch/cluster/v1/cluster.js';
 import { connect } from '../../sdk/grpc/connect.js';
 import { resolveAccess, type AccessFlags } from '../lib/access.js';
+import { calledAs } from '../lib/called-as.js';
 import { CliError } from '../lib/errors.js';
 import { defaultDataDir } from '../lib/paths.js';
 import { askMembers, type Access, type MemberView } from '../server/member-calls.js';
@@ -34,12 +36,12 @@ async function accessOf(flags: AccessFlags): Promise<Access> {
   const dataDir = resolve(flags.dataDir);
   const told = flags.endpoints !== undefined || flags.pkiDir !== undefined;
   if (!told && liveState(dataDir) === undefined && await readMemberFile(dataDir) === undefined) {
-    throw new CliError(`no cluster runs from ${dataDir}; start one with \`navarch up\`, or name servers and secrets (--endpoints, --pki-dir)`);
+    throw new CliError(`no cluster runs from ${dataDir}; start one with \`${calledAs()} up\`, or name servers and secrets (--endpoints, --pki-dir)`);
   }
   return resolveAccess(flags);
 }
 
-interface Objects {
+export interface Objects {
   readonly nodes: readonly Node[];
   readonly pods: readonly Pod[];
   readonly error: string;
@@ -64,8 +66,22 @@ const addressOf = (node: Node) => node.status?.addresses?.find((address) => addr
 const newest = (members: readonly MemberView[]) => Math.max(0, ...members.map((member) => member.status?.revision ?? 0));
 const megabytes = (bytes: number) => `${Math.round(bytes / 2 ** 20)} MiB`;
 
-function asJson(members: readonly MemberView[], objects: Objects): object {
+/** As the one that is furthest knows them. Undefined: nobody who holds a store answered. */
+function levelsOf(members: readonly MemberView[]): CommandLevels | undefined {
+  const told = members.flatMap(({ status }) => (status?.commandLevels === undefined ? [] : [{ at: status.appliedIndex, levels: status.commandLevels }]));
+  return told.toSorted((a, b) => b.at - a.at)[0]?.levels;
+}
+
+/** A line while there is something to wait for. Members that cannot be reached hold an upgrade up too: all are named. */
+function upgradeRows(levels: CommandLevels | undefined): readonly string[] {
+  if (levels === undefined || levels.members.every(({ understood }) => understood === levels.inForce)) return [];
+  const understood = levels.members.map(({ name, understood: level }) => `${name} understands ${level}`);
+  return [`upgrade under way: commands of level ${levels.inForce} are in force; ${understood.join(', ')}`];
+}
+
+export function asJson(members: readonly MemberView[], objects: Objects): object {
   const revision = newest(members);
+  const levels = levelsOf(members);
   return {
     members: members.map(({ endpoint, status, error }) => (status === undefined
       ? { endpoint, reachable: false, error }
@@ -74,6 +90,7 @@ function asJson(members: readonly MemberView[], objects: Objects): object {
           appliedIndex: status.appliedIndex, commitIndex: status.commitIndex, dbSizeBytes: status.dbSizeBytes, residentBytes: status.residentBytes, version: status.version,
           ...(status.externalStore === undefined ? {} : { store: { endpoints: status.externalStore.endpoints, ...(status.externalStore.error === '' ? {} : { error: status.externalStore.error }) } }),
         })),
+    ...(levels === undefined ? {} : { commandLevels: levels }),
     nodes: objects.nodes.map((node) => ({
       name: node.metadata?.name, status: readyOf(node), address: addressOf(node), podCIDR: node.spec?.podCIDR,
       runtime: node.status?.nodeInfo?.containerRuntimeVersion, pods: objects.pods.filter((pod) => pod.spec?.nodeName === node.metadata?.name).length,
@@ -94,7 +111,7 @@ function table(rows: readonly (readonly string[])[]): string {
   return rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('   ').trimEnd()).join('\n');
 }
 
-function asText(members: readonly MemberView[], objects: Objects): string {
+export function asText(members: readonly MemberView[], objects: Objects): string {
   const revision = newest(members);
   const memberRows = members.map(({ endpoint, status, error }) => (status === undefined
     ? ['?', endpoint, 'unreachable', '', '', '', '', error]
@@ -109,6 +126,7 @@ function asText(members: readonly MemberView[], objects: Objects): string {
   return [
     table([['MEMBER', 'ENDPOINT', 'ROLE', 'TERM', 'REVISION', 'LAG', 'DISK', 'MEMORY'], ...memberRows]),
     ...storeRows,
+    ...upgradeRows(levelsOf(members)),
     '',
     objects.error === '' ? table([['WORKER', 'STATUS', 'ADDRESS', 'PODS FROM', 'RUNTIME', 'PODS'], ...nodeRows]) : `workers and pods cannot be read: ${objects.error}`,
     '',

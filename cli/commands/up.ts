@@ -3,12 +3,13 @@ import { spawn } from 'node:child_process';
 import { mkdirSync, openSync, closeSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { holdProcess, systemClock } from '../../platform/clock.js';
 import { systemExecutor } from '../../platform/exec.js';
 import { createLogger } from '../../platform/log.js';
 import { systemRandom } from '../../platform/random.js';
 import { missingForHosts, removeHosts } from '../hosts/hosts.js';
+import { calledAs, shellWord } from '../lib/called-as.js';
 import { CliError } from '../lib/errors.js';
 import { defaultDataDir, layout } from '../lib/paths.js';
 import { runUntilSignal } from '../lib/run.js';
@@ -29,22 +30,30 @@ interface UpFlags {
   readonly defaultToleration: string;
 }
 
+type DownFlags = Pick<UpFlags, 'dataDir' | 'workers'> & { readonly purge?: boolean };
+
 const POLL_MS = 50;
+const WORKERS_MAX = 200;
 const UP_MS = 180_000;
 const DOWN_MS = 60_000;
 
+const dataDirOption = () => new Option('--data-dir <directory>', 'everything of this cluster').default(defaultDataDir());
+
+const otherOptions = (): readonly Option[] => [
+  new Option('--members <n>', 'members of the control plane: 1, 3 or 5').default('3'),
+  new Option('--workers <n>', 'workers').default('2'),
+  new Option('--loopback', 'members on loopback and hollow workers, also where real ones were possible'),
+  new Option('--underlay <cidr>', 'addresses of the hosts, a /24 that nothing else uses').default('198.18.0.0/24'),
+  new Option('--api-port <port>', 'on loopback: REST port of the first member; the others follow').default('6443'),
+  new Option('--grpc-port <port>', 'on loopback: gRPC port of the first member; the others in steps of ten').default('2379'),
+  new Option('--peer-port <port>', 'on loopback: Raft port of the first member; the others in steps of ten').default('2380'),
+  new Option('--node-grace <seconds>', 'silence after which a worker is NotReady').default('40'),
+  new Option('--default-toleration <seconds>', 'how long pods stay on an unreachable worker unless they say otherwise').default('300'),
+];
+
 function addUpOptions(command: Command): Command {
-  return command
-    .option('--data-dir <directory>', 'everything of this cluster', defaultDataDir())
-    .option('--members <n>', 'members of the control plane: 1, 3 or 5', '3')
-    .option('--workers <n>', 'workers', '2')
-    .option('--loopback', 'members on loopback and hollow workers, also where real ones were possible')
-    .option('--underlay <cidr>', 'addresses of the hosts, a /24 that nothing else uses', '198.18.0.0/24')
-    .option('--api-port <port>', 'on loopback: REST port of the first member; the others follow', '6443')
-    .option('--grpc-port <port>', 'on loopback: gRPC port of the first member; the others in steps of ten', '2379')
-    .option('--peer-port <port>', 'on loopback: Raft port of the first member; the others in steps of ten', '2380')
-    .option('--node-grace <seconds>', 'silence after which a worker is NotReady', '40')
-    .option('--default-toleration <seconds>', 'how long pods stay on an unreachable worker unless they say otherwise', '300');
+  for (const option of [dataDirOption(), ...otherOptions()]) command.addOption(option);
+  return command;
 }
 
 export function addUpCommands(program: Command): void {
@@ -55,12 +64,15 @@ containers. Otherwise members listen on loopback and workers only pretend to run
 Running it again, after a reboot or a crash, heals. \`navarch down\` takes it away.`)
     .action(async (flags: UpFlags) => held(() => up(flags)));
   addUpOptions(program.command('supervise', { hidden: true })).action(async (flags: UpFlags) => supervise(flags));
-  program.command('down')
+  const end = program.command('down')
     .description('stop the cluster that `up` started; its data stays for the next `up`')
-    .option('--data-dir <directory>', 'everything of this cluster', defaultDataDir())
-    .option('--underlay <cidr>', 'as given to `up`', '198.18.0.0/24')
+    .addOption(dataDirOption())
     .option('--purge', 'take the data away too: all objects, certificates and images')
-    .action(async (flags: { dataDir: string; purge?: boolean; underlay: string }) => held(() => down(flags)));
+    .addHelpText('after', `
+The flags of \`up\` are understood, so that its line with \`down\` in its place takes away what it made. Which cluster
+that is, --data-dir says alone.`)
+    .action(async (flags: DownFlags) => held(() => down(flags)));
+  for (const option of otherOptions()) end.addOption(option.hideHelp());
 }
 
 /** A command that waits by the clock alone would end in the middle. */
@@ -83,7 +95,7 @@ function optionsOf(flags: UpFlags): SupervisorOptions {
   const members = count(flags.members, '--members', 9);
   if (members % 2 === 0) throw new CliError(`--members must be odd: ${members} members bear no more failures than ${Math.max(members - 1, 1)}`, 2);
   return {
-    dataDir: resolve(flags.dataDir), members, workers: count(flags.workers, '--workers', 200), loopback: flags.loopback === true, underlay: flags.underlay,
+    dataDir: resolve(flags.dataDir), members, workers: count(flags.workers, '--workers', WORKERS_MAX), loopback: flags.loopback === true, underlay: flags.underlay,
     apiPort: count(flags.apiPort, '--api-port', 65_535), grpcPort: count(flags.grpcPort, '--grpc-port', 65_535), peerPort: count(flags.peerPort, '--peer-port', 65_535),
     nodeGrace_s: count(flags.nodeGrace, '--node-grace', 86_400), toleration_s: count(flags.defaultToleration, '--default-toleration', 86_400),
     executor: systemExecutor, clock: systemClock, random: systemRandom,
@@ -153,18 +165,19 @@ function report(state: SupervisorState, dataDir: string, took_ms: number): void 
     ...state.notes.map((note) => `Note: ${note}`),
     '',
     'Next:',
-    `  export KUBECONFIG=${layout(dataDir).kubeconfig}`,
+    `  export KUBECONFIG=${shellWord(layout(dataDir).kubeconfig)}`,
     '  kubectl get nodes',
     '  kubectl apply -f examples/guestbook.yaml',
-    `  navarch status --data-dir ${dataDir}`,
-    `  navarch down --data-dir ${dataDir}`,
+    `  ${calledAs()} status --data-dir ${shellWord(dataDir)}`,
+    `  ${calledAs()} down --data-dir ${shellWord(dataDir)}`,
     '',
   ];
   process.stdout.write(lines.join('\n'));
 }
 
-async function down(flags: { readonly dataDir: string; readonly purge?: boolean; readonly underlay: string }): Promise<void> {
+async function down(flags: DownFlags): Promise<void> {
   const dataDir = resolve(flags.dataDir);
+  const workers = count(flags.workers, '--workers', WORKERS_MAX);
   const state = liveState(dataDir);
   if (state !== undefined) {
     signalProcess(state.supervisor, 'SIGTERM');
@@ -176,10 +189,11 @@ async function down(flags: { readonly dataDir: string; readonly purge?: boolean;
   await endLeftovers(dataDir, systemClock);
   if ((await missingForHosts(systemExecutor)).length === 0) {
     const last = readState(dataDir);
-    const plan = hostsPlanOf({ dataDir, members: Math.max(last?.members.length ?? 0, 9), workers: Math.max(last?.workers.length ?? 0, 16), underlay: flags.underlay });
+    // Hosts are named after the data directory. Where no state tells how many there were, as many are looked for as most people have.
+    const plan = hostsPlanOf({ dataDir, members: Math.max(last?.members.length ?? 0, 9), workers: Math.max(last?.workers.length ?? 0, workers, 16) });
     await removeHosts(plan, { executor: systemExecutor, clock: systemClock, logger: createLogger('down', { level: 'warn' }) });
   }
   if (flags.purge === true) await rm(dataDir, { recursive: true, force: true });
   else await rm(join(dataDir, 'run'), { recursive: true, force: true });
-  process.stdout.write(flags.purge === true ? 'The cluster is gone, and its data.\n' : `The cluster is stopped. Its data stays in ${dataDir}; \`navarch up\` brings it back.\n`);
+  process.stdout.write(flags.purge === true ? 'The cluster is gone, and its data.\n' : `The cluster is stopped. Its data stays in ${dataDir}; \`${calledAs()} up\` brings it back.\n`);
 }

@@ -13,4 +13,6 @@ it('ends with a code of its own where another start would end the same way', () 
 it('tells our own mistakes by their stack, and the machine\'s faults in words', () => {
   expect(describeFailure(new TypeError('x is undefined')).text).toContain('errors.test.ts');
   expect(describeFailure(Object.assign(new Error('write'), { code: 'ENOSPC', path: '/data' })).text).toContain('the disk of /data is full');
+  const answer = Object.assign(new Error('14 UNAVAILABLE: nobody listens at m1:2379'), { code: 14, details: 'nobody listens at m1:2379' });
+  expect(describeFailure(answer)).toEqual({ text: 'nobody listens at m1:2379', exitCode: 1 });
 });

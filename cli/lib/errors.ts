@@ -1,4 +1,5 @@
 /** How a command fails: one message that says what was wrong, where, and what to do; a stack only for our own mistakes. */
+import type { ServiceError } from '@grpc/grpc-js';
 import { RaftError } from '../../raft/contract.js';
 
 /** A member that the cluster does not take back: started again, it would end the same way. Supervisors should not hurry. */
@@ -42,10 +43,15 @@ function explainSystemError(error: NodeJS.ErrnoException): string | undefined {
 export function describeFailure(error: unknown): { readonly text: string; readonly exitCode: number } {
   if (error instanceof CliError) return { text: error.message, exitCode: error.exitCode };
   if (error instanceof Error) {
-    const plain = explainSystemError(error) ?? (isOperating(error) ? error.message : undefined);
+    const plain = explainSystemError(error) ?? answerIn(error) ?? (isOperating(error) ? error.message : undefined);
     return { text: plain ?? error.stack ?? error.message, exitCode: isShutOut(error) ? EXIT_FENCED : 1 };
   }
   return { text: String(error), exitCode: 1 };
+}
+
+/** What a server answered over gRPC, or why none did: whose mistake it was, the stack in this process does not tell. */
+function answerIn(error: Partial<ServiceError>): string | undefined {
+  return typeof error.code === 'number' && typeof error.details === 'string' && error.details !== '' ? error.details : undefined;
 }
 
 /** Errors of our own rooms that are made to be read by people. */

@@ -5,6 +5,7 @@
 import { endpointSlices } from '../../apimachinery/gen/resources.js';
 import type { EndpointSlice } from '../../apimachinery/gen/types.js';
 import { isApiError } from '../../apimachinery/status.js';
+import { SERVICE_NAME_LABEL, SLICE_MANAGER_LABEL } from '../../apimachinery/well-known.js';
 import type { Clock, Timer } from '../../platform/clock.js';
 import type { Logger } from '../../platform/log.js';
 import type { Service } from '../../platform/service.js';
@@ -69,7 +70,7 @@ export class ApiEndpoints implements Service {
     const wanted: EndpointSlice = {
       metadata: {
         name: sliceName(name), namespace: NAMESPACE,
-        labels: { 'kubernetes.io/service-name': SERVICE, 'endpointslice.kubernetes.io/managed-by': MANAGED_BY, 'navarch.dev/member': name },
+        labels: { [SERVICE_NAME_LABEL]: SERVICE, [SLICE_MANAGER_LABEL]: MANAGED_BY, 'navarch.dev/member': name },
       },
       addressType: 'IPv4',
       ports: [{ name: 'https', port, protocol: 'TCP' }],
@@ -93,7 +94,7 @@ export class ApiEndpoints implements Service {
       this.#misses.clear();
       return;
     }
-    const { items } = await client.list(endpointSlices, { namespace: NAMESPACE, labelSelector: `kubernetes.io/service-name=${SERVICE}`, resourceVersion: '0' });
+    const { items } = await client.list(endpointSlices, { namespace: NAMESPACE, labelSelector: `${SERVICE_NAME_LABEL}=${SERVICE}`, resourceVersion: '0' });
     for (const slice of items) {
       const owner = slice.metadata?.labels?.['navarch.dev/member'];
       if (owner === undefined || owner === name || alive.has(owner)) {

@@ -10,6 +10,7 @@ import {
   type RemoveMemberResponse, type TransferLeadershipRequest, type TransferLeadershipResponse,
 } from '../../proto/gen/navarch/cluster/v1/cluster.js';
 import type { NodeId, PeerInfo, RaftStatus } from '../../raft/contract.js';
+import { agreedLevel, toldLevel } from '../../raft/driver/levels.js';
 import { StoreError } from '../../services/store/store.js';
 import type { StoreMember } from '../../services/store/member/start.js';
 import { VERSION } from '../version.js';
@@ -172,6 +173,10 @@ async function statusOf(options: ClusterServiceOptions, uptime_ms: number): Prom
     commitIndex: raft.commitIndex, appliedIndex: raft.appliedIndex,
     revision: store.revision, compactRevision: store.compactRevision, dbSizeBytes: store.dbSize_bytes,
     residentBytes: process.memoryUsage.rss(), version: VERSION, uptimeMs: Math.round(uptime_ms), externalStore: undefined,
+    commandLevels: {
+      inForce: agreedLevel(raft.membership),
+      members: raft.membership.peers.map((peer) => ({ name: peer.name, understood: toldLevel(peer) })),
+    },
   };
 }
 

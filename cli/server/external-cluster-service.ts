@@ -47,5 +47,6 @@ async function statusOf({ backing, name, clusterId, apiAddress, grpcAddress }: E
     revision: store?.revision ?? 0, compactRevision: store?.compactRevision ?? 0, dbSizeBytes: store?.dbSize_bytes ?? 0,
     residentBytes: process.memoryUsage.rss(), version: VERSION, uptimeMs,
     externalStore: { endpoints: [...backing.endpoints], error: found instanceof Error ? found.message : '' },
+    commandLevels: undefined,
   };
 }

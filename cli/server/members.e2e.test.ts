@@ -13,6 +13,7 @@ import { freePorts } from '../../platform/free-ports.js';
 import { readClusterPki } from '../../platform/pki/cluster-pki.js';
 import { systemRandom } from '../../platform/random.js';
 import { KVClient, PutRequest, RangeRequest, type RangeResponse } from '../../proto/gen/etcd/etcdserverpb/rpc.js';
+import { serverNameOptions } from '../../sdk/grpc/server-name.js';
 import { issueAdminCertificate } from './certificates.js';
 
 const MAIN = join(import.meta.dirname, '..', '..', 'dist', 'cli', 'main.js');
@@ -33,7 +34,7 @@ const STEP_MS_MAX = 60_000;
 
 function navarch(...args: string[]): Promise<Ended> {
   return new Promise((resolve) => {
-    execFile(process.execPath, ['--no-deprecation', MAIN, ...args], { timeout: STEP_MS_MAX, killSignal: 'SIGKILL' }, (error, stdout, stderr) => {
+    execFile(process.execPath, [MAIN, ...args], { timeout: STEP_MS_MAX, killSignal: 'SIGKILL' }, (error, stdout, stderr) => {
       const late = error?.killed === true ? `navarch ${args[0] ?? ''} ${args[1] ?? ''} did not end within ${STEP_MS_MAX} ms\n` : '';
       resolve({ code: error === null ? 0 : Number(error.code ?? -1), out: late + stdout + stderr });
     });
@@ -76,7 +77,7 @@ class Seat {
   start(...more: string[]): void {
     this.#output = '';
     this.#child = spawn(process.execPath, [
-      '--no-deprecation', MAIN, 'server', '--name', this.name, '--data-dir', this.dataDir, '--pki-dir', this.pkiDir, '--advertise-address', '127.0.0.1',
+      MAIN, 'server', '--name', this.name, '--data-dir', this.dataDir, '--pki-dir', this.pkiDir, '--advertise-address', '127.0.0.1',
       '--listen-address', '127.0.0.1', '--api-port', String(this.ports.api), '--grpc-port', String(this.ports.grpc), '--peer-port', String(this.ports.peer), ...more,
     ], { stdio: ['ignore', 'pipe', 'pipe'] });
     this.#child.stdout?.on('data', (text: Buffer) => (this.#output += text.toString()));
@@ -141,7 +142,8 @@ describe.skipIf(!existsSync(MAIN))('members as processes', () => {
     const pki = await readClusterPki(at.pkiDir);
     if (pki === undefined) throw new Error('no secrets');
     const admin = await issueAdminCertificate(pki, { clock: systemClock, random: systemRandom });
-    return new KVClient(at.endpoint, credentials.createSsl(Buffer.from(pki.clusterAuthority.certificate), Buffer.from(admin.privateKey), Buffer.from(admin.certificate)));
+    const channel = credentials.createSsl(Buffer.from(pki.clusterAuthority.certificate), Buffer.from(admin.privateKey), Buffer.from(admin.certificate));
+    return new KVClient(at.endpoint, channel, serverNameOptions(at.endpoint));
   };
   const within = () => ({ deadline: systemClock.now() + STEP_MS_MAX });
   const put = async (at: Seat, key: string): Promise<void> => {

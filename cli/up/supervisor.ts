@@ -54,7 +54,7 @@ const API_POLL_MS = 50;
 const NODE_FLAGS = ['--max-semi-space-size=4'];
 const LEFTOVER_GRACE_MS = 10_000;
 
-export function hostsPlanOf(options: Pick<SupervisorOptions, 'dataDir' | 'members' | 'workers' | 'underlay'>): HostsPlan {
+export function hostsPlanOf(options: Pick<SupervisorOptions, 'dataDir' | 'members' | 'workers'> & Partial<Pick<SupervisorOptions, 'underlay'>>): HostsPlan {
   return planHosts({ ...options, sandboxImage: SANDBOX_IMAGE });
 }
 

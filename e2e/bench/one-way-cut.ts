@@ -5,9 +5,10 @@
  * have opened that before it was in one. Needs root, nft and cgroup2; else there is no cut.
  */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 
+/** With the process that made it: a run that was killed is known by that. */
 const TABLE = `navarch_bench_${process.pid}`;
 /** nft looks for groups from here on. */
 const GROUPS = '/sys/fs/cgroup';
@@ -70,6 +71,29 @@ export class OneWayCut {
         // Somebody is still in it: the next boot clears it away.
       }
     }
+  }
+}
+
+const isOfTheDead = (name: string, pattern: RegExp): boolean => {
+  const pid = pattern.exec(name)?.[1];
+  return pid !== undefined && !existsSync(`/proc/${pid}`);
+};
+
+/** Takes away what runs that were killed have left: tables, which would go on dropping, and groups that nobody is in. */
+export function removeLeftovers(mount = cgroup2()): void {
+  if (mount === undefined) return;
+  for (const name of readdirSync(mount).filter((group) => isOfTheDead(group, /^navarch-bench-(\d+)-\d+$/))) {
+    try {
+      rmdirSync(join(mount, name));
+    } catch {
+      // A member that outlived its run is still in it.
+    }
+  }
+  try {
+    const tables = execFileSync('nft', ['list', 'tables', 'inet'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).match(/navarch_bench_\d+/g) ?? [];
+    for (const name of tables.filter((table) => isOfTheDead(table, /(\d+)$/))) execFileSync('nft', ['delete', 'table', 'inet', name], { stdio: 'ignore' });
+  } catch {
+    // No nft, no tables; or another run was quicker.
   }
 }
 

@@ -15,6 +15,7 @@ import { systemExecutor } from '../../platform/exec.js';
 import { Cluster, hasEtcd, makeSecrets, type Candidate, type Secrets } from './clusters.js';
 import { echoRate, fsyncRate } from './limits.js';
 import { load, loseLeader, watchLoad, type LoadOptions, type LoadResult, type Loss } from './load.js';
+import { removeLeftovers } from './one-way-cut.js';
 import { streamLoad } from './stream-load.js';
 import { addSample, renderTable, type Aim, type Samples } from './table.js';
 
@@ -152,6 +153,7 @@ async function checkPerf(cluster: Cluster, samples: Samples): Promise<void> {
 }
 
 async function main(): Promise<void> {
+  removeLeftovers();
   if (!hasEtcd()) say('bench-store: no etcd (Debian package etcd-server): only our own numbers follow');
   const root = mkdtempSync(join(tmpdir(), 'navarch-bench-'));
   const secrets = await makeSecrets(join(root, 'pki'));

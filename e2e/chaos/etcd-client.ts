@@ -7,6 +7,7 @@ import {
   type CompactionResponse, type HashKVResponse, type MoveLeaderResponse, type PutResponse, type RangeResponse, type StatusResponse,
   type TxnRequest, type TxnResponse,
 } from '../../proto/gen/etcd/etcdserverpb/rpc.js';
+import { serverNameOptions } from '../../sdk/grpc/server-name.js';
 import type { ClientTls } from '../bench/grpc-wire.js';
 
 export type Outcome<T> =
@@ -39,9 +40,10 @@ export class EtcdClient {
 
   constructor(endpoint: string, tls: ClientTls) {
     const secure = credentials.createSsl(Buffer.from(tls.ca), Buffer.from(tls.key), Buffer.from(tls.cert));
-    this.#kv = new KVClient(endpoint, secure, OPTIONS);
-    this.#maintenance = new MaintenanceClient(endpoint, secure, OPTIONS);
-    this.watches = new WatchClient(endpoint, secure, OPTIONS);
+    const options = { ...OPTIONS, ...serverNameOptions(endpoint) };
+    this.#kv = new KVClient(endpoint, secure, options);
+    this.#maintenance = new MaintenanceClient(endpoint, secure, options);
+    this.watches = new WatchClient(endpoint, secure, options);
   }
 
   put(request: Partial<PutRequest>): Promise<Outcome<PutResponse>> {

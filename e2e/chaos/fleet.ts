@@ -70,7 +70,7 @@ export class Member {
 
   start(): void {
     const { host, api, grpc, peer } = this.place;
-    const args = ['--no-deprecation', CLI, 'server', '--name', this.name, '--data-dir', this.dataDir, '--pki-dir', this.pkiDir, '--advertise-address', host,
+    const args = [CLI, 'server', '--name', this.name, '--data-dir', this.dataDir, '--pki-dir', this.pkiDir, '--advertise-address', host,
       '--listen-address', host, '--api-port', String(api), '--grpc-port', String(grpc), '--peer-port', String(peer), '--compaction', 'off', ...this.flags];
     const [command, ...rest] = this.namespace === undefined ? [process.execPath, ...args] : ['nsenter', `--net=/run/netns/${this.namespace}`, '--', process.execPath, ...args];
     this.note('starts');
@@ -211,7 +211,7 @@ export class Fleet {
   }
 
   navarch(...args: string[]): Promise<CommandResult> {
-    return systemExecutor.run(process.execPath, ['--no-deprecation', CLI, ...args], { timeout_ms: COMMAND_MS_MAX });
+    return systemExecutor.run(process.execPath, [CLI, ...args], { timeout_ms: COMMAND_MS_MAX });
   }
 
   /** Ends everything and takes networks and disks away; logs stay. */

@@ -15,8 +15,8 @@ try {
   const result = await flood(fleet, seconds);
   console.log(describeFlood(result));
   const isLate = result.followers.some(({ heartbeats }) => p99_ms(heartbeats) > P99_MS_MAX);
-  if (result.elections > 0 || isLate) {
-    console.error(`the flood ${result.elections > 0 ? 'caused elections' : `held heartbeats up: the p99 of their intervals is above ${P99_MS_MAX} ms`}; logs: ${fleet.root}/m*.log`);
+  if (result.elections.length > 0 || isLate) {
+    console.error(`the flood ${result.elections.length > 0 ? 'caused elections' : `held heartbeats up: the p99 of their intervals is above ${P99_MS_MAX} ms`}; logs: ${fleet.root}/m*.log`);
     process.exitCode = 1;
   }
 } finally {

@@ -13,7 +13,10 @@ import { connect as connectTls } from 'node:tls';
 import { systemClock } from '../../platform/clock.js';
 import { PutRequest, RangeRequest } from '../../proto/gen/etcd/etcdserverpb/rpc.js';
 import { frame, type ClientTls } from '../bench/grpc-wire.js';
+import { until } from '../lib/until.js';
+import { ELECTION_MS_MAX, electionsAfter } from './elections.js';
 import { Fleet, type Member } from './fleet.js';
+import { watchProcessors, withheld_ms } from './withheld.js';
 
 const { HTTP2_HEADER_METHOD, HTTP2_HEADER_PATH, HTTP2_HEADER_CONTENT_TYPE, HTTP2_HEADER_TE, NGHTTP2_CANCEL } = constants;
 const MIB = 2 ** 20;
@@ -215,12 +218,26 @@ export function p99_ms({ buckets, sum_s, count }: Heartbeats): number {
   return 1000 * ([...buckets].find(([, below]) => count - below <= due / 100)?.[0] ?? Infinity);
 }
 
+export interface Election {
+  readonly term: number;
+  /** A leader whose disk did not finish a write gave way. */
+  readonly forDisk: boolean;
+  /** Before it, for how long the machine had withheld processors from the threads that send and hear heartbeats. Undefined: not known. */
+  readonly withheld_ms: number | undefined;
+}
+
+/** Half an election timeout. With less withheld, whoever heard no heartbeat in time would not have heard one on a machine of its own either. */
+const WITHHELD_MS_MAX = 300;
+
+/** The members had what they need, a disk and processors, and still another one was elected. */
+export const isDueToFlood = ({ forDisk, withheld_ms: ms }: Election): boolean => !forDisk && ms !== undefined && ms < WITHHELD_MS_MAX;
+
 export interface FloodResult {
   readonly seconds: number;
   /** Attempts by kind. */
   readonly attempts: ReadonlyMap<string, number>;
-  /** Elections while it lasted. */
-  readonly elections: number;
+  /** While it lasted. */
+  readonly elections: readonly Election[];
   /** Of those who followed all the time. */
   readonly followers: readonly { readonly name: string; readonly heartbeats: Heartbeats }[];
 }
@@ -249,6 +266,8 @@ export async function flood(fleet: Fleet, seconds: number): Promise<FloodResult>
   const targets = fleet.members.map((member) => ({ member, tls }));
   const leader = await fleet.leader();
   const [term, before] = [await termOf(fleet), await Promise.all(targets.map(heartbeatsOf))];
+  const logEnds = fleet.members.map((member) => member.logEnd());
+  const processors = watchProcessors(fleet.members.map((member) => member.process?.pid ?? 0));
   const end_ms = systemClock.monotonic() + 1000 * seconds;
   const idle = targets.flatMap((target) => Array.from({ length: IDLE_CONNECTIONS }, (_, i) => tcp(i % 2 === 0 ? 'grpc' : 'api')(target).on('error', () => undefined)));
   const attempts = new Map<string, number>();
@@ -260,11 +279,16 @@ export async function flood(fleet: Fleet, seconds: number): Promise<FloodResult>
   for (const socket of idle) socket.destroy();
   const after = await Promise.all(targets.map(heartbeatsOf));
   await fleet.whole();
+  const looks = processors.stop();
+  const found = () => electionsAfter(fleet.members.map((member, i) => member.logSince(logEnds[i] ?? 0)), term);
+  const newest = await termOf(fleet);
+  if (newest > term) await until('the members\' logs to tell of the last election', () => found().some((election) => election.term >= newest));
+  const elections = found().map(({ at_ms, ...election }): Election => ({ ...election, withheld_ms: withheld_ms(looks, at_ms - ELECTION_MS_MAX, at_ms) }));
   const followers = targets.flatMap(({ member }, i) => {
     const [first, last] = [before[i], after[i]];
     return member === leader || first === undefined || last === undefined ? [] : [{ name: member.name, heartbeats: since(first, last) }];
   });
-  return { seconds, attempts, elections: await termOf(fleet) - term, followers };
+  return { seconds, attempts, elections, followers };
 }
 
 export function describeHeartbeats(followers: FloodResult['followers']): string {
@@ -275,7 +299,8 @@ export function describeHeartbeats(followers: FloodResult['followers']): string 
 
 export function describeFlood({ seconds, attempts, elections, followers }: FloodResult): string {
   return [
-    `${[...attempts.values()].reduce((sum, count) => sum + count, 0)} attempts of ${attempts.size} kinds in ${seconds} s; ${elections} elections`,
+    `${[...attempts.values()].reduce((sum, count) => sum + count, 0)} attempts of ${attempts.size} kinds in ${seconds} s; ${elections.length} elections`,
+    ...elections.map(({ term, forDisk, withheld_ms: ms }) => `  term ${term}: ${forDisk ? 'the leader gave way to its disk' : `processors had been withheld from heartbeats for ${ms?.toFixed(0) ?? '?'} ms`}`),
     describeHeartbeats(followers),
     `  ${[...attempts].map(([name, count]) => `${name} ${count}`).join(', ')}`,
   ].join('\n');

@@ -100,7 +100,7 @@ export class UpCluster {
       return new UpCluster(dataDir, args, await navarchOk(['up', '--data-dir', dataDir, ...args], UP_MS_MAX));
     } catch (error) {
       const logs = lastLines(dataDir);
-      await navarch(['down', '--data-dir', dataDir, '--purge', ...underlayOf(args)], { timeout_ms: DOWN_MS_MAX });
+      await navarch(['down', '--data-dir', dataDir, '--purge', ...args], { timeout_ms: DOWN_MS_MAX });
       if (process.env['NAVARCH_KEEP'] === undefined) await rm(dataDir, { recursive: true, force: true });
       throw new Error(`${(error as Error).message}\n${logs}`, { cause: error });
     }
@@ -170,16 +170,11 @@ export class UpCluster {
   async stop(): Promise<void> {
     const keep = process.env['NAVARCH_KEEP'] !== undefined;
     try {
-      await navarchOk(['down', '--data-dir', this.dataDir, ...underlayOf(this.#args), ...(keep ? [] : ['--purge'])], DOWN_MS_MAX);
+      await navarchOk(['down', '--data-dir', this.dataDir, ...this.#args, ...(keep ? [] : ['--purge'])], DOWN_MS_MAX);
     } finally {
       if (!keep) await rm(this.dataDir, { recursive: true, force: true });
     }
   }
-}
-
-function underlayOf(args: readonly string[]): readonly string[] {
-  const at = args.indexOf('--underlay');
-  return at === -1 ? [] : args.slice(at, at + 2);
 }
 
 /** The embedded certificates of a kubeconfig written by us: one line each. */

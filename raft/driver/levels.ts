@@ -6,15 +6,18 @@
  * state, and a program that understands less refuses to take part.
  */
 import { RaftError } from '../contract.js';
-import type { Membership } from '../contract.js';
+import type { Membership, PeerInfo } from '../contract.js';
 
 /** What programs understand that never told. */
 const FIRST_LEVEL = 1;
 
 export const agreedLevel = ({ level = FIRST_LEVEL }: Membership): number => level;
 
+/** What a member has told to understand. */
+export const toldLevel = ({ level = FIRST_LEVEL }: PeerInfo): number => level;
+
 /** What all members have told to understand. */
-export const commonLevel = ({ peers }: Membership): number => Math.min(...peers.map(({ level = FIRST_LEVEL }) => level));
+export const commonLevel = ({ peers }: Membership): number => Math.min(...peers.map((peer) => toldLevel(peer)));
 
 /** Throws RaftError `outdated` when the cluster has agreed on more than this program understands. Undefined: it takes no part in levels. */
 export function checkLevel(membership: Membership, understood: number | undefined): void {

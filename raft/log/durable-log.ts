@@ -7,6 +7,7 @@ import { systemFolder } from '../../platform/disk/system-disk.js';
 import { RaftError } from '../contract.js';
 import { MemoryStorage } from '../core/log/memory-storage.js';
 import type { Entry, LogIndex, Term } from '../core/types.js';
+import { BatchTerms } from './batch-terms.js';
 import { claimFolder } from './identity.js';
 import type { Identity } from './identity.js';
 import { applyToView } from './log.js';
@@ -36,15 +37,19 @@ export async function openDurableLog(options: DurableLogOptions): Promise<Member
   const folder = typeof options.directory === 'string' ? systemFolder(options.directory) : options.directory;
   await claimFolder(folder, options);
   const disk = await open(folder);
-  const witness = await Witness.open(folder, options.clock);
   try {
-    const log = await load(disk, witness);
-    const lost = await witness.judge(log.position);
-    if (lost !== undefined && options.onLostEnd === undefined) throw lost;
-    if (lost !== undefined) options.onLostEnd?.(lost);
-    return log;
+    const witness = await Witness.open(folder, options.clock);
+    try {
+      const log = await load(disk, witness);
+      const lost = await witness.judge(log.position);
+      if (lost !== undefined && options.onLostEnd === undefined) throw lost;
+      if (lost !== undefined) options.onLostEnd?.(lost);
+      return log;
+    } catch (error) {
+      await witness.close();
+      throw error;
+    }
   } catch (error) {
-    await witness.close();
     await disk.close();
     throw error instanceof DiskError ? corrupt(error.message) : error;
   }
@@ -152,15 +157,13 @@ class DurableLog implements MemberLog {
   async write(writes: readonly LogWrite[]): Promise<void> {
     await this.#exclusively(async () => {
       const operations: DiskOperation[] = [];
+      const terms = new BatchTerms(this.view);
       let last = this.view.lastIndex;
-      for (const [i, write] of writes.entries()) {
-        const previousTerm = write.entries[0] === undefined ? undefined : termAt(this.view, writes.slice(0, i + 1), write.entries[0].index - 1);
-        last = collect(operations, write, { first: this.view.firstIndex, last, previousTerm });
-      }
+      for (const write of writes) last = collect(operations, write, { first: this.view.firstIndex, last, previousTerm: terms.add(write) });
       const hardState = writes.findLast((write) => write.hardState !== undefined)?.hardState;
       if (hardState !== undefined) operations.push({ type: 'put', key: HARD_STATE_KEY, value: encodeHardState(hardState) });
       if (operations.length === 0) return;
-      const end = { writes: this.#writes + 1, lastIndex: last, lastTerm: termAt(this.view, writes, last) ?? 0 };
+      const end = { writes: this.#writes + 1, lastIndex: last, lastTerm: terms.at(last) ?? 0 };
       operations.push({ type: 'put', key: END_KEY, value: encodeEnd(end) });
       await this.#disk.write(operations);
       this.#writes++;
@@ -197,17 +200,6 @@ class DurableLog implements MemberLog {
       this.#isWriting = false;
     }
   }
-}
-
-/** The term of an entry as these writes, which follow one another in a batch, leave it. Undefined: it is compacted. */
-function termAt(view: MemoryStorage, writes: readonly LogWrite[], index: LogIndex): Term | undefined {
-  for (let i = writes.length - 1; i >= 0; i--) {
-    const { entries = [], snapshot } = writes[i] ?? {};
-    const first = entries[0]?.index ?? Infinity;
-    if (index >= first && index < first + entries.length) return entries[index - first]?.term;
-    if (snapshot?.index === index) return snapshot.term;
-  }
-  return view.term(index);
 }
 
 /** Adds the operations of one write; returns the last index after it. A replaced tail is deleted in the same batch. */

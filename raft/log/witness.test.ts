@@ -1,5 +1,5 @@
 /** LevelDB drops a damaged end of its journal without a word (google/leveldb #251); TRAPS, row 24: detect, refuse. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -100,6 +100,16 @@ describe('a log whose end is gone', () => {
     rmSync(join(directory, 'synced'));
     await withLog((log) => Promise.resolve(expect(log.view.lastIndex).toBe(4)));
   });
+});
+
+it('a log whose note cannot be opened is closed again: opened once more in the same process, it is there', async () => {
+  await withLog((log) => append(log, { from: 1, to: 3 }));
+  const note = join(directory, 'synced');
+  rmSync(note);
+  mkdirSync(note);
+  await expect(openLog()).rejects.toMatchObject({ code: 'EISDIR' });
+  rmSync(note, { recursive: true });
+  await withLog((log) => Promise.resolve(expect(log.view.lastIndex).toBe(3)));
 });
 
 it('a log whose files LevelDB finds damaged is refused, with what to do', async () => {

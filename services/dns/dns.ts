@@ -17,13 +17,14 @@ import type { Logger } from '../../platform/log.js';
 import type { Random } from '../../platform/random.js';
 import type { Service as Runnable } from '../../platform/service.js';
 import { endpointSlices, services } from '../../apimachinery/gen/resources.js';
+import { SERVICE_NAME_LABEL } from '../../apimachinery/well-known.js';
 import type { InformerFactory } from '../../sdk/informer/informer-factory.js';
 import { Forwarder, upstreamsOf } from './forward.js';
 import type { Upstream } from './forward.js';
 import { RCODE, encodeRefusal, encodeResponse, parseQuery } from './message.js';
 import type { Query, Rcode, Response } from './message.js';
 import { DnsServer } from './server.js';
-import { SERVICE_NAME_LABEL, Zone } from './zone.js';
+import { Zone } from './zone.js';
 import type { ZoneView } from './zone.js';
 
 export interface DnsOptions {

@@ -5,6 +5,7 @@
 import { isIPv4 } from 'node:net';
 import type { Answer, RecordType } from 'dns-packet';
 import type { EndpointSlice, Service } from '../../apimachinery/gen/types.js';
+import { SERVICE_NAME_LABEL } from '../../apimachinery/well-known.js';
 
 /** What the zone looks things up in; each look-up must cost no more than what it returns. */
 export interface ZoneView {
@@ -33,7 +34,6 @@ export interface ZoneOptions {
   readonly address: string;
 }
 
-export const SERVICE_NAME_LABEL = 'kubernetes.io/service-name';
 const SCHEMA_VERSION = '1.1.0';
 /** Aliases of aliases within the cluster, before it is called a loop. */
 const ALIAS_DEPTH_MAX = 8;

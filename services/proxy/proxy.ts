@@ -17,6 +17,7 @@ import type { Logger } from '../../platform/log.js';
 import type { Service as Runnable } from '../../platform/service.js';
 import { endpointSlices, services } from '../../apimachinery/gen/resources.js';
 import type { EndpointSlice, Service } from '../../apimachinery/gen/types.js';
+import { SERVICE_NAME_LABEL } from '../../apimachinery/well-known.js';
 import type { Informer } from '../../sdk/informer/informer.js';
 import type { InformerFactory } from '../../sdk/informer/informer-factory.js';
 import { keyOf } from '../../sdk/key.js';
@@ -30,8 +31,6 @@ import { Transaction } from './transaction.js';
 
 /** Name of the table when nothing else is asked for. */
 export const PROXY_TABLE = 'navarch-proxy';
-/** The label by which an EndpointSlice names its Service (KEP-0752). */
-const SERVICE_NAME_LABEL = 'kubernetes.io/service-name';
 const BY_SERVICE = 'service';
 
 const CHECK_INTERVAL_MS = 30_000;

@@ -1,5 +1,6 @@
 /** What a worker says of itself: pure, from facts about the machine and the runtime (core/v1 NodeStatus). */
 import type { NodeStatus } from '../../../apimachinery/gen/types.js';
+import { HOSTNAME_LABEL } from '../../../apimachinery/well-known.js';
 import type { ImageRecord, RuntimeInfo } from '../runtime/runtime.js';
 
 export interface MachineFacts {
@@ -49,7 +50,7 @@ export function nodeReport(input: ReportInput): { labels: Record<string, string>
   const reserved_bytes = Math.min(MEMORY_FREE_BYTES_MIN, machine.memory_bytes / 10);
   return {
     labels: {
-      'kubernetes.io/hostname': machine.hostname, 'kubernetes.io/os': 'linux', 'kubernetes.io/arch': machine.architecture, ...input.labels,
+      [HOSTNAME_LABEL]: machine.hostname, 'kubernetes.io/os': 'linux', 'kubernetes.io/arch': machine.architecture, ...input.labels,
     },
     status: {
       capacity,

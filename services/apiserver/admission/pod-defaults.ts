@@ -2,11 +2,10 @@
 import { priorityClasses } from '../../../apimachinery/gen/resources.js';
 import type { Node, Pod, PriorityClass, Toleration } from '../../../apimachinery/gen/types.js';
 import { apiErrors } from '../../../apimachinery/status.js';
+import { NOT_READY_TAINT, UNREACHABLE_TAINT } from '../../../apimachinery/well-known.js';
 import type { ObjectReader } from '../ports.js';
 import { concerns, type AdmissionPlugin } from './plugin.js';
 
-const NOT_READY = 'node.kubernetes.io/not-ready';
-const UNREACHABLE = 'node.kubernetes.io/unreachable';
 export const ABSENCE_S_DEFAULT = 300;
 
 /** A pod outlives its node's absence by `seconds` unless it says otherwise. */
@@ -18,7 +17,7 @@ export function defaultTolerationSeconds(seconds: number): AdmissionPlugin {
       const spec = (attributes.object as Pod).spec;
       if (spec === undefined) return;
       const tolerations = spec.tolerations ?? [];
-      const missing = [NOT_READY, UNREACHABLE].filter((key) => !tolerations.some((t) => tolerates(t, key)));
+      const missing = [NOT_READY_TAINT, UNREACHABLE_TAINT].filter((key) => !tolerations.some((t) => tolerates(t, key)));
       if (missing.length === 0) return;
       spec.tolerations = [
         ...tolerations,
@@ -96,8 +95,8 @@ export function taintNewNodes(): AdmissionPlugin {
       if (!concerns(attributes, '', 'nodes') || attributes.operation !== 'CREATE') return;
       const node = attributes.object as Node;
       const taints = node.spec?.taints ?? [];
-      if (taints.some((taint) => taint.key === NOT_READY && taint.effect === 'NoSchedule')) return;
-      node.spec = { ...node.spec, taints: [...taints, { key: NOT_READY, effect: 'NoSchedule' }] };
+      if (taints.some((taint) => taint.key === NOT_READY_TAINT && taint.effect === 'NoSchedule')) return;
+      node.spec = { ...node.spec, taints: [...taints, { key: NOT_READY_TAINT, effect: 'NoSchedule' }] };
     },
   };
 }

@@ -6,6 +6,7 @@ import { endpointSlices, nodes, pods, services } from '../../../apimachinery/gen
 import type { Endpoint, EndpointSlice, Node, Pod, Service } from '../../../apimachinery/gen/types.js';
 import { labelSelectorOfMap } from '../../../apimachinery/selector/labels.js';
 import { isApiError } from '../../../apimachinery/status.js';
+import { SERVICE_NAME_LABEL, SLICE_MANAGER_LABEL } from '../../../apimachinery/well-known.js';
 import { Controller, done, type ReconcileContext, type ReconcileResult } from '../../../sdk/controller/controller.js';
 import { bySelf, sourceOf } from '../../../sdk/controller/source.js';
 import type { Lister } from '../../../sdk/informer/object-cache.js';
@@ -14,10 +15,9 @@ import type { ControllerContext } from '../context.js';
 import { equalJson } from '../lib/equal.js';
 import { Expectations } from '../lib/expectations.js';
 import { controllerRef } from '../lib/owners.js';
-import { labelsFrom, SERVICE_NAME, serviceOfSlice } from '../lib/slices.js';
+import { labelsFrom, serviceOfSlice } from '../lib/slices.js';
 import { desiredGroups, ENDPOINTS_PER_SLICE_MAX, type EndpointGroup } from './endpoints.js';
 
-const MANAGED_BY = 'endpointslice.kubernetes.io/managed-by';
 const MANAGER = 'endpointslice-controller.k8s.io';
 const TRIGGER_TIME = 'endpoints.kubernetes.io/last-change-trigger-time';
 const SERVICE_INDEX = 'service';
@@ -129,7 +129,7 @@ function distribute(endpoints: readonly Endpoint[], slices: readonly EndpointSli
 }
 
 function labelsOf(service: Service): Record<string, string> {
-  return { ...labelsFrom(service), [SERVICE_NAME]: service.metadata?.name ?? '', [MANAGED_BY]: MANAGER };
+  return { ...labelsFrom(service), [SERVICE_NAME_LABEL]: service.metadata?.name ?? '', [SLICE_MANAGER_LABEL]: MANAGER };
 }
 
 /** Services that a pod belongs to, or did. */
@@ -142,7 +142,7 @@ function servicesOfPod(list: Lister<Service>): (pod: Pod) => string[] {
 const byNamespace = (object: { metadata?: { namespace?: string } }) => [object.metadata?.namespace ?? ''];
 
 /** Only of the slices that are ours. */
-const serviceOfOwnSlice = (slice: EndpointSlice) => (slice.metadata?.labels?.[MANAGED_BY] === MANAGER ? serviceOfSlice(slice) : []);
+const serviceOfOwnSlice = (slice: EndpointSlice) => (slice.metadata?.labels?.[SLICE_MANAGER_LABEL] === MANAGER ? serviceOfSlice(slice) : []);
 
 export function createEndpointSliceController(context: ControllerContext): Controller {
   const serviceInformer = context.informers.informer(services);

@@ -1,12 +1,12 @@
 /** What EndpointSlices and Endpoints say of the Service they belong to (KEP-752). */
 import type { EndpointSlice, Service } from '../../../apimachinery/gen/types.js';
+import { SERVICE_NAME_LABEL } from '../../../apimachinery/well-known.js';
 
-export const SERVICE_NAME = 'kubernetes.io/service-name';
 const HEADLESS = 'service.kubernetes.io/headless';
 
 /** The key of a slice's Service, as an index takes it; none for a slice that names no Service. */
 export function serviceOfSlice({ metadata }: EndpointSlice): string[] {
-  const name = metadata?.labels?.[SERVICE_NAME];
+  const name = metadata?.labels?.[SERVICE_NAME_LABEL];
   return name === undefined ? [] : [`${metadata?.namespace ?? ''}/${name}`];
 }
 

@@ -6,6 +6,7 @@
 import { leases, nodes, pods } from '../../../apimachinery/gen/resources.js';
 import type { Lease, Node, NodeCondition, Pod, Taint } from '../../../apimachinery/gen/types.js';
 import { isApiError } from '../../../apimachinery/status.js';
+import { NOT_READY_TAINT, UNREACHABLE_TAINT, UNSCHEDULABLE_TAINT } from '../../../apimachinery/well-known.js';
 import { toTime } from '../../../platform/clock.js';
 import { Controller, done, requeueAfter, type ReconcileContext, type ReconcileResult } from '../../../sdk/controller/controller.js';
 import { bySelf, sourceOf } from '../../../sdk/controller/source.js';
@@ -20,21 +21,18 @@ export interface NodeLifecycleOptions {
 }
 
 export const LEASE_NAMESPACE = 'kube-node-lease';
-export const NOT_READY = 'node.kubernetes.io/not-ready';
-export const UNREACHABLE = 'node.kubernetes.io/unreachable';
 export const NODE_INDEX = 'node';
 
 /** Condition of a node -> the NoSchedule taint that it means while it has that status. */
 const CONDITION_TAINTS: readonly { readonly type: string; readonly status: string; readonly key: string }[] = [
-  { type: 'Ready', status: 'False', key: NOT_READY },
-  { type: 'Ready', status: 'Unknown', key: UNREACHABLE },
+  { type: 'Ready', status: 'False', key: NOT_READY_TAINT },
+  { type: 'Ready', status: 'Unknown', key: UNREACHABLE_TAINT },
   { type: 'MemoryPressure', status: 'True', key: 'node.kubernetes.io/memory-pressure' },
   { type: 'DiskPressure', status: 'True', key: 'node.kubernetes.io/disk-pressure' },
   { type: 'PIDPressure', status: 'True', key: 'node.kubernetes.io/pid-pressure' },
   { type: 'NetworkUnavailable', status: 'True', key: 'node.kubernetes.io/network-unavailable' },
 ];
-const UNSCHEDULABLE = 'node.kubernetes.io/unschedulable';
-const OURS = new Set([...CONDITION_TAINTS.map((row) => row.key), UNSCHEDULABLE]);
+const OURS = new Set([...CONDITION_TAINTS.map((row) => row.key), UNSCHEDULABLE_TAINT]);
 const HEARTBEAT_CONDITIONS = ['Ready', 'MemoryPressure', 'DiskPressure', 'PIDPressure'];
 
 interface Sign {
@@ -130,7 +128,7 @@ function readyStatus(node: Node): string {
 }
 
 function isOurs(taint: Taint): boolean {
-  return OURS.has(taint.key) && (taint.effect === 'NoSchedule' || (taint.effect === 'NoExecute' && (taint.key === NOT_READY || taint.key === UNREACHABLE)));
+  return OURS.has(taint.key) && (taint.effect === 'NoSchedule' || (taint.effect === 'NoExecute' && (taint.key === NOT_READY_TAINT || taint.key === UNREACHABLE_TAINT)));
 }
 
 function wantedTaints(node: Node, now: string): Taint[] {
@@ -140,12 +138,12 @@ function wantedTaints(node: Node, now: string): Taint[] {
     if (conditions.find((condition) => condition.type === row.type)?.status === row.status) taints.push({ key: row.key, effect: 'NoSchedule', timeAdded: now });
   }
   // A node that never reported keeps the taint that admission gave it.
-  if (conditions.every((condition) => condition.type !== 'Ready')) taints.push({ key: NOT_READY, effect: 'NoSchedule' });
+  if (conditions.every((condition) => condition.type !== 'Ready')) taints.push({ key: NOT_READY_TAINT, effect: 'NoSchedule' });
   const ready = readyStatus(node);
   if (conditions.length > 0 && ready !== 'True') {
-    taints.push({ key: ready === 'False' ? NOT_READY : UNREACHABLE, effect: 'NoExecute', timeAdded: now });
+    taints.push({ key: ready === 'False' ? NOT_READY_TAINT : UNREACHABLE_TAINT, effect: 'NoExecute', timeAdded: now });
   }
-  if (node.spec?.unschedulable === true) taints.push({ key: UNSCHEDULABLE, effect: 'NoSchedule', timeAdded: now });
+  if (node.spec?.unschedulable === true) taints.push({ key: UNSCHEDULABLE_TAINT, effect: 'NoSchedule', timeAdded: now });
   return taints;
 }
 

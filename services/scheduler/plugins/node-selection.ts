@@ -1,6 +1,7 @@
 /** Plugins that choose by what a node is: NodeName, NodeUnschedulable, NodeAffinity (with nodeSelector). */
 import type { NodeSelectorRequirement, NodeSelectorTerm, Pod } from '../../../apimachinery/gen/types.js';
 import type { Labels } from '../../../apimachinery/selector/labels.js';
+import { UNSCHEDULABLE_TAINT } from '../../../apimachinery/well-known.js';
 import type { NodeInfo } from '../framework/node-info.js';
 import { scaleByMax, unfit } from '../framework/plugin.js';
 import type { Plugin } from '../framework/plugin.js';
@@ -17,13 +18,13 @@ export const nodeName: Plugin = {
   mayHelp: (event) => event.kind === 'node-added',
 };
 
-const UNSCHEDULABLE_TAINT = { key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' };
+const UNSCHEDULABLE = { key: UNSCHEDULABLE_TAINT, effect: 'NoSchedule' };
 
 export const nodeUnschedulable: Plugin = {
   name: 'NodeUnschedulable',
   preFilter: (pod) => ({
     kind: 'filter',
-    filter: (node) => (node.node?.spec?.unschedulable === true && !tolerates(pod.pod.spec?.tolerations, UNSCHEDULABLE_TAINT)
+    filter: (node) => (node.node?.spec?.unschedulable === true && !tolerates(pod.pod.spec?.tolerations, UNSCHEDULABLE)
       ? unfit('node(s) were unschedulable') : undefined),
   }),
   mayHelp: (event) => event.kind === 'node-added' || (event.kind === 'node-changed' && event.changes.has('unschedulable')),

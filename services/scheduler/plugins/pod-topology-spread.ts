@@ -8,6 +8,7 @@ import { assert } from '../../../platform/assert.js';
 import type { TopologySpreadConstraint } from '../../../apimachinery/gen/types.js';
 import { labelSelectorOf } from '../../../apimachinery/selector/labels.js';
 import type { LabelSelector } from '../../../apimachinery/selector/labels.js';
+import { HOSTNAME_LABEL } from '../../../apimachinery/well-known.js';
 import type { NodeInfo } from '../framework/node-info.js';
 import { SCORE_MAX, busy, unfit } from '../framework/plugin.js';
 import type { ClusterEvent, ClusterView, NodeScorer, Plugin, PreFilterResult } from '../framework/plugin.js';
@@ -16,7 +17,6 @@ import type { PodInfo } from '../framework/pod-info.js';
 import { requiredNodeMatches } from './node-selection.js';
 import { untolerated } from './taints.js';
 
-const HOSTNAME = 'kubernetes.io/hostname';
 const ZONE = 'topology.kubernetes.io/zone';
 const REASON = "node(s) didn't match pod topology spread constraints";
 
@@ -114,11 +114,11 @@ function scorer(constraints: readonly Constraint[], pod: PodInfo, context: { clu
   const candidates = requireAllKeys ? nodes.filter((node) => hasAllKeys(node, constraints)) : nodes;
   const ignored = new Set(requireAllKeys ? nodes.filter((node) => !hasAllKeys(node, constraints)) : []);
   // A host is a domain of its own: its pods are counted when it is scored.
-  const counted = constraints.map((constraint) => (constraint.topologyKey === HOSTNAME ? undefined : constraint));
+  const counted = constraints.map((constraint) => (constraint.topologyKey === HOSTNAME_LABEL ? undefined : constraint));
   const wide = counted.filter((constraint) => constraint !== undefined);
   const domains = new Map(countDomains(wide, pod, cluster.nodes(), requireAllKeys).map((byDomain, i) => [wide[i], byDomain]));
   const weights = constraints.map((constraint) => {
-    const size = constraint.topologyKey === HOSTNAME ? candidates.length
+    const size = constraint.topologyKey === HOSTNAME_LABEL ? candidates.length
       : new Set(candidates.map((node) => node.topology(constraint.topologyKey)).filter((domain) => domain !== undefined)).size;
     return Math.log(size + 2);
   });
@@ -130,7 +130,7 @@ function scorer(constraints: readonly Constraint[], pod: PodInfo, context: { clu
       return Math.round(constraints.reduce((sum, constraint, i) => {
         const domain = node.topology(constraint.topologyKey);
         if (domain === undefined) return sum;
-        const near = domains.get(constraint)?.get(domain) ?? (constraint.topologyKey === HOSTNAME ? matchingOn(node, pod, constraint.selector) : 0);
+        const near = domains.get(constraint)?.get(domain) ?? (constraint.topologyKey === HOSTNAME_LABEL ? matchingOn(node, pod, constraint.selector) : 0);
         return sum + near * (weights[i] ?? 0) + (constraint.maxSkew - 1);
       }, 0));
     },
@@ -169,7 +169,7 @@ export function podTopologySpread(groupSelector: GroupSelector): Plugin {
       if ((pod.pod.spec?.topologySpreadConstraints ?? []).length > 0) return undefined;
       const selector = groupSelector(pod);
       if (selector === undefined) return undefined;
-      const defaults = [defaultConstraint(HOSTNAME, 3, selector), defaultConstraint(ZONE, 5, selector)];
+      const defaults = [defaultConstraint(HOSTNAME_LABEL, 3, selector), defaultConstraint(ZONE, 5, selector)];
       return scorer(defaults, pod, { cluster, nodes, requireAllKeys: false });
     },
     mayHelp,

@@ -1,0 +1,16 @@
+/** Labels and taints by which rooms that do not know each other agree (k8s.io/api/*: well_known_labels.go, well_known_taints.go). */
+
+/** By which an EndpointSlice names its Service (KEP-0752). */
+export const SERVICE_NAME_LABEL = 'kubernetes.io/service-name';
+/** Who writes an EndpointSlice; others leave it alone. */
+export const SLICE_MANAGER_LABEL = 'endpointslice.kubernetes.io/managed-by';
+
+/** A node's name among its labels. */
+export const HOSTNAME_LABEL = 'kubernetes.io/hostname';
+
+/** Of a node that says itself that it is not ready. */
+export const NOT_READY_TAINT = 'node.kubernetes.io/not-ready';
+/** Of a node that says nothing any more. */
+export const UNREACHABLE_TAINT = 'node.kubernetes.io/unreachable';
+/** Of a node that was cordoned. */
+export const UNSCHEDULABLE_TAINT = 'node.kubernetes.io/unschedulable';
