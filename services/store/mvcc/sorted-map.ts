@@ -14,6 +14,8 @@ interface Block<T> {
 export class SortedMap<T> {
   /** Never empty; only the first block may hold no key. */
   #blocks: Block<T>[] = [{ keys: [], values: [] }];
+  /** Each block's first key, side by side; that of the first block is never looked at. */
+  #firsts: string[] = [''];
   #size = 0;
   /** Where the last lookup ended: what is read is often written next. */
   #lastBlock = this.#blocks[0] as Block<T>;
@@ -47,6 +49,7 @@ export class SortedMap<T> {
     } else {
       block.keys.splice(index, 0, key);
       block.values.splice(index, 0, value);
+      if (index === 0) this.#firsts[at] = key;
     }
     if (block.keys.length > BLOCK_KEYS_MAX) this.#split(at, block);
   }
@@ -59,7 +62,12 @@ export class SortedMap<T> {
     this.#size--;
     block.keys.splice(index, 1);
     block.values.splice(index, 1);
-    if (block.keys.length === 0 && this.#blocks.length > 1) this.#blocks.splice(at, 1);
+    if (block.keys.length > 0) {
+      if (index === 0) this.#firsts[at] = block.keys[0] as string;
+    } else if (this.#blocks.length > 1) {
+      this.#blocks.splice(at, 1);
+      this.#firsts.splice(at, 1);
+    }
     return true;
   }
 
@@ -93,16 +101,17 @@ export class SortedMap<T> {
     const cut = at === this.#blocks.length - 1 ? Math.floor(BLOCK_KEYS_MAX * 0.9) : BLOCK_KEYS_MAX >> 1;
     const right = { keys: block.keys.splice(cut), values: block.values.splice(cut) };
     this.#blocks.splice(at + 1, 0, right);
+    this.#firsts.splice(at + 1, 0, right.keys[0] as string);
   }
 
   /** The last block whose first key is at or below `key`, else the first. */
   #blockOf(key: string): number {
+    const firsts = this.#firsts;
     let low = 0;
-    let high = this.#blocks.length - 1;
+    let high = firsts.length - 1;
     while (low < high) {
       const middle = (low + high + 1) >> 1;
-      const first = (this.#blocks[middle] as Block<T>).keys[0] as string;
-      if (first <= key) low = middle;
+      if ((firsts[middle] as string) <= key) low = middle;
       else high = middle - 1;
     }
     return low;
