@@ -88,7 +88,8 @@ export function createRecord(facts: RecordFacts, value: Uint8Array): EncodedReco
   bytes.set(value, valueOffset);
   const checksum = checksumOf(bytes, facts.main, facts.sub);
   bytes.writeInt32LE(checksum, 0);
-  return { ...facts, bytes, checksum };
+  const { key, main, sub, create, version, lease } = facts;
+  return { key, main, sub, create, version, lease, bytes, checksum };
 }
 
 /** Reads a record back. Fails with 'corrupt' when the bytes are not what was written at (main, sub). */
