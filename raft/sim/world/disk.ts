@@ -79,7 +79,9 @@ export class SimStorage {
   readonly #random: Random;
   readonly #events: DiskEvents;
   #texts = new Map<string, string>();
-  #images = new Map<string, Image>();
+  readonly #images = new Map<string, Image>();
+  /** By a part of the path: what was looked for, until images come or go. */
+  readonly #found = new Map<string, Image>();
   #textsInFlight: { path: string; text: string }[] = [];
   /** What was written to a note since power was there, the last one last: any of them may be what a loss of power leaves. */
   #notes = new Map<string, Buffer[]>();
@@ -204,8 +206,11 @@ export class SimStorage {
   }
 
   #find(suffix: string): Image | undefined {
+    const known = this.#found.get(suffix);
+    if (known !== undefined) return known;
     let found: Image | undefined;
     for (const [path, image] of this.#images) if (path.includes(suffix)) found = image;
+    if (found !== undefined) this.#found.set(suffix, found);
     return found;
   }
 
@@ -230,6 +235,7 @@ export class SimStorage {
   }
 
   remove(path: string): void {
+    this.#found.clear();
     for (const name of [...this.#texts.keys()]) if (name === path || name.startsWith(`${path}/`)) this.#texts.delete(name);
     for (const name of [...this.#images.keys()]) if (name === path || name.startsWith(`${path}/`)) this.#images.delete(name);
     for (const name of [...this.#notes.keys()]) if (name === path || name.startsWith(`${path}/`)) this.#notes.delete(name);
@@ -240,6 +246,7 @@ export class SimStorage {
     if (image === undefined) {
       image = new Image(path.endsWith(LOG_PATH) ? new Journal() : undefined);
       this.#images.set(path, image);
+      this.#found.clear();
     }
     return new SimDisk(this, process, image, path);
   }

@@ -14,6 +14,14 @@ export interface Scheduled {
   work: (() => void) | undefined;
 }
 
+/** Of the trace. */
+interface Line {
+  readonly at_ms: number;
+  readonly what: string;
+}
+
+const textOf = ({ at_ms, what }: Line) => `${at_ms.toFixed(3).padStart(12)} ${what}`;
+
 /** A promise of the system was broken. Ends the run. */
 export class Violation extends Error {
   override readonly name = 'Violation';
@@ -32,7 +40,7 @@ export class World {
   #hash = 0x811c9dc5;
   #events = 0;
   #failure: Error | undefined;
-  readonly #recent: string[] = [];
+  readonly #recent: Line[] = [];
   /** Called with each line of the trace. */
   onLine: ((line: string) => void) | undefined;
   /** Called before each event, when what the one before led to is over. */
@@ -60,7 +68,7 @@ export class World {
   }
 
   get recentLines(): readonly string[] {
-    return this.#recent;
+    return this.#recent.map(textOf);
   }
 
   after(delay_ms: number, work: () => void): Scheduled {
@@ -78,10 +86,10 @@ export class World {
     let hash = Math.imul(this.#hash ^ Math.round(this.#now_ms * 1000), 0x01000193);
     for (let i = 0; i < what.length; i++) hash = Math.imul(hash ^ what.charCodeAt(i), 0x01000193);
     this.#hash = hash;
-    const line = `${this.#now_ms.toFixed(3).padStart(12)} ${what}`;
+    const line = { at_ms: this.#now_ms, what };
     this.#recent.push(line);
     if (this.#recent.length > 2 * RECENT_LINES) this.#recent.splice(0, RECENT_LINES);
-    this.onLine?.(line);
+    this.onLine?.(textOf(line));
   }
 
   /** Ends the run: remembered here, since whoever is on the stack may catch what is thrown. */
