@@ -218,8 +218,9 @@ export class Machine {
 
   /** Between the events of the world. */
   observe(): void {
+    if (!this.#isWatched) return;
     const { member, process } = this;
-    if (member === undefined || process === undefined || !process.takeTouched() || !this.#isWatched) return;
+    if (member === undefined || process === undefined || !process.takeTouched()) return;
     const { glance } = member;
     this.#parts.ledger.observed(this, glance, this.#log);
     // Once more when it leads no longer, and then only when it leads again: that it announces.
