@@ -11,8 +11,8 @@ import type { Random } from '../../../platform/random.js';
 import { Journal } from './journal.js';
 import type { Change } from './journal.js';
 import type { Process } from './process.js';
-
-type Rows = Map<string, Buffer>;
+import { apply, changeOf, inRange, keyOf, nameOf } from './rows.js';
+import type { Rows } from './rows.js';
 
 interface Batch {
   readonly changes: readonly Change[];
@@ -70,9 +70,6 @@ const CLEAR_KEYS = 16;
 const NOTE_VERSIONS = 8;
 const NO_NOTE = Buffer.alloc(0);
 const PAGE_ROWS = 200;
-
-const nameOf = (key: Buffer) => key.toString('latin1');
-const keyOf = (name: string) => Buffer.from(name, 'latin1');
 
 export class SimStorage {
   readonly trouble: DiskTrouble;
@@ -226,6 +223,7 @@ export class SimStorage {
   }
 
   replaceText(process: Process, change: { path: string; text: string }): Promise<void> {
+    if (!process.isAlive) return never();
     if (this.trouble.isFull) return Promise.reject(noSpace());
     this.#textsInFlight.push(change);
     return this.#later(process, () => {
@@ -256,6 +254,7 @@ export class SimStorage {
   }
 
   writeNote(process: Process, path: string, bytes: Buffer): void {
+    if (!process.isAlive) return;
     this.#noted_ms = process.world.now_ms;
     this.#notes.set(path, [...(this.#notes.get(path) ?? []).slice(-NOTE_VERSIONS), bytes]);
   }
@@ -284,6 +283,7 @@ export class SimStorage {
   async write(process: Process, target: { image: Image; path: string }, operations: readonly DiskOperation[]): Promise<void> {
     const { image, path } = target;
     const { trouble } = this;
+    if (!process.isAlive) return never();
     if (trouble.isFull) {
       this.#events.onFault('ENOSPC');
       throw noSpace();
@@ -358,30 +358,17 @@ export class SimStorage {
   }
 }
 
-const changeOf = (operation: DiskOperation): Change => [nameOf(operation.key), operation.type === 'put' ? operation.value : undefined];
-
 function settle(image: Image, batch: Batch): void {
   image.journal?.note(image.durable, batch.actual, Infinity);
   apply(image.durable, batch.actual);
   apply(image.promised, batch.changes);
 }
 
-function apply(rows: Rows, changes: readonly Change[]): void {
-  for (const [name, value] of changes) {
-    if (value === undefined) rows.delete(name);
-    else rows.set(name, value);
-  }
-}
-
-function inRange(rows: Rows, range: KeyRange): string[] {
-  const from = range.gte === undefined ? '' : nameOf(range.gte);
-  const to = range.lt === undefined ? undefined : nameOf(range.lt);
-  const names: string[] = [];
-  for (const name of rows.keys()) if (name >= from && (to === undefined || name < to)) names.push(name);
-  return names.sort(byBytes);
-}
-
-const byBytes = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
+/**
+ * For a process that is gone. It may have been in the middle of something when it was killed, since what it waited for came about at
+ * the same moment; nothing that it does then reaches the disk.
+ */
+const never = () => new Promise<never>(() => undefined);
 const noSpace = () => Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
 
 class SimFolder implements DiskFolder {
@@ -426,6 +413,7 @@ class SimFolder implements DiskFolder {
   }
 
   remove(name: string): Promise<void> {
+    if (!this.#process.isAlive) return never();
     this.#storage.remove(`${this.path}/${name}`);
     return Promise.resolve();
   }
@@ -474,6 +462,7 @@ class SimDisk implements KeyValueDisk {
   }
 
   clear(range: KeyRange): Promise<void> {
+    if (!this.#process.isAlive) return never();
     this.#checkOpen();
     this.#storage.clear(this.#image, range);
     return Promise.resolve();

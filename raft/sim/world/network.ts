@@ -144,6 +144,7 @@ export class SimNetwork {
   }
 
   #send(process: Process, self: NodeId, messages: readonly PeerMessage[]): void {
+    if (!process.isAlive) return;
     const [only] = messages;
     if (only !== undefined && messages.length === 1) {
       this.#post(process, { from: self, to: only.to, packet: [only] });
