@@ -48,7 +48,7 @@ bench-store: build ## our store beside etcd, under the same load (QUICK=1: two m
 	@node dist/e2e/bench/store.js
 
 # Young objects die young: room for them spares half of the collections, and one thread is what speed is counted on.
-SIM_FLAGS = --max-semi-space-size=64 --single-threaded-gc
+SIM_FLAGS = --max-semi-space-size=64 --single-threaded
 
 .PHONY: sim
 sim: build ## simulate: SEEDS=n runs that many, SEED=x replays one (TRACE=1 prints every step)

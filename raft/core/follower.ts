@@ -2,20 +2,20 @@
 import { restoreMembership } from './membership.js';
 import type { Raft } from './raft.js';
 import { becomeFollower } from './transitions.js';
-import { NONE } from './types.js';
-import type { Entry, Message, Snapshot } from './types.js';
+import { draft, NONE } from './types.js';
+import type { Entry, LogIndex, Message, NodeId, Snapshot } from './types.js';
 
 export function handleAppend(raft: Raft, request: Message): void {
   const { log } = raft;
   const to = request.from;
   if (request.index < log.committed) {
     // Late: what is committed matches anyway.
-    raft.send({ type: 'app-resp', to, index: log.committed });
+    acknowledge(raft, to, log.committed);
     return;
   }
   const last = log.tryAppend({ term: request.logTerm, index: request.index }, request.entries as readonly Entry[], request.commit);
   if (last !== undefined) {
-    raft.send({ type: 'app-resp', to, index: last });
+    acknowledge(raft, to, last);
     return;
   }
   // Tell where the logs may still agree: entries of a higher term than the leader's there cannot.
@@ -23,14 +23,22 @@ export function handleAppend(raft: Raft, request: Message): void {
   raft.send({ type: 'app-resp', to, index: request.index, reject: true, rejectHint: hint.index, logTerm: hint.term });
 }
 
+function acknowledge(raft: Raft, to: NodeId, index: LogIndex): void {
+  const answer = draft('app-resp', to, raft.id);
+  answer.index = index;
+  raft.post(answer);
+}
+
 export function handleHeartbeat(raft: Raft, request: Message): void {
   raft.log.commitTo(request.commit);
-  raft.send({ type: 'heartbeat-resp', to: request.from, context: request.context });
+  const answer = draft('heartbeat-resp', request.from, raft.id);
+  answer.context = request.context;
+  raft.post(answer);
 }
 
 export function handleSnapshot(raft: Raft, request: Message): void {
   const isRestored = request.snapshot !== undefined && restore(raft, request.snapshot);
-  raft.send({ type: 'app-resp', to: request.from, index: isRestored ? raft.log.lastIndex : raft.log.committed });
+  acknowledge(raft, request.from, isRestored ? raft.log.lastIndex : raft.log.committed);
 }
 
 function restore(raft: Raft, snapshot: Snapshot): boolean {

@@ -158,6 +158,29 @@ export class RaftNode {
     };
   }
 
+  // Asked after every step, unlike the whole status.
+
+  get role(): Role {
+    return this.#raft.role;
+  }
+
+  get term(): Term {
+    return this.#raft.term;
+  }
+
+  /** NONE: nobody is known to lead. */
+  get lead(): NodeId {
+    return this.#raft.lead;
+  }
+
+  get committed(): LogIndex {
+    return this.#raft.log.committed;
+  }
+
+  get lastIndex(): LogIndex {
+    return this.#raft.log.lastIndex;
+  }
+
   get configuration(): Configuration {
     return this.#raft.tracker.configuration;
   }

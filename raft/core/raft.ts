@@ -8,7 +8,7 @@ import type { CoreOptions } from './options.js';
 import { ReadQueue } from './read-queue.js';
 import { Tracker } from './tracker/tracker.js';
 import { message, NONE } from './types.js';
-import type { HardState, LogIndex, Message, NodeId, ReadState, Role, SoftState, Term } from './types.js';
+import type { Draft, HardState, LogIndex, Message, NodeId, ReadState, Role, SoftState, Term } from './types.js';
 
 export interface RaftSettings {
   readonly electionTicks: number;
@@ -106,7 +106,17 @@ export class Raft {
     assert(isVote === (fields.term !== undefined && fields.term !== 0), `message ${type} carries a term of its own exactly if it is a vote`);
     const isTermless = type === 'prop' || type === 'read-index';
     const term = isVote ? fields.term : isTermless ? 0 : this.term;
-    const full = message(fields, fields.from ?? this.id, term);
+    this.#queue(message(fields, fields.from ?? this.id, term));
+  }
+
+  /** Sends what was filled in, which is no vote, in the present term. */
+  post(full: Draft): void {
+    full.term = this.term;
+    this.#queue(full);
+  }
+
+  #queue(full: Message): void {
+    const { type } = full;
     if (type === 'app-resp' || type === 'vote-resp' || type === 'pre-vote-resp') {
       this.messagesAfterAppend.push(full);
     } else {

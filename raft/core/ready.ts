@@ -9,7 +9,7 @@
  * entries; then deliver its `responses`). Further Readys may be taken meanwhile. So the leader's own write runs beside the
  * sends, and only what is durable here is handed out to be applied.
  */
-import { APPEND_THREAD, APPLY_THREAD, message, NONE } from './types.js';
+import { APPEND_THREAD, APPLY_THREAD, draft, NONE } from './types.js';
 import type { Raft } from './raft.js';
 import type { Entry, HardState, Message, ReadState, Snapshot, SoftState } from './types.js';
 
@@ -105,10 +105,14 @@ function appendMessage(raft: Raft, parts: WriteParts): Message | undefined {
   const responses = raft.messagesAfterAppend.slice();
   const stable = appendAcknowledgement(raft, snapshot);
   if (stable !== undefined) responses.push(stable);
-  return message({
-    type: 'storage-append', to: APPEND_THREAD, from: raft.id, entries, snapshot, responses,
-    term: hardState?.term ?? 0, vote: hardState?.vote ?? NONE, commit: hardState?.commit ?? 0,
-  });
+  const append = draft('storage-append', APPEND_THREAD, raft.id);
+  append.entries = entries;
+  append.snapshot = snapshot;
+  append.responses = responses;
+  append.term = hardState?.term ?? 0;
+  append.vote = hardState?.vote ?? NONE;
+  append.commit = hardState?.commit ?? 0;
+  return append;
 }
 
 /**
@@ -120,16 +124,23 @@ function appendAcknowledgement(raft: Raft, snapshot: Snapshot | undefined): Mess
   const { log } = raft;
   if (log.unstable.isEmpty && snapshot === undefined) return undefined;
   const last = log.unstable.isEmpty ? { term: 0, index: 0 } : log.lastId();
-  return message({
-    type: 'storage-append-resp', to: raft.id, from: APPEND_THREAD, term: raft.term, index: last.index, logTerm: last.term, snapshot,
-  });
+  const answer = draft('storage-append-resp', raft.id, APPEND_THREAD);
+  answer.term = raft.term;
+  answer.index = last.index;
+  answer.logTerm = last.term;
+  answer.snapshot = snapshot;
+  return answer;
 }
 
 function applyMessage(raft: Raft, entries: readonly Entry[]): Message {
-  const responses = [applyAcknowledgement(raft, entries)];
-  return message({ type: 'storage-apply', to: APPLY_THREAD, from: raft.id, entries, responses });
+  const apply = draft('storage-apply', APPLY_THREAD, raft.id);
+  apply.entries = entries;
+  apply.responses = [applyAcknowledgement(raft, entries)];
+  return apply;
 }
 
 function applyAcknowledgement(raft: Raft, entries: readonly Entry[]): Message {
-  return message({ type: 'storage-apply-resp', to: raft.id, from: APPLY_THREAD, entries });
+  const answer = draft('storage-apply-resp', raft.id, APPLY_THREAD);
+  answer.entries = entries;
+  return answer;
 }

@@ -2,7 +2,7 @@
 import type { Raft } from './raft.js';
 import { releasePostponedReads } from './read-index.js';
 import type { Progress } from './tracker/progress.js';
-import { payloadSize } from './types.js';
+import { draft, payloadSize } from './types.js';
 import type { Entry, LogIndex, Message, NodeId, ProposedEntry } from './types.js';
 
 /** Appends to the leader's own log. False when the proposals would pass the cap on what is uncommitted. */
@@ -16,7 +16,9 @@ export function appendAsLeader(raft: Raft, proposed: readonly ProposedEntry[]): 
   for (const { kind, data, proposal } of proposed) entries.push({ term: raft.term, index: ++index, kind, data, proposal });
   raft.log.append(entries);
   // The leader counts itself only once its own write is durable: it gets this message back then.
-  raft.send({ type: 'app-resp', to: raft.id, index });
+  const own = draft('app-resp', raft.id, raft.id);
+  own.index = index;
+  raft.post(own);
   return true;
 }
 
@@ -49,7 +51,12 @@ export function sendAppend(raft: Raft, to: NodeId, evenEmpty: boolean): boolean 
     entries = found;
   }
   if (entries.length === 0 && !evenEmpty) return false;
-  raft.send({ type: 'app', to, index, logTerm, entries, commit: raft.log.committed });
+  const append = draft('app', to, raft.id);
+  append.index = index;
+  append.logTerm = logTerm;
+  append.entries = entries;
+  append.commit = raft.log.committed;
+  raft.post(append);
   progress.sentEntries(entries.length, payloadSize(entries));
   progress.sentCommit(raft.log.committed);
   return true;
@@ -69,7 +76,10 @@ export function broadcastHeartbeat(raft: Raft, context: number): void {
     if (to === raft.id) continue;
     // Never beyond what the follower is known to hold.
     const commit = Math.min(progress.match, raft.log.committed);
-    raft.send({ type: 'heartbeat', to, commit, context });
+    const heartbeat = draft('heartbeat', to, raft.id);
+    heartbeat.commit = commit;
+    heartbeat.context = context;
+    raft.post(heartbeat);
     progress.sentCommit(commit);
   }
 }

@@ -101,6 +101,17 @@ export const NO_DATA = new Uint8Array(0);
 const NO_ENTRIES: readonly Entry[] = [];
 const NO_MESSAGES: readonly Message[] = [];
 
+/** A message that is being filled in. */
+export type Draft = { -readonly [Field in keyof Message]: Message[Field] };
+
+/** A message that says nothing yet, of the same shape as all. For those that are sent often: `message` looks for each field that may be there. */
+export function draft(type: MessageType, to: NodeId, from: NodeId): Draft {
+  return {
+    type, to, from, term: 0, logTerm: 0, index: 0, commit: 0, vote: NONE, reject: false, rejectHint: 0, context: 0, force: false,
+    entries: NO_ENTRIES, snapshot: undefined, responses: NO_MESSAGES,
+  };
+}
+
 /** Fills the fields that a message does not use. All messages have one shape, so that reading them costs nothing. */
 export function message(fields: Partial<Message> & Pick<Message, 'type' | 'to'>, from = fields.from ?? NONE, term = fields.term ?? 0): Message {
   return {

@@ -54,7 +54,7 @@ export class Applier {
 
   /** This member leads, and has applied an entry of its own term: it knows all that was committed before. */
   get isLeading(): boolean {
-    const { role, term } = this.#node.status();
+    const { role, term } = this.#node;
     return role === 'leader' && this.#appliedTerm === term;
   }
 

@@ -142,6 +142,15 @@ export class Member implements RaftMember {
     return result;
   }
 
+  /** The part of the status that a close observer wants after each step: nothing is copied, nothing may be changed. */
+  get glance(): Pick<RaftNode, 'role' | 'term' | 'lastIndex' | 'progress'> {
+    return this.#node;
+  }
+
+  get membership(): Membership {
+    return this.#applier.membership;
+  }
+
   status(): RaftStatus {
     return statusOf(this.#node, { membership: this.#applier.membership, clusterId: this.#options.clusterId, heartbeats: this.#heartbeats.intervals });
   }
@@ -151,7 +160,7 @@ export class Member implements RaftMember {
     if (!voters.includes(to)) throw new RaftError('invalid', `member ${to} has no vote and cannot lead`);
     const { clock, settings } = this.#options;
     const end_ms = this.#deadline();
-    while (this.#node.status().lead !== to) {
+    while (this.#node.lead !== to) {
       if (this.#isOver) throw new RaftError('stopped', 'this member was stopped');
       if (clock.monotonic() > end_ms) throw new RaftError('timeout', `member ${to} did not take over in time`);
       this.#guard(() => {
@@ -208,15 +217,14 @@ export class Member implements RaftMember {
     const { settings, clock, id } = this.#options;
     const heirs = [...this.#node.progress].filter(([peer, progress]) => peer !== id && !progress.isLearner && progress.recentActive);
     const heir = heirs.sort(([, a], [, b]) => b.match - a.match)[0];
-    if (this.#node.status().role !== 'leader' || heir === undefined || settings.handover_ms === 0) return;
+    if (this.#node.role !== 'leader' || heir === undefined || settings.handover_ms === 0) return;
     this.#guard(() => {
       this.#node.transferLeadership(heir[0]);
       this.#pump();
     });
     const end_ms = clock.monotonic() + settings.handover_ms;
     // Until the heir leads, not only until this member does not: its vote may be the one that is needed.
-    const isDone = () => ![0, id].includes(this.#node.status().lead);
-    while (!isDone() && clock.monotonic() < end_ms) await clock.sleep(5);
+    while ([0, id].includes(this.#node.lead) && clock.monotonic() < end_ms) await clock.sleep(5);
   }
 
   #end(): void {
@@ -280,7 +288,7 @@ export class Member implements RaftMember {
   }
 
   #giveWay(busyFor_ms: number): void {
-    if (this.#node.status().role === 'leader') this.#options.logger.warn({ busyFor_ms }, 'the disk does not finish a write: another member shall lead');
+    if (this.#node.role === 'leader') this.#options.logger.warn({ busyFor_ms }, 'the disk does not finish a write: another member shall lead');
     this.#node.stepDown();
   }
 
@@ -312,7 +320,7 @@ export class Member implements RaftMember {
   }
 
   #peerLost(id: NodeId): void {
-    const { lead, role } = this.#node.status();
+    const { lead, role } = this.#node;
     if (role === 'leader') this.#node.reportUnreachable(id);
     if (lead === id) {
       this.#node.forgetLeader();
@@ -322,7 +330,7 @@ export class Member implements RaftMember {
   }
 
   #askForVotes(): boolean {
-    if (this.#isOver || this.#node.status().lead !== 0) return false;
+    if (this.#isOver || this.#node.lead !== 0) return false;
     this.#guard(() => {
       this.#node.campaign();
       this.#pump();
@@ -344,7 +352,7 @@ export class Member implements RaftMember {
       if (message.type === 'prop') this.#proposals.requeue(message.entries, message.logTerm);
       else if (message.type === 'app') lost.add(message.to);
     }
-    if (this.#node.status().role === 'leader') for (const id of lost) this.#node.reportUnreachable(id);
+    if (this.#node.role === 'leader') for (const id of lost) this.#node.reportUnreachable(id);
     this.#pump();
   }
 
@@ -359,7 +367,7 @@ export class Member implements RaftMember {
   }
 
   #flush(): void {
-    const context = this.#node.status().lead === 0 ? undefined : this.#reads.nextAttempt(this.#options.clock.monotonic());
+    const context = this.#node.lead === 0 ? undefined : this.#reads.nextAttempt(this.#options.clock.monotonic());
     if (context !== undefined) this.#node.readIndex(context);
     this.#proposeIfDue();
     this.#pump();
@@ -392,32 +400,28 @@ export class Member implements RaftMember {
       } else if (role === 'leader' && transferee === 0) {
         this.#proposals.reject(entries, new RaftError('dropped', 'too many proposals are under way; try again later'));
       } else {
-        this.#proposals.requeue(entries);
-        return;
+        return this.#proposals.requeue(entries);
       }
     }
   }
 
   #appendForwarded(): void {
-    const { role, term } = this.#node.status();
+    const { role, term } = this.#node;
     const { isLeading } = this.#applier;
     const { ours, others } = this.#forwarded.take(({ logTerm, entries }) =>
       role === 'leader' && logTerm === term && (isLeading || entries.every(({ kind }) => kind === 'normal')));
     this.#send(others.map(refusalOf));
     if (ours.length === 0) return;
-    if (this.#node.propose(ours.flatMap(({ entries }) => entries)) !== 'ok') {
-      this.#send(ours.map(refusalOf));
-      return;
-    }
+    if (this.#node.propose(ours.flatMap(({ entries }) => entries)) !== 'ok') return this.#send(ours.map(refusalOf));
     this.#startBatch(0);
-    for (const { from } of ours) this.#notes.owe(from, this.#node.status().lastIndex);
+    for (const { from } of ours) this.#notes.owe(from, this.#node.lastIndex);
   }
 
   #startBatch(mark: number): void {
-    const { role, lastIndex } = this.#node.status();
+    const { role, lastIndex } = this.#node;
     this.#notes.batchBegins();
     // A batch that another member appends is decided with its last proposal.
-    this.#pace.begins(() => (role === 'leader' ? this.#node.status().committed >= lastIndex : !this.#proposals.isPending(mark)));
+    this.#pace.begins(() => (role === 'leader' ? this.#node.committed >= lastIndex : !this.#proposals.isPending(mark)));
   }
 
   #pump(): void {
@@ -439,7 +443,7 @@ export class Member implements RaftMember {
     for (const message of ready.messages) {
       if (message.to < 0) local.push(message);
       else if (message.type === 'snap') this.#snapshots.send(message);
-      else outgoing.push(message.type === 'prop' ? { ...message, logTerm: this.#node.status().term } : message);
+      else outgoing.push(message.type === 'prop' ? { ...message, logTerm: this.#node.term } : message);
     }
     // The network first: the peers' disks work while ours does.
     this.#send(this.#notes.sift(outgoing));
@@ -482,7 +486,7 @@ export class Member implements RaftMember {
   }
 
   #announce(): void {
-    const { lead, term } = this.#node.status();
+    const { lead, term } = this.#node;
     const leading = this.#applier.isLeading;
     const last = this.#announced;
     if (last !== undefined && last.lead === lead && last.term === term && last.leading === leading) return;
@@ -494,4 +498,3 @@ export class Member implements RaftMember {
     if (lead !== 0) this.#flushSoon();
   }
 }
-

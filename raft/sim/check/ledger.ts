@@ -16,7 +16,7 @@
  *
  * Every applied entry also runs through the model, and every member must give the model's answer.
  */
-import type { LogIndex, Membership, RaftStatus } from '../../contract.js';
+import type { LogIndex, Membership } from '../../contract.js';
 import type { Entry } from '../../core/types.js';
 import type { LogWrite, MemberLog } from '../../log/log.js';
 import { entryChecksum } from '../../log/checksum.js';
@@ -40,9 +40,14 @@ interface Applied {
   membership: Membership | undefined;
 }
 
-/** Since when, is another thing after a snapshot. */
 const textOf = ({ voters, votersOutgoing, learners, learnersNext, removed = [] }: Membership) =>
   `${voters.join(',')}/${votersOutgoing.join(',')}/${learners.join(',')}/${learnersNext.join(',')} without ${removed.join(',')}`;
+
+const isSameList = (a: readonly number[], b: readonly number[]) => a.length === b.length && a.every((id, i) => id === b[i]);
+
+/** Since when, is another thing after a snapshot. */
+const isSame = (a: Membership, b: Membership) => isSameList(a.voters, b.voters) && isSameList(a.votersOutgoing, b.votersOutgoing)
+  && isSameList(a.learners, b.learners) && isSameList(a.learnersNext, b.learnersNext) && isSameList(a.removed ?? [], b.removed ?? []);
 
 /** Clocks drift by two percent at most (settings.ts). */
 const CLOCK_TOLERANCE = 0.97;
@@ -50,6 +55,15 @@ const CLOCK_TOLERANCE = 0.97;
 export interface LedgerMember {
   readonly id: number;
   readonly name: string;
+}
+
+/** What a member says of itself, as far as it is judged. */
+export interface LeaderView {
+  readonly role: string;
+  readonly term: number;
+  readonly lastIndex: number;
+  /** By member: what it believes of them. */
+  readonly progress: ReadonlyMap<number, { readonly match: number }>;
 }
 
 export interface AppliedParts {
@@ -155,7 +169,7 @@ export class Ledger {
   }
 
   /** After every step of a member. */
-  observed(member: LedgerMember, status: Pick<RaftStatus, 'role' | 'term' | 'lastIndex' | 'progress'>, log: MemberLog | undefined): void {
+  observed(member: LedgerMember, status: LeaderView, log: MemberLog | undefined): void {
     if (status.role !== 'leader') {
       this.#lastIndexes.delete(member.id);
       this.#matches.delete(member.id);
@@ -169,11 +183,10 @@ export class Ledger {
     this.#lastIndexes.set(member.id, { term: status.term, last: status.lastIndex });
   }
 
-  #checkMatches(member: LedgerMember, { term, progress }: Pick<RaftStatus, 'term' | 'progress'>, log: MemberLog): void {
+  #checkMatches(member: LedgerMember, { term, progress }: LeaderView, log: MemberLog): void {
     let known = this.#matches.get(member.id);
     if (known?.term !== term) this.#matches.set(member.id, known = { term, seen: new Map() });
-    for (const [peer, { match }] of Object.entries(progress)) {
-      const id = Number(peer);
+    for (const [id, { match }] of progress) {
       // What is not on the leader's own disk yet is looked at when it is.
       const entryTerm = match === known.seen.get(id) || id === member.id ? undefined : log.view.term(match);
       if (entryTerm === undefined) continue;
@@ -231,7 +244,7 @@ export class Ledger {
     const known = this.#applied[index];
     if (known === undefined) {
       if (index !== this.#lastApplied + 1) this.#world.violated(`state-machine safety: ${member.name} applies ${index} when ${this.#lastApplied} was the newest anywhere`);
-      this.#first(member, entry, { ...parts, answer, checksum });
+      this.#first(member, entry, { parts, answer, checksum });
       return;
     }
     if (known.term !== term || known.checksum !== checksum) {
@@ -244,17 +257,18 @@ export class Ledger {
   #compareMembership(member: LedgerMember, known: Applied, found: { readonly index: number; readonly membership: Membership }): void {
     known.membership ??= found.membership;
     if (known.membership === found.membership) return;
-    const [own, others] = [textOf(found.membership), textOf(known.membership)];
-    if (own !== others) this.#world.violated(`one membership: after entry ${found.index} ${member.name} has ${own}, others ${others}`);
+    if (isSame(found.membership, known.membership)) return;
+    this.#world.violated(`one membership: after entry ${found.index} ${member.name} has ${textOf(found.membership)}, others ${textOf(known.membership)}`);
   }
 
-  #first(member: LedgerMember, entry: { readonly index: number; readonly term: number; readonly data: Uint8Array }, parts: AppliedParts & { answer: string; checksum: number }): void {
+  #first(member: LedgerMember, entry: { readonly index: number; readonly term: number; readonly data: Uint8Array }, found: { readonly parts: AppliedParts; readonly answer: string; readonly checksum: number }): void {
     const { index, term, data } = entry;
+    const { parts, answer, checksum } = found;
     const before = this.model.revision;
     const expected = this.model.apply(data, term);
-    if (expected !== parts.answer) this.#world.violated(`model: ${member.name} answers entry ${index} with "${parts.answer}", it should be "${expected}"`);
+    if (expected !== answer) this.#world.violated(`model: ${member.name} answers entry ${index} with "${answer}", it should be "${expected}"`);
     if (this.model.revision < before) this.#world.violated('monotonic revisions: the revision went back');
-    this.#applied[index] = { term, checksum: parts.checksum, answer: parts.answer, revision: this.model.revision, committedIn: Math.max(this.#newestTerm, term), membership: parts.isStarting === true ? undefined : parts.membership };
+    this.#applied[index] = { term, checksum, answer, revision: this.model.revision, committedIn: Math.max(this.#newestTerm, term), membership: parts.isStarting === true ? undefined : parts.membership };
     this.#lastApplied = index;
     this.#checkQuorum(member, entry, parts.membership);
   }

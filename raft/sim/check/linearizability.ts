@@ -34,14 +34,26 @@ interface Node<I, O> {
   next: Node<I, O> | undefined;
 }
 
+/** An operation that counts as done, on top of those before it. */
+interface Done<S, I, O> {
+  readonly node: Node<I, O>;
+  readonly previous: Done<S, I, O> | undefined;
+  readonly before: S;
+  readonly after: S;
+  readonly count: number;
+  /** Of another set that was visited, with the same hash. */
+  readonly alike: Done<S, I, O> | undefined;
+}
+
 const STEPS_MAX = 5_000_000;
 
 export function checkLinearizable<S, I, O>(model: SequentialModel<S, I, O>, history: readonly Operation<I, O>[]): Verdict {
   const head = listOf(history);
-  const done = new Set<number>();
-  const bits = new Uint32Array(Math.ceil(history.length / 32) || 1);
-  const seen = new Set<string>();
-  const stack: { readonly node: Node<I, O>; readonly state: S }[] = [];
+  const isDone = new Uint8Array(history.length);
+  /** What was visited, by the hash of the set of operations that were done. Compared in full: a hash decides nothing. */
+  const seen = new Map<number, Done<S, I, O>>();
+  let hash = 0;
+  let last: Done<S, I, O> | undefined;
   let { initial: state } = model;
   let entry = head.next;
   for (let steps = 0; head.next !== undefined; steps++) {
@@ -49,32 +61,52 @@ export function checkLinearizable<S, I, O>(model: SequentialModel<S, I, O>, hist
     if (entry?.end !== undefined) {
       const next = model.step(state, entry.operation.input, entry.operation.output);
       if (next !== undefined) {
-        toggle(bits, entry.id);
-        const name = `${bits.join(',')}/${model.name(next)}`;
-        if (!seen.has(name)) {
-          seen.add(name);
-          stack.push({ node: entry, state });
-          done.add(entry.id);
+        isDone[entry.id] = 1;
+        const nextHash = hash ^ hashOf(entry.id);
+        const candidate: Done<S, I, O> = { node: entry, previous: last, before: state, after: next, count: (last?.count ?? 0) + 1, alike: seen.get(nextHash) };
+        if (!wasVisited(model, candidate, isDone)) {
+          seen.set(nextHash, candidate);
+          hash = nextHash;
+          last = candidate;
           state = next;
           lift(entry);
           entry = head.next;
           continue;
         }
-        toggle(bits, entry.id);
+        isDone[entry.id] = 0;
       }
       entry = entry.next;
       continue;
     }
     // A return whose call is not done yet: some choice before was wrong.
-    const last = stack.pop();
     if (last === undefined) return 'not-linearizable';
-    state = last.state;
-    toggle(bits, last.node.id);
-    done.delete(last.node.id);
-    unlift(last.node);
-    entry = last.node.next;
+    const { node, before, previous }: Done<S, I, O> = last;
+    last = previous;
+    state = before;
+    hash ^= hashOf(node.id);
+    isDone[node.id] = 0;
+    unlift(node);
+    entry = node.next;
   }
   return 'linearizable';
+}
+
+/** Whether the same operations, done in whatever order, have led to the same state before. */
+function wasVisited<S, I, O>(model: SequentialModel<S, I, O>, candidate: Done<S, I, O>, isDone: Uint8Array): boolean {
+  for (let other = candidate.alike; other !== undefined; other = other.alike) {
+    if (other.count !== candidate.count || model.name(other.after) !== model.name(candidate.after)) continue;
+    let at: Done<S, I, O> | undefined = other;
+    while (at !== undefined && isDone[at.node.id] === 1) at = at.previous;
+    if (at === undefined) return true;
+  }
+  return false;
+}
+
+/** Spread over 32 bits, so that sets of operations seldom have the same exclusive or. */
+function hashOf(id: number): number {
+  let hash = Math.imul(id + 1, 0x9e3779b1);
+  hash = Math.imul(hash ^ (hash >>> 15), 0x85ebca77);
+  return hash ^ (hash >>> 13);
 }
 
 function listOf<I, O>(history: readonly Operation<I, O>[]): Node<I, O> {
@@ -114,10 +146,6 @@ function lift<I, O>(call: Node<I, O>): void {
 function unlift<I, O>(call: Node<I, O>): void {
   if (call.end !== undefined) relink(call.end);
   relink(call);
-}
-
-function toggle(bits: Uint32Array, id: number): void {
-  bits[id >> 5] = (bits[id >> 5] ?? 0) ^ (1 << (id & 31));
 }
 
 // A register, as one key of the store is

@@ -70,15 +70,17 @@ export class Machine {
   #member: Member | undefined;
   #machine: KvStateMachine | undefined;
   #log: MemberLog | undefined;
-  #onEnd: (() => void)[] = [];
+  #onEnd = new Set<() => void>();
   #isWatched = false;
   readonly #rate: number;
+  readonly #logDisk: string;
   slowness = 1;
 
   constructor(parts: MachineParts, options: MachineOptions) {
     const { world, settings } = parts;
     this.id = options.id;
     this.name = `m${options.id}`;
+    this.#logDisk = `${this.name}/raft/${LOG_DISK}`;
     this.#parts = parts;
     this.#options = options;
     this.level = settings.level;
@@ -101,9 +103,10 @@ export class Machine {
     return this.state === 'running' && this.process?.isPaused === false;
   }
 
-  /** Calls back once, when the process that runs now ends. */
-  onEnd(callback: () => void): void {
-    this.#onEnd.push(callback);
+  /** Calls back once, when the process that runs now ends, unless it is told not to by what this returns. */
+  onEnd(callback: () => void): () => void {
+    this.#onEnd.add(callback);
+    return () => void this.#onEnd.delete(callback);
   }
 
   start(): void {
@@ -189,7 +192,7 @@ export class Machine {
     this.#machine = undefined;
     this.#log = undefined;
     const callbacks = this.#onEnd;
-    this.#onEnd = [];
+    this.#onEnd = new Set();
     for (const callback of callbacks) callback();
   }
 
@@ -215,12 +218,13 @@ export class Machine {
 
   /** Between the events of the world. */
   observe(): void {
+    if (!this.#isWatched) return;
     const { member, process } = this;
-    if (member === undefined || process === undefined || !process.takeTouched() || !this.#isWatched) return;
-    const status = member.status();
-    this.#parts.ledger.observed(this, status, this.#log);
+    if (member === undefined || process === undefined || !process.takeTouched()) return;
+    const { glance } = member;
+    this.#parts.ledger.observed(this, glance, this.#log);
     // Once more when it leads no longer, and then only when it leads again: that it announces.
-    this.#isWatched = status.role === 'leader';
+    this.#isWatched = glance.role === 'leader';
   }
 
   /** What it had promised is gone, or is nobody's to ask any more. */
@@ -231,7 +235,7 @@ export class Machine {
   /** Whether the disk has promised to hold the vote; later terms leave no trace of it. */
   votedFor(term: number, candidate: number): boolean | undefined {
     if (this.#isLost) return undefined;
-    const bytes = this.storage.promised(`${this.name}/raft/${LOG_DISK}`, HARD_STATE_KEY);
+    const bytes = this.storage.promised(this.#logDisk, HARD_STATE_KEY);
     const found = bytes === undefined ? undefined : decodeHardState(bytes);
     return found !== undefined && (found.term > term || (found.term === term && found.vote === candidate));
   }
@@ -239,7 +243,7 @@ export class Machine {
   /** Whether the disk has promised to hold the entry. */
   holds(index: number, term: number): boolean | undefined {
     if (this.#isLost) return undefined;
-    const disk = `${this.name}/raft/${LOG_DISK}`;
+    const disk = this.#logDisk;
     const bytes = this.storage.promised(disk, entryKey(index));
     if (bytes !== undefined) return decodeEntry(bytes, index).entry.term === term;
     const base = this.storage.promised(disk, BASE_KEY);
@@ -305,7 +309,7 @@ export class Machine {
   }
 
   #membership(machine: KvStateMachine): Membership {
-    const membership = this.#member?.status().membership ?? machine.durableMembership;
+    const membership = this.#member?.membership ?? machine.durableMembership;
     if (membership === undefined) throw new Error('a member that applies has a membership');
     return membership;
   }

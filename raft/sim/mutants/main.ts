@@ -16,7 +16,7 @@ const here = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 /** True when it was caught. */
 function hunt(mutant: Mutant): boolean {
   const started_ms = systemClock.monotonic();
-  const args = ['--max-semi-space-size=64', '--single-threaded-gc', '--import', here('./register.js'), here('../main.js'), '--first', '1', '--seconds', values.seconds, '--quiet'];
+  const args = ['--max-semi-space-size=64', '--single-threaded', '--import', here('./register.js'), here('../main.js'), '--first', '1', '--seconds', values.seconds, '--quiet'];
   const { stdout, stderr, status } = spawnSync(process.execPath, args, {
     env: { ...process.env, NAVARCH_SIM_MUTANT: mutant.name }, encoding: 'utf8', maxBuffer: 1 << 28,
   });

@@ -20,9 +20,15 @@ export async function call<T>(world: World, machine: Machine, work: (core: Membe
   await world.sleep(world.random.next() * LATENCY_MS);
   const { core, process } = machine;
   if (core === undefined || process === undefined || machine.state !== 'running') return { kind: 'refused', code: 'unavailable' };
-  const outcome = await new Promise<Outcome<T>>((resolve) => {
-    machine.onEnd(() => resolve({ kind: 'unknown' }));
-    world.after(DEADLINE_MS, () => resolve({ kind: 'unknown' }));
+  const outcome = await new Promise<Outcome<T>>((settle) => {
+    const giveUp = () => resolve({ kind: 'unknown' });
+    const forget = machine.onEnd(giveUp);
+    const deadline = world.after(DEADLINE_MS, giveUp);
+    const resolve = (known: Outcome<T>) => {
+      forget();
+      world.cancel(deadline);
+      settle(known);
+    };
     process.run(() => void work(core).then(
       (value) => resolve({ kind: 'ok', value }),
       (error: unknown) => {

@@ -97,7 +97,7 @@ export class Watchers {
           resolve(isCompacted ? 'compacted' : 'over');
         },
       ));
-    }).finally(() => (isTired.work = undefined)) as Promise<'compacted' | 'over'>;
+    }).finally(() => world.cancel(isTired)) as Promise<'compacted' | 'over'>;
   }
 
   #judge(judge: WatchJudge, batch: WatchBatch): void {

@@ -11,8 +11,8 @@ import type { Random } from '../../../platform/random.js';
 import { Journal } from './journal.js';
 import type { Change } from './journal.js';
 import type { Process } from './process.js';
-
-type Rows = Map<string, Buffer>;
+import { apply, changeOf, inRange, keyOf, nameOf } from './rows.js';
+import type { Rows } from './rows.js';
 
 interface Batch {
   readonly changes: readonly Change[];
@@ -71,15 +71,14 @@ const NOTE_VERSIONS = 8;
 const NO_NOTE = Buffer.alloc(0);
 const PAGE_ROWS = 200;
 
-const nameOf = (key: Buffer) => key.toString('latin1');
-const keyOf = (name: string) => Buffer.from(name, 'latin1');
-
 export class SimStorage {
   readonly trouble: DiskTrouble;
   readonly #random: Random;
   readonly #events: DiskEvents;
   #texts = new Map<string, string>();
-  #images = new Map<string, Image>();
+  readonly #images = new Map<string, Image>();
+  /** By a part of the path: what was looked for, until images come or go. */
+  readonly #found = new Map<string, Image>();
   #textsInFlight: { path: string; text: string }[] = [];
   /** What was written to a note since power was there, the last one last: any of them may be what a loss of power leaves. */
   #notes = new Map<string, Buffer[]>();
@@ -204,8 +203,11 @@ export class SimStorage {
   }
 
   #find(suffix: string): Image | undefined {
+    const known = this.#found.get(suffix);
+    if (known !== undefined) return known;
     let found: Image | undefined;
     for (const [path, image] of this.#images) if (path.includes(suffix)) found = image;
+    if (found !== undefined) this.#found.set(suffix, found);
     return found;
   }
 
@@ -221,6 +223,7 @@ export class SimStorage {
   }
 
   replaceText(process: Process, change: { path: string; text: string }): Promise<void> {
+    if (!process.isAlive) return never();
     if (this.trouble.isFull) return Promise.reject(noSpace());
     this.#textsInFlight.push(change);
     return this.#later(process, () => {
@@ -230,6 +233,7 @@ export class SimStorage {
   }
 
   remove(path: string): void {
+    this.#found.clear();
     for (const name of [...this.#texts.keys()]) if (name === path || name.startsWith(`${path}/`)) this.#texts.delete(name);
     for (const name of [...this.#images.keys()]) if (name === path || name.startsWith(`${path}/`)) this.#images.delete(name);
     for (const name of [...this.#notes.keys()]) if (name === path || name.startsWith(`${path}/`)) this.#notes.delete(name);
@@ -240,6 +244,7 @@ export class SimStorage {
     if (image === undefined) {
       image = new Image(path.endsWith(LOG_PATH) ? new Journal() : undefined);
       this.#images.set(path, image);
+      this.#found.clear();
     }
     return new SimDisk(this, process, image, path);
   }
@@ -249,6 +254,7 @@ export class SimStorage {
   }
 
   writeNote(process: Process, path: string, bytes: Buffer): void {
+    if (!process.isAlive) return;
     this.#noted_ms = process.world.now_ms;
     this.#notes.set(path, [...(this.#notes.get(path) ?? []).slice(-NOTE_VERSIONS), bytes]);
   }
@@ -277,6 +283,7 @@ export class SimStorage {
   async write(process: Process, target: { image: Image; path: string }, operations: readonly DiskOperation[]): Promise<void> {
     const { image, path } = target;
     const { trouble } = this;
+    if (!process.isAlive) return never();
     if (trouble.isFull) {
       this.#events.onFault('ENOSPC');
       throw noSpace();
@@ -351,30 +358,17 @@ export class SimStorage {
   }
 }
 
-const changeOf = (operation: DiskOperation): Change => [nameOf(operation.key), operation.type === 'put' ? operation.value : undefined];
-
 function settle(image: Image, batch: Batch): void {
   image.journal?.note(image.durable, batch.actual, Infinity);
   apply(image.durable, batch.actual);
   apply(image.promised, batch.changes);
 }
 
-function apply(rows: Rows, changes: readonly Change[]): void {
-  for (const [name, value] of changes) {
-    if (value === undefined) rows.delete(name);
-    else rows.set(name, value);
-  }
-}
-
-function inRange(rows: Rows, range: KeyRange): string[] {
-  const from = range.gte === undefined ? '' : nameOf(range.gte);
-  const to = range.lt === undefined ? undefined : nameOf(range.lt);
-  const names: string[] = [];
-  for (const name of rows.keys()) if (name >= from && (to === undefined || name < to)) names.push(name);
-  return names.sort(byBytes);
-}
-
-const byBytes = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
+/**
+ * For a process that is gone. It may have been in the middle of something when it was killed, since what it waited for came about at
+ * the same moment; nothing that it does then reaches the disk.
+ */
+const never = () => new Promise<never>(() => undefined);
 const noSpace = () => Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
 
 class SimFolder implements DiskFolder {
@@ -419,6 +413,7 @@ class SimFolder implements DiskFolder {
   }
 
   remove(name: string): Promise<void> {
+    if (!this.#process.isAlive) return never();
     this.#storage.remove(`${this.path}/${name}`);
     return Promise.resolve();
   }
@@ -467,6 +462,7 @@ class SimDisk implements KeyValueDisk {
   }
 
   clear(range: KeyRange): Promise<void> {
+    if (!this.#process.isAlive) return never();
     this.#checkOpen();
     this.#storage.clear(this.#image, range);
     return Promise.resolve();

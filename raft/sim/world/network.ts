@@ -27,15 +27,21 @@ const SNAPSHOT_TIMEOUT_MS = 4000;
 const LOST_STREAM_MS = 6000;
 const PIECE_BYTES_MAX = 4096;
 
+/** More members than a run ever has. */
+const IDS = 1 << 12;
+/** One way from a member to another, as a number. */
+const linkOf = (from: number, to: number) => from * IDS + to;
+
 export class SimNetwork {
   readonly #world: World;
   readonly #nodes = new Map<number, Node>();
-  readonly #cuts = new Set<string>();
-  readonly #slow = new Map<string, number>();
+  /** These by link. */
+  readonly #cuts = new Set<number>();
+  readonly #slow = new Map<number, number>();
   /** Links that hold everything back for a while, as a connection does whose packets are sent again and again. */
-  readonly #stalled = new Map<string, (() => void)[]>();
+  readonly #stalled = new Map<number, (() => void)[]>();
   /** When the last packet of a link arrives: order is kept unless it is disturbed. */
-  readonly #arrival = new Map<string, number>();
+  readonly #arrival = new Map<number, number>();
   readonly #onFault: (kind: string) => void;
   #healings = 0;
   settings: NetworkSettings;
@@ -76,7 +82,7 @@ export class SimNetwork {
   }
 
   cut(from: number, to: number): void {
-    this.#cuts.add(`${from}>${to}`);
+    this.#cuts.add(linkOf(from, to));
     const { random } = this.#world;
     // A stream that is silent for long is given up, on either side.
     for (const [here, there] of [[from, to], [to, from]] as const) {
@@ -90,24 +96,24 @@ export class SimNetwork {
 
   /** Every packet of the link takes so much longer. */
   slow(from: number, to: number, extra_ms: number): void {
-    this.#slow.set(`${from}>${to}`, extra_ms);
+    this.#slow.set(linkOf(from, to), extra_ms);
   }
 
   /** What arrives on the link from now on waits until `release`, and comes then, all of it and late. */
   stall(from: number, to: number): void {
-    const link = `${from}>${to}`;
+    const link = linkOf(from, to);
     if (!this.#stalled.has(link)) this.#stalled.set(link, []);
   }
 
   release(from: number, to: number): void {
-    const link = `${from}>${to}`;
+    const link = linkOf(from, to);
     const held = this.#stalled.get(link) ?? [];
     this.#stalled.delete(link);
     for (const deliver of held) deliver();
   }
 
   isCut(from: number, to: number): boolean {
-    return this.#cuts.has(`${from}>${to}`);
+    return this.#cuts.has(linkOf(from, to));
   }
 
   get isWhole(): boolean {
@@ -128,17 +134,22 @@ export class SimNetwork {
   /** Lets go what stalled links hold. */
   releaseAll(): void {
     for (const link of [...this.#stalled.keys()]) {
-      const [from, to] = link.split('>').map(Number);
-      this.release(from ?? 0, to ?? 0);
+      this.release(Math.floor(link / IDS), link % IDS);
     }
   }
 
   #latency(from: number, to: number): number {
     const { latency_ms, jitter_ms } = this.settings;
-    return latency_ms + this.#world.random.next() * jitter_ms + (this.#slow.get(`${from}>${to}`) ?? 0);
+    return latency_ms + this.#world.random.next() * jitter_ms + (this.#slow.get(linkOf(from, to)) ?? 0);
   }
 
   #send(process: Process, self: NodeId, messages: readonly PeerMessage[]): void {
+    if (!process.isAlive) return;
+    const [only] = messages;
+    if (only !== undefined && messages.length === 1) {
+      this.#post(process, { from: self, to: only.to, packet: [only] });
+      return;
+    }
     const packets = new Map<number, PeerMessage[]>();
     for (const message of messages) {
       const packet = packets.get(message.to);
@@ -157,7 +168,7 @@ export class SimNetwork {
       this.#onFault('message loss');
       return;
     }
-    const link = `${from}>${to}`;
+    const link = linkOf(from, to);
     let at_ms = this.#world.now_ms + this.#latency(from, to);
     if (random.next() < reorder) {
       this.#onFault('message reorder');
@@ -180,7 +191,7 @@ export class SimNetwork {
   #deliver(sender: Process, route: { from: number; to: number; packet: PeerMessage[] }): void {
     const { from, to, packet } = route;
     if (this.isCut(from, to)) return;
-    const stalled = this.#stalled.get(`${from}>${to}`);
+    const stalled = this.#stalled.get(linkOf(from, to));
     if (stalled !== undefined) {
       stalled.push(() => this.#deliver(sender, route));
       return;

@@ -114,7 +114,7 @@ class ProcessClock implements Clock {
     return {
       cancel: () => {
         isCancelled = true;
-        event.work = undefined;
+        this.#process.world.cancel(event);
       },
     };
   }

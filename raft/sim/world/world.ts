@@ -12,7 +12,16 @@ export interface Scheduled {
   readonly order: number;
   /** Undefined once cancelled. */
   work: (() => void) | undefined;
+  isOver: boolean;
 }
+
+/** Of the trace. */
+interface Line {
+  readonly at_ms: number;
+  readonly what: string;
+}
+
+const textOf = ({ at_ms, what }: Line) => `${at_ms.toFixed(3).padStart(12)} ${what}`;
 
 /** A promise of the system was broken. Ends the run. */
 export class Violation extends Error {
@@ -20,8 +29,10 @@ export class Violation extends Error {
 }
 
 /** Node empties the queue of promises between two of these; starting several at once spares turns of the event loop. */
-const EVENTS_PER_TURN = 64;
+const EVENTS_PER_TURN = 512;
 const RECENT_LINES = 400;
+/** Fewer are not worth a walk over the queue. */
+const CANCELLED_MIN = 64;
 
 export class World {
   readonly seed: number;
@@ -31,8 +42,10 @@ export class World {
   #order = 0;
   #hash = 0x811c9dc5;
   #events = 0;
+  /** Events in the queue that will not happen. */
+  #cancelled = 0;
   #failure: Error | undefined;
-  readonly #recent: string[] = [];
+  readonly #recent: Line[] = [];
   /** Called with each line of the trace. */
   onLine: ((line: string) => void) | undefined;
   /** Called before each event, when what the one before led to is over. */
@@ -60,13 +73,27 @@ export class World {
   }
 
   get recentLines(): readonly string[] {
-    return this.#recent;
+    return this.#recent.map(textOf);
   }
 
   after(delay_ms: number, work: () => void): Scheduled {
-    const event = { at_ms: this.#now_ms + Math.max(delay_ms, 0), order: this.#order++, work };
+    const event = { at_ms: this.#now_ms + Math.max(delay_ms, 0), order: this.#order++, work, isOver: false };
     push(this.#heap, event);
     return event;
+  }
+
+  /** It will not happen. No harm once it has. */
+  cancel(event: Scheduled): void {
+    if (event.isOver) return;
+    event.isOver = true;
+    event.work = undefined;
+    this.#cancelled++;
+    // They would be most of the queue: a call's deadline is far away, and its answer near.
+    if (2 * this.#cancelled < this.#heap.length || this.#cancelled < CANCELLED_MIN) return;
+    const left = this.#heap.filter(({ isOver }) => !isOver);
+    this.#heap.length = 0;
+    for (const other of left) push(this.#heap, other);
+    this.#cancelled = 0;
   }
 
   sleep(delay_ms: number): Promise<void> {
@@ -78,10 +105,10 @@ export class World {
     let hash = Math.imul(this.#hash ^ Math.round(this.#now_ms * 1000), 0x01000193);
     for (let i = 0; i < what.length; i++) hash = Math.imul(hash ^ what.charCodeAt(i), 0x01000193);
     this.#hash = hash;
-    const line = `${this.#now_ms.toFixed(3).padStart(12)} ${what}`;
+    const line = { at_ms: this.#now_ms, what };
     this.#recent.push(line);
     if (this.#recent.length > 2 * RECENT_LINES) this.#recent.splice(0, RECENT_LINES);
-    this.onLine?.(line);
+    this.onLine?.(textOf(line));
   }
 
   /** Ends the run: remembered here, since whoever is on the stack may catch what is thrown. */
@@ -132,7 +159,11 @@ export class World {
       }
       pop(this.#heap);
       const { work } = next;
-      if (work === undefined) continue;
+      if (work === undefined) {
+        this.#cancelled--;
+        continue;
+      }
+      next.isOver = true;
       this.#now_ms = next.at_ms;
       this.#events++;
       this.#hash = Math.imul(this.#hash ^ next.order ^ Math.round(next.at_ms * 1000), 0x01000193);

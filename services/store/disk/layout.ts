@@ -64,10 +64,19 @@ export function decodeLease(data: Uint8Array): LeaseFacts {
 /** Which lease it is counts too. */
 export const leaseChecksum = (id: bigint, value: Buffer): number => crc32(value, crc32(leaseKey(id)));
 
+/** A membership is written with every checkpoint and seldom changes. */
+const membershipTexts = new WeakMap<Membership, string>();
+
+function membershipText(membership: Membership): string {
+  let text = membershipTexts.get(membership);
+  if (text === undefined) membershipTexts.set(membership, text = JSON.stringify(membership));
+  return text;
+}
+
 export function encodeMeta(meta: Meta): Buffer {
   const writer = new ByteWriter().varint(SCHEMA_VERSION).varint(meta.index).varint(meta.term).varint(meta.revision).varint(meta.compactRevision);
   writer.u32(meta.digests.records).u32(meta.digests.leases);
-  writer.text(JSON.stringify(meta.membership));
+  writer.text(membershipText(meta.membership));
   for (const alarm of meta.alarms) writeAlarm(writer, alarm);
   return sealed(writer.take());
 }

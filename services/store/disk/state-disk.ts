@@ -54,7 +54,8 @@ export class StateDisk implements RecordSource {
       }
     }
     const digests = { records: mvcc.digest, leases: leases.digest };
-    const meta = { ...applied, revision: mvcc.revision, compactRevision: mvcc.compactRevision, digests, alarms: alarms.all };
+    const { index, term, membership } = applied;
+    const meta = { index, term, membership, revision: mvcc.revision, compactRevision: mvcc.compactRevision, digests, alarms: alarms.all };
     operations.push({ type: 'put', key: META_KEY, value: encodeMeta(meta) });
     return { meta, operations, records: added };
   }

@@ -112,7 +112,8 @@ export class KvStateMachine implements StateMachine {
     assert(applied === this.#applied.index, `index ${applied} is to be made durable, ${this.#applied.index} is applied`);
     // Taken now, so that it holds what `applied` says and nothing newer, however long the disk is busy.
     const { state } = this;
-    const checkpoint = StateDisk.checkpoint(state, { ...this.#applied, membership });
+    const { term } = this.#applied;
+    const checkpoint = StateDisk.checkpoint(state, { index: applied, term, membership });
     return this.#exclusive(async () => {
       // A snapshot has taken this state's place in the meantime: there is nothing left to write it to.
       if (state !== this.#state) return;

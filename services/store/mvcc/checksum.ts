@@ -3,21 +3,23 @@ import * as zlib from 'node:zlib';
 
 const native = (zlib as { crc32?: (data: Uint8Array, seed?: number) => number }).crc32;
 
-let table: Int32Array | undefined;
+const TABLE = Int32Array.from({ length: 256 }, (_, n) => {
+  let c = n;
+  for (let k = 0; k < 8; k++) c = (c & 1) === 1 ? (c >>> 1) ^ 0xedb88320 : c >>> 1;
+  return c;
+});
 
 export function crc32Table(data: Uint8Array, seed = 0): number {
-  table ??= Int32Array.from({ length: 256 }, (_, n) => {
-    let c = n;
-    for (let k = 0; k < 8; k++) c = (c & 1) === 1 ? (c >>> 1) ^ 0xedb88320 : c >>> 1;
-    return c;
-  });
   let crc = ~seed;
-  for (const byte of data) crc = (table[(crc ^ byte) & 0xff] as number) ^ (crc >>> 8);
+  for (let i = 0; i < data.length; i++) crc = (TABLE[(crc ^ (data[i] as number)) & 0xff] as number) ^ (crc >>> 8);
   return ~crc | 0;
 }
 
+/** Below this, the way into native code costs more than the sum. */
+const NATIVE_BYTES_MIN = 64;
+
 export const crc32: (data: Uint8Array, seed?: number) => number =
-  native === undefined ? crc32Table : (data, seed) => native(data, seed === undefined ? 0 : seed >>> 0) | 0;
+  native === undefined ? crc32Table : (data, seed = 0) => (data.length < NATIVE_BYTES_MIN ? crc32Table(data, seed) : native(data, seed >>> 0) | 0);
 
 /** Mixes one more 32-bit value into an order-dependent hash. */
 export function mix32(hash: number, value: number): number {

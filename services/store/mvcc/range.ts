@@ -54,8 +54,8 @@ export function checkReadable(mvcc: Mvcc, revision: number | undefined, now: num
 export function readRange(mvcc: Mvcc, request: KvRange, now: number): RangeResult {
   const revision = request.revision !== undefined && request.revision > 0 ? request.revision : now;
   const interval = intervalOf(request.key, request.rangeEnd);
-  const answer = { revision: revisionOf(mvcc.revision) };
-  if (request.countOnly === true) return { ...answer, kvs: [], count: countIn(mvcc, interval, revision), more: false };
+  const answered = revisionOf(mvcc.revision);
+  if (request.countOnly === true) return { revision: answered, kvs: [], count: countIn(mvcc, interval, revision), more: false };
   const limit = request.limit ?? 0;
   const keysOnly = request.keysOnly === true;
   if (!needsAll(request)) {
@@ -67,14 +67,14 @@ export function readRange(mvcc: Mvcc, request: KvRange, now: number): RangeResul
         count = 1;
         kvs.push(mvcc.toKeyValue(record, keysOnly));
       }
-      return { ...answer, kvs, count, more: false };
+      return { revision: answered, kvs, count, more: false };
     }
     mvcc.scan(interval.start, interval.end, revision, (record) => {
       count++;
       if (limit === 0 || count <= limit) kvs.push(mvcc.toKeyValue(record, keysOnly));
       return true;
     });
-    return { ...answer, kvs, count, more: count > kvs.length };
+    return { revision: answered, kvs, count, more: count > kvs.length };
   }
   const all = recordsIn(mvcc, interval, revision);
   // etcd cuts before it sorts when no order is asked for: what comes back then are the first by key.
@@ -83,7 +83,7 @@ export function readRange(mvcc: Mvcc, request: KvRange, now: number): RangeResul
   sort(mvcc, records, request);
   const more = limit > 0 && records.length > limit;
   if (more) records = records.slice(0, limit);
-  return { ...answer, kvs: records.map((record) => mvcc.toKeyValue(record, keysOnly)), count: all.length, more };
+  return { revision: answered, kvs: records.map((record) => mvcc.toKeyValue(record, keysOnly)), count: all.length, more };
 }
 
 /** Keys looked at in one page: what a thread with heartbeats to send may spend at once. */

@@ -14,7 +14,7 @@ const CHUNK_ROWS = 1 << CHUNK_BITS;
 const PLACE_MASK = CHUNK_ROWS - 1;
 
 class Chunk {
-  readonly keys: (string | undefined)[] = Array.from({ length: CHUNK_ROWS });
+  readonly keys = new Array<string | undefined>(CHUNK_ROWS).fill(undefined);
   readonly main = new Float64Array(CHUNK_ROWS);
   readonly create = new Float64Array(CHUNK_ROWS);
   readonly version = new Float64Array(CHUNK_ROWS);
