@@ -51,7 +51,7 @@ export interface Membership {
 /**
  * The replicated state. `apply` is a pure function of log and state: no clock, no chance, no I/O that can differ between
  * members. Durability is separate: `persist` writes all that was applied so far, together with the applied index and the
- * membership, in one atomic synchronous batch.
+ * membership, in one atomic synchronous batch; once it has failed it is not called again.
  */
 export interface StateMachine {
   /** Index of the last entry that is durable here; the log is replayed from there. */

@@ -34,6 +34,8 @@ export class Applier {
   #persisting: Promise<void> | undefined;
   /** While a snapshot is being switched to, the state must not be written. */
   #isHeld = false;
+  /** A write failed. What it held is on no disk: one that came after it, at an orderly stop, would leave a gap. */
+  #isBroken = false;
 
   constructor(options: MemberOptions, node: RaftNode, membership: Membership, hooks: ApplierHooks) {
     this.#options = options;
@@ -116,7 +118,7 @@ export class Applier {
   /** Makes durable what is applied now. One at a time. */
   persist(): Promise<void> {
     const isDone = this.#applied <= this.#options.stateMachine.durableIndex;
-    if (this.#persisting !== undefined || this.#isHeld || isDone) return this.#persisting ?? Promise.resolve();
+    if (this.#persisting !== undefined || this.#isHeld || this.#isBroken || isDone) return this.#persisting ?? Promise.resolve();
     this.#persisting = this.#persist().finally(() => {
       this.#persisting = undefined;
     });
@@ -130,6 +132,7 @@ export class Applier {
     try {
       await stateMachine.persist(index as LogIndex, membership);
     } catch (error) {
+      this.#isBroken = true;
       this.#hooks.onFailure(error instanceof Error ? error : new Error(String(error)));
       return;
     }
@@ -159,5 +162,4 @@ export class Applier {
     await this.#persisting;
     if (options.persist) await this.persist();
   }
-
 }
