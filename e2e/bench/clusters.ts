@@ -193,7 +193,7 @@ export class Cluster {
     profile.push(...(process.env['NODE_ARGS'] ?? '').split(' ').filter((arg) => arg !== ''));
     return new Process(process.execPath, [...profile, CLI, 'server', '--name', `m${member}`, '--data-dir', dataDir, '--pki-dir', this.secrets.directory,
       '--advertise-address', '127.0.0.1', '--listen-address', '127.0.0.1', '--api-port', String(ports.api), '--grpc-port', String(ports.client),
-      '--peer-port', String(ports.peer), '--initial-cluster', all, '--log-level', 'warn'], { log });
+      '--peer-port', String(ports.peer), '--initial-cluster', all, '--log-level', 'warn', '--quota', '8192'], { log });
   }
 
   #etcdArgs(member: number, dataDir: string, ports: Ports): string[] {

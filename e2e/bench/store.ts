@@ -3,7 +3,8 @@
  * of medians and ratios. Both sync every write, both speak TLS with client certificates, both run alone while they are measured.
  * The generator is our own (h2load cannot show a client certificate), and its processor time is told beside the members'.
  *
- * QUICK=1: one short round. ROUNDS, SECONDS, WARMUP (of each load, before it is measured), KILLS, MEMORY_PUTS: how much. PERF=0: without `etcdctl check perf`.
+ * QUICK=1: one short round. ROUNDS, SECONDS, WARMUP (of each load, before it is measured), KILLS (of the leader, a round), MEMORY_PUTS, SATURATE
+ * (seconds of it): how much. PERF=0: without `etcdctl check perf`.
  * ONLY=navarch|etcd: one candidate. LOADS=text: only loads whose name holds it. JSON=file: the raw numbers.
  * PROFILE=folder: processor profiles of our members. NODE_ARGS: options for their node.
  */
@@ -22,10 +23,12 @@ import { addSample, renderTable, type Aim, type Samples } from './table.js';
 const quick = process.env['QUICK'] !== undefined && process.env['QUICK'] !== '0';
 const number = (name: string, usual: number, short: number) => Number(process.env[name] ?? (quick ? short : usual));
 const settings = {
-  rounds: number('ROUNDS', 3, 1), seconds: number('SECONDS', 4, 1.5), warmup_s: number('WARMUP', 6, 2), kills: number('KILLS', 2, 1),
+  rounds: number('ROUNDS', 3, 1), seconds: number('SECONDS', 4, 1.5), warmup_s: number('WARMUP', 6, 2), kills: number('KILLS', 17, 1), saturate_s: number('SATURATE', 600, 0),
   memoryPuts: number('MEMORY_PUTS', 1_000_000, 10_000), perf: number('PERF', 1, 0) !== 0, watchers: number('WATCHERS', 1000, 1000),
 };
 
+/** Of each round, so many kills are followed by a loss of each other kind. */
+const OTHER_LOSSES = 3;
 const LOSSES: readonly (readonly [Loss, string])[] = [['kill', 'kill'], ['pause', 'SIGSTOP of the leader: ms'], ['cut', 'one-way cut of the leader: ms']];
 
 const ALL_LOADS: readonly (Omit<LoadOptions, 'seconds'> & { readonly name: string })[] = [
@@ -37,6 +40,8 @@ const ALL_LOADS: readonly (Omit<LoadOptions, 'seconds'> & { readonly name: strin
   { name: 'transactions, 64', operation: 'txn', clients: 64 },
 ];
 const LOADS = ALL_LOADS.filter(({ name }) => name.includes(process.env['LOADS'] ?? ''));
+
+const SATURATION = 'elections in minutes of saturation';
 
 const AIMS: readonly Aim[] = [
   ...LOADS.flatMap(({ name, operation, clients }): Aim[] => [
@@ -59,6 +64,7 @@ const AIMS: readonly Aim[] = [
   { name: 'restart after the puts: s', better: 'less', aim: 1 },
   { name: 'etcdctl check perf: writes/s', better: 'more', aim: 1.25 },
   { name: 'elections under load', better: 'less', aim: 1 },
+  { name: SATURATION, better: 'less', aim: 1 },
   { name: 'failed calls', better: 'less', aim: 1 },
 ];
 
@@ -97,6 +103,7 @@ async function round(candidate: Candidate, secrets: Secrets, directory: string, 
     await streamed(cluster, samples);
     for (let i = 0; i < settings.kills; i++) {
       for (const [how, name] of LOSSES) {
+        if (how !== 'kill' && i >= OTHER_LOSSES) continue;
         const gap_ms = await loseLeader(cluster, how);
         if (gap_ms !== undefined) addSample(samples, name, gap_ms);
       }
@@ -136,9 +143,18 @@ async function memory(candidate: Candidate, secrets: Secrets, directory: string,
     await cluster.restart(0);
     addSample(samples, 'restart after the puts: s', (performance.now() - start_ms) / 1000);
     if (settings.perf) await checkPerf(cluster, samples);
+    if (settings.saturate_s > 0) await saturate(cluster, samples);
   } finally {
     await cluster.stop();
   }
+}
+
+/** As much as it takes, for minutes: whoever leads must go on doing so. */
+async function saturate(cluster: Cluster, samples: Samples): Promise<void> {
+  const { operations, failures, seconds, elections } = await load(cluster, { operation: 'put', clients: 500, seconds: settings.saturate_s });
+  addSample(samples, SATURATION, elections);
+  addSample(samples, 'failed calls', failures);
+  say(`  ${cluster.candidate}: saturated for ${Math.round(seconds)} s: ${Math.round(operations / seconds)} puts/s, ${elections} elections, ${failures} failed`);
 }
 
 /** A minute of etcd's own measure. */
