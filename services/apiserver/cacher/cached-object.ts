@@ -112,11 +112,15 @@ export function encodeWithVersion(object: KubeObject, revision: number): Buffer 
   return spliceVersion(encodeForStore(object), revision);
 }
 
-/** Copies stored bytes with `resourceVersion` as the first field of metadata. Bytes that others wrote are parsed instead. */
+/** Copies stored bytes with `resourceVersion` as the first field of metadata. Bytes that others wrote are parsed instead; throws when they are no object. */
 export function spliceVersion(stored: Uint8Array, revision: number): Buffer {
   const bytes = asBuffer(stored);
   const at = bytes.subarray(0, HEAD_LENGTH_MAX).indexOf(METADATA);
-  if (at < 0 || !isCanonicalHead(bytes, at)) return encodeWithVersion(JSON.parse(bytes.toString('utf8')) as KubeObject, revision);
+  if (at < 0 || !isCanonicalHead(bytes, at)) {
+    const parsed: unknown = JSON.parse(bytes.toString('utf8'));
+    if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) throw new TypeError('not an object');
+    return encodeWithVersion(parsed as KubeObject, revision);
+  }
   const start = at + METADATA.length;
   const version = `"resourceVersion":"${revision}"${bytes[start] === CLOSING_BRACE ? '' : ','}`;
   const result = Buffer.allocUnsafeSlow(bytes.length + version.length);

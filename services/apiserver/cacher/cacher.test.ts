@@ -107,6 +107,26 @@ describe('the feed', () => {
     await cacher.stop();
   });
 
+  it('passes over what is no object, wherever somebody has put it, and goes on', async () => {
+    const store = new MemoryStore();
+    const junk = (at: Buffer, bytes: string) => store.txn({ compare: [], success: [{ kind: 'put', key: at, value: Buffer.from(bytes) }], failure: [] });
+    for (const [i, bytes] of ['x', '', 'null', '[]', '"text"', '7', '{"metadata":'].entries()) await junk(key(`before-${i}`), bytes);
+    await junk(Buffer.from('/registry/nothing/here'), 'x');
+    const cacher = await start(store);
+    const began = cacher.revision;
+    await put(store, 'a');
+    await put(store, 'b');
+    await cacher.fresh();
+    expect(cacher.of(kind).size).toBe(2);
+    // An object that junk replaces is gone; one that replaces junk is new.
+    await junk(key('a'), 'x');
+    await put(store, 'before-0');
+    await cacher.fresh();
+    expect([...cacher.of(kind).select({})].map(({ location }) => location.name)).toEqual(['b', 'before-0']);
+    expect(cacher.of(kind).eventsAfter(began)?.map((event) => event.current?.location.name ?? 'gone')).toEqual(['a', 'b', 'gone', 'before-0']);
+    await cacher.stop();
+  });
+
   it('reads everything anew when its history has been compacted, and ends the watches that missed it', async () => {
     const store = new MemoryStore();
     const { broken, fail } = breakable(store);

@@ -30,6 +30,7 @@ export interface CacherOptions {
 export class Cacher {
   readonly store: Store;
   readonly #clock: Clock;
+  readonly #logger: Logger;
   readonly #feed: StoreFeed;
   readonly #gate: ReadGate;
   /** By storage prefix without `/registry/`: one or two segments. */
@@ -40,6 +41,7 @@ export class Cacher {
   constructor(options: CacherOptions) {
     this.store = options.store;
     this.#clock = options.clock;
+    this.#logger = options.logger;
     this.#gate = new ReadGate(options.store);
     this.#feed = new StoreFeed({
       store: options.store, clock: options.clock, logger: options.logger, prefix: REGISTRY_PREFIX,
@@ -98,7 +100,9 @@ export class Cacher {
   #cache(storagePrefix: string): ResourceCache {
     let cache = this.#caches.get(storagePrefix);
     if (cache === undefined) {
-      cache = new ResourceCache(`${REGISTRY_PREFIX}${storagePrefix}/`, this.#feed.revision);
+      cache = new ResourceCache(`${REGISTRY_PREFIX}${storagePrefix}/`, this.#feed.revision, (key) => {
+        this.#logger.warn({ key }, 'what stands in the store there is no object, and is passed over: whoever put it there should remove it');
+      });
       this.#caches.set(storagePrefix, cache);
     }
     return cache;

@@ -117,7 +117,7 @@ async function pageFromStore(
     for (const kv of range.kvs) {
       if (limit > 0 && items.length === limit) return { items, revision, next: relativeKey(cache, items.at(-1)), remaining: undefined };
       const object = cache.read(kv);
-      if (selects(selection, object)) items.push(object);
+      if (object !== undefined && selects(selection, object)) items.push(object);
     }
     const last = range.kvs.at(-1);
     if (!range.more || last === undefined) return { items, revision, next: undefined, remaining: undefined };

@@ -21,8 +21,12 @@ export class ResourceCache {
   #changes = 0;
   readonly #watchers = new Set<Watcher>();
 
-  constructor(prefix: string, revision: number) {
+  readonly #onUnreadable: (key: string) => void;
+
+  /** `onUnreadable`: what somebody else has put there is no object; it is passed over, as if it were not there. */
+  constructor(prefix: string, revision: number, onUnreadable: (key: string) => void) {
     this.prefix = prefix;
+    this.#onUnreadable = onUnreadable;
     this.#window = new EventWindow(WINDOW, revision);
     this.#lastChange = revision;
   }
@@ -53,7 +57,7 @@ export class ResourceCache {
   reset(kvs: readonly KeyValue[], revision: number): void {
     for (const watcher of this.#watchers) watcher.stream.end();
     this.#byKey.clear();
-    this.#sorted = kvs.map((kv) => this.read(kv));
+    this.#sorted = kvs.flatMap((kv) => this.read(kv) ?? []);
     for (const object of this.#sorted) this.#byKey.set(object.location.key, object);
     this.#sorted.sort((a, b) => (a.location.key < b.location.key ? -1 : 1));
     this.#window = new EventWindow(WINDOW, revision);
@@ -64,6 +68,7 @@ export class ResourceCache {
   /** `object` is the new state as its writer knows it, when it is this very version; otherwise the bytes are read. */
   put(kv: KeyValue, key: string, object: CachedObject | undefined): void {
     const current = object ?? this.read(kv, key);
+    if (current === undefined) return this.delete(key, kv.modRevision);
     const previous = this.#byKey.get(key);
     this.#byKey.set(key, current);
     const index = this.#lowerBound(key);
@@ -80,8 +85,14 @@ export class ResourceCache {
     this.#publish(cacheEvent(revision, undefined, previous));
   }
 
-  read(kv: KeyValue, key = Buffer.from(kv.key).toString('utf8')): CachedObject {
-    return new CachedObject(this.locate(key), kv.modRevision, { json: spliceVersion(kv.value, kv.modRevision) });
+  /** Undefined: what stands there is no object. */
+  read(kv: KeyValue, key = Buffer.from(kv.key).toString('utf8')): CachedObject | undefined {
+    try {
+      return new CachedObject(this.locate(key), kv.modRevision, { json: spliceVersion(kv.value, kv.modRevision) });
+    } catch {
+      this.#onUnreadable(key);
+      return undefined;
+    }
   }
 
   locate(key: string): Location {

@@ -98,9 +98,9 @@ async function* storeEvents(
         const revision = event.kind === 'put' ? event.kv.modRevision : event.modRevision;
         if (revision > span.until) return [];
         const previous = event.prevKv === undefined ? undefined : cache.read(event.prevKv);
-        if (event.kind === 'put') return [cacheEvent(revision, cache.read(event.kv), previous)];
-        if (previous === undefined) throw tooOld(span.after);
-        return [cacheEvent(revision, undefined, previous)];
+        if (event.kind === 'delete' && event.prevKv === undefined) throw tooOld(span.after);
+        const current = event.kind === 'put' ? cache.read(event.kv) : undefined;
+        return current === undefined && previous === undefined ? [] : [cacheEvent(revision, current, previous)];
       });
       if (batch.revision >= span.until) return;
     }
