@@ -58,6 +58,16 @@ export class Cluster {
     return Math.floor((voters - 1) / 2) - broken;
   }
 
+  /**
+   * Whether a majority of those that are meant to be members runs without this one, and has it on disk who they are. A removal that
+   * only this one and the removed had heard of dies with its disk: the others go on asking for the majority that was.
+   */
+  canSpare(machine: Machine): boolean {
+    const ids = this.present.map(({ id }) => id).toSorted((a, b) => a - b).join();
+    const knows = (other: Machine) => [...other.machine?.durableMembership?.voters ?? []].toSorted((a, b) => a - b).join() === ids;
+    return this.running.filter((other) => other !== machine && knows(other)).length * 2 > this.present.length;
+  }
+
   startAll(): void {
     for (const machine of this.machines) machine.start();
   }

@@ -283,7 +283,7 @@ export class Injector {
     const { storage } = machine;
     const { trouble } = storage;
     const isRisky = name === 'lost sync' || name === 'bit rot' || name === 'misdirected write' || name === 'truncated log' || name === 'old disk' || name === 'wiped disk';
-    if (isRisky && (cluster.expendable - cluster.present.filter((each) => each.storage.hasLimbo || each.storage.trouble.loseNextSync !== undefined).length < 1 || cluster.isChanging || machine.isDamaged)) return;
+    if (isRisky && (cluster.expendable - cluster.present.filter((each) => each.storage.hasLimbo || each.storage.trouble.loseNextSync !== undefined).length < 1 || cluster.isChanging || machine.isDamaged || !cluster.canSpare(machine))) return;
     if (name !== 'old disk' && name !== 'wiped disk' && name !== 'truncated log') this.#count(name, machine);
     switch (name) {
       case 'slow disk':
