@@ -4,6 +4,7 @@ import { rm } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { systemClock } from '../../platform/clock.js';
+import { freePorts } from '../../platform/free-ports.js';
 import { createClusterPki, writeClusterPki, type ClusterPki } from '../../platform/pki/cluster-pki.js';
 import { issueCertificate, type KeyPair } from '../../platform/pki/x509.js';
 import { systemRandom } from '../../platform/random.js';
@@ -11,7 +12,7 @@ import { StatusRequest, StatusResponse } from '../../proto/gen/etcd/etcdserverpb
 import { until } from '../lib/until.js';
 import { Connection, type ClientTls } from './grpc-wire.js';
 import { OneWayCut } from './one-way-cut.js';
-import { freePorts, Process } from './processes.js';
+import { Process } from './processes.js';
 
 const context = { clock: systemClock, random: systemRandom };
 const MEMBERS = 3;

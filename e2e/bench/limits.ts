@@ -7,7 +7,8 @@ import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { until } from '../lib/until.js';
 import type { Secrets } from './clusters.js';
 import { Connection, frame } from './grpc-wire.js';
-import { freePorts, Process } from './processes.js';
+import { freePorts } from '../../platform/free-ports.js';
+import { Process } from './processes.js';
 
 const ECHO = '/bench.Echo/Echo';
 

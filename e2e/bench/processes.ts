@@ -1,7 +1,6 @@
 /** Processes under test: started, measured by /proc, ended by their own ids. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createWriteStream, readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 
 /** Of /proc/<pid>/stat: one tick is 10 ms on every Linux there is. */
 const TICK_US = 10_000;
@@ -61,16 +60,4 @@ export class Process {
     await this.#gone;
     clearTimeout(patience);
   }
-}
-
-/** Ports of the loopback that nobody listens on now. */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(Array.from({ length: count }, () => new Promise<ReturnType<typeof createServer>>((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => resolve(server));
-  })));
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
 }

@@ -4,11 +4,12 @@
  */
 import { appendFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { freePorts } from '../../platform/free-ports.js';
 import { systemExecutor, type CommandResult } from '../../platform/exec.js';
 import { systemClock } from '../../platform/clock.js';
 import type { StatusResponse } from '../../proto/gen/etcd/etcdserverpb/rpc.js';
 import { makeSecrets, type Secrets } from '../bench/clusters.js';
-import { freePorts, Process } from '../bench/processes.js';
+import { Process } from '../bench/processes.js';
 import { CLI } from '../lib/up-cluster.js';
 import { until } from '../lib/until.js';
 import { LoopDisk } from './disks.js';
