@@ -1,8 +1,9 @@
 /** Bytes of the log's records in LevelDB. Every record carries a checksum of its own; LevelDB's are not relied upon. */
 import { Packr } from 'msgpackr';
+import { crc32 } from '../../platform/crc32.js';
 import { RaftError } from '../contract.js';
 import type { Entry, EntryKind, HardState, LogIndex, Term } from '../core/types.js';
-import { crc32, entryChecksum, entrySeal } from './checksum.js';
+import { entryChecksum, entrySeal } from './checksum.js';
 
 /** Arrays only, no shared structures: a record can be read without any other. */
 const packr = new Packr({ useRecords: false, int64AsType: 'number' });

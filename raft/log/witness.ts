@@ -6,9 +6,9 @@
  * lost what it had promised.
  */
 import type { Clock, Timer } from '../../platform/clock.js';
+import { crc32 } from '../../platform/crc32.js';
 import type { DiskFolder, DiskNote } from '../../platform/disk/disk.js';
 import type { RaftError } from '../contract.js';
-import { crc32 } from './checksum.js';
 import { corrupt } from './records.js';
 
 const FILE = 'synced';

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { crc32, crc32Table } from '../../../platform/crc32.js';
 import { StoreError } from '../store.js';
 import type { Revision } from '../store.js';
 import { decodeCommand, encodeCommand } from './commands.js';
-import { crc32, crc32Table } from './checksum.js';
 import { KvState } from './kv-state.js';
 import type { Command, CommandResult, KvOp, KvRange, KvTxn } from './operations.js';
 
