@@ -90,4 +90,19 @@ describe('admission', () => {
     const bind = admission().validate(attributes('CREATE', { group: 'rbac.authorization.k8s.io', resource: 'clusterrolebindings', namespaced: false }, binding));
     await expect(bind).rejects.toThrow('attempting to grant');
   });
+
+  // "Accepted and not enforced": what has no effect says so, what has one does not.
+  it.each<[string, string, object, string | undefined]>([
+    ['', 'resourcequotas', {}, 'this X is stored and has no effect yet: it is not enforced'],
+    ['networking.k8s.io', 'networkpolicies', {}, 'this X is stored and has no effect yet: it is not enforced, all traffic is allowed'],
+    ['admissionregistration.k8s.io', 'validatingwebhookconfigurations', {}, 'this X is stored and has no effect yet: its webhooks are not called, whatever their failurePolicy'],
+    ['', 'services', { spec: { type: 'LoadBalancer' } }, 'Services of type LoadBalancer get no external address'],
+    ['', 'services', { spec: { type: 'ClusterIP' } }, undefined],
+    ['apps', 'deployments', {}, undefined],
+    ['example.com', 'constructor', {}, undefined],
+  ])('says of %s/%s that it has no effect, or nothing', async (group, resource, object, expected) => {
+    const warnings: string[] = [];
+    await admission().validate(attributes('CREATE', { group, resource, kind: 'X' }, object, { namespace: 'a', warn: (message) => warnings.push(message) }));
+    expect(warnings).toEqual(expected === undefined ? [] : [expected]);
+  });
 });

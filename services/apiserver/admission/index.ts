@@ -2,7 +2,9 @@
 import type { RbacAuthorizer } from '../auth/rbac-authorizer.js';
 import type { Admission, ApiServerContext } from '../ports.js';
 import { namespaceLifecycle } from './namespace-lifecycle.js';
+import { notActedOn } from './not-acted-on.js';
 import { AdmissionChain } from './plugin.js';
+import { podSecurity } from './pod-security/pod-security.js';
 import { ABSENCE_S_DEFAULT, defaultTolerationSeconds, podPriority, taintNewNodes } from './pod-defaults.js';
 import { rbacEscalation } from './rbac-escalation.js';
 import { serviceAccount } from './service-account.js';
@@ -17,8 +19,10 @@ export function createAdmission(context: ApiServerContext, authorizer: RbacAutho
     namespaceLifecycle(context.reader),
     serviceAccount(context.reader, context.random),
     taintNewNodes(),
+    podSecurity(context.reader, context.clock),
     podPriority(context.reader),
     defaultTolerationSeconds(options.tolerationSeconds ?? ABSENCE_S_DEFAULT),
     rbacEscalation(authorizer, context.reader),
+    notActedOn(),
   ]);
 }
