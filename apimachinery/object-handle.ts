@@ -1,4 +1,5 @@
 /** The two ways a handle comes to be: from an object in memory, or from bytes off the wire. The other form is made on demand. */
+import { encodeJsonBytes, parseJsonBytes } from './codec/json-value.js';
 import type { ObjectHandle } from './object-service.js';
 import type { KubeObject } from './object.js';
 
@@ -11,7 +12,7 @@ class FromObject<T extends KubeObject> implements ObjectHandle<T> {
   }
 
   get json(): Uint8Array {
-    this.#json ??= Buffer.from(JSON.stringify(this.object));
+    this.#json ??= encodeJsonBytes(this.object);
     return this.#json;
   }
 
@@ -31,7 +32,7 @@ class FromJson<T extends KubeObject> implements ObjectHandle<T> {
   }
 
   get object(): T {
-    this.#object ??= JSON.parse(Buffer.from(this.json.buffer, this.json.byteOffset, this.json.byteLength).toString('utf8')) as T;
+    this.#object ??= parseJsonBytes(this.json) as T;
     return this.#object;
   }
 

@@ -3,6 +3,8 @@
  * of nano units, which is the finest Kubernetes keeps; finer ones are rounded up, as there.
  */
 
+import { isNumeric } from './int64.js';
+
 export type QuantityFormat = 'DecimalSI' | 'BinarySI' | 'DecimalExponent';
 
 export interface ParsedQuantity {
@@ -24,7 +26,7 @@ const FORM = /^([+-]?)(\d*)(?:\.(\d*))?(?:([eE])([+-]?\d+)|([KMGTPE]i|[numkMGTPE
 
 /** Undefined for text that is no quantity. A number (JSON allows one) is read as its digits. */
 export function parseQuantity(value: unknown): ParsedQuantity | undefined {
-  const text = typeof value === 'number' ? String(value) : value;
+  const text = isNumeric(value) ? String(value) : value;
   if (typeof text !== 'string' || text.length > LENGTH_MAX) return undefined;
   const match = FORM.exec(text);
   if (match === null) return undefined;

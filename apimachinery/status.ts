@@ -2,6 +2,7 @@
  * Errors of the Kubernetes API: a metav1.Status that can be thrown (API conventions, "Response Status Kind"). Every room
  * above the store fails with an ApiError; the REST front writes its `status`, the gRPC front maps it in one place.
  */
+import { encodeJson } from './codec/json-value.js';
 import { groupResourceOf } from './object.js';
 
 export type StatusReason =
@@ -168,6 +169,6 @@ export const fieldErrors = {
 const RENDER_LENGTH_MAX = 256;
 
 function render(value: unknown): string {
-  const text = JSON.stringify(value) ?? 'null';
+  const text = encodeJson(value);
   return text.length > RENDER_LENGTH_MAX ? `${text.slice(0, RENDER_LENGTH_MAX)}...` : text;
 }

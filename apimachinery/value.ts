@@ -1,5 +1,7 @@
 /** JSON values and the few operations on them that must be safe for keys such as `__proto__`. */
 
+import { isNumeric, sameNumber } from './int64.js';
+
 export type JsonObject = Record<string, unknown>;
 
 export function isObject(value: unknown): value is JsonObject {
@@ -17,12 +19,13 @@ export function setOwn(object: JsonObject, key: string, value: unknown): void {
   else object[key] = value;
 }
 
-/** Equality of JSON values; the order of keys does not matter. */
+/** Equality of JSON values; the order of keys does not matter, nor the form of a number. */
 export function jsonEqual(a: unknown, b: unknown): boolean {
   if (a === b) return true;
   if (Array.isArray(a)) {
     return Array.isArray(b) && a.length === b.length && a.every((item, index) => jsonEqual(item, b[index]));
   }
+  if (typeof a === 'bigint' || typeof b === 'bigint') return isNumeric(a) && isNumeric(b) && sameNumber(a, b);
   if (!isObject(a) || !isObject(b)) return false;
   const keys = Object.keys(a);
   if (keys.length !== Object.keys(b).length) return false;

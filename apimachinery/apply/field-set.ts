@@ -3,6 +3,7 @@
  * `f:name` a field or a key of a map, `k:{"name":"web"}` an item of a list by its keys, `v:"x"` an item of a set, `i:0`
  * an item by position. A set is a tree of elements; published sets are never changed.
  */
+import { encodeJson, parseJson } from '../codec/json-value.js';
 import { isObject, setOwn } from '../value.js';
 import type { JsonObject } from '../value.js';
 
@@ -145,7 +146,7 @@ export function formatPath(path: readonly string[]): string {
     const text = element.slice(2);
     switch (element[0]) {
       case 'f': return `.${text}`;
-      case 'k': return `[${Object.entries(JSON.parse(text) as JsonObject).map(([key, value]) => `${key}=${JSON.stringify(value)}`).join(',')}]`;
+      case 'k': return `[${Object.entries(parseJson(text) as JsonObject).map(([key, value]) => `${key}=${encodeJson(value)}`).join(',')}]`;
       case 'v': return `[=${text}]`;
       default: return `[${text}]`;
     }

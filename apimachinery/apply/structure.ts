@@ -1,4 +1,5 @@
 /** How a value is made up, for all of apply: which parts are owned one by one, and how items of a list are named. */
+import { encodeJson } from '../codec/json-value.js';
 import { apiErrors } from '../status.js';
 import type { SchemaResolver } from '../schema/resolve.js';
 import type { Schema } from '../schema/schema.js';
@@ -31,7 +32,7 @@ function makeStructure(schema: Schema, resolver: SchemaResolver): Structure {
   if (schema.mapType === 'atomic' || schema.intOrString === true) return ATOMIC;
   if (schema.type === 'array' || schema.items !== undefined) {
     const items = schema.items ?? ANYTHING;
-    if (schema.listType === 'set') return { kind: 'list', items, elementOf: (item) => `v:${JSON.stringify(item)}` };
+    if (schema.listType === 'set') return { kind: 'list', items, elementOf: (item) => `v:${encodeJson(item)}` };
     if (schema.listType !== 'map' || schema.listMapKeys === undefined) return ATOMIC;
     return { kind: 'list', items, elementOf: keyedElement(schema.listMapKeys, resolver.resolve(items)) };
   }
@@ -51,7 +52,7 @@ function keyedElement(names: readonly string[], items: Schema): (item: unknown) 
       const value = Object.hasOwn(item, key) ? item[key] : items.properties?.[key]?.default;
       if (value !== undefined) found[key] = value;
     }
-    return `k:${JSON.stringify(found)}`;
+    return `k:${encodeJson(found)}`;
   };
 }
 

@@ -4,6 +4,8 @@
  * take care (apimachinery/value.ts).
  */
 import { apiErrors } from '../status.js';
+import { NumberRangeError } from './json-parser.js';
+import { parseForeignJson } from './json-value.js';
 import { DEFAULT_LIMITS } from './limits.js';
 import type { DecodeLimits } from './limits.js';
 
@@ -20,8 +22,9 @@ export function decodeJson(bytes: Uint8Array, limits: DecodeLimits = DEFAULT_LIM
   checkDepth(bytes, limits.depthMax);
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8');
   try {
-    return JSON.parse(text);
+    return parseForeignJson(text);
   } catch (error) {
+    if (error instanceof NumberRangeError) throw apiErrors.badRequest(error.message);
     throw apiErrors.badRequest(`couldn't parse the body as JSON: ${error instanceof Error ? error.message : String(error)}`);
   }
 }

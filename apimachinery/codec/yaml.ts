@@ -5,6 +5,7 @@
  */
 import { Composer, CST, Parser } from 'yaml';
 import type { Document, ParsedNode, Tags } from 'yaml';
+import { int64Of } from '../int64.js';
 import { apiErrors } from '../status.js';
 import { isObject, setOwn } from '../value.js';
 import type { JsonObject } from '../value.js';
@@ -26,7 +27,7 @@ export function decodeYaml(bytes: Uint8Array, limits: DecodeLimits = DEFAULT_LIM
 export function decodeYamlDocuments(bytes: Uint8Array, limits: DecodeLimits = DEFAULT_LIMITS): unknown[] {
   checkSize(bytes, limits);
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8');
-  const composer = new Composer({ version: '1.1', schema: 'yaml-1.1', customTags: plainTags, merge: true, uniqueKeys: true, logLevel: 'silent' });
+  const composer = new Composer({ version: '1.1', schema: 'yaml-1.1', customTags: plainTags, merge: true, uniqueKeys: true, intAsBigInt: true, logLevel: 'silent' });
   const tokens: CST.Token[] = [];
   for (const token of new Parser().parse(text)) {
     checkDepth(token, limits.depthMax);
@@ -80,6 +81,11 @@ function valueOf(document: Document.Parsed<ParsedNode>, limits: DecodeLimits): u
   return new TreeCopy(limits).copy(value, 0);
 }
 
+function finite(value: number): number {
+  if (!Number.isFinite(value)) throw badYaml(`${value} has no form in JSON`);
+  return value;
+}
+
 /** What aliases share becomes a tree of its own parts, within what a body of the largest size could hold at all. */
 class TreeCopy {
   readonly #limits: DecodeLimits;
@@ -95,8 +101,8 @@ class TreeCopy {
     if (this.#nodesLeft < 0) throw badYaml('it grows beyond the limit of size when its aliases are followed');
     if (depth > this.#limits.depthMax) throw tooDeep(this.#limits.depthMax);
     if (Array.isArray(value)) return value.map((item) => this.copy(item, depth + 1));
-    if (typeof value === 'number' && !Number.isFinite(value)) throw badYaml(`${value} has no form in JSON`);
-    if (typeof value === 'bigint') throw badYaml(`the integer ${value} is beyond 2^53`);
+    if (typeof value === 'number') return finite(value);
+    if (typeof value === 'bigint') return int64Of(value) ?? finite(Number(value));
     if (!isObject(value)) return value ?? null;
     const copy: JsonObject = {};
     for (const key of Object.keys(value)) setOwn(copy, key, this.copy(value[key], depth + 1));

@@ -7,6 +7,7 @@
  */
 import { Environment } from '@marcbachmann/cel-js';
 import { RE2JS } from 're2js';
+import { encodeJson } from '../codec/json-value.js';
 import { FieldPath } from '../schema/path.js';
 import type { SchemaResolver } from '../schema/resolve.js';
 import type { CelRule, Schema } from '../schema/schema.js';
@@ -112,7 +113,7 @@ class RuleChecker {
   #list(schema: Schema, value: readonly unknown[], old: unknown): void {
     if (schema.items === undefined) return;
     const keys = schema.listType === 'map' ? (schema.listMapKeys ?? []) : [];
-    const idOf = (item: unknown): string => JSON.stringify(keys.map((key) => (isObject(item) ? (getOwn(item, key) ?? null) : null)));
+    const idOf = (item: unknown): string => encodeJson(keys.map((key) => (isObject(item) ? (getOwn(item, key) ?? null) : null)));
     const before = new Map(keys.length > 0 && Array.isArray(old) ? old.map((item: unknown) => [idOf(item), item]) : []);
     for (const [index, item] of value.entries()) {
       this.#path.push(index);
@@ -173,6 +174,8 @@ function toCel(declared: Schema, value: unknown, resolver: SchemaResolver): unkn
     const isInt = schema.type === 'integer' || schema.intOrString === true || (schema.type === undefined && Number.isSafeInteger(value));
     return isInt && Number.isSafeInteger(value) ? BigInt(value) : value;
   }
+  // CEL's int; where the schema has a number, a double.
+  if (typeof value === 'bigint') return schema.type === 'number' ? Number(value) : value;
   if (Array.isArray(value)) return value.map((item: unknown) => toCel(schema.items ?? {}, item, resolver));
   if (!isObject(value)) return value;
   return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, toCel(resolver.property(schema, name) ?? {}, item, resolver)]));

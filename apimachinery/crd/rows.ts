@@ -2,10 +2,12 @@
  * From a CustomResourceDefinition to rows of the scheme, one for each served version: from there on a custom resource goes the
  * way of any other kind.
  */
+import { encodeJson } from '../codec/json-value.js';
 import type { Kind, Printer, PrinterColumn, ScaleFacts, SubresourceFacts } from '../kind.js';
 import { translateTimestampSince } from '../kinds/lib/duration.js';
 import { strategyOf } from '../kinds/lib/strategy.js';
 import { at, field, num, recs, str, strs } from '../kinds/lib/value.js';
+import { isNumeric } from '../int64.js';
 import type { KubeObject } from '../object.js';
 import { isObject } from '../value.js';
 import type { JsonObject } from '../value.js';
@@ -66,7 +68,7 @@ function selectorsOf(version: JsonObject): Kind['fieldSelectors'] {
   }));
 }
 
-const scalarOf = (value: unknown): string => (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? String(value) : '');
+const scalarOf = (value: unknown): string => (typeof value === 'string' || isNumeric(value) || typeof value === 'boolean' ? String(value) : '');
 
 const NAME: PrinterColumn = { name: 'Name', type: 'string', format: 'name', priority: 0 };
 
@@ -95,12 +97,12 @@ function cellOf(found: readonly unknown[], type: string, now_ms: number): unknow
   const [value] = found;
   if (value === undefined || value === null) return null;
   switch (type) {
-    case 'integer': return typeof value === 'number' ? Math.trunc(value) : null;
-    case 'number': return typeof value === 'number' ? value : null;
+    case 'integer': return typeof value === 'number' ? Math.trunc(value) : typeof value === 'bigint' ? value : null;
+    case 'number': return isNumeric(value) ? value : null;
     case 'boolean': return typeof value === 'boolean' ? value : null;
     case 'date': return typeof value === 'string' ? translateTimestampSince(value, now_ms) : null;
     default: {
-      const texts = found.map((one) => (typeof one === 'string' ? one : JSON.stringify(one)));
+      const texts = found.map((one) => (typeof one === 'string' ? one : encodeJson(one)));
       return texts.length === 1 ? texts[0] : `[${texts.join(' ')}]`;
     }
   }

@@ -22,7 +22,7 @@ const EXTENSIONS = {
 export function schemaOfProps(props: JsonObject): Schema {
   const schema: Mutable = {};
   const set = (name: keyof Schema, value: unknown) => Object.assign(schema, { [name]: value });
-  for (const word of SAME) if (props[word] !== undefined && props[word] !== '') set(word, props[word]);
+  for (const word of SAME) if (props[word] !== undefined && props[word] !== '') set(word, word === 'default' ? props[word] : limitOf(props[word]));
   for (const [word, name] of Object.entries(EXTENSIONS)) if (props[word] !== undefined) set(name, props[word]);
   if (isObject(props['properties'])) {
     set('properties', Object.fromEntries(Object.entries(props['properties']).flatMap(([name, property]) => (isObject(property) ? [[name, schemaOfProps(property)]] : []))));
@@ -42,6 +42,9 @@ export function schemaOfProps(props: JsonObject): Schema {
   if (schema.intOrString === true) delete schema.anyOf;
   return schema;
 }
+
+/** A limit is a double in Kubernetes, or an integer far below 2^53. */
+const limitOf = (value: unknown): unknown => (typeof value === 'bigint' ? Number(value) : value);
 
 /** The root of a custom resource: apiVersion, kind and metadata are the server's, whatever the CRD says of them. */
 export function rootSchemaOf(props: JsonObject): Schema {

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { encodeJson, parseJson } from '../codec/json-value.js';
 import * as wire from '../../proto/gen/navarch/objects/v1/objects.js';
 import { handleOfObject } from '../object-handle.js';
 import * as messages from './object-messages.js';
@@ -7,7 +8,7 @@ import * as messages from './object-messages.js';
 const text = fc.string({ maxLength: 12 });
 const name = fc.string({ minLength: 1, maxLength: 12 });
 const resource = fc.record({ group: text, version: name, resource: name });
-const json = fc.dictionary(name, fc.jsonValue({ maxDepth: 2 })).map((object) => JSON.parse(JSON.stringify(object)) as object);
+const json = fc.dictionary(name, fc.jsonValue({ maxDepth: 2 })).map((object) => parseJson(encodeJson(object)) as object);
 const optional = <T>(arbitraries: { [K in keyof T]: fc.Arbitrary<T[K]> }, keys: (keyof T)[]) =>
   fc.record(arbitraries, { requiredKeys: keys as never });
 

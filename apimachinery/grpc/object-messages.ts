@@ -4,6 +4,9 @@
  * BadRequest for messages that lack what every request has.
  */
 import type * as wire from '../../proto/gen/navarch/objects/v1/objects.js';
+import { decodeJson } from '../codec/json.js';
+import { encodeJsonBytes } from '../codec/json-value.js';
+import { DEFAULT_LIMITS } from '../codec/limits.js';
 import { handleOfJson } from '../object-handle.js';
 import type {
   CreateRequest, DeleteCollectionRequest, DeleteOptions, DeleteRequest, GetRequest, ListRequest, ObjectHandle, PatchRequest,
@@ -34,8 +37,6 @@ const patchTypes = codes({ json: 1, merge: 2, strategic: 3, apply: 4 } as const 
 const versionMatches = codes({ Exact: 1, NotOlderThan: 2 } as const);
 const fieldValidations = codes({ Ignore: 1, Warn: 2, Strict: 3 } as const);
 const propagationPolicies = codes({ Orphan: 1, Background: 2, Foreground: 3 } as const);
-
-const bytesOf = (value: unknown): Buffer => Buffer.from(JSON.stringify(value));
 
 /** A view, not a copy. */
 const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -134,14 +135,8 @@ function fromDeleteOptions(message: wire.DeleteOptions | undefined): { options?:
   };
 }
 
-/** Parses the body of a write. */
-function parsed(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(asBuffer(bytes).toString('utf8'));
-  } catch (error) {
-    throw apiErrors.badRequest(`the object provided is unrecognized (must be JSON): ${error instanceof Error ? error.message : ''}`);
-  }
-}
+/** The body of a write. The transport limits its size. */
+const parsed = (bytes: Uint8Array): unknown => decodeJson(bytes, { ...DEFAULT_LIMITS, bytesMax: Number.POSITIVE_INFINITY });
 
 function parsedObject(bytes: Uint8Array): KubeObject {
   const value = parsed(bytes);
@@ -203,7 +198,7 @@ export function fromWatch(message: wire.WatchRequest): WatchRequest {
 
 export const toCreate = (request: CreateRequest): wire.CreateRequest => ({
   resource: toResource(request.resource), namespace: request.namespace, name: request.name, subresource: request.subresource,
-  object: bytesOf(request.object), options: toWriteOptions(request),
+  object: encodeJsonBytes(request.object), options: toWriteOptions(request),
 });
 
 export function fromCreate(message: wire.CreateRequest): CreateRequest {
@@ -214,7 +209,7 @@ export function fromCreate(message: wire.CreateRequest): CreateRequest {
 }
 
 export const toUpdate = (request: UpdateRequest): wire.UpdateRequest => ({
-  target: toTarget(request), object: bytesOf(request.object), options: toWriteOptions(request),
+  target: toTarget(request), object: encodeJsonBytes(request.object), options: toWriteOptions(request),
 });
 
 export const fromUpdate = (message: wire.UpdateRequest): UpdateRequest => ({
@@ -222,7 +217,7 @@ export const fromUpdate = (message: wire.UpdateRequest): UpdateRequest => ({
 });
 
 export const toPatch = (request: PatchRequest): wire.PatchRequest => ({
-  target: toTarget(request), type: patchTypes.code(request.type), patch: bytesOf(request.patch), force: request.force,
+  target: toTarget(request), type: patchTypes.code(request.type), patch: encodeJsonBytes(request.patch), force: request.force,
   options: toWriteOptions(request),
 });
 

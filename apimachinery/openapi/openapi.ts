@@ -6,6 +6,7 @@
  * is first asked for and kept until the scheme changes; the index needs none of them, only their hashes.
  */
 import { createHash } from 'node:crypto';
+import { encodeJsonBytes } from '../codec/json-value.js';
 import type { Kind } from '../kind.js';
 import { apiVersionOf } from '../object.js';
 import { builtInDefinitions } from '../scheme/data.js';
@@ -82,7 +83,7 @@ export class OpenApi {
     this.#forgetOld();
     let document = this.#documents.get(key);
     if (document === undefined) {
-      const bytes = how.encode?.(build()) ?? Buffer.from(JSON.stringify(build()));
+      const bytes = how.encode?.(build()) ?? encodeJsonBytes(build());
       document = { bytes, hash: how.hash ?? digest(bytes) };
       this.#documents.set(key, document);
     }
@@ -103,7 +104,7 @@ export class OpenApi {
     if (hash === undefined) {
       const facts = kinds.map(({ group, version, kind, resource, listKind, namespaced, verbs, subresources, schema }) =>
         [group, version, kind, resource, listKind, namespaced, verbs, subresources, schema]);
-      hash = digest(Buffer.from(JSON.stringify([this.#options.version, definitionsDigest(), facts])));
+      hash = digest(encodeJsonBytes([this.#options.version, definitionsDigest(), facts]));
       this.#hashes.set(path, hash);
     }
     return hash;

@@ -2,6 +2,7 @@
  * An OpenAPI v2 document as protobuf (`openapi.v2.Document` of gnostic): the form that client-go before 1.29 asks for, and
  * takes no other. In: the document as JSON has it. Out: bytes. Only what our documents hold has a field number here.
  */
+import { encodeJson } from '../codec/json-value.js';
 import { WIRE_BYTES, WIRE_FIXED64, WIRE_VARINT, WireWriter } from '../codec/protobuf/wire.js';
 import { isObject } from '../value.js';
 import type { JsonObject } from '../value.js';
@@ -53,7 +54,7 @@ const double: FieldWriter = (writer, number, value) => {
   writer.double(Number(value));
 };
 /** Any value as YAML, of which JSON is a part. */
-const any = (value: unknown): Uint8Array => nested((writer) => text(writer, 2, JSON.stringify(value)));
+const any = (value: unknown): Uint8Array => nested((writer) => text(writer, 2, encodeJson(value)));
 const anything: FieldWriter = (writer, number, value) => bytes(writer, number, any(value));
 const list = (each: FieldWriter): FieldWriter => (writer, number, value) => {
   for (const item of Array.isArray(value) ? value : [value]) each(writer, number, item);

@@ -2,6 +2,7 @@
  * RFC 6902. Operations and copied bytes are capped (CVE-2019-1002100). Pointers see own properties only, so that
  * `/metadata/__proto__/x` reaches nothing.
  */
+import { encodeJson } from '../codec/json-value.js';
 import { apiErrors } from '../status.js';
 import { cloneJson, isObject, jsonEqual, setOwn } from '../value.js';
 import { cannotApply } from './errors.js';
@@ -46,7 +47,7 @@ function applyOperation(root: Root, operation: unknown): void {
     }
     case 'copy': {
       const value = read(root, parsePointer(operation['from']));
-      root.copiedBytes += JSON.stringify(value)?.length ?? 0;
+      root.copiedBytes += encodeJson(value).length;
       if (root.copiedBytes > COPIED_BYTES_MAX) throw apiErrors.requestEntityTooLarge(`a JSON patch may copy at most ${COPIED_BYTES_MAX} bytes`);
       add(root, path, cloneJson(value));
       return;

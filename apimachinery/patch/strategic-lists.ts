@@ -1,4 +1,5 @@
 /** Lists in strategic merge patches: merging by key, deleting, and the order of what results. */
+import { encodeJson } from '../codec/json-value.js';
 import { apiErrors } from '../status.js';
 import { getOwn, isObject, jsonEqual } from '../value.js';
 import type { JsonObject } from '../value.js';
@@ -23,8 +24,8 @@ export interface ItemTools {
 
 /** All look-ups go by these texts: a patch of a hundred thousand items must not cost their square. */
 const identity = (item: unknown, facts: ListFacts): string => {
-  if (facts.mergeKey === undefined) return JSON.stringify(item) ?? '';
-  return JSON.stringify(isObject(item) ? getOwn(item, facts.mergeKey) : undefined) ?? '';
+  if (facts.mergeKey === undefined) return encodeJson(item);
+  return encodeJson(isObject(item) ? getOwn(item, facts.mergeKey) : undefined);
 };
 
 export function mergePrimitives(original: readonly unknown[], patch: readonly unknown[]): unknown[] {
@@ -33,8 +34,8 @@ export function mergePrimitives(original: readonly unknown[], patch: readonly un
 }
 
 export function deletePrimitives(original: readonly unknown[], gone: readonly unknown[]): unknown[] {
-  const texts = new Set(gone.map((item) => JSON.stringify(item)));
-  return original.filter((item) => !texts.has(JSON.stringify(item)));
+  const texts = new Set(gone.map(encodeJson));
+  return original.filter((item) => !texts.has(encodeJson(item)));
 }
 
 export function mergeObjects(original: readonly unknown[], patch: readonly unknown[], facts: ListFacts, tools: ItemTools): unknown[] {
@@ -48,7 +49,7 @@ export function mergeObjects(original: readonly unknown[], patch: readonly unkno
     return items.filter((item) => directiveOf(item) === undefined).map((item) => tools.fresh(item));
   }
   for (const item of items) {
-    if (getOwn(item, key) === undefined) throw apiErrors.badRequest(`map: ${JSON.stringify(item).slice(0, 256)} does not contain declared merge key: ${key}`);
+    if (getOwn(item, key) === undefined) throw apiErrors.badRequest(`map: ${encodeJson(item).slice(0, 256)} does not contain declared merge key: ${key}`);
   }
   const deletions = groupBy(items.filter((item) => directiveOf(item) === 'delete'), facts);
   const result = original.filter((item) => !(isObject(item) && deletions.get(identity(item, facts))?.some((deletion) => deletes(deletion, item, facts)) === true));

@@ -6,6 +6,7 @@
  */
 import { apiErrors } from '../status.js';
 import type { GroupVersionKind } from '../object.js';
+import { decimalText, isInt64, isNumeric } from '../int64.js';
 import { canonicalQuantity, parseQuantity } from '../quantity.js';
 import { isObject } from '../value.js';
 import type { JsonObject } from '../value.js';
@@ -57,7 +58,8 @@ class Conformer {
     switch (schema.type) {
       case 'string': return this.#string(value, schema, declared, owner);
       case 'integer': return this.#integer(value, schema, declared, owner);
-      case 'number': return typeof value === 'number' ? value : this.#mismatch(value, declared, owner);
+      // float64 in Kubernetes: beyond 2^53 the nearest double is what it stores.
+      case 'number': return isNumeric(value) ? Number(value) : this.#mismatch(value, declared, owner);
       case 'boolean': return typeof value === 'boolean' ? value : this.#mismatch(value, declared, owner);
       case 'array': return this.#array(value, schema, declared, owner);
       case 'object': {
@@ -138,20 +140,19 @@ class Conformer {
   }
 
   #integer(value: unknown, schema: Schema, declared: Schema, owner: string): unknown {
-    if (typeof value !== 'number') return this.#mismatch(value, declared, owner);
-    const fits = schema.format === 'int32' ? value === (value | 0) : Number.isSafeInteger(value);
+    const fits = schema.format === 'int32' ? isInt32(value) : isInt64(value);
     return fits ? value : this.#mismatch(value, declared, owner);
   }
 
   #intOrString(value: unknown): unknown {
-    if (typeof value === 'string' || (typeof value === 'number' && value === (value | 0))) return value;
-    throw decodingError(this.#kind, `json: cannot unmarshal ${jsonTypeOf(value)} into Go value of type int32`);
+    if (typeof value === 'string' || isInt32(value)) return value;
+    throw decodingError(this.#kind, `json: cannot unmarshal ${jsonTypeOf(value, 'integer')} into Go value of type int32`);
   }
 
   #mismatch(value: unknown, declared: Schema, owner: string): never {
     const field = this.#path.fieldNames();
     throw decodingError(this.#kind,
-      `json: cannot unmarshal ${jsonTypeOf(value)} into Go struct field ${owner}.${field} of type ${goTypeOf(declared, this.#resolver)}`);
+      `json: cannot unmarshal ${jsonTypeOf(value, this.#resolver.resolve(declared).type)} into Go struct field ${owner}.${field} of type ${goTypeOf(declared, this.#resolver)}`);
   }
 }
 
@@ -180,10 +181,12 @@ function zeroOf(schema: Schema): unknown {
   }
 }
 
-/** What Go's decoder calls a value it cannot take: numbers with their digits. */
-function jsonTypeOf(value: unknown): string {
+const isInt32 = (value: unknown): boolean => typeof value === 'number' && value === (value | 0);
+
+/** What Go's decoder calls a value it cannot take: numbers with their digits where an integer was wanted. */
+function jsonTypeOf(value: unknown, wanted: Schema['type']): string {
   if (Array.isArray(value)) return 'array';
-  if (typeof value === 'number') return Number.isSafeInteger(value) && value === (value | 0) ? 'number' : `number ${value}`;
+  if (isNumeric(value)) return wanted === 'integer' ? `number ${decimalText(value)}` : 'number';
   if (typeof value === 'boolean') return 'bool';
   return typeof value === 'string' ? 'string' : 'object';
 }

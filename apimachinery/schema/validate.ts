@@ -3,6 +3,9 @@
  * Patterns come from users and run in linear time (re2js). CEL rules (`validations`) are the registry's, not checked here.
  */
 import { RE2JS } from 're2js';
+import { encodeJson } from '../codec/json-value.js';
+import { isInt64, isNumeric, sameNumber } from '../int64.js';
+import type { Int64 } from '../int64.js';
 import { fieldErrors } from '../status.js';
 import type { FieldError } from '../status.js';
 import { isObject, jsonEqual } from '../value.js';
@@ -48,7 +51,7 @@ class Validator {
       this.errors.push(fieldErrors.notSupported(this.#path.toString(), value, schema.enum.map(String)));
     }
     if (typeof value === 'string') this.#string(value, schema);
-    else if (typeof value === 'number') this.#number(value, schema);
+    else if (isNumeric(value)) this.#number(value, schema);
     else if (Array.isArray(value)) this.#list(value, schema);
     else if (isObject(value)) this.#object(value, schema);
     this.#combined(value, schema);
@@ -61,7 +64,7 @@ class Validator {
 
   #typeFits(value: unknown, schema: Schema): boolean {
     if (schema.intOrString === true) {
-      if (typeof value === 'string' || Number.isSafeInteger(value)) return true;
+      if (typeof value === 'string' || isInt64(value)) return true;
       return this.#wrongType(value, 'integer,string');
     }
     if (schema.type === undefined) return true;
@@ -89,19 +92,19 @@ class Validator {
     }
   }
 
-  #number(value: number, schema: Schema): void {
+  /** JavaScript compares integers of any size with doubles exactly. */
+  #number(value: Int64, schema: Schema): void {
     const { minimum, maximum, multipleOf, format } = schema;
-    if (minimum !== undefined && (value < minimum || (schema.exclusiveMinimum === true && value === minimum))) {
+    if (minimum !== undefined && (value < minimum || (schema.exclusiveMinimum === true && sameNumber(value, minimum)))) {
       this.#complain(value, `should be greater than ${schema.exclusiveMinimum === true ? '' : 'or equal to '}${minimum}`);
     }
-    if (maximum !== undefined && (value > maximum || (schema.exclusiveMaximum === true && value === maximum))) {
+    if (maximum !== undefined && (value > maximum || (schema.exclusiveMaximum === true && sameNumber(value, maximum)))) {
       this.#complain(value, `should be less than ${schema.exclusiveMaximum === true ? '' : 'or equal to '}${maximum}`);
     }
-    if (multipleOf !== undefined && Math.abs(value / multipleOf - Math.round(value / multipleOf)) > 1e-9) {
+    if (multipleOf !== undefined && !isMultiple(value, multipleOf)) {
       this.#complain(value, `should be a multiple of ${multipleOf}`);
     }
-    if (format === 'int32' && value !== (value | 0)) this.#complain(value, 'must be of type int32');
-    if (format === 'int64' && !Number.isSafeInteger(value)) this.#complain(value, 'must be an integer a double can hold');
+    if (format === 'int32' && (value < INT32_MIN || value > INT32_MAX)) this.#complain(value, 'must be of type int32');
   }
 
   #list(value: readonly unknown[], schema: Schema): void {
@@ -175,10 +178,20 @@ class Validator {
   }
 }
 
+const INT32_MIN = -(2 ** 31);
+const INT32_MAX = 2 ** 31 - 1;
+
+function isMultiple(value: Int64, of: number): boolean {
+  if (isInt64(value) && Number.isInteger(of)) return of !== 0 && BigInt(value) % BigInt(of) === 0n;
+  const quotient = Number(value) / of;
+  return Math.abs(quotient - Math.round(quotient)) <= 1e-9;
+}
+
+/** A double beyond 2^53 counts as no integer: its digits are not known. */
 function openapiTypeOf(value: unknown): string {
   if (value === null) return 'null';
   if (Array.isArray(value)) return 'array';
-  if (typeof value === 'number') return Number.isInteger(value) ? 'integer' : 'number';
+  if (isNumeric(value)) return isInt64(value) ? 'integer' : 'number';
   return typeof value;
 }
 
@@ -193,10 +206,10 @@ function listIdentity(schema: Schema): ((item: unknown) => { id: string; shown: 
         const value = isObject(item) && Object.hasOwn(item, name) ? item[name] : defaults[name]?.default;
         if (value !== undefined) shown[name] = value;
       }
-      return { id: JSON.stringify(shown), shown };
+      return { id: encodeJson(shown), shown };
     };
   }
-  return schema.listType === 'set' || schema.uniqueItems === true ? (item) => ({ id: JSON.stringify(item), shown: item }) : undefined;
+  return schema.listType === 'set' || schema.uniqueItems === true ? (item) => ({ id: encodeJson(item), shown: item }) : undefined;
 }
 
 const PATTERNS_MAX = 1000;

@@ -1,9 +1,9 @@
 /**
  * TEST SUPPORT: what every Client must do, whatever lies between it and the objects. Run against each implementation; the
- * server behind it starts empty and may be anything that knows ConfigMaps, Pods and Leases.
+ * server behind it starts empty and may be anything that knows ConfigMaps, Pods, ControllerRevisions and Leases.
  */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { configMaps, pods } from '../../apimachinery/gen/resources.js';
+import { configMaps, controllerRevisions, pods } from '../../apimachinery/gen/resources.js';
 import type { ConfigMap } from '../../apimachinery/gen/types.js';
 import { isApiError } from '../../apimachinery/status.js';
 import type { StatusReason } from '../../apimachinery/status.js';
@@ -58,6 +58,15 @@ function objectsConformance(client: () => Client): void {
     const data = { text: 'ναύαρχος\n\u0000\u{1F6A2}', constructor: 'x', toString: 'y' };
     await client().create<ConfigMap>(configMaps, { ...configMap('a'), data });
     expect((await client().get(configMaps, at('a'))).data).toEqual(data);
+  });
+
+  it('keeps every digit of an int64, whatever way it is written', async () => {
+    const metadata = { name: 'r', namespace: NAMESPACE };
+    const wide = 9_007_199_254_740_993n;
+    await client().create(controllerRevisions, { metadata, revision: wide, data: { ns: -wide } });
+    expect(await client().get(controllerRevisions, metadata)).toMatchObject({ revision: wide, data: { ns: -wide } });
+    expect(await client().patch(controllerRevisions, metadata, { type: 'merge', body: { revision: wide + 2n } })).toMatchObject({ revision: wide + 2n });
+    expect((await client().list(controllerRevisions, { namespace: NAMESPACE })).items).toMatchObject([{ revision: wide + 2n }]);
   });
 
   it('fails with the words and codes of Kubernetes', async () => {

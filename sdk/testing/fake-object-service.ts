@@ -10,6 +10,7 @@ import type { Clock } from '../../platform/clock.js';
 import { toTime } from '../../platform/clock.js';
 import type { Random } from '../../platform/random.js';
 import { PushStream } from '../../platform/stream.js';
+import { encodeJson } from '../../apimachinery/codec/json-value.js';
 import { handleOfObject } from '../../apimachinery/object-handle.js';
 import type {
   CallOptions, CreateRequest, DeleteCollectionRequest, DeleteRequest, DeleteResult, GetRequest, ListRequest, ObjectHandle,
@@ -237,7 +238,7 @@ export class FakeObjectService implements ObjectService {
     if (request.subresource === 'status') next = { ...old, ...(Object.hasOwn(next, 'status') ? { status: next['status'] } : {}) };
     else if (splitsStatus) next = withoutStatusOf(next, old);
     if (changedSpec(old, next)) next = withMetadata(next, { generation: generation + 1 });
-    if (JSON.stringify(next) === JSON.stringify(old)) return this.#existing(request);
+    if (encodeJson(next) === encodeJson(old)) return this.#existing(request);
     if (request.dryRun === true) return handleOfObject(next);
     const finalized = next.metadata?.deletionTimestamp !== undefined && (next.metadata.finalizers ?? []).length === 0
       && (next.metadata.deletionGracePeriodSeconds ?? 0) === 0;

@@ -1,4 +1,5 @@
 /** Test support: what the fake object service does to single objects. */
+import { encodeJson } from '../../apimachinery/codec/json-value.js';
 import type { KubeObject, ObjectMeta, UnknownObject } from '../../apimachinery/object.js';
 import { apiErrors } from '../../apimachinery/status.js';
 
@@ -14,7 +15,7 @@ export function withoutStatusOf(object: UnknownObject, old: UnknownObject): Unkn
 
 /** Anything besides metadata and status differs: the generation moves on. */
 export function changedSpec(old: UnknownObject, next: UnknownObject): boolean {
-  const essence = ({ metadata: _, status: __, ...rest }: UnknownObject) => JSON.stringify(rest);
+  const essence = ({ metadata: _, status: __, ...rest }: UnknownObject) => encodeJson(rest);
   return essence(old) !== essence(next);
 }
 

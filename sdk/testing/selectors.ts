@@ -1,4 +1,5 @@
 /** Test support: the selectors of the fake object service. Any field may be selected, by its path. */
+import { encodeJson } from '../../apimachinery/codec/json-value.js';
 import type { KubeObject } from '../../apimachinery/object.js';
 import { matchesFields, parseFieldSelector } from '../../apimachinery/selector/fields.js';
 import { parseLabelSelector } from '../../apimachinery/selector/labels.js';
@@ -13,5 +14,5 @@ export function selects(labelSelector: string | undefined, fieldSelector: string
 function fieldOf(object: KubeObject, path: string): string {
   let at: unknown = object;
   for (const step of path.split('.')) at = typeof at === 'object' && at !== null ? (at as Record<string, unknown>)[step] : undefined;
-  return typeof at === 'string' ? at : at === undefined ? '' : JSON.stringify(at);
+  return typeof at === 'string' ? at : at === undefined ? '' : encodeJson(at);
 }

@@ -9,6 +9,7 @@
  */
 import type { ChannelCredentials } from '@grpc/grpc-js';
 import { credentials } from '@grpc/grpc-js';
+import { encodeJson, encodeJsonBytes, parseJsonBytes } from '../../apimachinery/codec/json-value.js';
 import type { Clock, Timer } from '../../platform/clock.js';
 import type { Logger } from '../../platform/log.js';
 import type { Random } from '../../platform/random.js';
@@ -271,7 +272,7 @@ class AgentService implements Agent {
   }
 
   #reportStatus(key: PodKey, status: PodStatus): void {
-    this.#sessions.send({ $case: 'podReport', value: { ...key, status: Buffer.from(JSON.stringify(status)) } });
+    this.#sessions.send({ $case: 'podReport', value: { ...key, status: encodeJsonBytes(status) } });
   }
 
   #requestToken(key: PodKey, need: TokenNeed): Promise<Token> {
@@ -334,7 +335,7 @@ class AgentService implements Agent {
       machine: await this.#machine(), runtime: info, images, nodeIP, podsMax, version, networkReady: networkReady?.() ?? true, labels,
     });
     this.#allocatable = report.status.allocatable ?? {};
-    const text = JSON.stringify(report);
+    const text = encodeJson(report);
     const due = clock.monotonic() - this.#reported_ms >= NODE_REPORT_MS;
     if ((text !== this.#reported || due) && this.#sessions.send({ $case: 'nodeReport', value: { node: Buffer.from(text) } })) {
       this.#reported = text;
@@ -359,5 +360,5 @@ function kindOf(kind: ObjectKind): 'ConfigMap' | 'Secret' {
 }
 
 function parse<T>(json: Uint8Array): T {
-  return JSON.parse(Buffer.from(json).toString('utf8')) as T;
+  return parseJsonBytes(json) as T;
 }

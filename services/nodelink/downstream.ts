@@ -2,6 +2,7 @@
  * What goes down one primary session: the node's pods, and just the objects they refer to. It knows what the worker
  * holds and sends the difference, configuration before the pod that needs it.
  */
+import { encodeJsonBytes } from '../../apimachinery/codec/json-value.js';
 import type { Node, Pod } from '../../apimachinery/gen/types.js';
 import { ObjectKind } from '../../proto/gen/navarch/node/v1/node.js';
 import type { KnownObject, SessionResponse } from '../../proto/gen/navarch/node/v1/node.js';
@@ -79,7 +80,7 @@ export class Downstream implements CatalogListener {
     const known = this.#pods.get(uid);
     if (known !== undefined && versionOf(known.version) >= versionOf(resourceVersion)) return;
     this.#pods.set(uid, { namespace, name, version: resourceVersion });
-    this.#send({ $case: 'podSpec', value: { pod: Buffer.from(JSON.stringify(pod)), serviceEnvironment: this.#catalog.environmentOf(pod) } });
+    this.#send({ $case: 'podSpec', value: { pod: encodeJsonBytes(pod), serviceEnvironment: this.#catalog.environmentOf(pod) } });
   }
 
   podGone(pod: Pod): void {
@@ -114,7 +115,7 @@ export class Downstream implements CatalogListener {
     this.#configs.set(key, { kind, namespace, name, version });
     if (object === undefined) this.#send({ $case: 'configGone', value: { kind: kindOf(kind), namespace, name } });
     else {
-      const json = Buffer.from(JSON.stringify(object));
+      const json = encodeJsonBytes(object);
       this.#send({ $case: 'configObject', value: { kind: kindOf(kind), namespace, name, resourceVersion: version, object: json } });
     }
   }

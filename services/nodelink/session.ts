@@ -3,6 +3,7 @@
  * the newest only; heartbeats renew the node's Lease. Only a primary session gets specs and may write.
  */
 import type { ServerDuplexStream } from '@grpc/grpc-js';
+import { parseJsonBytes } from '../../apimachinery/codec/json-value.js';
 import type { PodStatus } from '../../apimachinery/gen/types.js';
 import { pods } from '../../apimachinery/gen/resources.js';
 import { isApiError } from '../../apimachinery/status.js';
@@ -243,5 +244,5 @@ export class NodeSession {
 }
 
 function parse<T>(json: Uint8Array): T {
-  return JSON.parse(Buffer.from(json).toString('utf8')) as T;
+  return parseJsonBytes(json) as T;
 }

@@ -10,6 +10,7 @@ import type { Clock } from '../../platform/clock.js';
 import type { Logger } from '../../platform/log.js';
 import type { Random } from '../../platform/random.js';
 import type { Service } from '../../platform/service.js';
+import { encodeJson } from '../../apimachinery/codec/json-value.js';
 import { namespaces, nodes, pods, replicaSets, services, statefulSets } from '../../apimachinery/gen/resources.js';
 import type { Binding, Namespace, Node, Pod } from '../../apimachinery/gen/types.js';
 import type { Resource } from '../../apimachinery/object.js';
@@ -323,6 +324,6 @@ export class Scheduler implements Service {
 
 /** Status updates of running pods are many, and change nothing here. */
 function sameForScheduling(a: Pod, b: Pod): boolean {
-  const essence = ({ spec, metadata }: Pod) => JSON.stringify([spec, metadata?.uid, metadata?.labels, metadata?.deletionTimestamp]);
+  const essence = ({ spec, metadata }: Pod) => encodeJson([spec, metadata?.uid, metadata?.labels, metadata?.deletionTimestamp]);
   return essence(a) === essence(b);
 }

@@ -1,6 +1,8 @@
 /** JSON values to messages. Fields are written in the order of their numbers; what JSON lacks is not written. */
+import { isInt64, isNumeric } from '../../int64.js';
 import { getOwn, isObject } from '../../value.js';
 import type { JsonObject } from '../../value.js';
+import { encodeJson } from '../json-value.js';
 import { wireOf } from './decode.js';
 import { forms } from './forms.js';
 import { messageNamed } from './messages.js';
@@ -81,16 +83,16 @@ function writeScalar(field: Field, scalar: Scalar, value: unknown, writer: WireW
       writer.varint(value ? 1 : 0);
       return;
     case 'double':
-      if (typeof value !== 'number') throw mismatch(field, 'a number', value);
-      writer.double(value);
+      if (!isNumeric(value)) throw mismatch(field, 'a number', value);
+      writer.double(Number(value));
       return;
     case 'int32':
     case 'int64':
-      if (!Number.isSafeInteger(value)) throw mismatch(field, 'an integer', value);
-      writer.varint(value as number);
+      if (!isInt64(value)) throw mismatch(field, 'an integer', value);
+      writer.varint(value);
   }
 }
 
 function mismatch(field: Field, expected: string, value: unknown): ProtobufError {
-  return new ProtobufError(`${field.name}: ${expected} was expected, not ${JSON.stringify(value)?.slice(0, 64)}`);
+  return new ProtobufError(`${field.name}: ${expected} was expected, not ${encodeJson(value).slice(0, 64)}`);
 }

@@ -2,6 +2,8 @@
  * Messages whose JSON form is not an object of their fields: times, quantities, numbers-or-strings, raw JSON, and lists
  * and booleans that protobuf has to wrap. One reader and one writer each.
  */
+import type { Int64 } from '../../int64.js';
+import { encodeJson } from '../json-value.js';
 import type { WireReader } from './wire.js';
 import { ProtobufError, WIRE_BYTES, WIRE_VARINT } from './wire.js';
 import type { WireWriter } from './wire.js';
@@ -31,7 +33,7 @@ const NS_PER_US = 1000;
 function timeForm(micro: boolean): SpecialForm {
   return {
     read(reader) {
-      let seconds: number | undefined;
+      let seconds: Int64 | undefined;
       let nanos = 0;
       eachField(reader, (number, wire) => {
         if (wire !== WIRE_VARINT) return false;
@@ -41,7 +43,7 @@ function timeForm(micro: boolean): SpecialForm {
         return true;
       });
       if (seconds === undefined) return undefined;
-      const date = new Date(seconds * MS_PER_S);
+      const date = new Date(Number(seconds) * MS_PER_S);
       if (Number.isNaN(date.getTime())) throw new ProtobufError(`time of ${seconds} seconds`);
       const whole = date.toISOString().slice(0, -5);
       return micro ? `${whole}.${String(Math.floor(nanos / NS_PER_US)).padStart(6, '0')}Z` : `${whole}Z`;
@@ -49,7 +51,7 @@ function timeForm(micro: boolean): SpecialForm {
     write(value, writer) {
       if (value === null) return;
       const ms = typeof value === 'string' ? Date.parse(value) : Number.NaN;
-      if (typeof value !== 'string' || Number.isNaN(ms)) throw new ProtobufError(`not a time: ${JSON.stringify(value)}`);
+      if (typeof value !== 'string' || Number.isNaN(ms)) throw new ProtobufError(`not a time: ${encodeJson(value)}`);
       const fraction = micro ? (/\.(\d{1,9})/.exec(value)?.[1] ?? '').padEnd(9, '0') : '0';
       writer.tag(1, WIRE_VARINT);
       writer.varint(Math.floor(ms / MS_PER_S));
@@ -118,7 +120,7 @@ function rawForm(parse: (bytes: Uint8Array) => unknown): SpecialForm {
     },
     write(value, writer) {
       writer.tag(1, WIRE_BYTES);
-      writer.string(JSON.stringify(value));
+      writer.string(encodeJson(value));
     },
   };
 }
@@ -147,13 +149,13 @@ const stringList: SpecialForm = {
 function durationForm(format: (ns: number) => string, parse: (text: string) => number): SpecialForm {
   return {
     read(reader) {
-      let ns = 0;
+      let ns: Int64 = 0;
       eachField(reader, (number, wire) => {
         if (number !== 1 || wire !== WIRE_VARINT) return false;
         ns = reader.int64();
         return true;
       });
-      return format(ns);
+      return format(Number(ns));
     },
     write(value, writer) {
       writer.tag(1, WIRE_VARINT);

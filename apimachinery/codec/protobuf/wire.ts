@@ -1,5 +1,7 @@
 /** The protobuf wire format: bounds-checked reading, growing writing (protobuf.dev, "Encoding"). */
 
+import type { Int64 } from '../../int64.js';
+
 export class ProtobufError extends Error {
   override readonly name = 'ProtobufError';
 }
@@ -42,11 +44,10 @@ export class WireReader {
     return Number(BigInt.asIntN(32, this.varint()));
   }
 
-  /** A JSON number; refused where a double cannot hold it. */
-  int64(): number {
-    const value = Number(BigInt.asIntN(64, this.varint()));
-    if (!Number.isSafeInteger(value)) throw new ProtobufError(`integer ${value} is beyond 2^53`);
-    return value;
+  int64(): Int64 {
+    const value = BigInt.asIntN(64, this.varint());
+    const number = Number(value);
+    return Number.isSafeInteger(number) ? number : value;
   }
 
   varint(): bigint {
@@ -127,8 +128,8 @@ export class WireWriter {
   }
 
   /** Negative integers take ten bytes, as protobuf's int32 and int64 do. */
-  varint(value: number): void {
-    if (value < 0 || value > 0x7fff_ffff) {
+  varint(value: Int64): void {
+    if (typeof value === 'bigint' || value < 0 || value > 0x7fff_ffff) {
       this.#bigVarint(BigInt.asUintN(64, BigInt(value)));
       return;
     }

@@ -1,4 +1,5 @@
 /** The apps group, and the ReplicationController, which is its ancestor. */
+import { jsonEqual } from '../../value.js';
 import type { Strategy } from '../../kind.js';
 import type { ExtrasTable, KindExtras } from '../extras.js';
 import { at, num, type Rec } from '../lib/value.js';
@@ -56,7 +57,7 @@ export const appsExtras: ExtrasTable = {
     strategy: strategyOf({
       validate: (object) => complaintsOf((complaints) => complaints.atLeast('revision', object['revision'])),
       validateUpdate: (object, old) => complaintsOf((complaints) => {
-        if (JSON.stringify(object['data'] ?? null) !== JSON.stringify(old['data'] ?? null)) complaints.invalid('data', object['data'], 'field is immutable');
+        if (!jsonEqual(object['data'] ?? null, old['data'] ?? null)) complaints.invalid('data', object['data'], 'field is immutable');
       }),
     }),
   },

@@ -1,4 +1,5 @@
 /** HorizontalPodAutoscaler v1 and v2: stored as v2; v1 knows cpu alone and keeps the rest in annotations, as Kubernetes does. */
+import { encodeJson, parseJson } from '../../codec/json-value.js';
 import type { KubeObject } from '../../object.js';
 import { at, child, clone, field, isRec, keysOf, list, optionalNum, recs, str, type Rec } from '../lib/value.js';
 
@@ -16,7 +17,7 @@ function isCpuUtilization(metric: Rec): boolean {
 
 function annotate(draft: Rec, key: string, value: unknown): void {
   const annotations = child(child(draft, 'metadata') ?? {}, 'annotations');
-  if (annotations !== undefined) annotations[key] = JSON.stringify(value);
+  if (annotations !== undefined) annotations[key] = encodeJson(value);
 }
 
 /** Takes an annotation off and gives what it held; undefined when it is absent or no JSON. */
@@ -28,7 +29,7 @@ function takeAnnotation(draft: Rec, key: string): unknown {
   const metadata = field(draft, 'metadata');
   if (keysOf(annotations).length === 0 && isRec(metadata)) delete metadata['annotations'];
   try {
-    return JSON.parse(text) as unknown;
+    return parseJson(text);
   } catch {
     return undefined;
   }

@@ -59,7 +59,7 @@ export class Complaints {
   /** A number, when it is there, is not below `min`. */
   atLeast(path: string, value: unknown, min = 0): void {
     const known = optionalNum(value);
-    if (known !== undefined && known < min) this.invalid(path, known, `must be greater than or equal to ${min}`);
+    if (known !== undefined && known < min) this.invalid(path, value, `must be greater than or equal to ${min}`);
   }
 
   /** One of a closed set; an unset value is an error only where it is required. */

@@ -3,6 +3,7 @@
  * and wrong types, so every access goes through these and none of them throws.
  */
 
+import { isNumeric } from '../../int64.js';
 import { cloneJson } from '../../value.js';
 
 export type Rec = Record<string, unknown>;
@@ -48,13 +49,14 @@ export function strs(value: unknown): readonly string[] {
   return list(value).map(str);
 }
 
-/** A finite number; `fallback` for everything else. */
+/** A finite number, integers beyond 2^53 as the nearest double; `fallback` for everything else. */
 export function num(value: unknown, fallback = 0): number {
-  return typeof value === 'number' && Number.isFinite(value) ? value : fallback;
+  return optionalNum(value) ?? fallback;
 }
 
 export function optionalNum(value: unknown): number | undefined {
-  return typeof value === 'number' && Number.isFinite(value) ? value : undefined;
+  const number = typeof value === 'bigint' ? Number(value) : value;
+  return typeof number === 'number' && Number.isFinite(number) ? number : undefined;
 }
 
 export function entries(value: unknown): readonly (readonly [string, unknown])[] {
@@ -139,7 +141,7 @@ export function same(a: unknown, b: unknown, name = ''): boolean {
 
 /** A scalar as text, as a quantity or an int-or-string stands in a table; '' for everything else. */
 export function scalarText(value: unknown): string {
-  return typeof value === 'string' ? value : typeof value === 'number' || typeof value === 'boolean' ? String(value) : '';
+  return typeof value === 'string' ? value : isNumeric(value) || typeof value === 'boolean' ? String(value) : '';
 }
 
 /** Sets an own property whatever its name; plain assignment to `__proto__` would change the prototype. */

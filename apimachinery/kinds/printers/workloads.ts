@@ -115,7 +115,7 @@ function controllerOf(object: KubeObject): string {
 }
 
 export const controllerRevisionPrinter: Printer = printerOf(
-  NAME, text('Controller', controllerOf), integer('Revision', (object) => num(at(object, 'revision'))), AGE,
+  NAME, text('Controller', controllerOf), integer('Revision', (object) => at(object, 'revision') ?? 0), AGE,
 );
 
 export const podTemplatePrinter: Printer = printerOf(

@@ -5,6 +5,7 @@
  */
 import { mkdir, readFile, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { encodeJson, parseJson } from '../../../apimachinery/codec/json-value.js';
 import type { Clock, Timer } from '../../../platform/clock.js';
 import type { Logger } from '../../../platform/log.js';
 import { writeFileAtomic } from '../../../platform/pki/files.js';
@@ -57,11 +58,11 @@ export class FileCheckpoints implements Checkpoints {
   savePod(checkpoint: CheckpointedPod): void {
     const { uid = '', deletionTimestamp } = checkpoint.pod.metadata ?? {};
     // That a pod is to end must not be forgotten for the sake of a few writes.
-    this.#put(`pod_${uid}.json`, JSON.stringify(checkpoint), deletionTimestamp === undefined ? DELAY_MS : 0);
+    this.#put(`pod_${uid}.json`, encodeJson(checkpoint), deletionTimestamp === undefined ? DELAY_MS : 0);
   }
 
   saveConfigMap(object: ConfigMap): void {
-    this.#put(configMapFile(object.metadata?.namespace ?? '', object.metadata?.name ?? ''), JSON.stringify(object), DELAY_MS);
+    this.#put(configMapFile(object.metadata?.namespace ?? '', object.metadata?.name ?? ''), encodeJson(object), DELAY_MS);
   }
 
   removePod(uid: string): void {
@@ -123,7 +124,7 @@ export class FileCheckpoints implements Checkpoints {
 
   async #read(name: string): Promise<unknown> {
     try {
-      return JSON.parse(await readFile(join(this.#directory, name), 'utf8')) as unknown;
+      return parseJson(await readFile(join(this.#directory, name), 'utf8'));
     } catch (error) {
       this.#logger.warn({ file: name, error: String(error) }, 'a checkpoint cannot be read; it is left out');
       return undefined;

@@ -1,4 +1,5 @@
 /** Starts and stops the probers of a pod's containers as these come and go, and writes their verdicts into its memory. */
+import { approximate } from '../../../apimachinery/int64.js';
 import { Prober } from '../probes/prober.js';
 import type { ProbeKind } from '../probes/prober.js';
 import type { ContainerRecord, RuntimeSnapshot } from '../runtime/runtime.js';
@@ -75,7 +76,7 @@ export class ContainerProbes {
       const probe = kind === 'startup' ? roled.container.startupProbe : roled.container.livenessProbe;
       const grace_s = probe?.terminationGracePeriodSeconds;
       remembered.kill = {
-        reason: 'Unhealthy', message: `Container ${record.name} failed ${kind} probe, will be restarted`, ...(grace_s === undefined ? {} : { grace_s }),
+        reason: 'Unhealthy', message: `Container ${record.name} failed ${kind} probe, will be restarted`, ...(grace_s === undefined ? {} : { grace_s: approximate(grace_s) }),
       };
     }
     this.#changed();

@@ -1,4 +1,6 @@
 /** From a pod to what the runtime is asked to make: sandbox and containers. Pure. */
+import type { Int64 } from '../../../apimachinery/int64.js';
+import { approximate } from '../../../apimachinery/int64.js';
 import type { ContainerSpec, DnsConfig, ImageRecord, MountSpec, SandboxSpec } from '../runtime/runtime.js';
 import { ConfigError, environmentOf, expand } from './env.js';
 import type { PodSources } from './env.js';
@@ -84,8 +86,8 @@ export function sandboxSpec(pod: Pod, attempt: number, node: NodeFacts, logRoot:
     hostIPC: spec.hostIPC === true,
     sharePID: spec.shareProcessNamespace === true,
     privileged: containersOf(spec).some(({ container, role }) => role !== 'ephemeral' && container.securityContext?.privileged === true),
-    ...(security.runAsUser === undefined ? {} : { runAsUser: security.runAsUser }),
-    ...(security.runAsGroup === undefined ? {} : { runAsGroup: security.runAsGroup }),
+    ...(security.runAsUser === undefined ? {} : { runAsUser: approximate(security.runAsUser) }),
+    ...(security.runAsGroup === undefined ? {} : { runAsGroup: approximate(security.runAsGroup) }),
     supplementalGroups: groupsOf(pod),
     sysctls: Object.fromEntries((security.sysctls ?? []).map(({ name, value }) => [name, value])),
     cgroupParent: `/navarch/${qosOf(spec).toLowerCase()}/pod${key.uid}`,
@@ -94,7 +96,7 @@ export function sandboxSpec(pod: Pod, attempt: number, node: NodeFacts, logRoot:
 
 function groupsOf(pod: Pod): number[] {
   const security = specOf(pod).securityContext ?? {};
-  return [...(security.supplementalGroups ?? []), ...(security.fsGroup === undefined ? [] : [security.fsGroup])];
+  return [...(security.supplementalGroups ?? []), ...(security.fsGroup === undefined ? [] : [security.fsGroup])].map(approximate);
 }
 
 /** Where the volumes of a pod lie on the host, by volume name. */
@@ -194,8 +196,8 @@ function securityOf(pod: Pod, container: Container, image: ImageRecord | undefin
   if (inner.runAsNonRoot ?? outer.runAsNonRoot ?? false) refuseRoot(runAsUser, image);
   const seccomp = inner.seccompProfile ?? outer.seccompProfile;
   return {
-    ...(runAsUser === undefined ? {} : { runAsUser }),
-    ...(runAsGroup === undefined ? {} : { runAsGroup }),
+    ...(runAsUser === undefined ? {} : { runAsUser: approximate(runAsUser) }),
+    ...(runAsGroup === undefined ? {} : { runAsGroup: approximate(runAsGroup) }),
     supplementalGroups: groupsOf(pod),
     privileged: inner.privileged === true,
     readOnlyRootFilesystem: inner.readOnlyRootFilesystem === true,
@@ -207,7 +209,7 @@ function securityOf(pod: Pod, container: Container, image: ImageRecord | undefin
   };
 }
 
-function refuseRoot(runAsUser: number | undefined, image: ImageRecord | undefined): void {
+function refuseRoot(runAsUser: Int64 | undefined, image: ImageRecord | undefined): void {
   if (runAsUser === 0) throw new ConfigError("container's runAsUser breaks non-root policy");
   if (runAsUser !== undefined) return;
   if (image?.username !== undefined && image.username !== '') {

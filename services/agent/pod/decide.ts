@@ -3,6 +3,7 @@
  * under way go in; what to begin now comes out. Pure: no I/O, no clock, nothing is changed. It looks at the present only,
  * so that an agent that was killed carries on from whatever it finds.
  */
+import { approximate } from '../../../apimachinery/int64.js';
 import type { ContainerRecord, RuntimeSnapshot, SandboxRecord } from '../runtime/runtime.js';
 import type { ContainerMemory, PodMemory } from './memory.js';
 import { currentBackOff } from './memory.js';
@@ -189,7 +190,7 @@ function run(plan: Plan): void {
 function deadlineOf(pod: Pod): number | undefined {
   const seconds = pod.spec?.activeDeadlineSeconds;
   const start = pod.status?.startTime;
-  return seconds === undefined || start === undefined ? undefined : Date.parse(start) + seconds * 1000;
+  return seconds === undefined || start === undefined ? undefined : Date.parse(start) + approximate(seconds) * 1000;
 }
 
 function runContainers(plan: Plan, sandbox: SandboxRecord): void {

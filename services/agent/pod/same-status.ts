@@ -1,4 +1,5 @@
 /** Whether two statuses say the same of what the agent owns. Conditions of others do not count, nor do empty fields. */
+import { encodeJson } from '../../../apimachinery/codec/json-value.js';
 import type { PodStatus } from './types.js';
 
 const OWN_CONDITIONS = new Set(['PodReadyToStartContainers', 'Initialized', 'Ready', 'ContainersReady', 'PodScheduled']);
@@ -9,7 +10,7 @@ export function isOwnCondition(type: string): boolean {
 
 export function sameStatus(a: PodStatus | undefined, b: PodStatus | undefined): boolean {
   if (a === undefined || b === undefined) return a === b;
-  return JSON.stringify(canonical(own(a))) === JSON.stringify(canonical(own(b)));
+  return encodeJson(canonical(own(a))) === encodeJson(canonical(own(b)));
 }
 
 function own(status: PodStatus): unknown {

@@ -1,6 +1,7 @@
 /** Questions about a pod's spec that more than one part of the agent asks. */
 import { createHash } from 'node:crypto';
 import type { Container, Pod, PodSpec } from './types.js';
+import { approximate } from '../../../apimachinery/int64.js';
 import type { EphemeralContainer } from '../../../apimachinery/gen/types.js';
 
 export interface PodKey {
@@ -69,7 +70,7 @@ export function isTerminal(pod: Pod): boolean {
 const GRACE_S_DEFAULT = 30;
 
 export function gracePeriodOf(pod: Pod): number {
-  return pod.metadata?.deletionGracePeriodSeconds ?? pod.spec?.terminationGracePeriodSeconds ?? GRACE_S_DEFAULT;
+  return approximate(pod.metadata?.deletionGracePeriodSeconds ?? pod.spec?.terminationGracePeriodSeconds ?? GRACE_S_DEFAULT);
 }
 
 /** Image and name are what may change in a running pod: a container whose hash differs is replaced. */

@@ -2,6 +2,7 @@
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { connect } from 'node:net';
+import { approximate } from '../../../apimachinery/int64.js';
 import type { Clock } from '../../../platform/clock.js';
 import { portNumberOf } from '../pod/spec.js';
 import type { Container, Handler } from '../pod/types.js';
@@ -43,7 +44,7 @@ export class Handlers {
   async #dispatch(handler: Handler, target: HandlerTarget): Promise<ProbeResult> {
     if (handler.exec !== undefined) return this.#exec(handler.exec.command ?? [], target);
     if (handler.sleep !== undefined) {
-      await this.#clock.sleep(Math.min(handler.sleep.seconds, target.timeout_s) * 1000);
+      await this.#clock.sleep(Math.min(approximate(handler.sleep.seconds), target.timeout_s) * 1000);
       return ok;
     }
     // Hollow pods have no address anyone answers at.

@@ -5,6 +5,7 @@
 import { chmod, chown, lstat, mkdir, open, readdir, readlink, rm, stat, writeFile } from 'node:fs/promises';
 import { constants } from 'node:fs';
 import { join } from 'node:path';
+import { approximate } from '../../../apimachinery/int64.js';
 import type { Random } from '../../../platform/random.js';
 import { ConfigError } from '../pod/env.js';
 import type { SubPath, VolumePaths } from '../pod/container-spec.js';
@@ -120,7 +121,8 @@ export class HostVolumes implements Volumes {
       if (error instanceof ConfigError && (await readlink(join(path, '..data')).catch(() => undefined)) !== undefined) return { hostPath: path, readOnly: true, rendered: true };
       throw error;
     }
-    const gid = pod.spec?.securityContext?.fsGroup;
+    const fsGroup = pod.spec?.securityContext?.fsGroup;
+    const gid = fsGroup === undefined ? undefined : approximate(fsGroup);
     if (files === undefined && volume.emptyDir === undefined) throw new ConfigError(`volume "${volume.name}" is of a type this node does not support`);
     await mkdir(path, { recursive: true });
     if (files === undefined) {

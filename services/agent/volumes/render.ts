@@ -1,4 +1,6 @@
 /** What the files of a ConfigMap, Secret, downward API or projected volume are: pure, from the pod and its sources. */
+import type { Int64 } from '../../../apimachinery/int64.js';
+import { approximate } from '../../../apimachinery/int64.js';
 import { ConfigError, fieldValue } from '../pod/env.js';
 import type { PodSources } from '../pod/env.js';
 import { resourceField } from '../pod/resources.js';
@@ -103,8 +105,8 @@ function projection(pod: Pod, source: VolumeProjection, mode: number, sources: V
   return [[checkPath(serviceAccountToken.path), { data: utf8(token), mode: tokenMode }]];
 }
 
-function tokenNeedOf(source: { audience?: string; expirationSeconds?: number }): TokenNeed {
-  return { audience: source.audience ?? '', expiration_s: source.expirationSeconds ?? TOKEN_EXPIRATION_S_DEFAULT };
+function tokenNeedOf(source: { audience?: string; expirationSeconds?: Int64 }): TokenNeed {
+  return { audience: source.audience ?? '', expiration_s: approximate(source.expirationSeconds ?? TOKEN_EXPIRATION_S_DEFAULT) };
 }
 
 /** The tokens that a volume needs. */

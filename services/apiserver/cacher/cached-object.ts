@@ -5,10 +5,12 @@
  * Stored bytes carry no resourceVersion (it is the store's to give). They are written as
  * `{"apiVersion":...,"kind":...,"metadata":{...},...}`, so that the version is spliced in by copying, without parsing.
  */
+import { encodeJsonBytes, parseJsonBytes } from '../../../apimachinery/codec/json-value.js';
 import type { Kind } from '../../../apimachinery/kind.js';
 import type { ObjectHandle } from '../../../apimachinery/object-service.js';
 import { apiVersionOf } from '../../../apimachinery/object.js';
 import type { KubeObject, UnknownObject } from '../../../apimachinery/object.js';
+import { cloneJson } from '../../../apimachinery/value.js';
 
 const METADATA = Buffer.from('"metadata":{');
 /** No apiVersion and kind together are longer: a group is a DNS subdomain, a kind a label. */
@@ -44,7 +46,7 @@ export class CachedObject implements ObjectHandle {
   }
 
   get object(): KubeObject {
-    this.#object ??= JSON.parse(asBuffer(this.json).toString('utf8')) as KubeObject;
+    this.#object ??= parseJsonBytes(this.json) as KubeObject;
     if (FREEZE && !Object.isFrozen(this.#object)) deepFreeze(this.#object);
     return this.#object;
   }
@@ -77,7 +79,7 @@ export class CachedObject implements ObjectHandle {
     if (this.object.apiVersion === apiVersion) return this;
     let converted = this.#versions?.get(apiVersion);
     if (converted === undefined) {
-      const copy = structuredClone(this.object);
+      const copy = cloneJson(this.object);
       const object: UnknownObject = { ...(conversion === undefined ? copy : conversion.fromStorage(copy)), apiVersion, kind: kind.kind };
       converted = new CachedObject(this.location, this.revision, { json: encodeWithVersion(object, this.revision), object });
       this.#versions ??= new Map();
@@ -105,7 +107,7 @@ const asBuffer = (bytes: Uint8Array): Buffer =>
 export function encodeForStore(object: KubeObject): Buffer {
   const { apiVersion, kind, metadata, ...rest } = object as UnknownObject;
   const { resourceVersion: _, ...meta } = metadata ?? {};
-  return Buffer.from(JSON.stringify({ apiVersion, kind, metadata: meta, ...rest }), 'utf8');
+  return encodeJsonBytes({ apiVersion, kind, metadata: meta, ...rest });
 }
 
 export function encodeWithVersion(object: KubeObject, revision: number): Buffer {
@@ -117,7 +119,7 @@ export function spliceVersion(stored: Uint8Array, revision: number): Buffer {
   const bytes = asBuffer(stored);
   const at = bytes.subarray(0, HEAD_LENGTH_MAX).indexOf(METADATA);
   if (at < 0 || !isCanonicalHead(bytes, at)) {
-    const parsed: unknown = JSON.parse(bytes.toString('utf8'));
+    const parsed = parseJsonBytes(bytes);
     if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) throw new TypeError('not an object');
     return encodeWithVersion(parsed as KubeObject, revision);
   }

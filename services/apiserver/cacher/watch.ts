@@ -1,4 +1,5 @@
 /** Watches: what exists first if asked for, then the events after a version, from the window or the store, then live. */
+import { encodeJsonBytes } from '../../../apimachinery/codec/json-value.js';
 import type { Kind } from '../../../apimachinery/kind.js';
 import type { WatchEvent } from '../../../apimachinery/object-service.js';
 import { apiVersionOf } from '../../../apimachinery/object.js';
@@ -78,7 +79,7 @@ function bookmark(kind: Kind, revision: number, annotations?: Record<string, str
     apiVersion: apiVersionOf(kind), kind: kind.kind,
     metadata: { resourceVersion: String(revision), ...(annotations === undefined ? {} : { annotations }) },
   };
-  const json = Buffer.from(JSON.stringify(object));
+  const json = encodeJsonBytes(object);
   return { type: 'BOOKMARK', handle: new CachedObject({ key: '', namespace: '', name: '' }, revision, { json, object }) };
 }
 

@@ -18,6 +18,9 @@ const ATTEMPTS_MAX = 32;
 const ORPHAN = 'orphan';
 const FOREGROUND = 'foregroundDeletion';
 
+/** RFC 3339 has years of four digits. */
+const LAST_MOMENT_MS = Date.UTC(9999, 11, 31, 23, 59, 59);
+
 export async function deleteObject(call: Call, target: NamedTarget, options: DeleteOptions): Promise<DeleteResult> {
   const { registry, options: { signal } } = call;
   const { kind, key } = target;
@@ -92,7 +95,7 @@ function mark(call: Call, kind: Kind, draft: KubeObject, options: DeleteOptions)
   if (grace_s === 0 && !held) return 'goes';
   const first = meta.deletionTimestamp === undefined;
   if (first || grace_s < (meta.deletionGracePeriodSeconds ?? 0)) {
-    meta.deletionTimestamp = toTime(call.registry.clock.now() + grace_s * 1000);
+    meta.deletionTimestamp = toTime(Math.min(call.registry.clock.now() + grace_s * 1000, LAST_MOMENT_MS));
     meta.deletionGracePeriodSeconds = grace_s;
   }
   if (first) {

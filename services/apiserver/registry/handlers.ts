@@ -1,4 +1,5 @@
 /** Requests that a registered handler answers, or a mutation of the parent, instead of a read or write of what they name. */
+import { encodeJsonBytes } from '../../../apimachinery/codec/json-value.js';
 import type { ObjectHandle } from '../../../apimachinery/object-service.js';
 import { apiVersionOf } from '../../../apimachinery/object.js';
 import type { KubeObject, UnknownObject } from '../../../apimachinery/object.js';
@@ -100,7 +101,7 @@ function handleOf(object: KubeObject, type: { readonly apiVersion: string; reado
   const typed: UnknownObject = { ...object, apiVersion: object.apiVersion ?? type.apiVersion, kind: object.kind ?? type.kind };
   const { metadata } = typed;
   return {
-    json: Buffer.from(JSON.stringify(typed)), object: typed, resourceVersion: metadata?.resourceVersion ?? '',
+    json: encodeJsonBytes(typed), object: typed, resourceVersion: metadata?.resourceVersion ?? '',
   };
 }
 

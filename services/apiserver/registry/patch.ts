@@ -1,3 +1,4 @@
+import { encodeJson } from '../../../apimachinery/codec/json-value.js';
 import type { PatchRequest } from '../../../apimachinery/object-service.js';
 import type { KubeObject } from '../../../apimachinery/object.js';
 import { apiErrors, fieldErrors, isApiError } from '../../../apimachinery/status.js';
@@ -80,7 +81,7 @@ function checkPatchedFields(call: Call, shape: Shape, { patched, request }: { re
   } catch (error) {
     if (!isApiError(error, 'BadRequest')) throw error;
     const why = error.message.replace(/^.* cannot be handled as a \w+: /s, '');
-    const shown = request.type === 'strategic' ? goText(request.patch) : JSON.stringify(patched);
+    const shown = request.type === 'strategic' ? goText(request.patch) : encodeJson(patched);
     throw apiErrors.invalid({ group: '', kind: '' }, '', [fieldErrors.invalid('patch', shown, why)]);
   }
 }
@@ -89,7 +90,7 @@ function checkPatchedFields(call: Call, shape: Shape, { patched, request }: { re
 function goText(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(goText).join(' ')}]`;
   if (isObject(value)) return `map[${Object.keys(value).sort().map((key) => `${key}:${goText(value[key])}`).join(' ')}]`;
-  return value === null ? '<nil>' : String(value as string | number | boolean);
+  return value === null ? '<nil>' : String(value as string | number | bigint | boolean);
 }
 
 function namesVersion(request: PatchRequest): boolean {

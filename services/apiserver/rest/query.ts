@@ -1,4 +1,5 @@
 /** Options of requests, from the query and from bodies of DeleteOptions. Everything malformed is a BadRequest. */
+import { encodeJson } from '../../../apimachinery/codec/json-value.js';
 import type { DeleteOptions, ListRequest } from '../../../apimachinery/object-service.js';
 import { apiErrors } from '../../../apimachinery/status.js';
 import { isObject } from '../../../apimachinery/value.js';
@@ -83,7 +84,7 @@ export function deleteOptions(query: Query, body: unknown): DeleteOptions {
   const policy = given['propagationPolicy'] ?? textOption(query, 'propagationPolicy')
     ?? orphanPolicy(given['orphanDependents'] ?? booleanOption(query, 'orphanDependents'));
   if (policy !== undefined && !isOneOf(policy, POLICIES)) {
-    throw apiErrors.badRequest(`propagationPolicy: Unsupported value: ${JSON.stringify(policy)}: supported values: "Foreground", "Background", "Orphan"`);
+    throw apiErrors.badRequest(`propagationPolicy: Unsupported value: ${encodeJson(policy)}: supported values: "Foreground", "Background", "Orphan"`);
   }
   const grace = given['gracePeriodSeconds'] ?? integerOption(query, 'gracePeriodSeconds', Number.MIN_SAFE_INTEGER);
   if (grace !== undefined && !Number.isSafeInteger(grace)) throw apiErrors.badRequest('gracePeriodSeconds: an integer was expected');

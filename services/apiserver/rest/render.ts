@@ -3,6 +3,7 @@
  * reparsed; YAML and protobuf are made from the objects.
  */
 import { stringify } from 'yaml';
+import { encodeJson, encodeJsonBytes } from '../../../apimachinery/codec/json-value.js';
 import { encodeProtobuf, encodeWatchFrame } from '../../../apimachinery/codec/protobuf/index.js';
 import type { Kind } from '../../../apimachinery/kind.js';
 import type { ObjectHandle, ObjectList, WatchEvent } from '../../../apimachinery/object-service.js';
@@ -50,7 +51,7 @@ export function renderList(list: ObjectList, rendering: Rendering): Uint8Array {
   }
   const head = { kind: kind.listKind, apiVersion: apiVersionOf(kind), metadata: list.metadata };
   if (encoding !== 'json') return encode({ ...head, items: list.items.map((item) => item.object) }, encoding);
-  const chunks: Uint8Array[] = [Buffer.from(`${JSON.stringify(head).slice(0, -1)},"items":[`)];
+  const chunks: Uint8Array[] = [Buffer.from(`${encodeJson(head).slice(0, -1)},"items":[`)];
   for (const [index, item] of list.items.entries()) {
     if (index > 0) chunks.push(COMMA);
     chunks.push(item.json);
@@ -89,7 +90,7 @@ function frame(event: WatchEvent, rendering: Rendering, columns: boolean): Uint8
     const object = event.type === 'BOOKMARK'
       ? partial(handle.object, accepted.apiVersion)
       : table([handle], { resourceVersion: handle.resourceVersion }, rendering, columns);
-    return Buffer.from(`{"type":"${event.type}","object":${JSON.stringify(object)}}\n`);
+    return Buffer.from(`{"type":"${event.type}","object":${encodeJson(object)}}\n`);
   }
   const object = renderObject(handle, rendering);
   if (accepted.encoding === 'protobuf') return encodeWatchFrame(event.type, object);
@@ -131,7 +132,7 @@ function partial(object: KubeObject, apiVersion: string): KubeObject {
 
 function encode(value: object, encoding: Encoding): Uint8Array {
   switch (encoding) {
-    case 'json': return Buffer.from(JSON.stringify(value));
+    case 'json': return encodeJsonBytes(value);
     // Values that several parts share are written out: Kubernetes' YAML has no anchors. Lines are not folded.
     case 'yaml': return Buffer.from(stringify(value, { aliasDuplicateObjects: false, lineWidth: 0, version: '1.1' }));
     case 'protobuf': {

@@ -16,7 +16,7 @@ import { byControllerUid, controllerOf, controllerRef, CONTROLLER_INDEX } from '
 import { isFinished } from '../lib/pods.js';
 import { byCreation, isObserved, newSetReplicas, oldSetReplicas, proportionalReplicas, replicasOf, surgeOf } from './numbers.js';
 import {
-  copiedAnnotations, DESIRED_REPLICAS, findNewSet, HASH_LABEL, MAX_REPLICAS, maxRevision, REVISION, REVISION_HISTORY, revisionOf,
+  byRevision, copiedAnnotations, DESIRED_REPLICAS, findNewSet, HASH_LABEL, laterRevision, MAX_REPLICAS, maxRevision, REVISION, REVISION_HISTORY, revisionOf,
   sameTemplate, templateHash,
 } from './revision.js';
 import { AVAILABLE_REASON, deadline_ms, isComplete, statusOf, TIMED_OUT_REASON } from './status.js';
@@ -171,20 +171,20 @@ class DeploymentReconciler {
   async #newSet(look: Look, sets: readonly ReplicaSet[], create: boolean): Promise<ReplicaSet | undefined> {
     const { deployment } = look;
     const existing = findNewSet(deployment, sets);
-    const revision = maxRevision(sets.filter((set) => set !== existing)) + 1;
+    const revision = maxRevision(sets.filter((set) => set !== existing)) + 1n;
     if (existing !== undefined) return this.#adjustNewSet(look, existing, revision);
     return create ? this.#createNewSet(look, sets, revision) : undefined;
   }
 
   /** A set that becomes the newest again (undo) gets the next revision; the number it had goes into its history. */
-  async #adjustNewSet(look: Look, set: ReplicaSet, revision: number): Promise<ReplicaSet> {
+  async #adjustNewSet(look: Look, set: ReplicaSet, revision: bigint): Promise<ReplicaSet> {
     const { deployment, signal } = look;
     const old = revisionOf(set);
-    const newest = Math.max(old, revision);
+    const newest = laterRevision(old, revision);
     const annotations: Record<string, string> = {
       ...set.metadata?.annotations, ...copiedAnnotations(deployment), [REVISION]: String(newest),
     };
-    if (newest > old && old > 0) {
+    if (newest > old && old > 0n) {
       const history = set.metadata?.annotations?.[REVISION_HISTORY];
       annotations[REVISION_HISTORY] = history === undefined ? String(old) : `${history},${old}`;
     }
@@ -198,13 +198,13 @@ class DeploymentReconciler {
     return current;
   }
 
-  async #writeRevision(look: Look, revision: number): Promise<void> {
+  async #writeRevision(look: Look, revision: bigint): Promise<void> {
     if (revisionOf(look.deployment) === revision) return;
     const body = { metadata: { annotations: { [REVISION]: String(revision) } } };
     await this.#context.client.patch(deployments, refOf(look.deployment), { type: 'merge', body }, { signal: look.signal });
   }
 
-  async #createNewSet(look: Look, sets: readonly ReplicaSet[], revision: number): Promise<ReplicaSet | undefined> {
+  async #createNewSet(look: Look, sets: readonly ReplicaSet[], revision: bigint): Promise<ReplicaSet | undefined> {
     const { deployment, signal } = look;
     const hash = templateHash(deployment.spec?.template, deployment.status?.collisionCount);
     const draft = this.#draft(deployment, hash, revision);
@@ -224,7 +224,7 @@ class DeploymentReconciler {
     return created;
   }
 
-  #draft(deployment: Deployment, hash: string, revision: number): ReplicaSet {
+  #draft(deployment: Deployment, hash: string, revision: bigint): ReplicaSet {
     const template = structuredClone(deployment.spec?.template ?? {});
     const labels = { ...template.metadata?.labels, [HASH_LABEL]: hash };
     const selector = deployment.spec?.selector ?? {};
@@ -263,7 +263,7 @@ class DeploymentReconciler {
       set.metadata?.deletionTimestamp === undefined && isObserved(set));
     const surplus = idle.length - (deployment.spec?.revisionHistoryLimit ?? 10);
     if (surplus <= 0) return;
-    const oldest = idle.toSorted((a, b) => revisionOf(a) - revisionOf(b) || byCreation(a, b)).slice(0, surplus);
+    const oldest = idle.toSorted((a, b) => byRevision(a, b) || byCreation(a, b)).slice(0, surplus);
     for (const set of oldest) {
       await this.#context.client.delete(replicaSets, refOf(set), { propagationPolicy: 'Background', signal }).catch((error: unknown) => {
         if (!isApiError(error, 'NotFound')) throw error;

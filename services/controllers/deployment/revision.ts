@@ -1,5 +1,7 @@
 /** Which replica set belongs to which revision of a deployment's template, and what it is called. */
 import type { Deployment, PodTemplateSpec, ReplicaSet } from '../../../apimachinery/gen/types.js';
+import { encodeJson } from '../../../apimachinery/codec/json-value.js';
+import { INT64_MAX, INT64_MIN } from '../../../apimachinery/int64.js';
 import { equalJson } from '../lib/equal.js';
 import { byCreation } from './numbers.js';
 
@@ -25,12 +27,24 @@ export function findNewSet(deployment: Deployment, sets: readonly ReplicaSet[]):
   return sets.toSorted(byCreation).find((set) => sameTemplate(set.spec?.template, deployment.spec?.template));
 }
 
-export function revisionOf(object: Deployment | ReplicaSet | undefined): number {
-  return Number.parseInt(object?.metadata?.annotations?.[REVISION] ?? '0', 10) || 0;
+/** An int64 in an annotation, which anyone may write: every digit counts. 0 for what is none. */
+export function revisionOf(object: Deployment | ReplicaSet | undefined): bigint {
+  const text = object?.metadata?.annotations?.[REVISION] ?? '';
+  if (!/^[+-]?\d{1,19}$/.test(text)) return 0n;
+  const revision = BigInt(text.replace('+', ''));
+  return revision >= INT64_MIN && revision <= INT64_MAX ? revision : 0n;
 }
 
-export function maxRevision(sets: readonly ReplicaSet[]): number {
-  return Math.max(0, ...sets.map(revisionOf));
+export const laterRevision = (a: bigint, b: bigint): bigint => (a > b ? a : b);
+
+export function maxRevision(sets: readonly ReplicaSet[]): bigint {
+  return sets.map(revisionOf).reduce(laterRevision, 0n);
+}
+
+/** For sorting: the older first. */
+export function byRevision(a: ReplicaSet, b: ReplicaSet): number {
+  const [left, right] = [revisionOf(a), revisionOf(b)];
+  return left === right ? 0 : left < right ? -1 : 1;
 }
 
 // Letters and digits without vowels: no hash spells a word (k8s.io/apimachinery/pkg/util/rand).
@@ -45,7 +59,7 @@ export function templateHash(template: PodTemplateSpec | undefined, collisionCou
 }
 
 function canonical(value: unknown): string {
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null';
+  if (typeof value !== 'object' || value === null) return encodeJson(value);
   if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
   const entries = Object.entries(value).filter(([, v]) => v !== undefined).sort(([a], [b]) => (a < b ? -1 : 1));
   return `{${entries.map(([key, v]) => `${JSON.stringify(key)}:${canonical(v)}`).join(',')}}`;

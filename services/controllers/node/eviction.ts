@@ -2,6 +2,7 @@
  * Taint eviction: deletes pods from nodes whose NoExecute taints they do not tolerate, or no longer
  * (k8s.io/kubernetes/pkg/controller/tainteviction).
  */
+import { approximate } from '../../../apimachinery/int64.js';
 import { nodes, pods } from '../../../apimachinery/gen/resources.js';
 import type { Node, Pod, Taint, Toleration } from '../../../apimachinery/gen/types.js';
 import { isApiError } from '../../../apimachinery/status.js';
@@ -27,7 +28,7 @@ export function evictionTime_ms(pod: Pod, taints: readonly Taint[], now_ms: numb
     if (taint.effect !== 'NoExecute') continue;
     const matching = (pod.spec?.tolerations ?? []).filter((toleration) => tolerates(toleration, taint));
     if (matching.length === 0) return now_ms;
-    const limits = matching.map((toleration) => toleration.tolerationSeconds).filter((seconds) => seconds !== undefined);
+    const limits = matching.map((toleration) => toleration.tolerationSeconds).filter((seconds) => seconds !== undefined).map(approximate);
     if (limits.length === 0) continue;
     const since_ms = taint.timeAdded === undefined ? now_ms : Date.parse(taint.timeAdded);
     const due_ms = since_ms + Math.max(0, Math.min(...limits)) * 1000;

@@ -2,6 +2,7 @@
  * Pods that wait for a node, in three places: `active` (now), `backoff` (failed lately: soon), `unschedulable` (until
  * something happens that may help, or at most five minutes). Pods with scheduling gates wait in `gated`.
  */
+import { encodeJson } from '../../../apimachinery/codec/json-value.js';
 import type { Clock, Timer } from '../../../platform/clock.js';
 import type { ClusterEvent, Plugin, QueueOrder } from '../framework/plugin.js';
 import type { PodInfo } from '../framework/pod-info.js';
@@ -179,5 +180,5 @@ export class SchedulingQueue {
 
 /** What the scheduler itself writes (conditions, nominations) changes only status and version. */
 function requirementsChanged(old: PodInfo, pod: PodInfo): boolean {
-  return JSON.stringify([old.pod.spec, old.labels]) !== JSON.stringify([pod.pod.spec, pod.labels]);
+  return encodeJson([old.pod.spec, old.labels]) !== encodeJson([pod.pod.spec, pod.labels]);
 }
