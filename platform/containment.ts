@@ -31,6 +31,9 @@ export interface UncaughtSource {
 
 const current = new AsyncLocalStorage<Part>();
 
+/** The part that runs now; undefined outside of all. */
+export const currentPart = (): Part | undefined => current.getStore();
+
 export class Containment {
   readonly #clock: Pick<Clock, 'now'>;
   readonly #logger: Logger;
