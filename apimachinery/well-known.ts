@@ -7,6 +7,8 @@ export const SLICE_MANAGER_LABEL = 'endpointslice.kubernetes.io/managed-by';
 
 /** A node's name among its labels. */
 export const HOSTNAME_LABEL = 'kubernetes.io/hostname';
+/** A Node's condition once a part of its worker failed and was contained. True: within the last minutes. */
+export const FAULTS_CONDITION = 'ContainedFaults';
 
 /** Of a node that says itself that it is not ready. */
 export const NOT_READY_TAINT = 'node.kubernetes.io/not-ready';

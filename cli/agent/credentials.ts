@@ -76,7 +76,7 @@ export class WorkerCredentials implements Service {
   async start(): Promise<void> {
     this.#identity = await this.#stored();
     if (this.#identity === undefined) await this.#joinPatiently();
-    this.#timer = this.#options.clock.every(LOOK_MS, () => void this.#renewIfDue());
+    this.#timer = this.#options.clock.every(LOOK_MS, () => this.#renewIfDue());
     await this.#renewIfDue();
   }
 

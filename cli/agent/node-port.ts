@@ -52,7 +52,7 @@ export class NodePort implements Service {
 
   #lookIn(delay_ms: number): void {
     if (this.#stopped) return;
-    this.#timer = this.#options.clock.after(delay_ms, () => void this.#look().then((next_ms) => this.#lookIn(next_ms)));
+    this.#timer = this.#options.clock.after(delay_ms, () => this.#look().then((next_ms) => this.#lookIn(next_ms)));
   }
 
   /** Never rejects; how long until the next look. */

@@ -4,33 +4,32 @@
  */
 import { join } from 'node:path';
 import type { Clock } from '../../platform/clock.js';
-import { systemExecutor } from '../../platform/exec.js';
+import { ContainedService } from '../../platform/contained-service.js';
+import type { Containment, Part } from '../../platform/containment.js';
 import type { Logger } from '../../platform/log.js';
 import type { Random } from '../../platform/random.js';
 import { startAll, stopAll, type Service } from '../../platform/service.js';
-import type { Client } from '../../sdk/client.js';
-import { connect } from '../../sdk/grpc/connect.js';
-import { InformerFactory } from '../../sdk/informer/informer-factory.js';
 import { createAgent, type Agent } from '../../services/agent/agent.js';
 import { ImageGarbage } from '../../services/agent/node/image-garbage.js';
 import { FileCheckpoints } from '../../services/agent/pod/checkpoints.js';
 import { CriRuntime } from '../../services/agent/runtime/cri/cri-runtime.js';
 import { HollowRuntime } from '../../services/agent/runtime/hollow.js';
 import { HostVolumes } from '../../services/agent/volumes/host-volumes.js';
-import { createDns } from '../../services/dns/dns.js';
-import { nodePeerSource } from '../../services/overlay/node-source.js';
-import { createOverlay, type Overlay } from '../../services/overlay/overlay.js';
-import { createProxy } from '../../services/proxy/proxy.js';
 import { dnsServiceAddress, type ClusterNetwork } from '../server/network.js';
 import { NODE_PORT, NodePort } from './node-port.js';
 import type { WorkerCredentials } from './credentials.js';
+import { WorkerNetwork } from './worker-network.js';
 
-export type RuntimeChoice =
-  | { readonly kind: 'hollow' }
-  | { readonly kind: 'cri'; readonly socket: string; readonly cniConfDir: string; readonly cniDataDir: string;
-      /** Shares of the disk between which unused images go. */
-      readonly imageGarbage: { readonly high_percent: number; readonly low_percent: number };
-    };
+export interface CriChoice {
+  readonly kind: 'cri';
+  readonly socket: string;
+  readonly cniConfDir: string;
+  readonly cniDataDir: string;
+  /** Shares of the disk between which unused images go. */
+  readonly imageGarbage: { readonly high_percent: number; readonly low_percent: number };
+}
+
+export type RuntimeChoice = { readonly kind: 'hollow' } | CriChoice;
 
 export interface WorkerOptions {
   readonly nodeName: string;
@@ -41,6 +40,7 @@ export interface WorkerOptions {
   readonly credentials: WorkerCredentials;
   readonly network: ClusterNetwork;
   readonly labels?: Readonly<Record<string, string>>;
+  readonly containment: Containment;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -63,63 +63,68 @@ function agentOptions(options: WorkerOptions) {
 }
 
 function hollowWorker(options: WorkerOptions): Service {
-  const agent: Agent = createAgent({
-    ...agentOptions(options),
-    runtime: new HollowRuntime({ clock: options.clock, podCIDR: () => agent.podCIDR() }),
+  const { containment, clock, credentials } = options;
+  const agent: ContainedService<Agent> = new ContainedService({
+    name: 'agent', containment, clock,
+    create: (part) => createAgent({
+      ...agentOptions(options), part, clock: part.clock(clock), faults: () => containment.faults(),
+      runtime: new HollowRuntime({ clock: part.clock(clock), podCIDR: () => agent.current?.podCIDR() }),
+    }),
   });
   return {
     name: 'worker',
-    start: () => startAll([options.credentials, agent]),
-    stop: () => stopAll([options.credentials, agent]),
+    start: () => startAll([credentials, agent]),
+    stop: () => stopAll([credentials, agent]),
   };
 }
 
+/**
+ * Agent, node port and network each fail and start again for themselves. Until a certificate is there, nothing can run: that alone is
+ * fatal.
+ */
 class CriWorker implements Service {
   readonly name = 'worker';
   readonly #options: WorkerOptions;
-  readonly #runtime: Extract<RuntimeChoice, { kind: 'cri' }>;
-  #client: Client | undefined;
-  #services: Service[] = [];
+  readonly #runtime: CriChoice;
+  readonly #agent: ContainedService<Agent>;
+  readonly #parts: readonly Service[];
   #networkReady = false;
 
-  constructor(options: WorkerOptions, runtime: Extract<RuntimeChoice, { kind: 'cri' }>) {
+  constructor(options: WorkerOptions, runtime: CriChoice) {
     this.#options = options;
     this.#runtime = runtime;
+    const { containment, clock, logger, nodeIP, endpoints, credentials } = options;
+    this.#agent = new ContainedService({ name: 'agent', containment, clock, create: (part) => this.#createAgent(part) });
+    const agent = {
+      health: () => this.#agent.current?.health() ?? Promise.resolve('the agent starts again after a fault'),
+      metrics: () => this.#agent.current?.metrics() ?? Promise.reject(new Error('the agent starts again after a fault')),
+    };
+    const port = new ContainedService({
+      name: 'node-port', containment, clock,
+      create: (part) => new NodePort({ host: nodeIP, port: NODE_PORT, endpoints, credentials, agent, clock: part.clock(clock), logger }),
+    });
+    const network = new ContainedService({ name: 'network', containment, clock, create: (part) => this.#createNetwork(part) });
+    // The agent first: containers that run are adopted and watched even while no member can be reached.
+    this.#parts = [this.#agent, port, network];
   }
 
   async start(): Promise<void> {
-    const { credentials, clock, random, logger, endpoints } = this.#options;
-    await credentials.start();
-    const agent = this.#createAgent();
-    // The agent first: containers that run are adopted and watched even while no member can be reached.
-    const port = new NodePort({ host: this.#options.nodeIP, port: NODE_PORT, endpoints, credentials, agent, clock, logger });
-    this.#services = [agent, port];
-    await agent.start();
-    await port.start();
-    const client = await this.#connect();
-    this.#client = client;
-    const informers = new InformerFactory({ client, clock, random, logger });
-    const overlay = this.#createOverlay(informers);
-    const network = [informers, overlay, ...this.#createFronts(informers)];
-    this.#services.push(...network);
-    await startAll(network);
-    logger.debug({ endpoints }, 'the worker\'s network services run');
-    void overlay.whenReady().then(() => {
-      this.#networkReady = true;
-      agent.refresh();
-    }, (error: unknown) => logger.error({ error: String(error) }, 'the overlay cannot be made ready'));
+    const { credentials, containment, endpoints, logger } = this.#options;
+    await containment.part('credentials').run(() => credentials.start());
+    await startAll(this.#parts);
+    logger.debug({ endpoints }, 'the worker runs');
   }
 
   async stop(): Promise<void> {
-    await stopAll(this.#services);
-    await this.#client?.close();
+    await stopAll(this.#parts);
     await this.#options.credentials.stop();
   }
 
-  #createAgent(): Agent {
-    const { dataDir, clock, random, logger } = this.#options;
+  #createAgent(part: Part): Agent {
+    const { dataDir, random, logger, containment } = this.#options;
+    const clock = part.clock(this.#options.clock);
     return createAgent({
-      ...agentOptions(this.#options), dataDir,
+      ...agentOptions(this.#options), clock, dataDir, part, faults: () => containment.faults(),
       runtime: new CriRuntime({ socket: this.#runtime.socket, clock }),
       imageGarbage: new ImageGarbage({ ...this.#runtime.imageGarbage, clock }),
       checkpoints: new FileCheckpoints({ directory: join(dataDir, 'checkpoints'), clock, logger }),
@@ -128,41 +133,15 @@ class CriWorker implements Service {
     });
   }
 
-  /** Members may all be away for the moment: a worker waits for them, its containers do not. */
-  async #connect(): Promise<Client> {
-    const { endpoints, credentials, clock, random, logger } = this.#options;
-    const current = () => {
-      const { ca, pair } = credentials.current;
-      return { ca, certificate: pair.certificate, privateKey: pair.privateKey };
-    };
-    for (;;) {
-      try {
-        return await connect({ endpoints, tls: { current, onChange: (callback) => credentials.onChange(callback) }, clock, random });
-      } catch (error) {
-        logger.warn({ error: String(error) }, 'no member can be reached; trying again');
-        await clock.sleep(1_000);
-      }
-    }
-  }
-
-  #createOverlay(informers: InformerFactory): Overlay {
-    const { nodeName, network, clock, logger } = this.#options;
-    return createOverlay({
-      nodeName, source: nodePeerSource(informers), executor: systemExecutor, clock, logger: logger.child({ component: 'overlay' }),
+  #createNetwork(part: Part): Service {
+    const { nodeName, endpoints, credentials, network, containment, random, logger } = this.#options;
+    return new WorkerNetwork({
+      nodeName, endpoints, credentials, network, containment, random, logger, clock: part.clock(this.#options.clock),
       cni: { confDir: this.#runtime.cniConfDir, dataDir: this.#runtime.cniDataDir },
-      serviceCIDR: network.serviceCidr, ownAddresses: [dnsServiceAddress(network)],
+      onReady: () => {
+        this.#networkReady = true;
+        this.#agent.current?.refresh();
+      },
     });
-  }
-
-  #createFronts(informers: InformerFactory): Service[] {
-    const { nodeName, network, clock, random, logger } = this.#options;
-    const address = dnsServiceAddress(network);
-    return [
-      createProxy({
-        informers, executor: systemExecutor, clock, logger: logger.child({ component: 'proxy' }), nodeName,
-        clusterCIDR: network.clusterCidr, serviceCIDR: network.serviceCidr, ownAddresses: [address],
-      }),
-      createDns({ informers, clock, random, logger: logger.child({ component: 'dns' }), address, domain: network.clusterDomain }),
-    ];
   }
 }

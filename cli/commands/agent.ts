@@ -4,6 +4,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { systemClock } from '../../platform/clock.js';
+import { Containment } from '../../platform/containment.js';
 import { createLogger, type LogLevel } from '../../platform/log.js';
 import { systemRandom } from '../../platform/random.js';
 import { WorkerCredentials } from '../agent/credentials.js';
@@ -103,12 +104,17 @@ async function runAgent(flags: AgentFlags): Promise<void> {
   const logger = createLogger('navarch', { level: flags.logLevel, ...(flags.logFile === undefined ? {} : { file: flags.logFile }) }).child({ node: flags.name });
   await mkdir(flags.dataDir, { recursive: true, mode: 0o700 });
   const token = flags.tokenFile === undefined ? flags.token : (await readFile(flags.tokenFile, 'utf8')).trim();
+  const containment = new Containment({ clock: systemClock, logger });
+  containment.guardProcess((error) => {
+    logger.error({ error: error instanceof Error ? error.stack : String(error) }, 'an error of no part of the worker: it ends');
+    process.exit(1);
+  });
   const credentials = new WorkerCredentials({
     nodeName: flags.name, directory: join(flags.dataDir, 'pki'), endpoints, clock: systemClock, logger,
     ...(token === undefined ? {} : { token }),
   });
   const worker = createWorker({
-    nodeName: flags.name, nodeIP: flags.nodeIp, endpoints, dataDir: flags.dataDir, runtime, credentials, labels, clock: systemClock, random: systemRandom, logger,
+    nodeName: flags.name, nodeIP: flags.nodeIp, endpoints, dataDir: flags.dataDir, runtime, credentials, labels, containment, clock: systemClock, random: systemRandom, logger,
     network: { ...DEFAULT_NETWORK, clusterCidr: flags.clusterCidr, serviceCidr: flags.serviceCidr, clusterDomain: flags.clusterDomain },
   });
   await runUntilSignal(worker, logger);

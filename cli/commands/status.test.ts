@@ -17,6 +17,15 @@ function view(name: string, appliedIndex: number, commandLevels: CommandLevels |
 
 const unreachable: MemberView = { endpoint: 'm3:2379', status: undefined, error: 'no connection' };
 
+it('shows what the workers have contained (issue 6 row 27)', () => {
+  const node = (name: string, message?: string) => ({
+    metadata: { name }, status: { conditions: message === undefined ? [] : [{ type: 'ContainedFaults', status: 'True', message }] },
+  });
+  const withNodes: Objects = { ...objects, nodes: [node('w1', 'dns 3, pod 1; the newest in dns'), node('w2')] };
+  expect(asText([], withNodes).split('\n').filter((line) => line.includes('faults'))).toEqual(['w1 contained faults: dns 3, pod 1; the newest in dns']);
+  expect(asJson([], withNodes)).toMatchObject({ nodes: [{ name: 'w1', faults: 'dns 3, pod 1; the newest in dns' }, { name: 'w2' }] });
+});
+
 describe('command levels', () => {
   it('are in no table, but in JSON, while all members understand what is in force', () => {
     const members = [view('m1', 9, levels(2, 2, 2)), view('m2', 9, levels(2, 2, 2))];

@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { nodes, pods } from '../../apimachinery/gen/resources.js';
+import { FAULTS_CONDITION } from '../../apimachinery/well-known.js';
 import type { Node, Pod } from '../../apimachinery/gen/types.js';
 import type { CommandLevels } from '../../proto/gen/navarch/cluster/v1/cluster.js';
 import { connect } from '../../sdk/grpc/connect.js';
@@ -64,6 +65,8 @@ async function readObjects(access: Access): Promise<Objects> {
 const readyOf = (node: Node) => node.status?.conditions?.find((condition) => condition.type === 'Ready')?.status === 'True' ? 'Ready' : 'NotReady';
 const addressOf = (node: Node) => node.status?.addresses?.find((address) => address.type === 'InternalIP')?.address ?? '';
 const newest = (members: readonly MemberView[]) => Math.max(0, ...members.map((member) => member.status?.revision ?? 0));
+/** What the worker has contained: `dns 3, pod 1`. */
+const faultsOf = (node: Node) => node.status?.conditions?.find((condition) => condition.type === FAULTS_CONDITION)?.message ?? '';
 const megabytes = (bytes: number) => `${Math.round(bytes / 2 ** 20)} MiB`;
 
 /** As the one that is furthest knows them. Undefined: nobody who holds a store answered. */
@@ -94,6 +97,7 @@ export function asJson(members: readonly MemberView[], objects: Objects): object
     nodes: objects.nodes.map((node) => ({
       name: node.metadata?.name, status: readyOf(node), address: addressOf(node), podCIDR: node.spec?.podCIDR,
       runtime: node.status?.nodeInfo?.containerRuntimeVersion, pods: objects.pods.filter((pod) => pod.spec?.nodeName === node.metadata?.name).length,
+      ...(faultsOf(node) === '' ? {} : { faults: faultsOf(node) }),
     })),
     pods: countBy(objects.pods.map((pod) => pod.status?.phase ?? 'Unknown')),
     ...(objects.error === '' ? {} : { error: objects.error }),
@@ -120,6 +124,7 @@ export function asText(members: readonly MemberView[], objects: Objects): string
     node.metadata?.name ?? '', readyOf(node), addressOf(node), node.spec?.podCIDR ?? '', node.status?.nodeInfo?.containerRuntimeVersion ?? '',
     String(objects.pods.filter((pod) => pod.spec?.nodeName === node.metadata?.name).length),
   ]);
+  const faultRows = objects.nodes.flatMap((node) => (faultsOf(node) === '' ? [] : [`${node.metadata?.name ?? ''} contained faults: ${faultsOf(node)}`]));
   const stores = new Map(members.flatMap(({ status }) => (status?.externalStore === undefined ? [] : [[status.externalStore.endpoints.join(', '), status.externalStore.error] as const])));
   const storeRows = [...stores].map(([endpoints, error]) => `store: ${endpoints}${error === '' ? '' : ` cannot be reached: ${error}`}`);
   const phases = Object.entries(countBy(objects.pods.map((pod) => pod.status?.phase ?? 'Unknown'))).map(([phase, n]) => `${n} ${phase}`);
@@ -129,6 +134,7 @@ export function asText(members: readonly MemberView[], objects: Objects): string
     ...upgradeRows(levelsOf(members)),
     '',
     objects.error === '' ? table([['WORKER', 'STATUS', 'ADDRESS', 'PODS FROM', 'RUNTIME', 'PODS'], ...nodeRows]) : `workers and pods cannot be read: ${objects.error}`,
+    ...faultRows,
     '',
     `pods: ${phases.length === 0 ? 'none' : phases.join(', ')}`,
     '',

@@ -1,7 +1,8 @@
 /** What a member's Raft tells of itself, in the text format of metrics. Histograms are kept by the Raft thread: they are told, not observed here. */
+import type { PartFaults } from '../../platform/containment.js';
 import type { HeartbeatIntervals, RaftStatus } from '../../raft/contract.js';
 
-export function memberMetrics(status: RaftStatus): string {
+export function memberMetrics(status: RaftStatus, faults: readonly PartFaults[] = []): string {
   return [
     ...gauge('navarch_raft_term', 'The term this member is in.', status.term),
     ...gauge('navarch_raft_is_leader', '1 on the member that leads.', status.role === 'leader' ? 1 : 0),
@@ -9,6 +10,9 @@ export function memberMetrics(status: RaftStatus): string {
     ...gauge('navarch_raft_commit_index', 'The newest entry known to be committed.', status.commitIndex),
     ...gauge('navarch_raft_applied_index', 'The newest entry applied.', status.appliedIndex),
     ...heartbeats(status.heartbeats),
+    '# HELP navarch_part_faults_total Faults that were contained, by the part that they ended.',
+    '# TYPE navarch_part_faults_total counter',
+    ...faults.map(({ part, count }) => `navarch_part_faults_total{part="${part}"} ${count}`),
     '',
   ].join('\n');
 }

@@ -5,6 +5,7 @@
  */
 import type { UserInfo } from '../../apimachinery/object-service.js';
 import type { Clock } from '../../platform/clock.js';
+import { Containment } from '../../platform/containment.js';
 import type { Logger } from '../../platform/log.js';
 import { nodeCertificates } from './node-certificates.js';
 import type { ClusterPki } from '../../platform/pki/cluster-pki.js';
@@ -103,9 +104,12 @@ class MemberServer implements Server {
   readonly #grpc: GrpcServer;
   readonly #endpoints: ApiEndpoints;
   readonly #elected: readonly Service[];
+  /** Only of what workers can provoke: any other broken invariant ends a member. */
+  readonly #containment: Containment;
 
   constructor(options: ServerOptions) {
     this.#options = options;
+    this.#containment = new Containment(options);
     const { backing, clock, random, logger, address, pki, network } = options;
     const member = memberOf(backing);
     this.name = backing.kind === 'member' ? 'member' : 'server';
@@ -120,7 +124,7 @@ class MemberServer implements Server {
     });
     this.#directory = new MemberDirectory({ member, presence: this.#presence, address, clock });
     this.nodelink = createNodelink({
-      client: systemClient, informers: this.#informers, clock, random, logger: logger.child({ component: 'nodelink' }),
+      part: this.#containment.part('nodelink'), client: systemClient, informers: this.#informers, clock, random, logger: logger.child({ component: 'nodelink' }),
       certificates: nodeCertificates(pki, () => options.certificates.serving.current.certificate, { clock, random }),
       tokens: { check: (token) => Promise.resolve(sameSecret(token, pki.workerSecret)) },
       members: this.#directory,
@@ -192,7 +196,7 @@ class MemberServer implements Server {
       }),
       streamer: { reach: (node) => this.nodelink.reach(node), open: (node, request, call) => this.nodelink.open(node, request, call) },
       streaming: createStreamingFront(),
-      ...(backing.kind === 'member' ? { metrics: async () => memberMetrics(await backing.member.raftStatus()) } : {}),
+      ...(backing.kind === 'member' ? { metrics: async () => memberMetrics(await backing.member.raftStatus(), this.#containment.faults()) } : {}),
     });
     const { reader } = server;
     if (rbac !== undefined && authenticator !== undefined) registerReviews(server.registry, { reader, rbac, authenticator, tokens, audiences, clock });

@@ -5,6 +5,8 @@
  * after the cache holds it. What was missed while a watch was down is found by the next list and told as adds, updates
  * and deletes; nothing is told twice, nothing in between is lost but intermediate states. An informer never writes.
  */
+import { currentPart } from '../../platform/containment.js';
+import type { Part } from '../../platform/containment.js';
 import type { Clock, Timer } from '../../platform/clock.js';
 import type { Logger } from '../../platform/log.js';
 import type { Random } from '../../platform/random.js';
@@ -43,7 +45,8 @@ export class Informer<T extends KubeObject> {
   readonly #options: InformerOptions<T>;
   readonly #cache = new ObjectCache<T>();
   readonly #reflector: Reflector<T>;
-  readonly #handlers = new Set<InformerHandler<T>>();
+  /** Each with the part of the process that added it: an exception in it is a fault of that part. */
+  readonly #handlers = new Map<InformerHandler<T>, Part | undefined>();
   readonly #waiting = new Set<() => void>();
   #synced = false;
 
@@ -87,7 +90,7 @@ export class Informer<T extends KubeObject> {
 
   /** Tells the handler at once about all that is known; returns the function that takes it off again. */
   addHandler(handler: InformerHandler<T>): () => void {
-    this.#handlers.add(handler);
+    this.#handlers.set(handler, currentPart());
     for (const object of this.#cache.list()) this.#tell(handler, () => handler.add?.(object, true));
     return () => void this.#handlers.delete(handler);
   }
@@ -146,7 +149,7 @@ export class Informer<T extends KubeObject> {
     else if (before !== undefined && before.metadata?.resourceVersion === raw.metadata?.resourceVersion) return;
     const object = this.#options.transform === undefined ? raw : this.#options.transform(raw);
     const old = this.#cache.set(key, object);
-    for (const handler of this.#handlers) {
+    for (const handler of this.#handlers.keys()) {
       this.#tell(handler, () => (old === undefined ? handler.add?.(object, initial) : handler.update?.(object, old)));
     }
   }
@@ -154,13 +157,13 @@ export class Informer<T extends KubeObject> {
   #remove(key: string, last?: T): void {
     const old = this.#cache.delete(key);
     if (old === undefined) return;
-    for (const handler of this.#handlers) this.#tell(handler, () => handler.delete?.(last ?? old));
+    for (const handler of this.#handlers.keys()) this.#tell(handler, () => handler.delete?.(last ?? old));
   }
 
   #resync(): void {
     if (!this.#synced) return;
     for (const object of this.#cache.list()) {
-      for (const handler of this.#handlers) this.#tell(handler, () => handler.update?.(object, object));
+      for (const handler of this.#handlers.keys()) this.#tell(handler, () => handler.update?.(object, object));
     }
   }
 
@@ -170,6 +173,7 @@ export class Informer<T extends KubeObject> {
       call();
     } catch (error) {
       this.#options.logger.error({ resource: this.resource.resource, error }, 'an informer handler threw');
+      this.#handlers.get(handler)?.fault(error);
     }
   }
 }

@@ -11,6 +11,8 @@ import type { ChannelCredentials } from '@grpc/grpc-js';
 import { credentials } from '@grpc/grpc-js';
 import { encodeJson, encodeJsonBytes, parseJsonBytes } from '../../apimachinery/codec/json-value.js';
 import type { Clock, Timer } from '../../platform/clock.js';
+import { Containment } from '../../platform/containment.js';
+import type { Part, PartFaults } from '../../platform/containment.js';
 import type { Logger } from '../../platform/log.js';
 import type { Random } from '../../platform/random.js';
 import type { Service } from '../../platform/service.js';
@@ -70,6 +72,10 @@ export interface AgentOptions {
   readonly machine?: Partial<MachineFacts>;
   readonly podsMax?: number;
   readonly version?: string;
+  /** What the agent's pods, sessions and tunnels are parts of; absent: their faults are logged. */
+  readonly part?: Part;
+  /** Faults of the whole worker, for its Node and its metrics. */
+  readonly faults?: () => readonly PartFaults[];
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -114,6 +120,7 @@ class AgentService implements Agent {
   readonly #sessions: MemberSessions;
   readonly #events: PodEvents;
   readonly #checkpoints: Checkpoints;
+  readonly #part: Part;
   readonly #tokens = new Map<number, PendingToken>();
   #pods: PodManager | undefined;
   #nodeTimer: Timer | undefined;
@@ -132,8 +139,9 @@ class AgentService implements Agent {
     this.#options = options;
     this.#checkpoints = options.checkpoints ?? noCheckpoints;
     const { clock, random, logger, nodeName, memberEndpoints } = options;
+    this.#part = options.part ?? new Containment({ clock, logger }).part('agent');
     this.#sessions = new MemberSessions({
-      endpoints: memberEndpoints, nodeName, clock, random, logger, version: options.version ?? AGENT_VERSION,
+      endpoints: memberEndpoints, nodeName, clock, random, logger, part: this.#part, version: options.version ?? AGENT_VERSION,
       credentials: () => credentialsOf(options.tls),
       resume: () => ({ primary: true, revision: this.#pods?.revision ?? '0', known: this.#pods?.known() ?? [] }),
       onPrimary: () => {
@@ -143,7 +151,9 @@ class AgentService implements Agent {
       },
       onAlone: () => this.#failTokens('no member is reachable'),
       onMessage: (message) => this.#receive(message),
-      onTunnel: (message, client) => void serveTunnel(message, client, (request, signal) => openPodStream(this.#pods?.workers ?? new Map(), options.runtime, request, signal), logger),
+      onTunnel: (message, client) => serveTunnel(message, {
+        client, logger, part: this.#part, open: (request, signal) => openPodStream(this.#pods?.workers ?? new Map(), options.runtime, request, signal),
+      }),
     });
     this.#events = new PodEvents(clock, (value) => this.#sessions.send({ $case: 'eventReport', value }));
   }
@@ -167,7 +177,7 @@ class AgentService implements Agent {
     const { AgentMetrics: Metrics } = await import('./server/metrics.js');
     this.#metrics ??= new Metrics(() => ({
       runtime: this.#options.runtime.name, phases: this.#pods?.phases() ?? new Map<string, number>(), runningContainers: this.#pods?.runningContainers ?? 0,
-      hasPrimary: this.#sessions.hasPrimary, events: this.#events.counts(),
+      hasPrimary: this.#sessions.hasPrimary, events: this.#events.counts(), faults: this.#options.faults?.() ?? [],
     }));
     return this.#metrics.text();
   }
@@ -178,7 +188,7 @@ class AgentService implements Agent {
     const machine = await this.#machine();
     const handlers = new Handlers(runtime, clock);
     this.#pods = new PodManager({
-      runtime, clock, random, logger, nodeName, hostIP: nodeIP, volumes: options.volumes ?? noVolumes, images: new Images(runtime), checkpoints: this.#checkpoints,
+      part: this.#part, runtime, clock, random, logger, nodeName, hostIP: nodeIP, volumes: options.volumes ?? noVolumes, images: new Images(runtime), checkpoints: this.#checkpoints,
       logRoot: options.dataDir === undefined ? '/var/log/pods' : `${options.dataDir}/logs`,
       node: {
         clusterDNS: options.clusterDNS, clusterDomain: options.clusterDomain ?? 'cluster.local', hostDNS: await hostDns(),
@@ -194,9 +204,9 @@ class AgentService implements Agent {
     this.#pods.start();
     this.#sessions.start();
     this.#checkNodeIn(0);
-    this.#restoreTimer = clock.after(RESTORE_AFTER_MS, () => void this.#restore());
+    this.#restoreTimer = clock.after(RESTORE_AFTER_MS, () => this.#restore());
     const { imageGarbage } = options;
-    if (imageGarbage !== undefined) this.#garbageTimer = clock.every(IMAGE_GARBAGE_MS, () => void this.#removeImages(imageGarbage));
+    if (imageGarbage !== undefined) this.#garbageTimer = clock.every(IMAGE_GARBAGE_MS, () => this.#removeImages(imageGarbage));
   }
 
   async stop(): Promise<void> {
@@ -256,7 +266,7 @@ class AgentService implements Agent {
     const found = await this.#checkpoints.load();
     if (this.#stopped || pods.isSynced) return;
     if (this.#sessions.hasPrimary) {
-      this.#restoreTimer = this.#options.clock.after(RESTORE_AFTER_MS, () => void this.#restore());
+      this.#restoreTimer = this.#options.clock.after(RESTORE_AFTER_MS, () => this.#restore());
       return;
     }
     this.#options.logger.warn({ pods: found.pods.length }, 'no member can be reached: carrying on with the pods last known');
@@ -310,7 +320,7 @@ class AgentService implements Agent {
   #checkNodeIn(delay_ms: number): void {
     if (this.#stopped) return;
     this.#nodeTimer?.cancel();
-    this.#nodeTimer = this.#options.clock.after(delay_ms, () => void this.#checkNode());
+    this.#nodeTimer = this.#options.clock.after(delay_ms, () => this.#checkNode());
   }
 
   async #checkNode(): Promise<void> {
@@ -333,6 +343,7 @@ class AgentService implements Agent {
     const images = info.ready ? await runtime.listImages() : [];
     const report = nodeReport({
       machine: await this.#machine(), runtime: info, images, nodeIP, podsMax, version, networkReady: networkReady?.() ?? true, labels,
+      faults: this.#options.faults?.() ?? [], now_ms: clock.now(),
     });
     this.#allocatable = report.status.allocatable ?? {};
     const text = encodeJson(report);

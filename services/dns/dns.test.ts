@@ -1,6 +1,6 @@
 import { createSocket } from 'node:dgram';
 import type { AddressInfo } from 'node:net';
-import { connect } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { decode, encode } from 'dns-packet';
 import type { Answer, DecodedPacket, RecordType } from 'dns-packet';
 import fc from 'fast-check';
@@ -210,6 +210,67 @@ describe('other names', () => {
     const silent = await upstream(() => []);
     expect(rcode(await ask(await start({ upstreams: [silent], timeout_ms: 30 }), 'example.test'))).toBe('SERVFAIL');
     expect(rcode(await ask(await start(), 'example.test'))).toBe('REFUSED');
+  });
+
+  /** Issue 6 row 27: none of these may end the process, hold up the next question, or be believed. `raw` frames answers over TCP. */
+  describe('an upstream that is of no use is SERVFAIL (CoreDNS forward), and the next question is answered', () => {
+    const forged = (asked: DecodedPacket) => ({ answers: [a(asked.questions?.[0]?.name ?? '', '192.0.2.66')] });
+    const elsewhere = async () => {
+      const other = createSocket('udp4');
+      await new Promise<void>((resolve) => other.bind(0, '127.0.0.1', resolve));
+      stops.push(() => new Promise((resolve) => other.close(() => resolve())));
+      const socket = createSocket('udp4');
+      socket.on('message', (message, from) => other.send(reply(decode(message), forged(decode(message))), from.port, from.address));
+      await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));
+      stops.push(() => new Promise((resolve) => socket.close(() => resolve())));
+      return { address: '127.0.0.1', port: (socket.address() as AddressInfo).port };
+    };
+    /** Truncated over UDP; over TCP on the same port `onTcp` decides. */
+    const truncating = async (onTcp: ((raw: Buffer) => Buffer) | undefined) => {
+      const from = await upstream((asked) => [reply(asked, { flags: 0x0200, ...forged(asked) })]);
+      if (onTcp === undefined) return from;
+      const server = createServer((socket) => {
+        const reader = new FrameReader();
+        socket.on('error', () => undefined).on('data', (chunk) => {
+          for (const message of reader.push(chunk)) socket.write(onTcp(message));
+        });
+      });
+      await new Promise<void>((resolve) => server.listen(from.port, from.address, resolve));
+      stops.push(() => new Promise((resolve) => server.close(() => resolve())));
+      return from;
+    };
+    it.each<readonly [string, () => Promise<{ address: string; port: number }>]>([
+      ['without a route (EACCES: broadcast)', () => Promise.resolve({ address: '255.255.255.255', port: 53 })],
+      ['without a route (EINVAL: link-local without a scope)', () => Promise.resolve({ address: 'fe80::1', port: 53 })],
+      ['with port 0', () => Promise.resolve({ address: '127.0.0.1', port: 0 })],
+      ['with a port beyond 65535', () => Promise.resolve({ address: '127.0.0.1', port: 70_000 })],
+      ['refused', () => Promise.resolve({ address: '127.0.0.1', port: 1 })],
+      ['silent', () => upstream(() => [])],
+      ['lying: wrong id', () => upstream((asked) => [reply({ ...asked, id: ((asked.id ?? 0) + 1) & 0xffff }, forged(asked))])],
+      ['lying: wrong question', () => upstream((asked) => [reply({ ...asked, questions: [{ name: 'other.test', type: 'A' }] }, forged(asked))])],
+      ['lying: wrong type', () => upstream((asked) => [reply({ ...asked, questions: [{ name: 'example.test', type: 'AAAA' }] }, forged(asked))])],
+      ['lying: no question', () => upstream((asked) => [reply({ ...asked, questions: [] }, forged(asked))])],
+      ['lying: the query sent back', () => upstream((_asked, raw) => [raw])],
+      ['garbage', () => upstream(() => [Buffer.from('garbage'), Buffer.alloc(0), Buffer.alloc(1), Buffer.alloc(600, 0xc0)])],
+      ['cut off in the middle', () => upstream((asked) => { const whole = reply(asked, forged(asked)); return [whole.subarray(0, whole.length - 3)]; })],
+      ['answering from another address', elsewhere],
+      ['truncated, and refused over TCP', () => truncating(undefined)],
+      ['truncated, and garbage over TCP', () => truncating(() => frame(Buffer.from('garbage')))],
+      ['truncated, and empty frames over TCP', () => truncating(() => Buffer.alloc(64))],
+    ])('%s', async (_what, make) => {
+      const dns = await start({ upstreams: [await make()], timeout_ms: 50 });
+      const answers = await Promise.all([ask(dns, 'example.test'), ask(dns, 'example.test', 'A', 4096), ask(dns, 'web.shop.svc.cluster.local')]);
+      expect(answers.map((packet) => [rcode(packet), addresses(packet.answers)])).toEqual([['SERVFAIL', []], ['SERVFAIL', []], ['NOERROR', ['10.96.0.7']]]);
+      expect(answers[0]?.questions).toMatchObject([{ name: 'example.test', type: 'A' }]);
+      const good = await upstream((asked) => [reply(asked, { answers: [a('example.test', '192.0.2.1')] })]);
+      const next = await start({ upstreams: [await make(), good], timeout_ms: 50 });
+      expect(addresses((await ask(next, 'example.test')).answers)).toEqual(['192.0.2.1']);
+    });
+
+    it('truncated, and whole over TCP is the whole answer', async () => {
+      const from = await truncating((raw) => frame(reply(decode(raw), { answers: [a('example.test', '192.0.2.1')] })));
+      expect(addresses((await ask(await start({ upstreams: [from] }), 'example.test')).answers)).toEqual(['192.0.2.1']);
+    });
   });
 
   it('come from resolv.conf, without ourselves', () => {

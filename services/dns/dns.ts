@@ -13,6 +13,8 @@
 import { readFile } from 'node:fs/promises';
 import type { Answer, RecordType } from 'dns-packet';
 import type { Clock } from '../../platform/clock.js';
+import { Containment } from '../../platform/containment.js';
+import type { Part } from '../../platform/containment.js';
 import type { Logger } from '../../platform/log.js';
 import type { Random } from '../../platform/random.js';
 import type { Service as Runnable } from '../../platform/service.js';
@@ -33,6 +35,8 @@ export interface DnsOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  /** What faults are counted for, and restarts this service; absent: they are logged. */
+  readonly part?: Part;
   /** Where to listen: the cluster's DNS address. It must be this node's (the overlay's `ownAddresses`). */
   readonly address: string;
   /** 53 unless told; 0: any free one. */
@@ -91,10 +95,12 @@ class ClusterDns implements Dns {
 
   constructor(options: DnsOptions) {
     this.#options = options;
+    const { clock, logger } = options;
     this.#view = zoneView(options.informers);
     this.#zone = new Zone(this.#view, { domain: (options.domain ?? 'cluster.local').toLowerCase(), ttl_s: TTL_S, address: options.address });
     this.#server = new DnsServer({
-      address: options.address, port: options.port ?? 53, logger: options.logger, answer: (message, transport) => this.#answer(message, transport),
+      address: options.address, port: options.port ?? 53, part: options.part ?? new Containment({ clock, logger }).part('dns'),
+      answer: (message, transport) => this.#answer(message, transport),
     });
   }
 
@@ -124,7 +130,7 @@ class ClusterDns implements Dns {
       return encodeResponse(query, await this.#respond(query));
     } catch (error) {
       this.#options.logger.warn({ error: String(error), type: query.question.type }, 'a question could not be answered');
-      return encodeRefusal(query.id, RCODE.SERVFAIL);
+      return encodeResponse(query, { rcode: RCODE.SERVFAIL, authoritative: false });
     }
   }
 

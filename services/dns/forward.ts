@@ -82,7 +82,8 @@ export class Forwarder {
     const accept = (bytes: Buffer) => acceptable(bytes, id, question);
     const packet = await this.#exchange({ signal, accept, open: (take, fail) => overUdp(upstream, query, { take, fail }) });
     if (packet?.flag_tc !== true) return packet;
-    return await this.#exchange({ signal, accept, open: (take, fail) => overTcp(upstream, query, { take, fail }) }) ?? packet;
+    // Half an answer is none: without the whole one this upstream has failed.
+    return this.#exchange({ signal, accept, open: (take, fail) => overTcp(upstream, query, { take, fail }) });
   }
 
   /** The first acceptable answer; undefined after the time limit, an error, or the end. */
@@ -92,20 +93,31 @@ export class Forwarder {
     readonly open: (take: (bytes: Buffer) => void, fail: () => void) => () => void;
   }): Promise<Packet | undefined> {
     return new Promise((resolve) => {
+      let close: (() => void) | undefined;
+      let over = false;
       const done = (packet: Packet | undefined) => {
+        if (over) return;
+        over = true;
         timer.cancel();
         ask.signal.removeEventListener('abort', fail);
-        close();
+        close?.();
         resolve(packet);
       };
       const fail = () => done(undefined);
       const timer = this.#options.clock.after(this.#options.timeout_ms, fail);
       ask.signal.addEventListener('abort', fail, { once: true });
-      const close = ask.open((bytes) => {
-        const packet = ask.accept(bytes);
-        // Anything else may be forged: go on waiting for the true one.
-        if (packet !== undefined) done(packet);
-      }, fail);
+      try {
+        close = ask.open((bytes) => {
+          const packet = ask.accept(bytes);
+          // Anything else may be forged: go on waiting for the true one.
+          if (packet !== undefined) done(packet);
+        }, fail);
+      } catch {
+        // An address or a port that no socket takes: an upstream that fails, like any other.
+        fail();
+      }
+      // It may have failed before there was anything to close.
+      if (over) close?.();
     });
   }
 }
@@ -117,6 +129,8 @@ function acceptable(bytes: Buffer, id: number, question: Question): Packet | und
   } catch {
     return undefined;
   }
+  // The library reads past the end of a message that was cut off.
+  if (decode.bytes > bytes.length) return undefined;
   const echoed = packet.questions?.[0];
   const same = packet.type === 'response' && packet.id === id && packet.questions?.length === 1
     && echoed?.type === question.type && echoed.name.toLowerCase() === question.name.toLowerCase();
@@ -128,16 +142,12 @@ type Sink = { readonly take: (bytes: Buffer) => void; readonly fail: () => void 
 function overUdp(upstream: Upstream, query: Buffer, { take, fail }: Sink): () => void {
   const socket = createSocket(isIP(upstream.address) === 6 ? 'udp6' : 'udp4');
   let open = true;
+  // Stays on after the close: an error that comes then is nobody's.
   socket.on('error', fail);
   socket.on('message', take);
-  // Connected: the kernel lets only this upstream's packets through, and tells when nobody listens there.
-  socket.connect(upstream.port, upstream.address, () => {
-    if (open) socket.send(query, (error) => (error === null || error === undefined ? undefined : fail()));
-  });
-  return () => {
+  const close = () => {
+    if (!open) return;
     open = false;
-    socket.removeListener('error', fail);
-    socket.on('error', () => undefined);
     // Closing before the connect has finished throws within the socket: let it finish first.
     try {
       socket.close();
@@ -145,6 +155,18 @@ function overUdp(upstream: Upstream, query: Buffer, { take, fail }: Sink): () =>
       socket.unref();
     }
   };
+  try {
+    // Connected: the kernel lets only this upstream's packets through, and reports that nobody listens there. Without a
+    // route the callback gets an error, though its type does not say so; a socket that is not connected must not send.
+    socket.connect(upstream.port, upstream.address, (error?: Error) => {
+      if (error !== undefined) fail();
+      else if (open) socket.send(query, (failure) => (failure === null || failure === undefined ? undefined : fail()));
+    });
+  } catch (error) {
+    close();
+    throw error;
+  }
+  return close;
 }
 
 function overTcp(upstream: Upstream, query: Buffer, { take, fail }: Sink): () => void {

@@ -1,16 +1,17 @@
 /** The sockets: UDP and TCP on one address and port. What an answer says is `answer`'s business. */
 import { createSocket } from 'node:dgram';
-import type { Socket as UdpSocket } from 'node:dgram';
+import type { RemoteInfo, Socket as UdpSocket } from 'node:dgram';
 import { createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
-import type { Logger } from '../../platform/log.js';
+import type { Part } from '../../platform/containment.js';
 import { FrameReader, frame } from './framing.js';
 
 export interface DnsServerOptions {
   readonly address: string;
   /** 0: any free one, the same for both. */
   readonly port: number;
-  readonly logger: Logger;
+  /** A socket that breaks is its fault; what fails about one question or one connection is not. */
+  readonly part: Part;
   /** Undefined: say nothing. Never rejects. */
   readonly answer: (message: Buffer, transport: 'udp' | 'tcp') => Promise<Buffer | undefined>;
 }
@@ -24,12 +25,14 @@ const PIPELINE_MAX = 16;
 export class DnsServer {
   readonly #options: DnsServerOptions;
   readonly #connections = new Set<Socket>();
+  readonly #question: Part;
   #udp: UdpSocket | undefined;
   #tcp: Server | undefined;
   #port = 0;
 
   constructor(options: DnsServerOptions) {
     this.#options = options;
+    this.#question = options.part.child('dns-question');
   }
 
   get port(): number {
@@ -38,7 +41,7 @@ export class DnsServer {
 
   async start(): Promise<void> {
     const { address, port } = this.#options;
-    const tcp = createServer((socket) => this.#serve(socket));
+    const tcp = createServer(this.#question.guard((socket: Socket) => this.#serve(socket)));
     tcp.maxConnections = CONNECTIONS_MAX;
     this.#tcp = tcp;
     await new Promise<void>((resolve, reject) => {
@@ -49,17 +52,12 @@ export class DnsServer {
     this.#port = typeof bound === 'object' && bound !== null ? bound.port : port;
     const udp = createSocket('udp4');
     this.#udp = udp;
-    udp.on('message', (message, from) => {
-      void this.#options.answer(message, 'udp').then((answer) => {
-        // A client that has gone is no error of ours.
-        if (answer !== undefined && this.#udp === udp) udp.send(answer, from.port, from.address, () => undefined);
-      });
-    });
+    udp.on('message', this.#question.guard((message: Buffer, from: RemoteInfo) => this.#reply(udp, message, from)));
     await new Promise<void>((resolve, reject) => {
       udp.once('error', reject);
       udp.bind(this.#port, address, resolve);
     });
-    for (const socket of [udp, tcp]) socket.on('error', (error: Error) => this.#options.logger.warn({ error: error.message }, 'a DNS socket failed'));
+    for (const socket of [udp, tcp]) socket.on('error', (error: Error) => this.#options.part.fault(error));
   }
 
   async stop(): Promise<void> {
@@ -74,25 +72,35 @@ export class DnsServer {
     ]);
   }
 
+  async #reply(udp: UdpSocket, message: Buffer, from: RemoteInfo): Promise<void> {
+    const answer = await this.#options.answer(message, 'udp');
+    // Port 0 cannot be sent to: only a forged packet comes from there. A client that has gone is no error of ours.
+    if (answer !== undefined && this.#udp === udp && from.port !== 0) udp.send(answer, from.port, from.address, () => undefined);
+  }
+
   #serve(socket: Socket): void {
     this.#connections.add(socket);
+    // The events of an accepted connection belong to nobody: each callback is guarded, and a fault ends the connection.
+    const part = this.#options.part.child('dns-question', () => socket.destroy());
     const reader = new FrameReader();
     let underWay = 0;
-    socket.setTimeout(IDLE_MS_MAX, () => socket.destroy());
-    socket.on('error', () => socket.destroy());
-    socket.on('close', () => this.#connections.delete(socket));
-    socket.on('data', (chunk) => {
+    const reply = async (message: Buffer) => {
+      const answer = await this.#options.answer(message, 'tcp');
+      underWay--;
+      if (underWay < PIPELINE_MAX) socket.resume();
+      // Whoever sends what is no query over a connection has no more to say.
+      if (answer === undefined) socket.destroy();
+      else if (socket.writable) socket.write(frame(answer));
+    };
+    socket.setTimeout(IDLE_MS_MAX, part.guard(() => socket.destroy()));
+    socket.on('error', part.guard(() => socket.destroy()));
+    socket.on('close', part.guard(() => this.#connections.delete(socket)));
+    socket.on('data', part.guard((chunk: Buffer) => {
       for (const message of reader.push(chunk)) {
         underWay++;
         if (underWay >= PIPELINE_MAX) socket.pause();
-        void this.#options.answer(message, 'tcp').then((answer) => {
-          underWay--;
-          if (underWay < PIPELINE_MAX) socket.resume();
-          // Whoever sends what is no query over a connection has no more to say.
-          if (answer === undefined) socket.destroy();
-          else if (socket.writable) socket.write(frame(answer));
-        });
+        part.contain(() => reply(message));
       }
-    });
+    }));
   }
 }

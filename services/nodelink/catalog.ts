@@ -5,6 +5,7 @@
 import type { ConfigMap, Node, Pod, Secret, Service } from '../../apimachinery/gen/types.js';
 import { configMaps, nodes, pods, secrets, services } from '../../apimachinery/gen/resources.js';
 import type { KubeObject } from '../../apimachinery/object.js';
+import type { Part } from '../../platform/containment.js';
 import type { Informer } from '../../sdk/informer/informer.js';
 import type { InformerFactory } from '../../sdk/informer/informer-factory.js';
 import { referencesOf } from './references.js';
@@ -31,7 +32,7 @@ export class Catalog {
   readonly #secrets: Informer<Secret>;
   readonly #services: Informer<Service>;
   readonly #nodes: Informer<Node>;
-  readonly #listeners = new Map<string, Set<CatalogListener>>();
+  readonly #listeners = new Map<string, Map<CatalogListener, Part>>();
   readonly #undo: (() => void)[] = [];
 
   constructor(informers: InformerFactory) {
@@ -107,9 +108,10 @@ export class Catalog {
     return serviceEnvironment(api === undefined ? own : [...own.filter((service) => service !== api), api]);
   }
 
-  listen(node: string, listener: CatalogListener): () => void {
-    const listeners = this.#listeners.get(node) ?? new Set();
-    this.#listeners.set(node, listeners.add(listener));
+  /** A listener that throws is a fault of `part`. */
+  listen(node: string, listener: CatalogListener, part: Part): () => void {
+    const listeners = this.#listeners.get(node) ?? new Map<CatalogListener, Part>();
+    this.#listeners.set(node, listeners.set(listener, part));
     return () => {
       listeners.delete(listener);
       if (listeners.size === 0 && this.#listeners.get(node) === listeners) this.#listeners.delete(node);
@@ -131,6 +133,6 @@ export class Catalog {
   }
 
   #tell(node: string, call: (listener: CatalogListener) => void): void {
-    for (const listener of this.#listeners.get(node) ?? []) call(listener);
+    for (const [listener, part] of this.#listeners.get(node) ?? []) part.contain(() => call(listener));
   }
 }

@@ -4,6 +4,7 @@
  */
 import { encodeJsonBytes } from '../../apimachinery/codec/json-value.js';
 import type { Node, Pod } from '../../apimachinery/gen/types.js';
+import type { Part } from '../../platform/containment.js';
 import { ObjectKind } from '../../proto/gen/navarch/node/v1/node.js';
 import type { KnownObject, SessionResponse } from '../../proto/gen/navarch/node/v1/node.js';
 import type { Catalog, CatalogListener } from './catalog.js';
@@ -26,16 +27,18 @@ export class Downstream implements CatalogListener {
   readonly #node: string;
   readonly #catalog: Catalog;
   readonly #send: (message: NonNullable<SessionResponse['message']>) => void;
+  readonly #part: Part;
   readonly #pods = new Map<string, KnownPod>();
   /** Version of each object the worker holds; '' when it was told that there is none. */
   readonly #configs = new Map<string, { kind: ConfigKind; namespace: string; name: string; version: string }>();
   #podCIDRs = '';
   #unlisten: (() => void) | undefined;
 
-  constructor(node: string, catalog: Catalog, send: (message: NonNullable<SessionResponse['message']>) => void) {
-    this.#node = node;
-    this.#catalog = catalog;
-    this.#send = send;
+  constructor(options: { readonly node: string; readonly catalog: Catalog; readonly part: Part; send(message: NonNullable<SessionResponse['message']>): void }) {
+    this.#node = options.node;
+    this.#catalog = options.catalog;
+    this.#part = options.part;
+    this.#send = (message) => options.send(message);
   }
 
   /** Sends what differs from `known`, then every change until `close`. The catalog is not older than the worker's revision. */
@@ -48,7 +51,7 @@ export class Downstream implements CatalogListener {
         this.#configs.set(configKey(kind, namespace, name), { kind, namespace, name, version });
       }
     }
-    this.#unlisten = this.#catalog.listen(this.#node, this);
+    this.#unlisten = this.#catalog.listen(this.#node, this, this.#part);
     const node = this.#catalog.node(this.#node);
     if (node !== undefined) this.node(node);
     const pods = this.#catalog.podsOf(this.#node);

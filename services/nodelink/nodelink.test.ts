@@ -94,6 +94,30 @@ describe('a worker with a hollow runtime', () => {
     await until('the end of the pod', () => api.client.get(pods, ref('a')).then(() => undefined, () => true));
   });
 
+  it('a tunnel that fails in our own code is told so, and the session lives (issue 6 row 27)', async () => {
+    const api = testApi();
+    const [member] = await members(api, 1);
+    const { runtime } = await worker([member?.endpoint ?? '']);
+    await api.client.create(pods, podOf('a'));
+    const pod = await phase(api, 'a', 'Running');
+    const open = (command: string) => member?.nodelink.open('w1', execOf(pod, [command]), { signal: new AbortController().signal });
+    const honest = runtime.openExec.bind(runtime);
+    runtime.openExec = () => {
+      throw new Error('our mistake');
+    };
+    await expect(open('x')).rejects.toThrow('our mistake');
+    runtime.openExec = async (id, request, signal) => {
+      const stream = await honest(id, request, signal);
+      return { write: (input) => stream.write(input), close: () => stream.close(), [Symbol.asyncIterator]: () => { throw new Error('our mistake'); } };
+    };
+    const broken = await open('true');
+    await expect(broken === undefined ? Promise.resolve('') : textOf(broken)).rejects.toThrow('our mistake');
+    runtime.openExec = honest;
+    expect(member?.nodelink.nodes()).toEqual(['w1']);
+    const healthy = await open('hostname');
+    expect(healthy === undefined ? '' : await textOf(healthy)).toContain('[exit 0]');
+  });
+
   it('starts without members: its pods carry on from disk', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'navarch-agent-'));
     stops.push(() => rm(directory, { recursive: true }));

@@ -12,6 +12,8 @@ import type { UntypedHandleCall, sendUnaryData, ServerUnaryCall } from '@grpc/gr
 import { apiErrors } from '../../apimachinery/status.js';
 import type { PodStream, PodStreamer, PodStreamRequest } from '../../apimachinery/pod-streams.js';
 import type { Clock } from '../../platform/clock.js';
+import { Containment } from '../../platform/containment.js';
+import type { Part } from '../../platform/containment.js';
 import type { Logger } from '../../platform/log.js';
 import type { Random } from '../../platform/random.js';
 import type { Service } from '../../platform/service.js';
@@ -61,6 +63,8 @@ export interface NodelinkOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  /** What faults of sessions and tunnels are counted for; absent: they are logged. */
+  readonly part?: Part;
   /** How often a worker's Lease is renewed; several times in the silence after which a node counts as dead. 10,000 when absent. */
   readonly leaseRenewal_ms?: number;
   /** Who calls; absent: the client certificate that TLS has verified. */
@@ -95,18 +99,20 @@ class NodelinkService implements Nodelink {
   readonly #options: NodelinkOptions;
   readonly #catalog: Catalog;
   readonly #tunnels: Tunnels;
+  readonly #part: Part;
   readonly #sessions = new Map<string, NodeSession>();
   #unlisten: (() => void) | undefined;
   #stopped = false;
 
   constructor(options: NodelinkOptions) {
     this.#options = options;
+    this.#part = options.part ?? new Containment(options).part('nodelink');
     this.#catalog = new Catalog(options.informers);
-    this.#tunnels = new Tunnels(options.random, options.clock);
+    this.#tunnels = new Tunnels(options.random, options.clock, this.#part);
     this.implementation = {
-      register: (call, callback) => void this.#register(call, callback),
-      renew: (call, callback) => void this.#renew(call, callback),
-      signServing: (call, callback) => void this.#signServing(call, callback),
+      register: (call, callback) => this.#answer(callback, () => this.#register(call, callback)),
+      renew: (call, callback) => this.#answer(callback, () => this.#renew(call, callback)),
+      signServing: (call, callback) => this.#answer(callback, () => this.#signServing(call, callback)),
       session: (call) => this.#session(call),
       tunnel: (call) => this.#tunnel(call),
     };
@@ -141,6 +147,11 @@ class NodelinkService implements Nodelink {
     const session = this.#sessions.get(node);
     if (session === undefined) return Promise.reject(noSession(node));
     return this.#tunnels.open(node, request, { signal: options.signal, send: (message) => session.openTunnel(message) });
+  }
+
+  /** A fault of one call answers that call. */
+  #answer(callback: (error: Error) => void, work: () => Promise<void>): void {
+    this.#part.child('node-call', (error) => callback(refusal(GrpcStatus.INTERNAL, String(error)))).contain(work);
   }
 
   #identify(call: IdentifiedCall): string | undefined {
@@ -197,28 +208,27 @@ class NodelinkService implements Nodelink {
       session.close();
       if (this.#sessions.get(node) === session) this.#sessions.delete(node);
     };
-    call.on('data', (request: SessionRequest) => {
+    const part = this.#part.child('node-session', over);
+    call.on('data', part.guard((request: SessionRequest) => {
       try {
-        if (session === undefined) session = this.#hello(node, call, request);
+        if (session === undefined) session = this.#hello(node, { call, request, part });
         else session.receive(request.message);
       } catch (error) {
         refuse(call, refusal(GrpcStatus.INVALID_ARGUMENT, error instanceof Error ? error.message : String(error)));
         over();
       }
-    });
-    call.on('end', over);
-    call.on('cancelled', over);
-    call.on('error', over);
+    }));
+    for (const end of ['end', 'cancelled', 'error']) call.on(end, part.guard(over));
   }
 
-  #hello(node: string, call: SessionCall, request: SessionRequest): NodeSession {
+  #hello(node: string, { call, request, part }: { call: SessionCall; request: SessionRequest; part: Part }): NodeSession {
     if (request.message?.$case !== 'hello') throw new Error('a session begins with Hello');
     if (request.message.value.nodeName !== node) throw new Error(`the certificate is of node "${node}", the session of "${request.message.value.nodeName}"`);
     const { client, clock, logger, members } = this.#options;
     // The worker knows best which of its streams is alive: the newest replaces the one before.
     this.#sessions.get(node)?.close();
     const session = new NodeSession({
-      node, call, client, catalog: this.#catalog, clock, logger, welcome: { memberId: members.id, endpoints: members.endpoints() },
+      node, call, part, client, catalog: this.#catalog, clock, logger, welcome: { memberId: members.id, endpoints: members.endpoints() },
       leaseRenewal_ms: this.#options.leaseRenewal_ms ?? LEASE_RENEWAL_MS,
     });
     this.#sessions.set(node, session);
@@ -232,9 +242,10 @@ class NodelinkService implements Nodelink {
       return;
     }
     call.on('error', () => undefined);
-    call.once('data', (first: TunnelRequest) => {
+    const part = this.#part.child('node-tunnel', () => call.end());
+    call.once('data', part.guard((first: TunnelRequest) => {
       const id = first.frame?.$case === 'tunnelId' ? first.frame.value : '';
       if (!this.#tunnels.accept(node, id, call)) refuse(call, refusal(GrpcStatus.NOT_FOUND, 'nobody waits for this tunnel'));
-    });
+    }));
   }
 }

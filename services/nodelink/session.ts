@@ -8,6 +8,7 @@ import type { PodStatus } from '../../apimachinery/gen/types.js';
 import { pods } from '../../apimachinery/gen/resources.js';
 import { isApiError } from '../../apimachinery/status.js';
 import type { Clock } from '../../platform/clock.js';
+import type { Part } from '../../platform/containment.js';
 import type { Logger } from '../../platform/log.js';
 import type { Client } from '../../sdk/client.js';
 import type { EventReport, OpenTunnel, PodReport, Role, SessionRequest, SessionResponse, TokenAsk } from '../../proto/gen/navarch/node/v1/node.js';
@@ -27,6 +28,8 @@ export interface SessionOptions {
   readonly catalog: Catalog;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Its fault ends the session: the worker makes a new one and resumes. */
+  readonly part: Part;
   readonly leaseRenewal_ms: number;
   readonly welcome: { readonly memberId: string; readonly endpoints: readonly string[] };
 }
@@ -111,8 +114,8 @@ export class NodeSession {
     if (!role.primary) return;
     this.#leaseRenewed_ms = -Infinity;
     this.#renewLease();
-    const { catalog, clock } = this.#options;
-    const downstream = new Downstream(this.node, catalog, (message) => this.#send(message));
+    const { catalog, clock, part } = this.#options;
+    const downstream = new Downstream({ node: this.node, catalog, part, send: (message) => this.#send(message) });
     this.#downstream = downstream;
     const wanted = /^\d+$/.test(role.revision) ? BigInt(role.revision) : 0n;
     await catalog.whenSynced(this.#closed.signal);

@@ -5,6 +5,7 @@
 import type { ServerDuplexStream } from '@grpc/grpc-js';
 import { PushStream } from '../../platform/stream.js';
 import type { Clock } from '../../platform/clock.js';
+import type { Part } from '../../platform/containment.js';
 import type { Random } from '../../platform/random.js';
 import { ApiError, apiErrors } from '../../apimachinery/status.js';
 import type { Status } from '../../apimachinery/status.js';
@@ -26,11 +27,14 @@ interface Pending {
 export class Tunnels {
   readonly #random: Random;
   readonly #clock: Clock;
+  readonly #part: Part;
   readonly #pending = new Map<string, Pending>();
 
-  constructor(random: Random, clock: Clock) {
+  /** A fault of a stream is one of `part`, and ends the stream. */
+  constructor(random: Random, clock: Clock, part: Part) {
     this.#random = random;
     this.#clock = clock;
+    this.#part = part;
   }
 
   /** Asks through `send` and waits until the worker has reached the pod. Rejects with an ApiError. */
@@ -56,7 +60,7 @@ export class Tunnels {
         node,
         accept: (call) => {
           finish();
-          new TunnelStream(call, signal).ready().then(resolve, reject);
+          new TunnelStream(call, signal, this.#part).ready().then(resolve, reject);
         },
       });
       if (signal.aborted) onAbort();
@@ -102,15 +106,16 @@ class TunnelStream implements PodStream {
   #ready: { resolve: (stream: PodStream) => void; reject: (error: Error) => void } | undefined;
   #failure: Error | undefined;
 
-  constructor(call: TunnelCall, signal: AbortSignal) {
+  constructor(call: TunnelCall, signal: AbortSignal, parent: Part) {
     this.#call = call;
     this.#signal = signal;
     this.#frames = new PushStream({ limit: FRAMES_MAX, onOverflow: () => apiErrors.internal('a pod stream was not paused in time') });
+    const part = parent.child('node-tunnel', () => this.#over(apiErrors.internal('the stream to the node failed on this member')));
     signal.addEventListener('abort', this.#onAbort, { once: true });
-    call.on('data', (message: TunnelRequest) => this.#receive(message.frame));
-    call.on('end', () => this.#over());
-    call.on('cancelled', () => this.#over(apiErrors.serviceUnavailable('the node closed the stream')));
-    call.on('error', () => this.#over(apiErrors.serviceUnavailable('the stream to the node broke')));
+    call.on('data', part.guard((message: TunnelRequest) => this.#receive(message.frame)));
+    call.on('end', part.guard(() => this.#over()));
+    call.on('cancelled', part.guard(() => this.#over(apiErrors.serviceUnavailable('the node closed the stream'))));
+    call.on('error', part.guard(() => this.#over(apiErrors.serviceUnavailable('the stream to the node broke'))));
   }
 
   ready(): Promise<PodStream> {

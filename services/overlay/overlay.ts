@@ -10,6 +10,7 @@
  * write a CNI configuration before the kernel can carry what pods send.
  */
 import type { Clock, Timer } from '../../platform/clock.js';
+import type { Part } from '../../platform/containment.js';
 import type { Executor } from '../../platform/exec.js';
 import type { Logger } from '../../platform/log.js';
 import type { Service } from '../../platform/service.js';
@@ -28,6 +29,8 @@ export interface OverlayOptions {
   readonly executor: Executor;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Restarts this service when its peers are not followed any more; absent: that is logged. */
+  readonly part?: Part;
   readonly cni: CniOptions;
   readonly backend?: Backend['name'];
   /**
@@ -109,7 +112,10 @@ class NodeOverlay implements Overlay {
         this.#complete = true;
         this.#touch();
       },
-    }, this.#stop.signal).catch((error: unknown) => logger.error({ error }, 'peers are not followed any more'));
+    }, this.#stop.signal).catch((error: unknown) => {
+      logger.error({ error }, 'peers are not followed any more');
+      this.#options.part?.fault(error);
+    });
     this.#timer = clock.every(CHECK_INTERVAL_MS, () => {
       this.#known = undefined;
       this.#touch();

@@ -112,7 +112,7 @@ class NftProxy implements Proxy {
         update: (object, old) => this.#touch([...serviceKeysOf(old), ...serviceKeysOf(object)]),
       }),
     ];
-    this.#check = this.#options.clock.every(CHECK_INTERVAL_MS, () => void this.#checkTable());
+    this.#check = this.#options.clock.every(CHECK_INTERVAL_MS, () => this.#checkTable());
     this.#kick();
     return Promise.resolve();
   }

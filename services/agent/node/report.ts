@@ -1,6 +1,8 @@
 /** What a worker says of itself: pure, from facts about the machine and the runtime (core/v1 NodeStatus). */
 import type { NodeStatus } from '../../../apimachinery/gen/types.js';
-import { HOSTNAME_LABEL } from '../../../apimachinery/well-known.js';
+import { toTime } from '../../../platform/clock.js';
+import type { PartFaults } from '../../../platform/containment.js';
+import { FAULTS_CONDITION, HOSTNAME_LABEL } from '../../../apimachinery/well-known.js';
 import type { ImageRecord, RuntimeInfo } from '../runtime/runtime.js';
 
 export interface MachineFacts {
@@ -31,6 +33,9 @@ export interface ReportInput {
   /** The overlay and its CNI configuration are in place. */
   readonly networkReady: boolean;
   readonly labels: Readonly<Record<string, string>>;
+  /** Contained faults since the worker's start, by part. */
+  readonly faults?: readonly PartFaults[];
+  readonly now_ms?: number;
 }
 
 export const PODS_MAX_DEFAULT = 110;
@@ -39,6 +44,9 @@ const IMAGES_MAX = 50;
 const MEMORY_FREE_BYTES_MIN = 100 * 2 ** 20;
 const DISK_FREE_SHARE_MIN = 0.1;
 const PIDS_FREE_SHARE_MIN = 0.1;
+/** A contained fault is news for so long. */
+const FAULT_NEWS_MS = 600_000;
+const FAULT_LENGTH_MAX = 200;
 
 const kibi = (bytes: number) => `${Math.floor(bytes / 1024)}Ki`;
 
@@ -60,7 +68,7 @@ export function nodeReport(input: ReportInput): { labels: Record<string, string>
         architecture: machine.architecture, bootID: machine.bootId, machineID: machine.machineId, systemUUID: machine.machineId, kernelVersion: machine.kernel,
         osImage: machine.osImage, operatingSystem: 'linux', containerRuntimeVersion: runtime.version, kubeletVersion: version, kubeProxyVersion: '',
       },
-      conditions: conditions(input),
+      conditions: [...conditions(input), ...faultsCondition(input.faults ?? [], input.now_ms ?? 0)],
       images: input.images.toSorted((a, b) => b.size_bytes - a.size_bytes).slice(0, IMAGES_MAX).map((image) => ({ names: [...image.names], sizeBytes: image.size_bytes })),
     },
   };
@@ -81,4 +89,16 @@ function conditions({ machine, runtime, networkReady }: ReportInput): NonNullabl
       ['the node has sufficient PIDs available', 'the node has insufficient PIDs available']),
     { type: 'Ready', status: ready ? 'True' : 'False', reason: ready ? 'KubeletReady' : 'KubeletNotReady', message: ready ? 'the agent is posting ready status' : why },
   ];
+}
+
+/** Shown once something failed. True while it is news; the counts stay until the worker starts again. */
+function faultsCondition(faults: readonly PartFaults[], now_ms: number): NonNullable<NodeStatus['conditions']> {
+  const [newest] = faults.toSorted((a, b) => b.last_ms - a.last_ms);
+  if (newest === undefined) return [];
+  const recent = now_ms - newest.last_ms < FAULT_NEWS_MS;
+  const counts = faults.map(({ part, count }) => `${part} ${count}`).join(', ');
+  return [{
+    type: FAULTS_CONDITION, status: recent ? 'True' : 'False', reason: recent ? 'FaultsContained' : 'NoRecentFaults',
+    message: `${counts}; the newest in ${newest.part} at ${toTime(newest.last_ms)}: ${newest.last.slice(0, FAULT_LENGTH_MAX)}`,
+  }];
 }

@@ -1,5 +1,6 @@
 /** What a pod's worker needs around it: handed in once by the agent, shared by all pods of the node. */
 import type { Clock } from '../../../platform/clock.js';
+import type { Part } from '../../../platform/containment.js';
 import type { Logger } from '../../../platform/log.js';
 import type { Random } from '../../../platform/random.js';
 import type { ProbeResult } from '../probes/prober.js';
@@ -26,6 +27,8 @@ export interface Token {
 }
 
 export interface PodEnvironment {
+  /** What the pods are parts of. */
+  readonly part: Part;
   readonly runtime: Runtime;
   readonly volumes: Volumes;
   readonly images: Images;

@@ -3,6 +3,8 @@
  * What comes from the members goes in; it can say what it holds, so that a session resumes by revision.
  */
 import type { Timer } from '../../../platform/clock.js';
+import { Containment } from '../../../platform/containment.js';
+import type { Part } from '../../../platform/containment.js';
 import { ObjectKind } from '../../../proto/gen/navarch/node/v1/node.js';
 import type { KnownObject } from '../../../proto/gen/navarch/node/v1/node.js';
 import { rotateLog } from '../logs/rotate.js';
@@ -14,7 +16,11 @@ import { keyOf } from './spec.js';
 import type { ConfigMap, Pod, Secret } from './types.js';
 import { PodWorker } from './worker.js';
 
-export type PodManagerEnvironment = Omit<PodEnvironment, 'configMap' | 'secret' | 'serviceEnvironment'> & { readonly checkpoints?: Checkpoints };
+export type PodManagerEnvironment = Omit<PodEnvironment, 'configMap' | 'secret' | 'serviceEnvironment' | 'part'> & { readonly checkpoints?: Checkpoints; readonly part?: Part };
+
+/** A pod that failed in our own code is looked at anew after this; doubled each time. */
+const REVIVE_MS_MIN = 1_000;
+const REVIVE_MS_MAX = 300_000;
 
 /** How often the runtime is asked what it holds; runtimes with events are asked too, but seldom change unseen. */
 const RELIST_MS = 1_000;
@@ -32,17 +38,21 @@ export class PodManager {
   readonly #services = new Map<string, Readonly<Record<string, string>>>();
   readonly #tombstones = new Set<string>();
   readonly #digests = new Map<string, string>();
+  /** How often the work on a pod failed, by uid. */
+  readonly #faults = new Map<string, number>();
   #relist: Timer | undefined;
   #rotation: Timer | undefined;
   #unlisten: (() => void) | undefined;
   #revision = 0n;
   #synced = false;
   #relisting = false;
+  #stopped = false;
 
   constructor(environment: PodManagerEnvironment) {
     this.#checkpoints = environment.checkpoints ?? noCheckpoints;
     this.#environment = {
       ...environment,
+      part: environment.part ?? new Containment(environment).part('pods'),
       configMap: (namespace, name) => this.#configs.get(configKey('ConfigMap', namespace, name)),
       secret: (namespace, name) => this.#configs.get(configKey('Secret', namespace, name)) as Secret | undefined,
       serviceEnvironment: (uid) => this.#services.get(uid) ?? {},
@@ -53,11 +63,12 @@ export class PodManager {
     const { runtime, clock } = this.#environment;
     this.#unlisten = runtime.onChange((uid) => this.#workers.get(uid)?.notice());
     if (runtime.pretends) return;
-    this.#relist = clock.every(RELIST_MS, () => void this.#look());
-    this.#rotation = clock.every(ROTATE_MS, () => void this.#rotateLogs());
+    this.#relist = clock.every(RELIST_MS, () => this.#look());
+    this.#rotation = clock.every(ROTATE_MS, () => this.#rotateLogs());
   }
 
   stop(): void {
+    this.#stopped = true;
     this.#relist?.cancel();
     this.#rotation?.cancel();
     this.#unlisten?.();
@@ -173,15 +184,31 @@ export class PodManager {
 
   #begin(pod: Pod): PodWorker {
     const { uid } = keyOf(pod);
-    const worker = new PodWorker(this.#environment, pod, () => {
+    const part: Part = this.#environment.part.child('pod', () => this.#revive(uid, worker));
+    const environment = { ...this.#environment, part, clock: part.clock(this.#environment.clock) };
+    const worker: PodWorker = new PodWorker(environment, pod, () => {
       this.#workers.delete(uid);
       this.#checkpoints.removePod(uid);
       this.#services.delete(uid);
       this.#digests.delete(uid);
+      this.#faults.delete(uid);
     });
     this.#workers.set(uid, worker);
     worker.look();
     return worker;
+  }
+
+  /** A fault in the work on one pod: a new worker takes over what runs, as after a start of the agent. */
+  #revive(uid: string, broken: PodWorker): void {
+    if (this.#workers.get(uid) !== broken || broken.stopped) return;
+    const count = this.#faults.get(uid) ?? 0;
+    this.#faults.set(uid, count + 1);
+    broken.stop();
+    this.#environment.clock.after(Math.min(REVIVE_MS_MIN * 2 ** count, REVIVE_MS_MAX), () => {
+      if (this.#stopped || this.#workers.get(uid) !== broken) return;
+      const next = this.#begin(broken.pod);
+      if (broken.gone) next.remove();
+    });
   }
 
   #collect(uid: string, namespace: string, name: string): void {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { VirtualClock } from '../../../platform/clock.js';
+import { Containment } from '../../../platform/containment.js';
 import { silentLogger } from '../../../platform/log.js';
 import { seededRandom } from '../../../platform/random.js';
 import { FakeRuntime } from '../runtime/fake.js';
@@ -17,6 +18,9 @@ class Node {
   readonly events: PodEvent[] = [];
   readonly terminated: string[] = [];
   readonly saved = new Map<string, Pod>();
+  readonly containment = new Containment({ clock: this.clock, logger: silentLogger });
+  readonly reported = new Map<string, PodStatus>();
+  onReport: (key: { readonly name: string }) => void = () => undefined;
   statuses: PodStatus[] = [];
   manager = this.#manage();
   version = 1;
@@ -34,7 +38,12 @@ class Node {
       allocatable: () => ({ cpu: '2', memory: '1Gi' }),
       requestToken: () => Promise.reject(new Error('no tokens here')),
       runHandler: (handler, container, record, podIP, timeout_s) => handlers.run(handler, { container, record, podIP, timeout_s }),
-      reportStatus: (_key, status) => void this.statuses.push(status),
+      part: this.containment.part('pods'),
+      reportStatus: (key, status) => {
+        this.onReport(key);
+        this.statuses.push(status);
+        this.reported.set(key.name, status);
+      },
       reportTerminated: (key) => void this.terminated.push(key.name),
       event: (event) => void this.events.push(event),
       checkpoints: { ...noCheckpoints, savePod: ({ pod }) => void this.saved.set(pod.metadata?.uid ?? '', pod), removePod: (uid) => void this.saved.delete(uid) },
@@ -84,6 +93,50 @@ const podOf = (spec: Partial<PodSpec> = {}): Pod => ({
 });
 const deleted = (pod: Pod, grace_s: number): Pod => ({
   ...pod, metadata: { ...pod.metadata, deletionTimestamp: '2026-01-01T00:00:00Z', deletionGracePeriodSeconds: grace_s },
+});
+
+/** Issue 6 row 27: pods fail apart from each other. */
+describe('a fault in the work on one pod', () => {
+  it('is counted; the others go on, and a new worker takes over what runs, with a back-off', async () => {
+    const node = new Node();
+    const faulty: Pod = { ...podOf(), metadata: { namespace: 'default', name: 'bad', uid: 'u-bad' } };
+    let throws = true;
+    node.onReport = (key) => {
+      if (throws && key.name === 'bad') throw new Error('our mistake');
+    };
+    await node.apply(faulty);
+    await node.apply(podOf());
+    await node.clock.advance(3_500);
+    expect(node.state()?.state).toHaveProperty('running');
+    const [fault] = node.containment.faults();
+    expect(fault).toMatchObject({ part: 'pod', last: 'our mistake' });
+    expect(fault?.count).toBeGreaterThanOrEqual(2);
+    expect(fault?.count).toBeLessThan(5);
+    throws = false;
+    await node.clock.advance(10_000);
+    expect(node.reported.get('bad')?.phase).toBe('Running');
+    expect(node.starts()).toEqual(['web/0', 'web/0']);
+  });
+
+  it('does not keep the pod from being deleted', async () => {
+    const node = new Node();
+    node.onReport = () => {
+      throw new Error('our mistake');
+    };
+    await node.apply(podOf());
+    node.manager.removePod('u1');
+    await node.clock.advance(60_000);
+    expect(node.runtime.table.snapshot()).toEqual({ sandboxes: [], containers: [] });
+    expect(node.manager.workers.size).toBe(0);
+  });
+
+  it('that a timer of it throws is contained too', async () => {
+    const node = new Node();
+    node.runtime.onExec = () => Promise.resolve({ exitCode: 0, stdout: new Uint8Array(), stderr: new Uint8Array() });
+    await node.apply(podOf({ containers: [{ name: 'web', image: 'web:1', readinessProbe: { exec: { command: ['x'] }, get periodSeconds(): number { throw new Error('our mistake'); } } }] }));
+    await node.clock.advance(5_000);
+    expect(node.containment.faults()).toMatchObject([{ part: 'pod', last: 'our mistake' }]);
+  });
 });
 
 describe('a pod', () => {

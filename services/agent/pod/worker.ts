@@ -21,6 +21,8 @@ import type { ContainerStatus, Pod, PodStatus } from './types.js';
 
 /** How often a pod is looked at when nothing happens: tokens fall due, a report may have been lost. */
 const LOOK_INTERVAL_MS = 30_000;
+/** And how soon when the runtime did not answer. */
+const UNLISTED_MS = 1_000;
 /** A status that the API does not show is reported again no more often than this. */
 const REPORT_INTERVAL_MS = 5_000;
 
@@ -56,6 +58,14 @@ export class PodWorker {
 
   get pod(): Pod {
     return this.#pod;
+  }
+
+  get gone(): boolean {
+    return this.#gone;
+  }
+
+  get stopped(): boolean {
+    return this.#stopped;
   }
 
   get snapshot(): RuntimeSnapshot {
@@ -105,7 +115,7 @@ export class PodWorker {
     this.#again = true;
     if (this.#syncing) return;
     this.#syncing = true;
-    this.#environment.clock.immediate(() => void this.#run());
+    this.#environment.clock.immediate(() => this.#run());
   }
 
   /** Lets go of the pod and leaves everything as it is: containers live on. */
@@ -122,8 +132,8 @@ export class PodWorker {
         await this.#sync();
       }
     } catch (error) {
-      this.#environment.logger.error({ pod: this.key, error }, 'looking at a pod failed');
-      this.#sleep(1000);
+      this.#environment.logger.error({ pod: this.key, error: String(error) }, 'looking at a pod failed');
+      this.#environment.part.fault(error);
     } finally {
       this.#syncing = false;
     }
@@ -132,7 +142,9 @@ export class PodWorker {
   async #sync(): Promise<void> {
     if (this.#stale) {
       this.#stale = false;
-      this.#runtime = await this.#environment.runtime.list(this.key.uid);
+      const listed = await this.#environment.runtime.list(this.key.uid).catch((error: unknown) => this.#unlisted(error));
+      if (listed === undefined) return;
+      this.#runtime = listed;
       await this.#observe();
     }
     const { actions, wake_ms = LOOK_INTERVAL_MS } = decide(this.#view());
@@ -145,6 +157,13 @@ export class PodWorker {
       this.stop();
       this.#onGone();
     }
+  }
+
+  /** A runtime that does not answer is no fault: it is asked again. */
+  #unlisted(error: unknown): undefined {
+    this.#environment.logger.warn({ pod: this.key, error: String(error) }, 'the runtime cannot be asked about a pod');
+    this.#stale = true;
+    this.#sleep(UNLISTED_MS);
   }
 
   #view(): PodView {

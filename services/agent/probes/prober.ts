@@ -59,7 +59,7 @@ export class Prober {
 
   #schedule(kind: ProbeKind, probe: Probe, before: ProbeCount, delay_ms: number): void {
     if (this.#stopped) return;
-    this.#timers.set(kind, this.#options.clock.after(delay_ms, () => void this.#run(kind, probe, before)));
+    this.#timers.set(kind, this.#options.clock.after(delay_ms, () => this.#run(kind, probe, before)));
   }
 
   async #run(kind: ProbeKind, probe: Probe, before: ProbeCount): Promise<void> {

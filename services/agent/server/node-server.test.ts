@@ -8,7 +8,8 @@ import { NodeServer } from './node-server.js';
 
 const context = { clock: systemClock, random: systemRandom };
 const lifetime_ms = 3_600_000;
-const figures = { runtime: 'cri', phases: new Map([['Running', 2], ['made up', 9]]), runningContainers: 3, hasPrimary: true, events: [{ type: 'Normal', reason: 'Started', count: 4 }] };
+const figures = { runtime: 'cri', phases: new Map([['Running', 2], ['made up', 9]]), runningContainers: 3, hasPrimary: true, events: [{ type: 'Normal', reason: 'Started', count: 4 }],
+  faults: [{ part: 'dns', count: 2, last: 'made up', last_ms: 0 }] };
 
 let authority: KeyPair;
 let foreign: KeyPair;
@@ -78,6 +79,7 @@ describe('the worker\'s port (CVE-2025-0426)', () => {
     expect(text).toContain('navarch_agent_pods{phase="Running"} 2');
     expect(text).toContain('navarch_agent_pods{phase="Pending"} 0');
     expect(text).toContain('navarch_agent_pod_events_total{type="Normal",reason="Started"} 4');
+    expect(text).toContain('navarch_agent_part_faults_total{part="dns"} 2');
     expect(text).not.toContain('made up');
     await ask('/metrics', await client('system:monitoring'));
     expect((await ask('/metrics', await client('system:monitoring'))).text).toContain('reason="Started"} 4');

@@ -5,6 +5,7 @@
 import { Metadata } from '@grpc/grpc-js';
 import type { ChannelCredentials, ClientDuplexStream } from '@grpc/grpc-js';
 import type { Clock, Timer } from '../../../platform/clock.js';
+import type { Part } from '../../../platform/containment.js';
 import { NodeServiceClient } from '../../../proto/gen/navarch/node/v1/node.js';
 import type { SessionRequest, SessionResponse, Welcome } from '../../../proto/gen/navarch/node/v1/node.js';
 import { serverNameOptions } from '../../../sdk/grpc/server-name.js';
@@ -22,6 +23,7 @@ export interface MemberSessionOptions {
   readonly nodeName: string;
   readonly version: string;
   readonly clock: Clock;
+  readonly part: Part;
   onReady(welcome: Welcome): void;
   onMessage(message: Downward): void;
   /** Called once; nothing follows. */
@@ -51,10 +53,11 @@ export class MemberSession {
       'grpc.max_receive_message_length': 64 << 20, 'grpc.enable_retries': 0, ...serverNameOptions(options.endpoint),
     });
     this.#call = this.client.session(new Metadata());
-    this.#call.on('data', (response: SessionResponse) => this.#receive(response));
-    this.#call.on('error', (error: Error) => this.end(error.message));
-    this.#call.on('end', () => this.end('the member closed the session'));
-    this.#heartbeat = options.clock.every(HEARTBEAT_MS, () => this.#beat());
+    const part = options.part.child('session', (error) => this.end(`what came over the session could not be worked on: ${String(error)}`));
+    this.#call.on('data', part.guard((response: SessionResponse) => this.#receive(response)));
+    this.#call.on('error', part.guard((error: Error) => this.end(error.message)));
+    this.#call.on('end', part.guard(() => this.end('the member closed the session')));
+    this.#heartbeat = part.clock(options.clock).every(HEARTBEAT_MS, () => this.#beat());
     this.#call.write({ message: { $case: 'hello', value: { nodeName: options.nodeName, agentVersion: options.version } } });
   }
 

@@ -4,6 +4,7 @@
  */
 import type { ChannelCredentials } from '@grpc/grpc-js';
 import type { Clock, Timer } from '../../../platform/clock.js';
+import type { Part } from '../../../platform/containment.js';
 import type { Logger } from '../../../platform/log.js';
 import type { Random } from '../../../platform/random.js';
 import { MemberSession } from './member-session.js';
@@ -25,6 +26,8 @@ export interface MemberSessionsOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  /** A fault in what a session brings ends that session. */
+  readonly part: Part;
   /** The first message to a new primary: what the worker holds. */
   resume(): Extract<Upward, { $case: 'role' }>['value'];
   /** There is a new primary: report everything again. */
@@ -106,9 +109,9 @@ export class MemberSessions {
   #connect(endpoint: string): void {
     const member = this.#members.get(endpoint);
     if (member === undefined || this.#stopped) return;
-    const { clock, nodeName, version } = this.#options;
+    const { clock, nodeName, version, part } = this.#options;
     const session: MemberSession = new MemberSession({
-      endpoint, nodeName, version, clock, credentials: this.#options.credentials(),
+      endpoint, nodeName, version, clock, part, credentials: this.#options.credentials(),
       onReady: (welcome) => {
         member.failures = 0;
         this.#options.logger.info({ member: welcome.memberId, endpoint }, 'session with a member');

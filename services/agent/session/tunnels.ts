@@ -2,48 +2,69 @@
 import type { ClientDuplexStream } from '@grpc/grpc-js';
 import type { PodStream, PodStreamInput, PodStreamOutput, PodStreamRequest } from '../../../apimachinery/pod-streams.js';
 import { ApiError, apiErrors } from '../../../apimachinery/status.js';
+import type { Part } from '../../../platform/containment.js';
 import type { Logger } from '../../../platform/log.js';
 import type { NodeServiceClient, OpenTunnel, TunnelRequest, TunnelResponse } from '../../../proto/gen/navarch/node/v1/node.js';
 
 type TunnelCall = ClientDuplexStream<TunnelRequest, TunnelResponse>;
 export type StreamOpener = (request: PodStreamRequest, signal: AbortSignal) => Promise<PodStream>;
 
-/** Serves one tunnel to its end. Never rejects. */
-export async function serveTunnel(message: OpenTunnel, client: NodeServiceClient, open: StreamOpener, logger: Logger): Promise<void> {
-  const call = client.tunnel();
-  const abort = new AbortController();
-  call.on('error', () => abort.abort(new Error('the member closed the tunnel')));
-  call.on('end', () => abort.abort(new Error('the member closed the tunnel')));
-  call.write({ frame: { $case: 'tunnelId', value: message.tunnelId } });
-  // Input that comes before the pod is reached waits in the call.
-  call.pause();
-  try {
-    const request = requestOf(message);
-    if (request === undefined) throw apiErrors.badRequest('a tunnel of a kind this agent does not know');
-    const stream = await open(request, abort.signal);
-    abort.signal.addEventListener('abort', () => stream.close(), { once: true });
-    await send(call, { $case: 'ready', value: {} });
-    feed(call, stream);
-    for await (const output of stream) await send(call, frameOf(output));
-  } catch (error) {
-    if (!abort.signal.aborted) {
-      logger.debug({ error: String(error) }, 'a tunnel failed');
-      const status = (error instanceof ApiError ? error : apiErrors.internal(error instanceof Error ? error.message : String(error))).status;
-      await send(call, { $case: 'failure', value: Buffer.from(JSON.stringify(status)) });
-    }
-  } finally {
-    call.end();
-    call.resume();
-  }
+export interface TunnelOptions {
+  readonly client: NodeServiceClient;
+  readonly open: StreamOpener;
+  readonly logger: Logger;
+  /** A fault of a tunnel, or of what it opened, ends that tunnel. */
+  readonly part: Part;
 }
 
-function feed(call: TunnelCall, stream: PodStream): void {
-  call.on('data', (message: TunnelResponse) => {
-    const input = inputOf(message.frame);
-    if (input === undefined) return;
+const CLOSED = new Error('the member closed the tunnel');
+
+/** Serves one tunnel to its end. */
+export function serveTunnel(message: OpenTunnel, options: TunnelOptions): void {
+  const abort = new AbortController();
+  const part = options.part.child('tunnel', (error) => abort.abort(error));
+  part.contain(async () => {
+    const call = options.client.tunnel();
+    call.on('error', part.guard(() => abort.abort(CLOSED)));
+    call.on('end', part.guard(() => abort.abort(CLOSED)));
+    call.write({ frame: { $case: 'tunnelId', value: message.tunnelId } });
+    // Input that comes before the pod is reached waits in the call.
     call.pause();
-    void stream.write(input).catch(() => undefined).finally(() => call.resume());
+    try {
+      await join(call, { message, part, open: options.open, signal: abort.signal });
+      if (abort.signal.aborted && abort.signal.reason !== CLOSED) throw abort.signal.reason as Error;
+    } catch (error) {
+      if (abort.signal.reason !== CLOSED) await sendFailure(call, error, options.logger);
+    } finally {
+      call.end();
+      call.resume();
+    }
   });
+}
+
+async function join(call: TunnelCall, { message, part, open, signal }: { message: OpenTunnel; part: Part; open: StreamOpener; signal: AbortSignal }): Promise<void> {
+  const request = requestOf(message);
+  if (request === undefined) throw apiErrors.badRequest('a tunnel of a kind this agent does not know');
+  const stream = await open(request, signal);
+  signal.addEventListener('abort', part.guard(() => stream.close()), { once: true });
+  await send(call, { $case: 'ready', value: {} });
+  call.on('data', part.guard((frame: TunnelResponse) => feed(call, stream, frame)));
+  call.resume();
+  for await (const output of stream) await send(call, frameOf(output));
+}
+
+async function sendFailure(call: TunnelCall, error: unknown, logger: Logger): Promise<void> {
+  logger.debug({ error: String(error) }, 'a tunnel failed');
+  const { status } = error instanceof ApiError ? error : apiErrors.internal(error instanceof Error ? error.message : String(error));
+  await send(call, { $case: 'failure', value: Buffer.from(JSON.stringify(status)) });
+}
+
+async function feed(call: TunnelCall, stream: PodStream, message: TunnelResponse): Promise<void> {
+  const input = inputOf(message.frame);
+  if (input === undefined) return;
+  call.pause();
+  // A pod that takes no more input has ended: its output says how.
+  await stream.write(input).catch(() => undefined);
   call.resume();
 }
 
