@@ -14,11 +14,11 @@ import { startAll, stopAll, type Service } from '../../platform/service.js';
 import type { Client } from '../../sdk/client.js';
 import { InformerFactory } from '../../sdk/informer/informer-factory.js';
 import { clientOf } from '../../sdk/object-client.js';
-import { createApiServer, type ApiServer, type TlsProvider } from '../../services/apiserver/index.js';
+import { createApiServer, type ApiServer, type Authenticator, type TlsProvider } from '../../services/apiserver/index.js';
 import { createAdmission } from '../../services/apiserver/admission/index.js';
 import { NodeClaims } from '../../services/apiserver/allocation/node-claims.js';
 import { ServiceClaims } from '../../services/apiserver/allocation/service-claims.js';
-import { ClusterAuthenticator } from '../../services/apiserver/auth/authenticator.js';
+import { ANONYMOUS, ClusterAuthenticator } from '../../services/apiserver/auth/authenticator.js';
 import { RbacAuthorizer } from '../../services/apiserver/auth/rbac-authorizer.js';
 import { registerReviews } from '../../services/apiserver/auth/register.js';
 import { DEFAULT_ISSUER, ServiceAccountTokens } from '../../services/apiserver/auth/service-account-tokens.js';
@@ -131,7 +131,8 @@ class MemberServer implements Server {
       leaseRenewal_ms: options.nodeGrace_ms / LEASE_RENEWALS_IN_GRACE,
     });
     this.#grpc = new GrpcServer({
-      host: options.listenHost, port: address.grpcPort, credentials: rotatingServerCredentials(tls), clock, endpoints: this.#grpcEndpoints(),
+      host: options.listenHost, port: address.grpcPort, credentials: rotatingServerCredentials(tls), endpoints: this.#grpcEndpoints(), clock,
+      authenticates: (authorization) => knowsCaller(this.apiServer.authenticator, authorization), logger: logger.child({ component: 'grpc' }),
     });
     this.#endpoints = new ApiEndpoints({
       client: this.clientFor(SYSTEM_USERS.apiserver), member, presence: this.#presence, name: address.name, host: address.host, port: address.apiPort, clock, logger,
@@ -224,6 +225,11 @@ class MemberServer implements Server {
       createClusterService({ member, pki, apiAddress, clock, logger }),
     ];
   }
+}
+
+async function knowsCaller(authenticator: Authenticator, authorization: string): Promise<boolean> {
+  const user = await authenticator.authenticate({ headers: { authorization }, path: '/' });
+  return user !== undefined && user.name !== ANONYMOUS.name;
 }
 
 const BOOTSTRAP_ATTEMPTS_MAX = 60;

@@ -1,5 +1,6 @@
 /** Mutual TLS of the peer port. The peers' CA is a trust domain of its own: whoever it signed is a member. */
 import * as grpc from '@grpc/grpc-js';
+import { HANDSHAKE_MS_MAX, LISTENER_CONTEXT } from '../../platform/net/tls.js';
 
 /** PEM. */
 export interface PeerCertificates {
@@ -50,11 +51,13 @@ export function serverCredentials(tls: PeerTls): grpc.ServerCredentials {
   return new ListenerCredentials(tls);
 }
 
+const contextOf = (certificates: PeerCertificates) => ({ ...LISTENER_CONTEXT, ...certificates });
+
 /** Nobody without a certificate of the peers' CA gets past the handshake. */
 class ListenerCredentials extends grpc.ServerCredentials {
   constructor(tls: PeerTls) {
-    super({ requestCert: true, rejectUnauthorized: true, minVersion: 'TLSv1.2' }, { ...tls.current() });
-    tls.onChange?.(() => this.updateSecureContextOptions({ ...tls.current() }));
+    super({ requestCert: true, rejectUnauthorized: true, handshakeTimeout: HANDSHAKE_MS_MAX }, contextOf(tls.current()));
+    tls.onChange?.(() => this.updateSecureContextOptions(contextOf(tls.current())));
   }
 
   override _equals(other: grpc.ServerCredentials): boolean {

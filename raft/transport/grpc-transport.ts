@@ -1,7 +1,10 @@
 /** The transport between processes: one server for what comes in, one link per peer for what goes out. */
 import * as grpc from '@grpc/grpc-js';
+import type { Socket } from 'node:net';
 import type { Clock, Timer } from '../../platform/clock.js';
+import { http2ServersOf } from '../../platform/grpc/server-guard.js';
 import type { Logger } from '../../platform/log.js';
+import { ConnectionGate } from '../../platform/net/connection-gate.js';
 import type {
   BulkRequest, BulkResponse, ControlRequest, ControlResponse, PeerServiceServer, SnapshotRequest, SnapshotResponse,
 } from '../../proto/gen/navarch/raft/v1/peer.js';
@@ -69,10 +72,16 @@ export class GrpcTransport implements Transport {
     const host = listen.host.includes(':') ? `[${listen.host}]` : listen.host;
     await new Promise<void>((resolve, reject) => {
       this.#server.bindAsync(`${host}:${listen.port}`, serverCredentials(tls), (error) => {
-        if (error === null) resolve();
+        if (error === null) resolve(this.#limitConnections());
         else reject(new RaftError('invalid', `cannot listen for peers on ${host}:${listen.port}: ${error.message}`));
       });
     });
+  }
+
+  /** Who has no certificate of the peers is kept out by TLS; this bounds how many may try at a time. */
+  #limitConnections(): void {
+    const gate = new ConnectionGate(CONNECTIONS);
+    for (const listener of http2ServersOf(this.#server)) listener.prependListener('connection', (socket: Socket) => void gate.admit(socket));
   }
 
   setPeers(peers: readonly PeerInfo[], removed: readonly NodeId[] = []): void {
@@ -245,6 +254,8 @@ export class GrpcTransport implements Transport {
 }
 
 const BOOKKEEPING_MS = 1000;
+/** A peer opens three connections at most; on loopback all have one address. */
+const CONNECTIONS = { total: 256, perAddress: 64 };
 
 /** A batch is at most a few MiB, but one entry may be as large as the uncommitted-size cap lets it be. */
 const MESSAGE_BYTES_MAX = 256 << 20;

@@ -6,7 +6,10 @@
 import { createServer } from 'node:https';
 import type { Server } from 'node:https';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
+import { ConnectionGate } from '../../../platform/net/connection-gate.js';
+import { LISTENER_CONTEXT } from '../../../platform/net/tls.js';
 import type { Service } from '../../../platform/service.js';
 
 export interface ServingTls {
@@ -26,10 +29,9 @@ export interface NodeServerOptions {
 }
 
 const GROUPS: ReadonlySet<string> = new Set(['system:masters', 'system:monitoring']);
-const CONNECTIONS_MAX = 64;
+const CONNECTIONS = { total: 64, perAddress: 16 };
 const REQUEST_MS_MAX = 10_000;
 const IDLE_MS_MAX = 30_000;
-const TLS_VERSION_MIN = 'TLSv1.2';
 
 /** Whether the verified certificate of a client may read. */
 export function mayRead(organizations: string | readonly string[] | undefined): boolean {
@@ -47,7 +49,8 @@ export class NodeServer implements Service {
       ...contextOf(options.tls), requestCert: true, rejectUnauthorized: true, handshakeTimeout: REQUEST_MS_MAX,
       headersTimeout: REQUEST_MS_MAX, requestTimeout: REQUEST_MS_MAX, keepAliveTimeout: IDLE_MS_MAX, maxHeaderSize: 8 << 10,
     }, (request, response) => void this.#answer(request, response));
-    this.#server.maxConnections = CONNECTIONS_MAX;
+    const gate = new ConnectionGate(CONNECTIONS);
+    this.#server.prependListener('connection', (socket: Socket) => void gate.admit(socket));
     this.#server.on('tlsClientError', (_error, socket) => socket.destroy());
   }
 
@@ -106,5 +109,5 @@ export class NodeServer implements Service {
 }
 
 function contextOf({ ca, certificate, key }: ServingTls) {
-  return { ca, cert: certificate, key, minVersion: TLS_VERSION_MIN } as const;
+  return { ...LISTENER_CONTEXT, ca, cert: certificate, key };
 }

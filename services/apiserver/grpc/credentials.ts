@@ -3,6 +3,7 @@
  * tokens, a worker that joins), and takes a rotated certificate without a restart.
  */
 import { ServerCredentials } from '@grpc/grpc-js';
+import { HANDSHAKE_MS_MAX, LISTENER_CONTEXT } from '../../../platform/net/tls.js';
 import type { TlsMaterial, TlsProvider } from '../ports.js';
 
 export function rotatingServerCredentials(tls: TlsProvider): ServerCredentials {
@@ -11,7 +12,9 @@ export function rotatingServerCredentials(tls: TlsProvider): ServerCredentials {
 
 class RotatingCredentials extends ServerCredentials {
   constructor(tls: TlsProvider) {
-    super({ requestCert: true, rejectUnauthorized: false, minVersion: 'TLSv1.2' }, contextOf(tls.current()));
+    super({
+      requestCert: true, rejectUnauthorized: false, handshakeTimeout: HANDSHAKE_MS_MAX, maxHeaderListPairs: HEADERS_MAX, maxSessionInvalidFrames: INVALID_FRAMES_MAX,
+    }, contextOf(tls.current()));
     tls.onChange(() => this.updateSecureContextOptions(contextOf(tls.current())));
   }
 
@@ -20,4 +23,8 @@ class RotatingCredentials extends ServerCredentials {
   }
 }
 
-const contextOf = (material: TlsMaterial) => ({ ca: material.clientCa, cert: material.certificate, key: material.key });
+/** Of HTTP/2: headers of one request, and frames that make no sense before the connection is closed. */
+const HEADERS_MAX = 64;
+const INVALID_FRAMES_MAX = 100;
+
+const contextOf = (material: TlsMaterial) => ({ ...LISTENER_CONTEXT, ca: material.clientCa, cert: material.certificate, key: material.key });

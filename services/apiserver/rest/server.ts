@@ -16,6 +16,9 @@ import { constants, gunzip, gzip } from 'node:zlib';
 import { ApiError, apiErrors } from '../../../apimachinery/status.js';
 import type { Clock } from '../../../platform/clock.js';
 import type { Logger } from '../../../platform/log.js';
+import type { AddressLimits } from '../../../platform/net/address-count.js';
+import { ConnectionGate } from '../../../platform/net/connection-gate.js';
+import { HANDSHAKE_MS_MAX, LISTENER_CONTEXT } from '../../../platform/net/tls.js';
 import type { Service } from '../../../platform/service.js';
 import type { PeerCertificate, TlsMaterial, TlsProvider } from '../ports.js';
 import type { RestFront } from './front.js';
@@ -29,7 +32,7 @@ const HEADERS_COUNT_MAX = 200;
 const HEADERS_TIMEOUT_MS = 20_000;
 const REQUEST_RECEIVE_TIMEOUT_MS = 60_000;
 const KEEP_ALIVE_TIMEOUT_MS = 120_000;
-const CONNECTIONS_MAX = 20_000;
+const CONNECTIONS = { total: 20_000, perAddress: 2_000 };
 const SHUTDOWN_GRACE_MS = 2000;
 /** kube-apiserver compresses answers from this size on. */
 const GZIP_BYTES_MIN = 128 * 1024;
@@ -40,6 +43,8 @@ const decompress = promisify(gunzip);
 export interface HttpsServerOptions {
   readonly front: RestFront;
   readonly tls: TlsProvider;
+  /** 20,000, and 2,000 of one address, when absent. */
+  readonly connections?: AddressLimits;
   readonly host: string;
   /** 0: any free port. */
   readonly port: number;
@@ -53,18 +58,21 @@ export class HttpsServer implements Service {
   readonly #options: HttpsServerOptions;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
+  readonly #gate: ConnectionGate;
   #stopListening: (() => void) | undefined;
 
   constructor(options: HttpsServerOptions) {
     this.#options = options;
+    this.#gate = new ConnectionGate(options.connections ?? CONNECTIONS);
     this.#server = createServer({
-      ...contextOf(options.tls.current()), requestCert: true, rejectUnauthorized: false, minVersion: 'TLSv1.2',
+      ...contextOf(options.tls.current()), requestCert: true, rejectUnauthorized: false, handshakeTimeout: HANDSHAKE_MS_MAX,
       maxHeaderSize: HEADER_BYTES_MAX, headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_RECEIVE_TIMEOUT_MS,
       keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS, noDelay: true,
     });
     this.#server.maxHeadersCount = HEADERS_COUNT_MAX;
-    this.#server.maxConnections = CONNECTIONS_MAX;
-    this.#server.on('connection', (socket: Socket) => this.#track(socket));
+    this.#server.prependListener('connection', (socket: Socket) => {
+      if (this.#gate.admit(socket)) this.#track(socket);
+    });
     this.#server.on('tlsClientError', (_error, socket) => socket.destroy());
     this.#server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
       this.#options.logger.info({ code: error.code, remote: (socket as Socket).remoteAddress }, 'a connection carried no HTTP; closed it');
@@ -142,7 +150,7 @@ export class HttpsServer implements Service {
 
 /** A whole answer as it stands on the wire, for sockets that have no ServerResponse. */
 function contextOf(material: TlsMaterial) {
-  return { cert: material.certificate, key: material.key, ca: material.clientCa };
+  return { ...LISTENER_CONTEXT, cert: material.certificate, key: material.key, ca: material.clientCa };
 }
 
 const certificates = new WeakMap<object, PeerCertificate | null>();
