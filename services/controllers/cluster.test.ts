@@ -3,11 +3,13 @@ import { configMaps, deployments, leases, namespaces, nodes, pods, replicaSets, 
 import type { Node, Pod } from '../../apimachinery/gen/types.js';
 import type { KubeObject, Resource } from '../../apimachinery/object.js';
 import { toMicroTime, toTime } from '../../platform/clock.js';
+import { fixedDiscovery } from './discovery.js';
 import { createGarbageCollector } from './garbagecollector/garbagecollector.js';
 import { createNamespaceController } from './namespace/namespace.js';
-import { createTaintEvictionController, evictionTime_ms, tolerates } from './node/eviction.js';
+import { createTaintEvictionController } from './node/eviction.js';
 import { createNodeLifecycleController, LEASE_NAMESPACE } from './node/lifecycle.js';
 import { createNodeSubnetController, subnetsOf } from './node/subnets.js';
+import { evictionIn_ms, tolerates } from './node/tolerance.js';
 import { createPodGcController } from './podgc/podgc.js';
 import { createNamespaceDefaultsController } from './serviceaccount/defaults.js';
 import { createTestContext } from './testing.js';
@@ -97,8 +99,11 @@ describe('node lifecycle and eviction', () => {
       tolerates({ key: 'k', operator: 'Exists' }, taint), tolerates({ key: 'k', value: 'v' }, taint), tolerates({ key: 'k' }, taint),
       tolerates({ operator: 'Exists' }, taint), tolerates({}, taint), tolerates({ key: 'k', operator: 'Exists', effect: 'NoSchedule' }, taint),
     ]).toEqual([true, true, false, true, false, false]);
-    const due = (tolerations: object[]) => evictionTime_ms({ spec: { containers: [], tolerations } } as Pod, [{ ...taint, timeAdded: '1970-01-01T00:00:10Z' }], 50_000);
-    expect([due([]), due([{ operator: 'Exists' }]), due([{ key: 'k', operator: 'Exists', tolerationSeconds: 60 }])]).toEqual([50_000, undefined, 70_000]);
+    const left = (tolerations: object[]) => evictionIn_ms({ spec: { containers: [], tolerations } } as Pod, [taint], () => 40_000);
+    expect([
+      left([]), left([{ operator: 'Exists' }]), left([{ key: 'k', operator: 'Exists', tolerationSeconds: 60 }]), left([{ key: 'k', operator: 'Exists', tolerationSeconds: 30 }]),
+      left([{ key: 'k', operator: 'Exists', tolerationSeconds: -5 }]), left([{ operator: 'Exists' }, { key: 'k', operator: 'Exists', tolerationSeconds: 60 }]),
+    ]).toEqual([0, undefined, 20_000, 0, 0, 20_000]);
   });
 });
 
@@ -129,7 +134,7 @@ describe('namespaces', () => {
   });
 
   it('go only when everything in them has gone', async () => {
-    await t.start(createNamespaceController(t.context, { resources: () => [pods, configMaps] }));
+    await t.start(createNamespaceController(t.context, { discovery: fixedDiscovery([pods, configMaps]) }));
     await t.client.create(namespaces, { metadata: { name: 'a', finalizers: ['test/hold'] }, spec: { finalizers: ['kubernetes'] } });
     await t.client.create(configMaps, { metadata: { namespace: 'a', name: 'm' } });
     await t.client.create(configMaps, { metadata: { namespace: 'a', name: 'held', finalizers: ['x/y'] } });
@@ -150,7 +155,7 @@ describe('the garbage collector', () => {
   const owned = (name: string, owner: KubeObject, kind: string, more: object = {}) => ({
     metadata: { name, namespace: 'd', ownerReferences: [{ apiVersion: 'apps/v1', kind, name: owner.metadata?.name ?? '', uid: owner.metadata?.uid ?? '', blockOwnerDeletion: true, controller: true }], ...more },
   });
-  const start = () => t.start(createGarbageCollector(t.context, { resources: [deployments, replicaSets, pods] }));
+  const start = () => t.start(createGarbageCollector(t.context, { discovery: fixedDiscovery([deployments, replicaSets, pods]) }));
   const make = async () => {
     const top = await t.client.create(deployments, { metadata: { name: 'top', namespace: 'd' } });
     const middle = await t.client.create(replicaSets, owned('middle', top, 'Deployment'));
