@@ -6,6 +6,7 @@
  * accepts, the others accept, with the same ApiErrors.
  */
 import type { KubeObject, ListMeta, ResourceId } from './object.js';
+import type { BodyIssues } from './schema/strict.js';
 
 /**
  * An object on its way: bytes and parsed form of one version, each made at most once.
@@ -22,6 +23,14 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
   /** Hears what a call has to say besides its result. */
   readonly report?: CallReport;
+  /** Awaited before each step of the work; absent: all of it is done at once. */
+  readonly pace?: Pace;
+}
+
+/** How work on large objects shares its thread with others. */
+export interface Pace {
+  /** Resolves when the caller may hold the thread for the named step, on an object of so many bytes as far as they are known. */
+  step(name: string, bytes?: number): Promise<void>;
 }
 
 /** What the fronts turn into headers and status codes. */
@@ -48,6 +57,8 @@ interface WriteOptions {
   readonly dryRun?: boolean;
   readonly fieldManager?: string;
   readonly fieldValidation?: 'Ignore' | 'Warn' | 'Strict';
+  /** What the bytes of the object, or patch, said that its value does not; it does not travel. */
+  readonly body?: BodyIssues;
 }
 
 export interface GetRequest extends NamedTarget {

@@ -15,14 +15,14 @@ export interface Comparison {
 /** All that a manager who applies `config` owns: leaves, and items of lists themselves. Throws ApiError BadRequest for duplicates. */
 export function appliedFields(config: JsonObject, schema: Schema, resolver: SchemaResolver): FieldSet {
   const set = new FieldSet();
-  new Collector(set, resolver, { withMaps: false, index: indexDistinctItems }).collect(config, schema);
+  new Collector(resolver, { withMaps: false, index: indexDistinctItems }).collect(config, schema, set);
   return withoutServerFields(set);
 }
 
 /** All that a stored object has. */
 export function presentFields(object: JsonObject, schema: Schema, resolver: SchemaResolver): FieldSet {
   const set = new FieldSet();
-  new Collector(set, resolver, { withMaps: false, index: indexItems }).collect(object, schema);
+  new Collector(resolver, { withMaps: false, index: indexItems }).collect(object, schema, set);
   return withoutServerFields(set);
 }
 
@@ -40,34 +40,28 @@ interface CollectorOptions {
 
 /** Adds the paths of a whole value. */
 class Collector {
-  readonly #set: FieldSet;
   readonly #resolver: SchemaResolver;
   readonly #options: CollectorOptions;
 
-  constructor(set: FieldSet, resolver: SchemaResolver, options: CollectorOptions) {
-    this.#set = set;
+  constructor(resolver: SchemaResolver, options: CollectorOptions) {
     this.#resolver = resolver;
     this.#options = options;
   }
 
-  collect(value: unknown, schema: Schema, path: string[] = []): void {
+  /** `set`: what stands below the value's own path. */
+  collect(value: unknown, schema: Schema, set: FieldSet): void {
     const structure = structureOf(schema, this.#resolver);
     if (structure.kind === 'object' && isObject(value) && Object.keys(value).length > 0) {
-      if (this.#options.withMaps && structure.isMap) this.#set.insert(path);
-      for (const name of Object.keys(value)) {
-        path.push(`f:${name}`);
-        this.collect(value[name], childSchema(structure, name, this.#resolver), path);
-        path.pop();
-      }
+      if (this.#options.withMaps && structure.isMap) set.member = true;
+      for (const name of Object.keys(value)) this.collect(value[name], childSchema(structure, name, this.#resolver), set.child(`f:${name}`));
     } else if (structure.kind === 'list' && Array.isArray(value) && value.length > 0) {
       for (const [element, item] of this.#options.index(value, structure.elementOf)) {
-        path.push(element);
-        this.#set.insert(path);
-        if (isObject(item) && !(item instanceof Duplicates)) this.collect(item, structure.items, path);
-        path.pop();
+        const below = set.child(element);
+        below.member = true;
+        if (isObject(item) && !(item instanceof Duplicates)) this.collect(item, structure.items, below);
       }
     } else {
-      this.#set.insert(path);
+      set.member = true;
     }
   }
 }
@@ -125,7 +119,7 @@ class Comparer {
     if (!element.startsWith('f:')) set.insert(this.#path);
     if (element.startsWith('v:') || value instanceof Duplicates) return;
     if (set === this.removed) set.insert(this.#path);
-    else new Collector(set, this.#resolver, { withMaps: true, index: indexItems }).collect(value, schema, this.#path);
+    else new Collector(this.#resolver, { withMaps: true, index: indexItems }).collect(value, schema, set.below(this.#path));
   }
 }
 

@@ -4,21 +4,45 @@
  * an item by position. A set is a tree of elements; published sets are never changed.
  */
 import { encodeJson, parseJson } from '../codec/json-value.js';
-import { isObject, setOwn } from '../value.js';
+import { isObject } from '../value.js';
 import type { JsonObject } from '../value.js';
 
 export class FieldSet {
   /** Whether the path that ends here belongs to the set. */
   member = false;
-  readonly children = new Map<string, FieldSet>();
+  /** Made with the first child: most sets are leaves. */
+  #children: Map<string, FieldSet> | undefined;
+
+  get children(): ReadonlyMap<string, FieldSet> {
+    return this.#children ?? NO_CHILDREN;
+  }
 
   get isEmpty(): boolean {
-    return !this.member && this.children.size === 0;
+    return !this.member && this.#children === undefined;
   }
 
   /** Adds the path; only while the set is being built. */
   insert(path: readonly string[]): void {
-    insertFrom(this, path, 0);
+    this.below(path).member = true;
+  }
+
+  /** What stands below the path, made if there is nothing; only while the set is being built, and something must be put there. */
+  below(path: readonly string[]): FieldSet {
+    return path.reduce<FieldSet>((set, element) => set.child(element), this);
+  }
+
+  /** Only while the set is being built. */
+  set(element: string, child: FieldSet): void {
+    this.#children ??= new Map();
+    this.#children.set(element, child);
+  }
+
+  child(element: string): FieldSet {
+    const known = this.#children?.get(element);
+    if (known !== undefined) return known;
+    const child = new FieldSet();
+    this.set(element, child);
+    return child;
   }
 
   has(path: readonly string[]): boolean {
@@ -33,10 +57,10 @@ export class FieldSet {
     result.member = this.member || other.member;
     for (const [element, child] of this.children) {
       const twin = other.children.get(element);
-      result.children.set(element, twin === undefined ? child : child.union(twin));
+      result.set(element, twin === undefined ? child : child.union(twin));
     }
     for (const [element, child] of other.children) {
-      if (!this.children.has(element)) result.children.set(element, child);
+      if (!this.children.has(element)) result.set(element, child);
     }
     return result;
   }
@@ -47,7 +71,7 @@ export class FieldSet {
     for (const [element, child] of this.children) {
       const twin = other.children.get(element);
       const common = twin === undefined ? undefined : child.intersection(twin);
-      if (common !== undefined && !common.isEmpty) result.children.set(element, common);
+      if (common !== undefined && !common.isEmpty) result.set(element, common);
     }
     return result;
   }
@@ -61,7 +85,7 @@ export class FieldSet {
     for (const [element, child] of this.children) {
       const twin = other.children.get(element);
       const rest = twin === undefined ? child : child.difference(twin, recursive);
-      if (!rest.isEmpty) result.children.set(element, rest);
+      if (!rest.isEmpty) result.set(element, rest);
     }
     return result;
   }
@@ -82,25 +106,13 @@ export class FieldSet {
   }
 }
 
-function insertFrom(set: FieldSet, path: readonly string[], depth: number): void {
-  const element = path[depth];
-  if (element === undefined) {
-    set.member = true;
-    return;
-  }
-  let next = set.children.get(element);
-  if (next === undefined) {
-    next = new FieldSet();
-    set.children.set(element, next);
-  }
-  insertFrom(next, path, depth + 1);
-}
+const NO_CHILDREN: ReadonlyMap<string, FieldSet> = new Map();
 
-const ORDER = ['f', 'k', 'v', 'i'];
+const ORDER = 'fkvi';
 
 /** Fields, then keys, values and positions; each by its text. */
 function sorted(children: ReadonlyMap<string, FieldSet>): [string, FieldSet][] {
-  return [...children].sort(([a], [b]) => ORDER.indexOf(a[0] ?? '') - ORDER.indexOf(b[0] ?? '') || (a < b ? -1 : 1));
+  return [...children].sort(([a], [b]) => (a.charCodeAt(0) === b.charCodeAt(0) ? 0 : ORDER.indexOf(a.charAt(0)) - ORDER.indexOf(b.charAt(0))) || (a < b ? -1 : 1));
 }
 
 const parsed = new WeakMap<object, FieldSet>();
@@ -128,15 +140,22 @@ function parseInto(set: FieldSet, fields: JsonObject): void {
     const value = fields[key];
     if (isObject(value)) parseInto(child, value);
     if (child.isEmpty) child.member = true;
-    set.children.set(key, child);
+    set.set(key, child);
   }
 }
 
 export function formatFieldsV1(set: FieldSet): JsonObject {
-  const fields: JsonObject = {};
-  if (set.member && set.children.size > 0) fields['.'] = {};
-  for (const [element, child] of sorted(set.children)) setOwn(fields, element, formatFieldsV1(child));
+  const fields = format(set);
   parsed.set(fields, set);
+  return fields;
+}
+
+function format(set: FieldSet): JsonObject {
+  const fields: JsonObject = {};
+  if (set.children.size === 0) return fields;
+  if (set.member) fields['.'] = {};
+  // Elements have a prefix: none of them is `__proto__`.
+  for (const [element, child] of sorted(set.children)) fields[element] = format(child);
   return fields;
 }
 

@@ -45,7 +45,11 @@ function makeStructure(schema: Schema, resolver: SchemaResolver): Structure {
 /** `k:{...}` with the keys in order; a key that is absent has its default, or is left out (KEP-555, "optional keys"). */
 function keyedElement(names: readonly string[], items: Schema): (item: unknown) => string {
   const keys = [...names].sort((a, b) => (a < b ? -1 : 1));
+  const [only = ''] = keys;
+  const head = `k:{${JSON.stringify(only)}:`;
   return (item) => {
+    // Nearly all lists: one key, and it is a text.
+    if (keys.length === 1 && isObject(item) && Object.hasOwn(item, only) && typeof item[only] === 'string') return `${head}${JSON.stringify(item[only])}}`;
     if (!isObject(item)) throw apiErrors.badRequest(`items of a list with keys ${keys.join(', ')} must be objects`);
     const found: JsonObject = {};
     for (const key of keys) {
@@ -65,10 +69,19 @@ export function childSchema(structure: { readonly schema: Schema }, name: string
  * owned, compared and kept as one.
  */
 export class Duplicates {
-  readonly items: readonly unknown[];
+  readonly #items: unknown[];
 
-  constructor(items: readonly unknown[]) {
-    this.items = items;
+  constructor(first: unknown, second: unknown) {
+    this.#items = [first, second];
+  }
+
+  get items(): readonly unknown[] {
+    return this.#items;
+  }
+
+  /** Only while the list is indexed. */
+  add(item: unknown): void {
+    this.#items.push(item);
   }
 }
 
@@ -78,8 +91,9 @@ export function indexItems(list: readonly unknown[], elementOf: (item: unknown) 
   for (const item of list) {
     const element = elementOf(item);
     const before = index.get(element);
-    if (!index.has(element)) index.set(element, item);
-    else index.set(element, new Duplicates([...(before instanceof Duplicates ? before.items : [before]), item]));
+    if (before instanceof Duplicates) before.add(item);
+    else if (index.has(element)) index.set(element, new Duplicates(before, item));
+    else index.set(element, item);
   }
   return index;
 }

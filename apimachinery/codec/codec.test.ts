@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { parseDuration, formatDuration } from '../duration.js';
 import { isApiError } from '../status.js';
-import { decodeBody } from './body.js';
-import { decodeJson, duplicateKeys } from './json.js';
-import { decodeYaml, decodeYamlDocuments } from './yaml.js';
+import { duplicateKeys } from './duplicates.js';
+import { decodeJson } from './json.js';
+import { decodeYaml, readYaml } from './yaml.js';
 
 const bytes = (text: string): Uint8Array => Buffer.from(text);
-const small = { bytesMax: 1024, depthMax: 16 };
+const small = { bytesMax: 1024, depthMax: 16, valuesMax: 100, itemsMax: 20, keysMax: 10 };
 
 function reasonOf(run: () => unknown): string {
   try {
@@ -47,10 +47,26 @@ describe('YAML', () => {
       .toEqual({ a: true, b: 0o644, c: '12:30:45', d: '2020-01-01', e: '1', f: null, g: '0o17' });
   });
 
-  it('reads streams, anchors and merge keys', () => {
-    expect(decodeYamlDocuments(bytes('---\na: &x {p: 1}\n---\n---\nb: &y {q: 1}\nc: {<<: *y, r: 2}\n'))).toEqual([{ a: { p: 1 } }, { b: { q: 1 }, c: { q: 1, r: 2 } }]);
-    expect(() => decodeYaml(bytes('a: 1\n---\nb: 1\n'))).toThrow('2 documents');
+  it('reads anchors and merge keys', () => {
+    expect(decodeYaml(bytes('b: &y {q: 1, s: 1}\nc: {s: 2, <<: *y, r: 2}\nd: {<<: [*y, {q: 3, t: 4}]}\n'))).toEqual({ b: { q: 1, s: 1 }, c: { q: 1, r: 2, s: 2 }, d: { q: 1, s: 1, t: 4 } });
+    expect(decodeYaml(bytes('a: &x 1\nb: &y {p: *x}\nc: &x 2\nd: *y\n? &k name\n: *k\n"<<": 1\n'))).toEqual({ a: 1, b: { p: 1 }, c: 2, d: { p: 1 }, name: 'name', '<<': 1 });
+    expect(() => decodeYaml(bytes('a: {<<: 1}'))).toThrow('map merge requires map');
+    expect(() => decodeYaml(bytes('a: *nowhere'))).toThrow('unknown anchor');
     expect(decodeYaml(bytes(''))).toBeNull();
+  });
+
+  it('a body is its first document, as kube-apiserver reads it', () => {
+    expect(decodeYaml(bytes('# what follows\n---\na: 1\n---\nb: [\n'))).toEqual({ a: 1 });
+    expect(decodeYaml(bytes('a: 1\n...\n}}}\n'))).toEqual({ a: 1 });
+  });
+
+  it('of keys that stand twice the last counts, and each is named with its line (sigs.k8s.io/yaml)', () => {
+    expect(readYaml(bytes('a: 1\nl: {x: a, x: b}\na: 2\n1: p\n1: q\na: 3\n'))).toEqual({
+      value: { a: 3, l: { x: 'b' }, 1: 'q' },
+      duplicates: ['line 2: key "x" already set in map', 'line 3: key "a" already set in map', 'line 5: key 1 already set in map', 'line 6: key "a" already set in map'],
+    });
+    expect(readYaml(bytes('{"a":1,\n"a":2}'))).toEqual({ value: { a: 2 }, duplicates: ['line 2: key "a" already set in map'] });
+    expect(readYaml(bytes('a: {b: 1}\nc: {b: 1}\n')).duplicates).toEqual([]);
   });
 
   it('gives each alias a value of its own', () => {
@@ -59,12 +75,11 @@ describe('YAML', () => {
     expect(value['b']).not.toBe(value['a']);
   });
 
-  it('refuses alias bombs (CVE-2019-11253), depth, duplicate keys and what is not JSON', () => {
+  it('refuses alias bombs (CVE-2019-11253), depth and what is not JSON', () => {
     const bomb = ['a: &a [x,x,x,x,x,x,x,x,x]', ...'bcdefghi'.split('').map((c, i) => `${c}: &${c} [${Array.from({ length: 9 }, () => `*${'abcdefghi'[i]}`).join(',')}]`)];
     expect(reasonOf(() => decodeYaml(bytes(bomb.join('\n'))))).toBe('BadRequest');
     expect(() => decodeYaml(bytes('['.repeat(5000)))).toThrow('levels');
     expect(() => decodeYaml(bytes(`${'- '.repeat(5000)}x`))).toThrow('levels');
-    expect(reasonOf(() => decodeYaml(bytes('a: 1\na: 2\n')))).toBe('BadRequest');
     expect(reasonOf(() => decodeYaml(bytes('a: .inf\n')))).toBe('BadRequest');
     expect(reasonOf(() => decodeYaml(bytes('a: [1\n')))).toBe('BadRequest');
     expect(reasonOf(() => decodeYaml(bytes('&a [*a]')))).toBe('BadRequest');
@@ -75,15 +90,6 @@ describe('YAML', () => {
     expect(Object.keys(value)).toEqual(['__proto__']);
     expect(({} as Record<string, unknown>)['polluted']).toBeUndefined();
   });
-});
-
-it('bodies are read by their media type', () => {
-  expect(decodeBody(bytes('{"a":1,"a":2}'), 'application/json; charset=utf-8', { findDuplicates: true })).toEqual({ object: { a: 2 }, duplicateFields: ['a'] });
-  expect(decodeBody(bytes('a: 1'), 'application/yaml').object).toEqual({ a: 1 });
-  expect(decodeBody(bytes('{}'), undefined).object).toEqual({});
-  expect(reasonOf(() => decodeBody(bytes('{}'), 'text/html'))).toBe('UnsupportedMediaType');
-  expect(reasonOf(() => decodeBody(bytes('[]'), 'application/json'))).toBe('BadRequest');
-  expect(reasonOf(() => decodeBody(bytes('{}'), 'application/vnd.kubernetes.protobuf'))).toBe('BadRequest');
 });
 
 it('durations read and print as Go\'s do', () => {

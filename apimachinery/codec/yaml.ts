@@ -1,49 +1,92 @@
 /**
  * YAML in, as YAML 1.1 the way Kubernetes' parser reads it (`yes` is a boolean, `0644` is octal), but without its
- * timestamps, base-60 numbers and binary tags. CVE-2019-11253 and CVE-2019-11254: size, depth and the cost of aliases are
- * capped before values are built.
+ * timestamps, base-60 numbers and binary tags. CVE-2019-11253 and CVE-2019-11254: size, tokens, depth, values and what aliases copy are
+ * counted before, or while, values are built. Every step is linear in the bytes.
+ *
+ * As kube-apiserver does, a body is its first document, and of keys that stand twice the last one counts; they are reported.
  */
-import { Composer, CST, Parser } from 'yaml';
+import { Composer, CST, Lexer, Parser } from 'yaml';
 import type { Document, ParsedNode, Tags } from 'yaml';
-import { int64Of } from '../int64.js';
-import { apiErrors } from '../status.js';
-import { isObject, setOwn } from '../value.js';
-import type { JsonObject } from '../value.js';
-import { checkSize, tooDeep } from './json.js';
-import { DEFAULT_LIMITS } from './limits.js';
+import { isApiError } from '../status.js';
+import { duplicateKeys } from './duplicates.js';
+import { decodeJson } from './json.js';
+import { checkSize, DEFAULT_LIMITS, tooDeep, tooManyValues, YAML_ALIASES_MAX } from './limits.js';
 import type { DecodeLimits } from './limits.js';
+import { OPEN_BRACE } from './scan.js';
+import { badYaml, YamlReader } from './yaml-values.js';
 
-const ALIASES_MAX = 100;
-const DOCUMENTS_MAX = 1000;
+export interface YamlBody {
+  readonly value: unknown;
+  /** `line 5: key "a" already set in map`, as kube-apiserver's parser has it. */
+  readonly duplicates: readonly string[];
+}
 
-/** The one document of a body; an empty body is null. Throws ApiError like decodeJson. */
+/** The first document of a body; an empty body is null. Throws ApiError like decodeJson. */
 export function decodeYaml(bytes: Uint8Array, limits: DecodeLimits = DEFAULT_LIMITS): unknown {
-  const documents = decodeYamlDocuments(bytes, limits);
-  if (documents.length > 1) throw badYaml(`${documents.length} documents; one was expected`);
-  return documents[0] ?? null;
+  return readYaml(bytes, limits).value;
 }
 
-/** All documents of a stream; empty ones are left out. */
-export function decodeYamlDocuments(bytes: Uint8Array, limits: DecodeLimits = DEFAULT_LIMITS): unknown[] {
+export function readYaml(bytes: Uint8Array, limits: DecodeLimits = DEFAULT_LIMITS): YamlBody {
   checkSize(bytes, limits);
+  const asJson = readAsJson(bytes, limits);
+  if (asJson !== undefined) return asJson;
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8');
-  const composer = new Composer({ version: '1.1', schema: 'yaml-1.1', customTags: plainTags, merge: true, uniqueKeys: true, intAsBigInt: true, logLevel: 'silent' });
-  const tokens: CST.Token[] = [];
-  for (const token of new Parser().parse(text)) {
-    checkDepth(token, limits.depthMax);
-    tokens.push(token);
-  }
-  const values: unknown[] = [];
-  for (const document of composer.compose(tokens)) {
-    if (values.length >= DOCUMENTS_MAX) throw badYaml(`more than ${DOCUMENTS_MAX} documents`);
-    const value = valueOf(document, limits);
-    if (value !== null) values.push(value);
-  }
-  return values;
+  const document = firstDocument(text, limits);
+  if (document === undefined) return { value: null, duplicates: [] };
+  const [error] = document.errors;
+  if (error !== undefined) throw badYaml(error.message);
+  const reader = new YamlReader(text, limits);
+  return { value: reader.read(document.contents), duplicates: reader.duplicates };
 }
 
-function badYaml(why: string): Error {
-  return apiErrors.badRequest(`couldn't parse the body as YAML: ${why}`);
+/** JSON is YAML, clients send it under that name (`kubectl apply --server-side`), and it is read a hundred times as fast. */
+function readAsJson(bytes: Uint8Array, limits: DecodeLimits): YamlBody | undefined {
+  if (bytes.find((byte) => byte > 0x20) !== OPEN_BRACE) return undefined;
+  try {
+    const value = decodeJson(bytes, limits);
+    // Only the reader of YAML knows lines.
+    return duplicateKeys(bytes).length === 0 ? { value, duplicates: [] } : undefined;
+  } catch (error) {
+    if (isApiError(error, 'RequestEntityTooLarge')) throw error;
+    return undefined;
+  }
+}
+
+function firstDocument(text: string, limits: DecodeLimits): Document.Parsed<ParsedNode> | undefined {
+  const composer = new Composer({ version: '1.1', schema: 'yaml-1.1', customTags: plainTags, merge: true, uniqueKeys: false, intAsBigInt: true, logLevel: 'silent' });
+  let [document] = composer.compose(tokensOfFirst(text, limits));
+  if (document === undefined) [document] = composer.end();
+  return document as Document.Parsed<ParsedNode> | undefined;
+}
+
+/** Spaces, line ends, comments and indicators are tokens, too: a `key: value` has six. */
+const TOKENS_PER_VALUE = 8;
+
+/** Tokens up to the end of the first document: what follows it is not looked at. */
+function* tokensOfFirst(text: string, limits: DecodeLimits): Generator<CST.Token> {
+  const parser = new Parser();
+  const tokensMax = TOKENS_PER_VALUE * limits.valuesMax;
+  let [tokens, aliases] = [0, 0];
+  try {
+    for (const lexeme of new Lexer().lex(text)) {
+      tokens += 1;
+      if (tokens > tokensMax) throw tooManyValues(limits.valuesMax);
+      if (lexeme.startsWith('*')) aliases += 1;
+      if (aliases > YAML_ALIASES_MAX) throw badYaml(`more than ${YAML_ALIASES_MAX} aliases`);
+      for (const token of parser.next(lexeme)) {
+        checkDepth(token, limits.depthMax);
+        yield token;
+        if (token.type === 'document') return;
+      }
+    }
+    for (const token of parser.end()) {
+      checkDepth(token, limits.depthMax);
+      yield token;
+    }
+  } catch (error) {
+    // The parser leaves nested blocks by recursion.
+    throw error instanceof RangeError ? tooDeep(limits.depthMax) : error;
+  }
 }
 
 /** YAML 1.1 without what Kubernetes never had. */
@@ -52,7 +95,7 @@ function plainTags(tags: Tags): Tags {
   return tags.filter((tag) => typeof tag !== 'object' || !(unwanted.includes(tag.tag) || ('format' in tag && tag.format === 'TIME')));
 }
 
-/** The composer recurses: it must not see what nests without end. The parser does not, nor does this walk. */
+/** The composer recurses: it must not see what nests without end. This walk does not. */
 function checkDepth(root: CST.Token, depthMax: number): void {
   const queue: { token: CST.Token | null | undefined; depth: number }[] = [{ token: root, depth: 0 }];
   for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
@@ -66,46 +109,5 @@ function checkDepth(root: CST.Token, depthMax: number): void {
         queue.push({ token: item.value, depth: depth + 1 });
       }
     }
-  }
-}
-
-function valueOf(document: Document.Parsed<ParsedNode>, limits: DecodeLimits): unknown {
-  const [error] = document.errors;
-  if (error !== undefined) throw badYaml(error.message);
-  let value: unknown;
-  try {
-    value = document.toJS({ maxAliasCount: ALIASES_MAX, mapAsMap: false });
-  } catch (failure) {
-    throw badYaml(failure instanceof Error ? failure.message : String(failure));
-  }
-  return new TreeCopy(limits).copy(value, 0);
-}
-
-function finite(value: number): number {
-  if (!Number.isFinite(value)) throw badYaml(`${value} has no form in JSON`);
-  return value;
-}
-
-/** What aliases share becomes a tree of its own parts, within what a body of the largest size could hold at all. */
-class TreeCopy {
-  readonly #limits: DecodeLimits;
-  #nodesLeft: number;
-
-  constructor(limits: DecodeLimits) {
-    this.#limits = limits;
-    this.#nodesLeft = limits.bytesMax;
-  }
-
-  copy(value: unknown, depth: number): unknown {
-    this.#nodesLeft -= 1;
-    if (this.#nodesLeft < 0) throw badYaml('it grows beyond the limit of size when its aliases are followed');
-    if (depth > this.#limits.depthMax) throw tooDeep(this.#limits.depthMax);
-    if (Array.isArray(value)) return value.map((item) => this.copy(item, depth + 1));
-    if (typeof value === 'number') return finite(value);
-    if (typeof value === 'bigint') return int64Of(value) ?? finite(Number(value));
-    if (!isObject(value)) return value ?? null;
-    const copy: JsonObject = {};
-    for (const key of Object.keys(value)) setOwn(copy, key, this.copy(value[key], depth + 1));
-    return copy;
   }
 }

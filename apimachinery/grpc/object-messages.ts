@@ -6,7 +6,6 @@
 import type * as wire from '../../proto/gen/navarch/objects/v1/objects.js';
 import { decodeJson } from '../codec/json.js';
 import { encodeJsonBytes } from '../codec/json-value.js';
-import { DEFAULT_LIMITS } from '../codec/limits.js';
 import { handleOfJson } from '../object-handle.js';
 import type {
   CreateRequest, DeleteCollectionRequest, DeleteOptions, DeleteRequest, GetRequest, ListRequest, ObjectHandle, PatchRequest,
@@ -135,8 +134,8 @@ function fromDeleteOptions(message: wire.DeleteOptions | undefined): { options?:
   };
 }
 
-/** The body of a write. The transport limits its size. */
-const parsed = (bytes: Uint8Array): unknown => decodeJson(bytes, { ...DEFAULT_LIMITS, bytesMax: Number.POSITIVE_INFINITY });
+/** The body of a write, within the limits of every body. */
+const parsed = (bytes: Uint8Array): unknown => decodeJson(bytes);
 
 function parsedObject(bytes: Uint8Array): KubeObject {
   const value = parsed(bytes);

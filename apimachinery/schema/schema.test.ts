@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { builtInScheme } from '../scheme/builtin.js';
 import { present } from '../../platform/assert.js';
 import type { JsonObject } from '../value.js';
+import { jsonIssues } from '../codec/issues.js';
 import { Defaulter, prune } from './prune.js';
 import { resolverOf, SchemaResolver } from './resolve.js';
 import type { Schema } from './schema.js';
@@ -43,7 +44,7 @@ describe('decoding into built-in types', () => {
   });
 
   it('reports issues as fieldValidation asks (KEP-2885)', () => {
-    const issues = { unknown: ['spec.foo'], duplicate: ['spec.replicas'] };
+    const issues = { unknown: ['spec.foo'], body: jsonIssues(Buffer.from('{"spec":{"replicas":1,"replicas":2,"foo":3}}')) };
     expect(() => reportFieldIssues(deployment, issues, 'Strict'))
       .toThrow('strict decoding error: duplicate field "spec.replicas", unknown field "spec.foo"');
     expect(reportFieldIssues(deployment, issues, 'Warn')).toEqual(['duplicate field "spec.replicas"', 'unknown field "spec.foo"']);

@@ -4,18 +4,29 @@ import { decodingError } from './typed.js';
 
 export type FieldValidation = 'Ignore' | 'Warn' | 'Strict';
 
-export interface FieldIssues {
-  readonly unknown: readonly string[];
-  readonly duplicate: readonly string[];
+/** Issues named at most, of one body. */
+export const ISSUES_MAX = 100;
+
+/** What is known of a body beside its value: keys that stand twice, and the order of its fields. */
+export interface BodyIssues {
+  /** `duplicate field "a"`, `unknown field "b"`, in the order in which kube-apiserver finds them. `unknown`: paths, in the order of the value. */
+  lines(unknown: readonly string[]): string[];
+  /** The same as parts of one error. Absent: the lines. */
+  errors?(unknown: readonly string[]): string[];
 }
 
+export const NO_ISSUES: BodyIssues = { lines: (unknown) => unknownLines(unknown) };
+
+export const unknownLines = (unknown: readonly string[]): string[] => unknown.map((path) => `unknown field ${JSON.stringify(path)}`);
+
 /** Warnings for the client. Throws ApiError BadRequest when the validation is Strict and there are issues. */
-export function reportFieldIssues(kind: GroupVersionKind, issues: FieldIssues, validation: FieldValidation): string[] {
+export function reportFieldIssues(
+  kind: GroupVersionKind, found: { readonly unknown: readonly string[]; readonly body?: BodyIssues | undefined }, validation: FieldValidation,
+): string[] {
   if (validation === 'Ignore') return [];
-  const lines = [
-    ...issues.duplicate.map((path) => `duplicate field ${JSON.stringify(path)}`),
-    ...issues.unknown.map((path) => `unknown field ${JSON.stringify(path)}`),
-  ];
-  if (validation === 'Strict' && lines.length > 0) throw decodingError(kind, `strict decoding error: ${lines.join(', ')}`);
-  return lines;
+  const { unknown, body = NO_ISSUES } = found;
+  if (validation === 'Warn') return body.lines(unknown).slice(0, ISSUES_MAX);
+  const errors = (body.errors ?? body.lines)(unknown).slice(0, ISSUES_MAX);
+  if (errors.length > 0) throw decodingError(kind, `strict decoding error: ${errors.join(', ')}`);
+  return [];
 }

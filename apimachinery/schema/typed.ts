@@ -20,7 +20,7 @@ export interface TypedKind extends GroupVersionKind {
 }
 
 /** Unknown fields named at most; the rest is dropped all the same. */
-const UNKNOWN_MAX = 32;
+const UNKNOWN_MAX = 100;
 
 /** Throws ApiError BadRequest at the first value of a wrong type. Returns paths of unknown fields. */
 export function conform(kind: TypedKind, object: JsonObject, resolver: SchemaResolver): string[] {

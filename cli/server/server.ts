@@ -211,7 +211,7 @@ class MemberServer implements Server {
     const apiAddress = hostPort(address.host, address.apiPort);
     const objects = createObjectFront({
       as: (user) => this.apiServer.registry.as(user), authenticator: this.apiServer.authenticator, authorizer: this.apiServer.authorizer,
-      clock, logger: logger.child({ component: 'grpc' }),
+      heavy: this.apiServer.heavy, clock, logger: logger.child({ component: 'grpc' }),
     });
     const common = [objects as unknown as GrpcEndpoint, this.nodelink];
     if (backing.kind === 'external') {

@@ -13,6 +13,7 @@ import type { UserInfo } from '../../apimachinery/object-service.js';
 import { builtInScheme } from '../../apimachinery/scheme/builtin.js';
 import type { MutableScheme } from '../../apimachinery/scheme/scheme.js';
 import type { Clock } from '../../platform/clock.js';
+import { HoldWatch } from '../../platform/hold-watch.js';
 import type { Logger } from '../../platform/log.js';
 import type { Random } from '../../platform/random.js';
 import type { Service } from '../../platform/service.js';
@@ -32,6 +33,9 @@ import type { HealthCheck } from './rest/health.js';
 import { RestMetrics } from './rest/metrics.js';
 import { HttpsServer } from './rest/server.js';
 import { serveUpgrade } from './rest/upgrade.js';
+
+import { HeavyWork } from './work/heavy-work.js';
+import { YamlPool } from './work/yaml-pool.js';
 import { registerSubresources } from './subresources/register.js';
 
 export * from './ports.js';
@@ -69,6 +73,8 @@ export interface ApiServer extends Service {
   readonly context: ApiServerContext;
   readonly authenticator: Authenticator;
   readonly authorizer: Authorizer;
+  /** What other fronts on this registry share their large requests with. */
+  readonly heavy: HeavyWork;
   /** Once started; undefined without `listen`. */
   readonly address: { readonly host: string; readonly port: number } | undefined;
 }
@@ -90,11 +96,14 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const cleanup = new DefinitionCleanup({ reader, scheme, clock, logger, as: (user) => registry.as(user) });
   const [authenticator, authorizer] = [options.authenticator(context), options.authorizer(context)];
   const flow = new FlowControl(options.flow);
+  const holds = new HoldWatch({ clock, logger });
+  const heavy = new HeavyWork({ clock, holds });
+  const yaml = new YamlPool(clock);
   const connect = connectAdmission(admission);
   const front = new RestFront({
-    scheme, reader, authenticator, authorizer, streamer: options.streamer, flow, connect, clock, random, logger,
+    scheme, reader, authenticator, authorizer, streamer: options.streamer, flow, heavy, yaml, connect, clock, random, logger,
     as: (user) => registry.as(user),
-    metrics: new RestMetrics({ flow, cacher, more: options.metrics }),
+    metrics: new RestMetrics({ flow, cacher, more: async () => `${await holds.metrics()}${await options.metrics?.() ?? ''}` }),
     health: [{ name: 'ping', check: () => undefined }, { name: 'store', check: () => cacher.fresh() }, ...(options.health ?? [])],
     documents: documents(scheme), fresh: () => cacher.fresh(),
   });
@@ -103,11 +112,12 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     ...options.listen, front, clock, logger, upgrade: (rest, connection) => serveUpgrade(rest, connection, upgrade),
   });
   return {
-    name: 'apiserver', registry, scheme, reader, front, context, authenticator, authorizer,
+    name: 'apiserver', registry, scheme, reader, front, context, authenticator, authorizer, heavy,
     get address() {
       return server?.address;
     },
     async start() {
+      await holds.start();
       await cacher.start();
       await cleanup.start();
       await server?.start();
@@ -117,6 +127,8 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       front.close();
       await cleanup.stop();
       await cacher.stop();
+      await yaml.stop();
+      await holds.stop();
     },
   };
 }

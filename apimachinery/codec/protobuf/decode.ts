@@ -18,6 +18,7 @@ export function readMessage(message: Message, reader: WireReader, depth = 0): Js
 function readInto(object: JsonObject, message: Message, reader: WireReader, depth: number): void {
   if (depth > DEPTH_MAX) throw new ProtobufError(`messages nest deeper than ${DEPTH_MAX} levels`);
   while (!reader.done) {
+    reader.budget.spend();
     const { number, wire } = reader.tag();
     const field = message.byNumber.get(number);
     if (field === undefined) reader.skip(wire);
@@ -35,8 +36,9 @@ function readField(object: JsonObject, field: Field, wire: number, reader: WireR
       const items = Object.hasOwn(object, field.name) ? (object[field.name] as unknown[]) : [];
       object[field.name] = items;
       if (field.scalar !== undefined && wire === WIRE_BYTES && !isBytes(field.scalar)) {
-        for (const packed = reader.message(); !packed.done;) items.push(readScalar(field.scalar, packed));
+        for (const packed = reader.message(); !packed.done; reader.budget.spend()) items.push(readScalar(field.scalar, packed));
       } else {
+        if (field.scalar === undefined) reader.budget.spendItem();
         items.push(readValue(field, wire, reader, depth));
       }
       return;
@@ -46,6 +48,7 @@ function readField(object: JsonObject, field: Field, wire: number, reader: WireR
       const entries = Object.hasOwn(object, field.name) ? (object[field.name] as JsonObject) : {};
       object[field.name] = entries;
       readEntry(entries, field, reader.message(), depth);
+      reader.budget.spendKey(entries);
       return;
     }
     case 'single': {
@@ -63,7 +66,9 @@ const isZero = (value: unknown): boolean => value === '' || value === 0 || value
 function readEntry(entries: JsonObject, field: Field, reader: WireReader, depth: number): void {
   let key = '';
   let value: unknown;
-  while (!reader.done) {
+  for (let tags = 1; !reader.done; tags += 1) {
+    // An entry has a key and a value, and counts once; what repeats them counts too.
+    if (tags > 2) reader.budget.spend();
     const { number, wire } = reader.tag();
     if (number === 1 && wire === WIRE_BYTES) key = reader.string();
     else if (number === 2) value = readValue(field, wire, reader, depth);

@@ -5,16 +5,19 @@
 import { apiErrors } from '../../status.js';
 import { isObject } from '../../value.js';
 import type { JsonObject } from '../../value.js';
-import { checkSize, decodeJson } from '../json.js';
-import { DEFAULT_LIMITS } from '../limits.js';
+import { decodeJson } from '../json.js';
+import { checkSize, DEFAULT_LIMITS, ValueBudget } from '../limits.js';
 import type { DecodeLimits } from '../limits.js';
 import { readMessage } from './decode.js';
 import { writeMessage } from './encode.js';
 import { messageNamed, messageOfKind } from './messages.js';
 import { ProtobufError, WIRE_BYTES, WireReader, WireWriter } from './wire.js';
 
-const MAGIC = Buffer.from([0x6b, 0x38, 0x73, 0x00]);
+export const MAGIC = Buffer.from([0x6b, 0x38, 0x73, 0x00]);
 const ENVELOPE = 'k8s.io.apimachinery.pkg.runtime.Unknown';
+
+/** Every field on the wire is counted; Go writes fields that JSON leaves out, as empty strings. */
+const FIELDS_PER_VALUE = 2;
 
 export interface KindHint {
   readonly apiVersion: string;
@@ -36,7 +39,8 @@ function decodeEnvelope(bytes: Uint8Array, hint: KindHint | undefined, limits: D
   if (bytes.length < MAGIC.length || MAGIC.compare(bytes, 0, MAGIC.length) !== 0) {
     throw new ProtobufError('it does not begin with "k8s\\0"');
   }
-  const envelope = readMessage(messageNamed(ENVELOPE), new WireReader(bytes, MAGIC.length));
+  const budget = new ValueBudget({ ...limits, valuesMax: FIELDS_PER_VALUE * limits.valuesMax });
+  const envelope = readMessage(messageNamed(ENVELOPE), new WireReader(bytes, budget, { start: MAGIC.length, end: bytes.length }));
   const { apiVersion, kind } = typeOf(envelope, hint);
   const raw = Buffer.from(typeof envelope['raw'] === 'string' ? envelope['raw'] : '', 'base64');
   if (envelope['contentType'] === 'application/json') {
@@ -47,7 +51,7 @@ function decodeEnvelope(bytes: Uint8Array, hint: KindHint | undefined, limits: D
   const message = messageOfKind(apiVersion, kind);
   if (message === undefined) throw new ProtobufError(`no protobuf form of ${apiVersion} ${kind} is known`);
   const object: JsonObject = { kind, apiVersion };
-  return Object.assign(object, readMessage(message, new WireReader(raw)));
+  return Object.assign(object, readMessage(message, new WireReader(raw, budget)));
 }
 
 function typeOf(envelope: JsonObject, hint: KindHint | undefined): KindHint {

@@ -4,6 +4,8 @@
  */
 import type { Int64 } from '../../int64.js';
 import { encodeJson } from '../json-value.js';
+import { DEFAULT_LIMITS } from '../limits.js';
+import { scanJson } from '../scan.js';
 import type { WireReader } from './wire.js';
 import { ProtobufError, WIRE_BYTES, WIRE_VARINT } from './wire.js';
 import type { WireWriter } from './wire.js';
@@ -21,6 +23,7 @@ const EXTENSIONS = 'k8s.io.apiextensions_apiserver.pkg.apis.apiextensions';
 /** Calls `take` for each field that stands in the message; `take` returns false for what it does not want. */
 function eachField(reader: WireReader, take: (number: number, wire: number) => boolean): void {
   while (!reader.done) {
+    reader.budget.spend();
     const { number, wire } = reader.tag();
     if (!take(number, wire)) reader.skip(wire);
   }
@@ -113,7 +116,9 @@ function rawForm(parse: (bytes: Uint8Array) => unknown): SpecialForm {
       eachField(reader, (number, wire) => {
         if (number !== 1 || wire !== WIRE_BYTES) return false;
         const bytes = reader.bytes();
-        value = bytes.length === 0 ? undefined : parse(bytes);
+        if (bytes.length === 0) return true;
+        reader.budget.spend(scanJson(bytes, DEFAULT_LIMITS).values);
+        value = parse(bytes);
         return true;
       });
       return value;

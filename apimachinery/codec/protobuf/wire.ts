@@ -1,4 +1,5 @@
 /** The protobuf wire format: bounds-checked reading, growing writing (protobuf.dev, "Encoding"). */
+import type { ValueBudget } from '../limits.js';
 
 import type { Int64 } from '../../int64.js';
 
@@ -11,16 +12,19 @@ export const WIRE_FIXED64 = 1;
 export const WIRE_BYTES = 2;
 export const WIRE_FIXED32 = 5;
 
-/** Reads one buffer front to back; a message inside it is a narrower window on the same bytes. */
+/** Reads one buffer front to back; a message inside it is a narrower window on the same bytes, and on the same budget. */
 export class WireReader {
+  /** What values of the whole body are counted against. */
+  readonly budget: ValueBudget;
   readonly #bytes: Buffer;
   readonly #end: number;
   #at: number;
 
-  constructor(bytes: Uint8Array, start = 0, end = bytes.length) {
+  constructor(bytes: Uint8Array, budget: ValueBudget, window: { readonly start: number; readonly end: number } = { start: 0, end: bytes.length }) {
+    this.budget = budget;
     this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-    this.#at = start;
-    this.#end = end;
+    this.#at = window.start;
+    this.#end = window.end;
   }
 
   get done(): boolean {
@@ -87,7 +91,7 @@ export class WireReader {
   message(): WireReader {
     const length = this.uint32();
     const start = this.#take(length);
-    return new WireReader(this.#bytes, start, start + length);
+    return new WireReader(this.#bytes, this.budget, { start, end: start + length });
   }
 
   skip(wire: number): void {

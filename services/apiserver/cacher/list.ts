@@ -1,6 +1,6 @@
 /** Lists: from the cache as of now, or from the store as of a revision that the cache has left behind. */
 import type { Kind } from '../../../apimachinery/kind.js';
-import type { ObjectList } from '../../../apimachinery/object-service.js';
+import type { ObjectList, Pace } from '../../../apimachinery/object-service.js';
 import type { ListMeta } from '../../../apimachinery/object.js';
 import { ApiError, apiErrors } from '../../../apimachinery/status.js';
 import { StoreError } from '../../store/store.js';
@@ -21,6 +21,7 @@ export interface ListQuery {
   readonly resourceVersion?: string | undefined;
   readonly resourceVersionMatch?: 'Exact' | 'NotOlderThan' | undefined;
   readonly signal?: AbortSignal | undefined;
+  readonly pace?: Pace | undefined;
 }
 
 interface Page {
@@ -43,7 +44,7 @@ export async function list(cacher: Cacher, kind: Kind, query: ListQuery): Promis
   }
   if (asked === undefined) await cacher.fresh(query.signal);
   else if (asked > 0) await cacher.reached(asked, query.signal);
-  return answer(kind, pageNow(cacher, cache, query, undefined));
+  return answer(kind, await pageNow(cacher, cache, query, undefined));
 }
 
 /** Undefined: none was given. Throws BadRequest for what is no version, and for a match that makes no sense with it. */
@@ -73,24 +74,44 @@ async function nextPage(cacher: Cacher, cache: ResourceCache, query: ListQuery, 
   return pageAt(cacher, cache, query, token.revision, token.after);
 }
 
-function pageNow(cacher: Cacher, cache: ResourceCache, query: ListQuery, after: string | undefined): Page {
+async function pageNow(cacher: Cacher, cache: ResourceCache, query: ListQuery, after: string | undefined): Promise<Page> {
   const { selection, limit } = query;
   const { revision } = cacher;
+  if (selection.matches !== undefined) return { ...await matchingPage(cache, query, after), revision };
   const items: CachedObject[] = [];
   for (const object of cache.select(selection, after)) {
     if (limit > 0 && items.length === limit) {
       const last = relativeKey(cache, items.at(-1));
-      const filtered = selection.matches !== undefined || selection.name !== undefined;
-      return { items, revision, next: last, remaining: filtered ? undefined : cache.count(selection.namespace, last) };
+      return { items, revision, next: last, remaining: selection.name === undefined ? cache.count(selection.namespace, last) : undefined };
     }
     items.push(object);
   }
   return { items, revision, next: undefined, remaining: undefined };
 }
 
+/** Bytes of objects that are looked at in one step: each may have to be parsed. */
+const STEP_BYTES = 256 * 1024;
+
+/** What selectors look at may be much more than what they select. What is there is taken at once, and looked at in steps. */
+async function matchingPage(cache: ResourceCache, { selection, limit, pace }: ListQuery, after: string | undefined): Promise<Omit<Page, 'revision'>> {
+  const items: CachedObject[] = [];
+  let bytes = 0;
+  for (const object of [...cache.select({ ...selection, matches: undefined }, after)]) {
+    bytes += object.json.length;
+    if (bytes > STEP_BYTES) {
+      await pace?.step('selecting', bytes);
+      bytes = 0;
+    }
+    if (!selects(selection, object)) continue;
+    if (limit > 0 && items.length === limit) return { items, next: relativeKey(cache, items.at(-1)), remaining: undefined };
+    items.push(object);
+  }
+  return { items, next: undefined, remaining: undefined };
+}
+
 async function pageAt(cacher: Cacher, cache: ResourceCache, query: ListQuery, revision: number, after: string | undefined): Promise<Page> {
   if (revision > cacher.revision) await cacher.reached(revision, query.signal);
-  if (cache.lastChange <= revision) return { ...pageNow(cacher, cache, query, after), revision };
+  if (cache.lastChange <= revision) return { ...await pageNow(cacher, cache, query, after), revision };
   try {
     return await pageFromStore(cacher, cache, query, { revision, after });
   } catch (error) {

@@ -9,6 +9,7 @@ import { clientOf } from '../../../sdk/object-client.js';
 import { clientConformance } from '../../../sdk/testing/client-conformance.js';
 import { admin, startRegistry } from '../registry/testing.js';
 import { rotatingServerCredentials } from './credentials.js';
+import { HeavyWork } from '../work/heavy-work.js';
 import { createObjectFront } from './front.js';
 
 const HOUR_MS = 3_600_000;
@@ -28,7 +29,7 @@ clientConformance('over gRPC, on the registry', async () => {
     as: (user) => cluster.registry.as(user),
     authenticator: { authenticate: async ({ peerCertificate }) => (peerCertificate?.verified === true ? admin : undefined) },
     authorizer: { authorize: async () => ({ allowed: true, reason: '' }) },
-    clock: systemClock, logger: silentLogger,
+    heavy: new HeavyWork({ clock: systemClock, holds: { note: () => undefined } }), clock: systemClock, logger: silentLogger,
   });
   server.addService(front.definition, front.implementation);
   const material = { certificate: pair.certificate, key: pair.privateKey, clientCa: authority.certificate };

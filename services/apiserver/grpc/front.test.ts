@@ -16,6 +16,7 @@ import { clientConformance } from '../../../sdk/testing/client-conformance.js';
 import { FakeObjectService } from '../../../sdk/testing/fake-object-service.js';
 import type { AuthenticationRequest, Authenticator, Authorizer } from '../ports.js';
 import { rotatingServerCredentials } from './credentials.js';
+import { HeavyWork } from '../work/heavy-work.js';
 import { createObjectFront } from './front.js';
 
 const HOUR_MS = 3_600_000;
@@ -60,7 +61,7 @@ afterEach(async () => {
 
 async function member(service: FakeObjectService, stall_ms = 30_000): Promise<Member> {
   const server = new Server();
-  const front = createObjectFront({ as: () => service, authenticator, authorizer, clock: systemClock, logger: silentLogger, stall_ms });
+  const front = createObjectFront({ as: () => service, authenticator, authorizer, heavy: new HeavyWork({ clock: systemClock, holds: { note: () => undefined } }), clock: systemClock, logger: silentLogger, stall_ms });
   server.addService(front.definition, front.implementation);
   const material = { certificate: serverPair.certificate, key: serverPair.privateKey, clientCa: authority.certificate };
   const credentials = rotatingServerCredentials({ current: () => material, onChange: () => () => undefined });

@@ -16,6 +16,7 @@ import { ApiError, apiErrors } from '../../../apimachinery/status.js';
 import { ObjectServiceService } from '../../../proto/gen/navarch/objects/v1/objects.js';
 import type * as wire from '../../../proto/gen/navarch/objects/v1/objects.js';
 import type { Authenticator, Authorizer } from '../ports.js';
+import type { Heavy, HeavyWork } from '../work/heavy-work.js';
 import { CallIdentity, authorize } from './identity.js';
 import type { IdentifiedCall, Verb } from './identity.js';
 import { EventBatcher, StreamWriter } from './stream-writer.js';
@@ -25,6 +26,8 @@ export interface ObjectFrontOptions {
   as(user: UserInfo): ObjectService;
   readonly authenticator: Authenticator;
   readonly authorizer: Authorizer;
+  /** Shared with the other fronts of this process. */
+  readonly heavy: HeavyWork;
   readonly clock: Clock;
   readonly logger: Logger;
   /** A client that takes nothing from its stream for so long is closed; 30,000 when absent. */
@@ -71,17 +74,17 @@ export function createObjectFront(options: ObjectFrontOptions): ObjectFront {
       const request = messages.fromCreate(message);
       await allow('create', request);
       return { object: messages.toObjectData(await service.create(request, call)), report };
-    }),
+    }, ({ object }) => object.length),
     update: calls.unary(async ({ service, options: call, allow, report }, message: wire.UpdateRequest): Promise<wire.UpdateResponse> => {
       const request = messages.fromUpdate(message);
       await allow('update', request);
       return { object: messages.toObjectData(await service.update(request, call)), report };
-    }),
+    }, ({ object }) => object.length),
     patch: calls.unary(async ({ service, options: call, allow, report }, message: wire.PatchRequest): Promise<wire.PatchResponse> => {
       const request = messages.fromPatch(message);
       await allow('patch', request);
       return { object: messages.toObjectData(await service.patch(request, call)), report };
-    }),
+    }, ({ patch }) => patch.length),
     delete: calls.unary(async ({ service, options: call, allow, report }, message: wire.DeleteRequest): Promise<wire.DeleteResponse> => {
       const request = messages.fromDelete(message);
       await allow('delete', request);
@@ -106,11 +109,17 @@ class Calls {
     this.#identity = new CallIdentity(options.authenticator);
   }
 
-  unary<Q, A>(run: (session: Session, message: Q) => Promise<A>): handleUnaryCall<Q, A> {
+  /** `bytes`: of the object or patch in the message, for calls that carry one. */
+  unary<Q, A>(run: (session: Session, message: Q) => Promise<A>, bytes: (message: Q) => number = () => 0): handleUnaryCall<Q, A> {
     return (call, callback) => {
       const abort = this.#abortOf(call);
-      this.#open(call, abort)
-        .then((session) => run(session, call.request))
+      const heavy = this.#options.heavy.begin(call.getPath());
+      this.#open(call, abort, heavy)
+        .then(async (session) => {
+          await heavy.arrived(bytes(call.request));
+          return run(session, call.request);
+        })
+        .finally(() => heavy.end())
         .then((answer) => callback(null, answer), (error: unknown) => callback(this.#failure(error, call)));
     };
   }
@@ -166,7 +175,7 @@ class Calls {
     return { clock: this.#options.clock, stall_ms: this.#options.stall_ms ?? STALL_MS, abort };
   }
 
-  async #open(call: AnyCall, abort: AbortController): Promise<Session> {
+  async #open(call: AnyCall, abort: AbortController, pace?: Heavy): Promise<Session> {
     const { authorizer, as } = this.#options;
     const user = await this.#identity.of(call);
     abort.signal.throwIfAborted();
@@ -176,6 +185,7 @@ class Calls {
       report,
       options: {
         signal: abort.signal,
+        ...(pace === undefined ? {} : { pace }),
         report: { warn: (message) => void report.warnings.push(message), created: () => void (report.created = true) },
       },
       allow: (verb, asked) => authorize(authorizer, user, verb, asked),

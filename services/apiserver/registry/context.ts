@@ -1,4 +1,5 @@
 import type { StrategyContext } from '../../../apimachinery/kind.js';
+import type { BodyIssues } from '../../../apimachinery/schema/strict.js';
 import type { CallOptions, UserInfo } from '../../../apimachinery/object-service.js';
 import type { KubeObject } from '../../../apimachinery/object.js';
 import type { MutableScheme } from '../../../apimachinery/scheme/scheme.js';
@@ -47,6 +48,7 @@ export interface Call {
   readonly dryRun: boolean;
   readonly fieldManager: string;
   readonly fieldValidation: 'Ignore' | 'Warn' | 'Strict';
+  readonly body?: BodyIssues | undefined;
 }
 
 export function strategyContext(call: Call, target: Target): StrategyContext {
@@ -55,6 +57,11 @@ export function strategyContext(call: Call, target: Target): StrategyContext {
     user: call.user, now_ms: registry.clock.now(), uuid: () => registry.random.uuid(),
     ...(target.subresource === undefined ? {} : { subresource: target.subresource.name }),
   };
+}
+
+/** Before each step that walks the whole object: the thread is shared. `bytes`: of the stored object, where there is one. */
+export async function step(call: Call, name: string, bytes?: number): Promise<void> {
+  await call.options.pace?.step(name, bytes);
 }
 
 export function warn(call: Call, message: string): void {

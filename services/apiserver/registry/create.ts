@@ -2,6 +2,7 @@ import type { KubeObject } from '../../../apimachinery/object.js';
 import { apiErrors } from '../../../apimachinery/status.js';
 import { CachedObject, encodeForStore } from '../cacher/cached-object.js';
 import { cloneJson } from '../../../apimachinery/value.js';
+import { step } from './context.js';
 import type { Call } from './context.js';
 import { metaOf } from './metadata.js';
 import { prepareCreate } from './prepare.js';
@@ -23,9 +24,11 @@ export async function createObject(
   const generated = (metaOf(object).name ?? '') === '';
   let names = 1;
   for (let attempt = 0; attempt < GUARD_ATTEMPTS_MAX;) {
+    await step(call, 'copying');
     const { object: draft, guard } = await prepareCreate(call, target, cloneJson(object), { ...how, attempt });
     const name = metaOf(draft).name ?? '';
     const location = { key: storageKey(kind, target.namespace, name), namespace: target.namespace ?? '', name };
+    await step(call, 'encoding');
     if (call.dryRun) {
       if (await readFresh(registry, location, signal) !== undefined) throw apiErrors.alreadyExists(kind, name);
       report?.created();

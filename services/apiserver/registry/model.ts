@@ -20,7 +20,7 @@ import type { FieldError } from '../../../apimachinery/status.js';
 import { isObject } from '../../../apimachinery/value.js';
 import type { JsonObject } from '../../../apimachinery/value.js';
 import { InvariantError } from '../../../platform/assert.js';
-import { warn } from './context.js';
+import { step, warn } from './context.js';
 import type { Call } from './context.js';
 
 /** A resource, and the type of the body at hand: its own, or that of a subresource. */
@@ -52,7 +52,7 @@ export function checkFields(call: Call, shape: Shape, draft: KubeObject): void {
   const { scheme } = call.registry;
   const custom = isCustomShape(shape);
   const unknown = custom ? conformCustom(shape.kind, draft, scheme) : conform({ ...shape.shape, schema: schemaOf(scheme, shape) }, asJson(draft), resolverOf(scheme));
-  for (const message of reportFieldIssues(shape.shape, { unknown, duplicate: [] }, call.fieldValidation)) warn(call, message);
+  for (const message of reportFieldIssues(shape.shape, { unknown, body: call.body }, call.fieldValidation)) warn(call, message);
 }
 
 /**
@@ -99,12 +99,17 @@ export function setDefaults(scheme: Scheme, kind: Kind, draft: KubeObject): void
 }
 
 /** Everything that is wrong with an object as it would be stored. What a strategy says about a field goes before the schema's word. */
-export function validateObject(
-  scheme: Scheme, kind: Kind, change: { readonly object: KubeObject; readonly old?: KubeObject | undefined }, context: StrategyContext,
-): FieldError[] {
-  const { object, old } = change;
-  const semantic = [...validateMetadata(object, kind), ...(kind.strategy.validate?.(object, context) ?? [])];
+export async function validateObject(
+  call: Call, kind: Kind, change: { readonly object: KubeObject; readonly old?: KubeObject | undefined; readonly bytes?: number | undefined }, context: StrategyContext,
+): Promise<FieldError[]> {
+  const { scheme } = call.registry;
+  const { object, old, bytes } = change;
+  await step(call, 'validating metadata', bytes);
+  const semantic = validateMetadata(object, kind);
+  await step(call, 'validating', bytes);
+  semantic.push(...(kind.strategy.validate?.(object, context) ?? []));
   const said = new Set(semantic.map((error) => error.field));
+  await step(call, 'validating by schema', bytes);
   const structural = validateSchema(kind.schema, object, resolverOf(scheme), { required: kind.isCustom === true ? 'all' : 'lenient' });
   // Rules may take for granted what the schema says: they are asked only of what keeps it.
   if (kind.isCustom === true && structural.length === 0) semantic.push(...checkRules(kind.schema, resolverOf(scheme), { object, old }));

@@ -4,6 +4,7 @@ import type { KubeObject } from '../../../apimachinery/object.js';
 import { apiErrors, fieldErrors, isApiError } from '../../../apimachinery/status.js';
 import { cloneJson, isObject } from '../../../apimachinery/value.js';
 import type { CachedObject } from '../cacher/cached-object.js';
+import { step, warn } from './context.js';
 import type { Call } from './context.js';
 import { createObject } from './create.js';
 import { checkScope, checkType, modified } from './metadata.js';
@@ -28,9 +29,10 @@ function plainPatch(call: Call, target: NamedTarget, request: PatchRequest, opti
   const conditional = namesVersion(request);
   return updateExisting(call, target, {
     conditional, options,
-    draft(old, base) {
+    async draft(old, base) {
       const shape = bodyKind(target);
       const patched = patchObject(scheme, { kind, shape }, request, isScale ? scaleOf(kind, old) : old);
+      await step(call, 'checking fields', base.json.length);
       checkType(patched, shape);
       checkScope(patched, target);
       checkPatchedVersion(target, patched, base);
@@ -40,7 +42,7 @@ function plainPatch(call: Call, target: NamedTarget, request: PatchRequest, opti
   });
 }
 
-function applyPatch(call: Call, target: NamedTarget, request: PatchRequest, options: Record<string, unknown>): Promise<CachedObject> {
+async function applyPatch(call: Call, target: NamedTarget, request: PatchRequest, options: Record<string, unknown>): Promise<CachedObject> {
   const { kind } = target;
   if (request.fieldManager === undefined || request.fieldManager === '') {
     throw apiErrors.badRequest('PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch');
@@ -50,6 +52,8 @@ function applyPatch(call: Call, target: NamedTarget, request: PatchRequest, opti
   const shape = bodyKind(target);
   checkType(applied, shape);
   checkScope(applied, target);
+  reportAppliedDuplicates(call);
+  await step(call, 'checking fields');
   checkAppliedFields(call, { kind, shape }, applied);
   const isScale = target.subresource?.name === 'scale';
   const how = { options, fieldsTracked: true };
@@ -72,6 +76,15 @@ function applyPatch(call: Call, target: NamedTarget, request: PatchRequest, opti
       },
     } : {}),
   });
+}
+
+/** Keys that stand twice in the YAML of what is applied; of unknown fields something else is said. */
+function reportAppliedDuplicates(call: Call): void {
+  const { body, fieldValidation } = call;
+  if (body === undefined || fieldValidation === 'Ignore') return;
+  const [error] = fieldValidation === 'Strict' ? (body.errors?.([]) ?? []) : [];
+  if (error !== undefined) throw apiErrors.badRequest(`error strict decoding YAML: ${error}`);
+  for (const line of body.lines([])) warn(call, line);
 }
 
 /** What makes a body a bad request makes a patch invalid: the patch is shown as Go prints it (endpoints/handlers/patch.go). */

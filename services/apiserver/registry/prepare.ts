@@ -5,7 +5,7 @@ import type { KubeObject } from '../../../apimachinery/object.js';
 import { apiErrors } from '../../../apimachinery/status.js';
 import type { FieldError } from '../../../apimachinery/status.js';
 import type { AdmissionAttributes, AdmissionOperation, WriteGuard } from '../ports.js';
-import { extensionKey, strategyContext, warn } from './context.js';
+import { extensionKey, step, strategyContext, warn } from './context.js';
 import type { Call } from './context.js';
 import { clearForCreate, fillForCreate, keepForUpdate, metaOf, nameMissing } from './metadata.js';
 import { trackFields } from './fields.js';
@@ -28,6 +28,8 @@ export interface PrepareOptions {
   readonly fieldsTracked?: boolean;
   /** The server's own change of the parent of a subresource: the kind's rules for clients' updates do not apply. */
   readonly trusted?: boolean;
+  /** Of the object as it is stored; on updates. */
+  readonly bytes?: number;
 }
 
 /** Type, scope and fields of the draft have been checked. */
@@ -35,18 +37,25 @@ export async function prepareCreate(call: Call, target: Target, draft: KubeObjec
   const { kind } = target;
   const context = strategyContext(call, target);
   clearForCreate(draft);
+  await step(call, 'setting defaults');
   setDefaults(call.registry.scheme, kind, draft);
   const attributes = admissionOf(call, target, { operation: 'CREATE', object: draft, oldObject: undefined, options: how.options });
   await call.registry.admission.mutate(attributes);
   let object = attributes.object ?? draft;
+  await step(call, 'setting defaults after admission');
   setDefaults(call.registry.scheme, kind, object);
   clearForCreate(object);
   fillForCreate(object, { now_ms: context.now_ms, random: call.registry.random });
   kind.strategy.prepareForCreate?.(object, context);
   if ((metaOf(object).name ?? '') === '') throw nameMissing(kind);
-  if (how.fieldsTracked !== true) object = trackFields(call, target, object, undefined);
+  if (how.fieldsTracked !== true) {
+    await step(call, 'finding the owners of fields');
+    object = trackFields(call, target, object, undefined);
+  }
+  await step(call, 'preparing');
   const guard = await runHook(call, kind, { operation: 'CREATE', draft: object, old: undefined, attempt: how.attempt });
-  refuse(kind, object, validateObject(call.registry.scheme, kind, { object }, context));
+  refuse(kind, object, await validateObject(call, kind, { object }, context));
+  await step(call, 'admitting');
   await call.registry.admission.validate({ ...attributes, object, name: metaOf(object).name ?? '', warn: attributes.warn });
   return { object, guard };
 }
@@ -57,22 +66,32 @@ export async function prepareUpdate(
   const { kind } = target;
   const context = strategyContext(call, target);
   keepForUpdate(draft, old, kind);
+  const bytes = how.bytes;
+  await step(call, 'setting defaults', bytes);
   setDefaults(call.registry.scheme, kind, draft);
   const attributes = admissionOf(call, target, { operation: 'UPDATE', object: draft, oldObject: old, options: how.options });
   await call.registry.admission.mutate(attributes);
   let object = attributes.object ?? draft;
+  await step(call, 'setting defaults after admission', bytes);
   setDefaults(call.registry.scheme, kind, object);
   keepForUpdate(object, old, kind);
   if (how.trusted !== true) kind.strategy.prepareForUpdate?.(object, old, context);
-  if (how.fieldsTracked !== true) object = trackFields(call, target, object, old);
+  if (how.fieldsTracked !== true) {
+    await step(call, 'finding the owners of fields', bytes);
+    object = trackFields(call, target, object, old);
+  }
+  await step(call, 'preparing', bytes);
   const guard = target.subresource === undefined
     ? await runHook(call, kind, { operation: 'UPDATE', draft: object, old, attempt: how.attempt })
     : NO_GUARD;
+  const errors = await validateObject(call, kind, { object, old, bytes }, context);
+  await step(call, 'validating the update', bytes);
   refuse(kind, object, [
-    ...validateObject(call.registry.scheme, kind, { object, old }, context),
+    ...errors,
     ...validateMetadataUpdate(object, old),
     ...(how.trusted === true ? [] : (kind.strategy.validateUpdate?.(object, old, context) ?? [])),
   ]);
+  await step(call, 'admitting', bytes);
   await call.registry.admission.validate({ ...attributes, object, warn: attributes.warn });
   return { object, guard };
 }

@@ -13,7 +13,7 @@ import type { CachedObject } from '../cacher/cached-object.js';
 import { list, parseResourceVersion } from '../cacher/list.js';
 import { watch } from '../cacher/watch.js';
 import type { ParentMutation, ResourceHandler, WriteHook } from '../ports.js';
-import { extensionKey } from './context.js';
+import { extensionKey, step } from './context.js';
 import type { Call, DeletionRule, Extensions, RegistryContext } from './context.js';
 import { createObject } from './create.js';
 import { deleteObject } from './delete.js';
@@ -104,7 +104,7 @@ class UserService implements ObjectService {
     return storeCall(list(this.#registry.cacher, target.kind, {
       selection: selectionOf(target.kind, { ...request, namespace: target.namespace }),
       limit: request.limit ?? 0, continue: request.continue, resourceVersion: request.resourceVersion,
-      resourceVersionMatch: request.resourceVersionMatch, signal: options.signal,
+      resourceVersionMatch: request.resourceVersionMatch, signal: options.signal, pace: options.pace,
     }));
   }
 
@@ -155,6 +155,7 @@ class UserService implements ObjectService {
     const namespace = target.namespace ?? (kind.namespaced ? metaOf(object).namespace : undefined);
     if (kind.namespaced && (namespace === undefined || namespace === '')) throw namespaceMissing(kind);
     checkScope(object, { namespace, ...(request.name === undefined ? {} : { name: request.name }) });
+    await step(call, 'checking fields');
     checkFields(call, { kind, shape: kind }, object);
     const scoped = { ...target, namespace };
     if (this.#registry.extensions.handlers.has(extensionKey(kind))) return createByHandler(call, scoped, object);
@@ -170,6 +171,7 @@ class UserService implements ObjectService {
     const object = cloneJson(request.object);
     checkType(object, shape);
     checkScope(object, target);
+    await step(call, 'checking fields');
     checkFields(call, { kind, shape }, object);
     const version = object.metadata?.resourceVersion ?? '';
     if (version === '' && kind.strategy.allowUnconditionalUpdate === false) {
@@ -246,10 +248,10 @@ class UserService implements ObjectService {
     };
   }
 
-  #call(request: { readonly dryRun?: boolean | undefined; readonly fieldManager?: string; readonly fieldValidation?: Call['fieldValidation'] }, options: CallOptions): Call {
+  #call(request: { readonly dryRun?: boolean | undefined; readonly fieldManager?: string; readonly fieldValidation?: Call['fieldValidation']; readonly body?: Call['body'] }, options: CallOptions): Call {
     return {
       registry: this.#registry, user: this.#user, options, dryRun: request.dryRun === true,
-      fieldManager: request.fieldManager ?? this.#user.name, fieldValidation: request.fieldValidation ?? 'Warn',
+      fieldManager: request.fieldManager ?? this.#user.name, fieldValidation: request.fieldValidation ?? 'Warn', body: request.body,
     };
   }
 }

@@ -11,7 +11,7 @@ import { jsonEqual } from '../../../apimachinery/value.js';
 import { CachedObject, encodeWithVersion } from '../cacher/cached-object.js';
 import type { Location } from '../cacher/cached-object.js';
 import type { WriteGuard } from '../ports.js';
-import { extensionKey } from './context.js';
+import { extensionKey, step } from './context.js';
 import type { Call } from './context.js';
 import { modified } from './metadata.js';
 import { prepareUpdate } from './prepare.js';
@@ -68,13 +68,16 @@ async function tryOnce(
   const { registry, options: { signal } } = call;
   const { kind } = target;
   const { base, certain } = from;
+  const bytes = base.json.length;
+  await step(call, 'reading', bytes);
   const old = base.as(kind).object;
   let object: KubeObject;
   let guard: WriteGuard;
   try {
+    await step(call, 'changing', bytes);
     const draft = await change.draft(old, base);
     ({ object, guard } = await prepareUpdate(call, target, draft, old, {
-      options: change.options, attempt: from.guardAttempt, fieldsTracked: change.fieldsTracked === true, trusted: change.trusted === true,
+      options: change.options, bytes, attempt: from.guardAttempt, fieldsTracked: change.fieldsTracked === true, trusted: change.trusted === true,
     }));
   } catch (error) {
     if (certain) throw error;
@@ -82,12 +85,14 @@ async function tryOnce(
     if (fresh?.revision === base.revision) throw error;
     return { kind: 'again', base: fresh, conflict: false };
   }
+  await step(call, 'comparing', bytes);
   if (unchanged(object, old)) {
     if (certain) return { kind: 'done', object: base };
     const fresh = await readFresh(registry, base.location, signal);
     if (fresh?.revision === base.revision) return { kind: 'done', object: base };
     return { kind: 'again', base: fresh, conflict: false };
   }
+  await step(call, 'encoding', bytes);
   if (call.dryRun) return { kind: 'done', object: unwritten(base.location, base.revision, object) };
   const write = { location: base.location, expectedRevision: base.revision, guard, signal };
   const outcome = mayGo(call, kind, object)

@@ -28,6 +28,8 @@ import { serveObjects, verbOf } from './objects.js';
 import type { ResourceRoute, Verb } from './objects.js';
 import { serveLog } from './pod-log.js';
 import { renderStatus } from './render.js';
+import type { HeavyWork } from '../work/heavy-work.js';
+import type { YamlPool } from '../work/yaml-pool.js';
 import { parseUrl } from './url.js';
 import type { ParsedUrl } from './url.js';
 
@@ -40,6 +42,8 @@ export interface RestOptions {
   readonly authorizer: Authorizer;
   readonly streamer: PodStreamer;
   readonly flow: FlowControl;
+  readonly heavy: HeavyWork;
+  readonly yaml: YamlPool;
   readonly metrics: RestMetrics;
   readonly health: readonly HealthCheck[];
   /** Documents by path, as `/version` or `/openapi/v3`; undefined when there is none. */
@@ -161,12 +165,14 @@ export class RestFront {
     const deadline = new AbortController();
     const timer = this.#options.clock.after(REQUEST_TIMEOUT_MS,
       () => deadline.abort(apiErrors.timeout('request did not complete within the allotted timeout')));
+    const heavy = this.#options.heavy.begin(`${request.method} ${request.url}`);
     try {
       return await serveObjects({
-        request, url: asked.url, route, verb, kind, isBuiltIn: this.#options.scheme.isBuiltIn(kind), user: asked.user, service: this.#options.as(asked.user), clock: this.#options.clock,
+        request, heavy, yaml: this.#options.yaml, url: asked.url, route, verb, kind, isBuiltIn: this.#options.scheme.isBuiltIn(kind), user: asked.user, service: this.#options.as(asked.user), clock: this.#options.clock,
         signal: AbortSignal.any([request.signal, deadline.signal]), closing: this.#closing.signal,
       });
     } finally {
+      heavy.end();
       timer.cancel();
     }
   }

@@ -3,8 +3,9 @@ import type { Kind } from '../../../apimachinery/kind.js';
 import type { CallReport, DeleteResult, ObjectHandle, ObjectService, UserInfo, WatchEvent } from '../../../apimachinery/object-service.js';
 import { apiErrors } from '../../../apimachinery/status.js';
 import type { Status } from '../../../apimachinery/status.js';
-import { reportFieldIssues } from '../../../apimachinery/schema/strict.js';
 import type { Clock } from '../../../platform/clock.js';
+import type { Heavy } from '../work/heavy-work.js';
+import type { YamlPool } from '../work/yaml-pool.js';
 import { readObject, readOptions, readPatch } from './body.js';
 import { headerOf } from './message.js';
 import type { RestRequest, RestResponse } from './message.js';
@@ -12,7 +13,7 @@ import { CONTENT_TYPES, negotiate } from './negotiate.js';
 import type { Offers } from './negotiate.js';
 import { booleanOption, deleteOptions, integerOption, listOptions, writeOptions } from './query.js';
 import type { ListOptions } from './query.js';
-import { renderList, renderObject, renderStatus } from './render.js';
+import { renderAnswer, renderList, renderStatus } from './render.js';
 import type { IncludeObject, Rendering } from './render.js';
 import type { ParsedUrl, Route } from './url.js';
 import { watchStream } from './watch-stream.js';
@@ -30,6 +31,8 @@ export interface ObjectRequest {
   readonly isBuiltIn: boolean;
   readonly user: UserInfo;
   readonly service: ObjectService;
+  readonly heavy: Heavy;
+  readonly yaml: YamlPool;
   readonly clock: Clock;
   readonly signal: AbortSignal;
   /** Aborts a stream when the server stops. */
@@ -122,12 +125,12 @@ async function get(call: ObjectRequest, rendering: Rendering): Promise<RestRespo
   const version = call.url.query.get('resourceVersion');
   const handle = await call.service.get(
     { ...targetOf(call), name: nameOf(call), ...(version === null || version === '' ? {} : { resourceVersion: version }) }, { signal: call.signal });
-  return answer(200, renderObject(handle, shownAs(call, rendering)), rendering);
+  return answer(200, await renderAnswer(handle, shownAs(call, rendering), call), rendering);
 }
 
 async function listObjects(call: ObjectRequest, options: ListOptions, rendering: Rendering): Promise<RestResponse> {
-  const list = await call.service.list({ ...targetOf(call), ...options }, { signal: call.signal });
-  return answer(200, renderList(list, rendering), rendering);
+  const list = await call.service.list({ ...targetOf(call), ...options }, { signal: call.signal, pace: call.heavy });
+  return answer(200, await renderList(list, rendering, call), rendering);
 }
 
 function watchObjects(call: ObjectRequest, options: ListOptions, rendering: Rendering): Promise<RestResponse> {
@@ -150,20 +153,18 @@ const WATCH_TIMEOUT_S = 1800;
 async function write(call: ObjectRequest, rendering: Rendering, verb: 'create' | 'update'): Promise<RestResponse> {
   const shape = subresourceKind(call) ?? call.kind;
   const options = writeOptions(call.url.query, headerOf(call.request, 'user-agent'));
-  const { object, duplicates } = await readObject(call.request, shape);
+  const { object, issues } = await readObject(call.request, call, { ...shape, isCustom: call.kind.isCustom === true });
   const report = new Report();
-  const issues = reportFieldIssues(shape, { unknown: [], duplicate: duplicates }, options.fieldValidation ?? 'Warn');
-  for (const issue of issues) report.warn(issue);
-  const target = { ...targetOf(call), ...options, object };
+  const target = { ...targetOf(call), ...options, object, body: issues };
   const handle = verb === 'create'
-    ? await call.service.create({ ...target, ...(call.route.name === undefined ? {} : { name: call.route.name }) }, { signal: call.signal, report })
-    : await call.service.update({ ...target, name: nameOf(call) }, { signal: call.signal, report });
+    ? await call.service.create({ ...target, ...(call.route.name === undefined ? {} : { name: call.route.name }) }, { signal: call.signal, report, pace: call.heavy })
+    : await call.service.update({ ...target, name: nameOf(call) }, { signal: call.signal, report, pace: call.heavy });
   return written(call, rendering, { handle, report });
 }
 
 async function patchObject(call: ObjectRequest, rendering: Rendering): Promise<RestResponse> {
   const { query } = call.url;
-  const { type, patch } = await readPatch(call.request);
+  const { type, patch, issues } = await readPatch(call.request, call);
   const named = query.get('fieldManager');
   const { fieldManager, ...options } = writeOptions(query, headerOf(call.request, 'user-agent'));
   const manager = type === 'apply' ? (named ?? undefined) : fieldManager;
@@ -172,22 +173,22 @@ async function patchObject(call: ObjectRequest, rendering: Rendering): Promise<R
   }
   const report = new Report();
   const handle = await call.service.patch({
-    ...targetOf(call), ...options, name: nameOf(call), type, patch, force: booleanOption(query, 'force') ?? false,
+    ...targetOf(call), ...options, name: nameOf(call), type, patch, body: issues, force: booleanOption(query, 'force') ?? false,
     ...(manager === undefined ? {} : { fieldManager: manager }),
-  }, { signal: call.signal, report });
+  }, { signal: call.signal, report, pace: call.heavy });
   return written(call, rendering, { handle, report });
 }
 
-function written(call: ObjectRequest, rendering: Rendering, result: { readonly handle: ObjectHandle; readonly report: Report }): RestResponse {
-  const body = renderObject(result.handle, shownAs(call, rendering));
+async function written(call: ObjectRequest, rendering: Rendering, result: { readonly handle: ObjectHandle; readonly report: Report }): Promise<RestResponse> {
+  const body = await renderAnswer(result.handle, shownAs(call, rendering), call);
   return answer(result.report.isCreated ? 201 : 200, body, rendering, result.report.headers());
 }
 
 async function deleteOne(call: ObjectRequest, rendering: Rendering): Promise<RestResponse> {
-  const options = deleteOptions(call.url.query, await readOptions(call.request));
+  const options = deleteOptions(call.url.query, await readOptions(call.request, call));
   const report = new Report();
-  const result = await call.service.delete({ ...targetOf(call), name: nameOf(call), options }, { signal: call.signal, report });
-  if (!result.gone) return answer(200, renderObject(result.handle, rendering), rendering, report.headers());
+  const result = await call.service.delete({ ...targetOf(call), name: nameOf(call), options }, { signal: call.signal, report, pace: call.heavy });
+  if (!result.gone) return answer(200, await renderAnswer(result.handle, rendering, call), rendering, report.headers());
   return answer(200, renderStatus(deletedStatus(call, result), rendering.accepted.encoding), rendering, report.headers());
 }
 
@@ -201,9 +202,9 @@ function deletedStatus({ kind }: ObjectRequest, { handle }: DeleteResult): Statu
 
 async function deleteMany(call: ObjectRequest, rendering: Rendering): Promise<RestResponse> {
   const { watch: _watch, allowWatchBookmarks: _bookmarks, sendInitialEvents: _initial, timeoutSeconds: _timeout, ...selection } = listOptions(call.url.query);
-  const options = deleteOptions(call.url.query, await readOptions(call.request));
-  const list = await call.service.deleteCollection({ ...targetOf(call), ...selection, options }, { signal: call.signal });
-  return answer(200, renderList(list, rendering), rendering);
+  const options = deleteOptions(call.url.query, await readOptions(call.request, call));
+  const list = await call.service.deleteCollection({ ...targetOf(call), ...selection, options }, { signal: call.signal, pace: call.heavy });
+  return answer(200, await renderList(list, rendering, call), rendering);
 }
 
 const subresourceKind = ({ kind, route }: ObjectRequest) => kind.subresources.find((sub) => sub.name === route.subresource)?.kind;
@@ -223,7 +224,7 @@ function includeObject(query: URLSearchParams): IncludeObject {
 }
 
 function answer(
-  status: number, body: Uint8Array, { accepted }: Pick<Rendering, 'accepted'>, headers: Record<string, string | readonly string[]> = {},
+  status: number, body: RestResponse['body'], { accepted }: Pick<Rendering, 'accepted'>, headers: Record<string, string | readonly string[]> = {},
 ): RestResponse {
   return { status, headers: { 'content-type': CONTENT_TYPES[accepted.encoding], ...headers }, body };
 }

@@ -2,16 +2,18 @@
  * Answers as bytes: objects, lists and watch events, whole, as tables or as metadata alone. As JSON, bytes are copied, not
  * reparsed; YAML and protobuf are made from the objects.
  */
-import { stringify } from 'yaml';
 import { encodeJson, encodeJsonBytes } from '../../../apimachinery/codec/json-value.js';
 import { encodeProtobuf, encodeWatchFrame } from '../../../apimachinery/codec/protobuf/index.js';
+import { ProtobufList } from '../../../apimachinery/codec/protobuf/list.js';
 import type { Kind } from '../../../apimachinery/kind.js';
-import type { ObjectHandle, ObjectList, WatchEvent } from '../../../apimachinery/object-service.js';
+import type { ObjectHandle, ObjectList, Pace, WatchEvent } from '../../../apimachinery/object-service.js';
 import { apiVersionOf } from '../../../apimachinery/object.js';
 import type { KubeObject, ListMeta } from '../../../apimachinery/object.js';
 import { apiErrors } from '../../../apimachinery/status.js';
 import type { ApiError, Status } from '../../../apimachinery/status.js';
 import type { JsonObject } from '../../../apimachinery/value.js';
+import type { YamlPool } from '../work/yaml-pool.js';
+import { writeYaml } from '../work/yaml-tasks.js';
 import type { Accepted, Encoding } from './negotiate.js';
 
 /** What of an object goes into the rows of a table: `includeObject`. */
@@ -31,6 +33,21 @@ export function renderObject(handle: ObjectHandle, rendering: Rendering): Uint8A
   return view === 'object' && encoding === 'json' ? handle.json : encode(viewOf(handle, rendering), encoding);
 }
 
+/** What answers are rendered with: large ones in steps, large YAML on another thread. */
+export interface RenderTools {
+  readonly heavy: Pace;
+  readonly yaml: Pick<YamlPool, 'write'>;
+}
+
+/** The same as an answer of its own. */
+export async function renderAnswer(handle: ObjectHandle, rendering: Rendering, { heavy, yaml }: RenderTools): Promise<Uint8Array> {
+  const { view, encoding } = rendering.accepted;
+  if (view === 'object' && encoding === 'json') return handle.json;
+  if (view === 'object' && encoding === 'yaml') return yaml.write(handle.json);
+  await heavy.step('rendering', handle.json.length);
+  return renderObject(handle, rendering);
+}
+
 function viewOf(handle: ObjectHandle, rendering: Rendering): object {
   const { view, apiVersion } = rendering.accepted;
   switch (view) {
@@ -40,24 +57,93 @@ function viewOf(handle: ObjectHandle, rendering: Rendering): object {
   }
 }
 
-export function renderList(list: ObjectList, rendering: Rendering): Uint8Array {
-  const { kind, accepted } = rendering;
-  const { view, encoding, apiVersion } = accepted;
-  if (view === 'table') return encode(table(list.items, list.metadata, rendering, true), encoding);
-  if (view === 'metadata') {
-    return encode({
-      kind: 'PartialObjectMetadataList', apiVersion, metadata: list.metadata, items: list.items.map((item) => partial(item.object, apiVersion)),
-    }, encoding);
+/** One answer for all items. Parts of a large one are sent one after the other, and never stand in one piece. */
+export async function renderList(list: ObjectList, rendering: Rendering, tools: RenderTools): Promise<Uint8Array | AsyncIterable<Uint8Array>> {
+  const { encoding } = rendering.accepted;
+  if (encoding === 'protobuf') return whole(await protobufParts(list, rendering, tools.heavy));
+  const parts = await jsonParts(list, rendering, tools.heavy);
+  return encoding === 'yaml' ? tools.yaml.write(Buffer.concat(parts)) : whole(parts);
+}
+
+/** More is sent in parts: copying it would take longer than the main thread may be held. */
+const WHOLE_BYTES_MAX = 16 * 1024 * 1024;
+
+function whole(parts: readonly Uint8Array[]): Uint8Array | AsyncIterable<Uint8Array> {
+  const bytes = parts.reduce((sum, part) => sum + part.length, 0);
+  return bytes <= WHOLE_BYTES_MAX ? Buffer.concat(parts) : gathered(parts);
+}
+
+const PART_BYTES = 256 * 1024;
+
+async function* gathered(parts: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
+  let batch: Uint8Array[] = [];
+  let bytes = 0;
+  for (const part of parts) {
+    batch.push(part);
+    bytes += part.length;
+    if (bytes < PART_BYTES) continue;
+    yield Buffer.concat(batch);
+    batch = [];
+    bytes = 0;
   }
-  const head = { kind: kind.listKind, apiVersion: apiVersionOf(kind), metadata: list.metadata };
-  if (encoding !== 'json') return encode({ ...head, items: list.items.map((item) => item.object) }, encoding);
-  const chunks: Uint8Array[] = [Buffer.from(`${encodeJson(head).slice(0, -1)},"items":[`)];
-  for (const [index, item] of list.items.entries()) {
-    if (index > 0) chunks.push(COMMA);
-    chunks.push(item.json);
+  if (batch.length > 0) yield Buffer.concat(batch);
+}
+
+/** The list as JSON: its head, its items in their order, its end. */
+async function jsonParts(list: ObjectList, rendering: Rendering, pace: Pace): Promise<Uint8Array[]> {
+  const { open, close } = frameOf(list, rendering);
+  const parts: Uint8Array[] = [Buffer.from(open)];
+  const isPlain = rendering.accepted.view === 'object';
+  await eachInSteps(list.items, pace, isPlain ? Infinity : STEP_BYTES, (item, index) => {
+    if (index > 0) parts.push(COMMA);
+    parts.push(isPlain ? item.json : encodeJsonBytes(itemOf(item, rendering)));
+  });
+  parts.push(Buffer.from(close));
+  return parts;
+}
+
+function frameOf({ metadata }: ObjectList, { kind, accepted, ...rendering }: Rendering): { readonly open: string; readonly close: string } {
+  const frame = (head: object, field: string) => ({ open: `${encodeJson(head).slice(0, -1)},"${field}":[`, close: ']}' });
+  switch (accepted.view) {
+    case 'object': return frame({ kind: kind.listKind, apiVersion: apiVersionOf(kind), metadata }, 'items');
+    case 'metadata': return frame({ kind: 'PartialObjectMetadataList', apiVersion: accepted.apiVersion, metadata }, 'items');
+    case 'table': {
+      const { rows: _, ...head } = table([], metadata, { kind, accepted, ...rendering }, true);
+      return frame(head, 'rows');
+    }
   }
-  chunks.push(Buffer.from(']}'));
-  return Buffer.concat(chunks);
+}
+
+function itemOf(item: ObjectHandle, rendering: Rendering): object {
+  return rendering.accepted.view === 'table' ? rowOf(item, rendering) : partial(item.object, rendering.accepted.apiVersion);
+}
+
+async function protobufParts(list: ObjectList, { kind, accepted }: Rendering, pace: Pace): Promise<Uint8Array[]> {
+  const { apiVersion } = accepted;
+  const isPartial = accepted.view === 'metadata';
+  const type = isPartial ? { kind: 'PartialObjectMetadataList', apiVersion } : { kind: kind.listKind, apiVersion: apiVersionOf(kind) };
+  const message = new ProtobufList({ ...type, metadata: list.metadata });
+  await eachInSteps(list.items, pace, STEP_BYTES, ({ object }) => {
+    if (!message.add((isPartial ? partial(object, apiVersion) : object) as JsonObject)) throw noProtobuf();
+  });
+  const parts = message.finish();
+  if (parts === undefined) throw noProtobuf();
+  return parts;
+}
+
+/** Objects of so many bytes are parsed and rendered in some milliseconds. */
+const STEP_BYTES = 256 * 1024;
+
+async function eachInSteps(items: readonly ObjectHandle[], pace: Pace, step_bytes: number, visit: (item: ObjectHandle, index: number) => void): Promise<void> {
+  let bytes = 0;
+  for (const [index, item] of items.entries()) {
+    if (bytes > step_bytes) {
+      await pace.step('rendering', bytes);
+      bytes = 0;
+    }
+    bytes += item.json.length;
+    visit(item, index);
+  }
 }
 
 const frames = new WeakMap<ObjectHandle, Map<string, Uint8Array>>();
@@ -99,25 +185,29 @@ function frame(event: WatchEvent, rendering: Rendering, columns: boolean): Uint8
 
 export function renderErrorEvent(error: ApiError, encoding: Encoding): Uint8Array {
   if (encoding === 'protobuf') return encodeWatchFrame('ERROR', encode(error.status, encoding));
-  return Buffer.from(`${JSON.stringify({ type: 'ERROR', object: error.status })}\n`);
+  return Buffer.from(`${encodeJson({ type: 'ERROR', object: error.status })}\n`);
 }
 
 export function renderStatus(status: Status, encoding: Encoding = 'json'): Uint8Array {
   return encode(status, encoding);
 }
 
-function table(items: readonly ObjectHandle[], metadata: ListMeta, rendering: Rendering, columns: boolean): object {
-  const { kind, accepted, includeObject, now_ms } = rendering;
+function table(items: readonly ObjectHandle[], metadata: ListMeta, rendering: Rendering, columns: boolean): JsonObject & { readonly rows: readonly object[] } {
+  const { kind, accepted } = rendering;
   const printer = kind.printer ?? NAME_AND_CREATION;
   return {
     kind: 'Table', apiVersion: accepted.apiVersion, metadata,
     columnDefinitions: columns
       ? printer.columns.map((column) => ({ ...column, format: column.format ?? '', description: column.description ?? '' }))
       : [],
-    rows: items.map(({ object }) => ({
-      cells: printer.row(object, now_ms),
-      ...(includeObject === 'None' ? {} : { object: includeObject === 'Object' ? object : partial(object, accepted.apiVersion) }),
-    })),
+    rows: items.map((item) => rowOf(item, rendering)),
+  };
+}
+
+function rowOf({ object }: ObjectHandle, { kind, accepted, includeObject, now_ms }: Rendering): object {
+  return {
+    cells: (kind.printer ?? NAME_AND_CREATION).row(object, now_ms),
+    ...(includeObject === 'None' ? {} : { object: includeObject === 'Object' ? object : partial(object, accepted.apiVersion) }),
   };
 }
 
@@ -133,12 +223,13 @@ function partial(object: KubeObject, apiVersion: string): KubeObject {
 function encode(value: object, encoding: Encoding): Uint8Array {
   switch (encoding) {
     case 'json': return encodeJsonBytes(value);
-    // Values that several parts share are written out: Kubernetes' YAML has no anchors. Lines are not folded.
-    case 'yaml': return Buffer.from(stringify(value, { aliasDuplicateObjects: false, lineWidth: 0, version: '1.1' }));
+    case 'yaml': return writeYaml(value);
     case 'protobuf': {
       const bytes = encodeProtobuf(value as JsonObject);
-      if (bytes === undefined) throw apiErrors.notAcceptable('only the following media types are accepted: application/json, application/yaml');
+      if (bytes === undefined) throw noProtobuf();
       return bytes;
     }
   }
 }
+
+const noProtobuf = () => apiErrors.notAcceptable('only the following media types are accepted: application/json, application/yaml');
