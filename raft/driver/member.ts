@@ -89,6 +89,8 @@ export class Member implements RaftMember {
       onDue: (notes) => this.#guard(() => options.transport.send(notes)),
     });
     this.#applier = new Applier(options, this.#node, membership, {
+      run: (work) => this.#run(work),
+      isAwaited: (mark) => this.#proposals.isPending(mark),
       onResult: (mark, result) => this.#proposals.resolve(mark, result),
       onTerm: (term) => this.#proposals.termReached(term),
       onApplied: (index) => this.#applied(index),
@@ -97,10 +99,7 @@ export class Member implements RaftMember {
       onFailure: (error) => this.#fail(error),
     });
     this.#snapshots = new SnapshotExchange(options, this.#node, this.#applier, {
-      run: (work) => this.#guard(() => {
-        work();
-        this.#pump();
-      }),
+      run: (work) => this.#run(work),
       onFailure: (error) => this.#fail(error),
     });
     this.#writer = new LogWriter(log, clock, {
@@ -229,6 +228,7 @@ export class Member implements RaftMember {
 
   #end(): void {
     this.#isOver = true;
+    this.#applier.end();
     this.#ticks?.cancel();
     this.#takeover.stop();
     this.#farewell?.cancel();
@@ -270,6 +270,13 @@ export class Member implements RaftMember {
     } catch (error) {
       this.#fail(error instanceof Error ? error : new Error(String(error)));
     }
+  }
+
+  #run(work: () => void): void {
+    this.#guard(() => {
+      work();
+      this.#pump();
+    });
   }
 
   #tick(): void {
@@ -451,14 +458,9 @@ export class Member implements RaftMember {
     if (this.#notes.hasHeld) this.#flushSoon();
     for (const message of local) {
       if (message.type === 'storage-append') this.#writer.enqueue(message);
-      else this.#apply(message);
+      else this.#applier.apply(message.entries as readonly Entry[], () => this.#guard(() => this.#deliver(message.responses)));
     }
     for (const { context, index } of ready.readStates) this.#reads.confirmed(context, index, this.#applier.applied);
-  }
-
-  #apply(message: Message): void {
-    this.#applier.apply(message.entries as readonly Entry[]);
-    this.#deliver(message.responses);
   }
 
   #durable(responses: readonly Message[]): void {
