@@ -80,7 +80,7 @@ export class Member implements RaftMember {
       preVote: true,
       stepDownOnRemoval: true,
     });
-    this.#takeover = new Takeover({ clock, random, settings, ask: () => this.#askForVotes() });
+    this.#takeover = new Takeover({ clock, random, settings, id: options.id, node: this.#node, campaign: () => this.#run(() => this.#node.campaign()) });
     this.#answers = new Answers(clock, settings.heartbeat_ms);
     this.#pace = new BatchPace({ clock, hold_ms: settings.batch_ms, onDue: () => this.#guard(() => this.#flush()) });
     this.#notes = new CommitNotes({
@@ -314,7 +314,7 @@ export class Member implements RaftMember {
     for (const message of messages) {
       if (message.type === 'prop') this.#forwarded.add(message);
       else if (message.type === 'prop-refused') this.#proposals.requeue(message.entries, message.logTerm);
-      else this.#node.step(message as Message);
+      else if (this.#takeover.admits(message)) this.#node.step(message as Message);
       if (message.type === 'heartbeat') this.#heartbeats.heard(message.from, message.term, this.#options.clock.monotonic());
     }
     if (!this.#forwarded.isEmpty) this.#flushSoon();
@@ -334,15 +334,6 @@ export class Member implements RaftMember {
       this.#takeover.leaderLost(this.#applier.membership.voters.filter((voter) => voter !== id && voter < this.#options.id).length);
     }
     this.#pump();
-  }
-
-  #askForVotes(): boolean {
-    if (this.#isOver || this.#node.lead !== 0) return false;
-    this.#guard(() => {
-      this.#node.campaign();
-      this.#pump();
-    });
-    return !this.#isOver;
   }
 
   /** A cluster that starts need not wait for an election timeout. */
