@@ -3,6 +3,8 @@
  * nothing in raft/ knows what the commands mean.
  */
 
+import type { Slices } from '../platform/slices.js';
+
 /** Branded so that a term is never taken for an index. Checked integers: 0 <= value <= 2^53 - 1. */
 export type Term = number & { readonly __brand: 'Term' };
 export type LogIndex = number & { readonly __brand: 'LogIndex' };
@@ -57,8 +59,12 @@ export interface StateMachine {
   /** Index of the last entry that is durable here; the log is replayed from there. */
   readonly durableIndex: LogIndex;
   readonly durableMembership: Membership | undefined;
-  /** Applies in order; returns one result per entry, handed to the proposer on this member. Must not throw on bad commands. */
-  apply(entries: readonly CommittedEntry[]): readonly unknown[];
+  /**
+   * Applies in order; gives one result per entry, handed to the proposer on this member. Must not throw on bad commands. Long work
+   * yields every millisecond or so; nothing else that changes the state is called before it has ended. `isAwaited`: a proposer
+   * waits here for the entry's result; what only the result needs may be left out for the others.
+   */
+  applySlices(entries: readonly CommittedEntry[], isAwaited: (entry: CommittedEntry) => boolean): Slices<readonly unknown[]>;
   persist(applied: LogIndex, membership: Membership): Promise<void>;
   /** Streams a consistent image of the state at or after `durableIndex`, chunk by chunk. */
   openSnapshot(): Promise<SnapshotReader>;

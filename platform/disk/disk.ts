@@ -33,9 +33,10 @@ export interface KeyValueDisk extends DiskView {
   snapshot(): DiskSnapshot;
   /**
    * One atomic batch. Resolves once it is durable. Rejects when that cannot be had: then nobody knows what the disk holds,
-   * and only opening it again may find out.
+   * and only opening it again may find out. Long batches are taken in turns with other work of the thread: until it has resolved,
+   * nothing they refer to may change.
    */
-  write(operations: readonly DiskOperation[]): Promise<void>;
+  write(operations: Iterable<DiskOperation>): Promise<void>;
   /** Removes a range bit by bit and without waiting for the disk: what is gone may be back after a crash. */
   clear(range: KeyRange): Promise<void>;
   /** Gives the space of what was removed back to the machine, without stopping others. Absent where there is none to give. */

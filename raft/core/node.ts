@@ -117,6 +117,17 @@ export class RaftNode {
     if (this.#raft.role === 'leader') becomeFollower(this.#raft, this.#raft.term, NONE);
   }
 
+  /** A candidate that has not asked for real votes yet gives up, and leaves no trace. */
+  withdraw(): void {
+    if (this.#raft.role === 'pre-candidate') becomeFollower(this.#raft, this.#raft.term, NONE);
+  }
+
+  /** Of a request for a vote: below zero when its log is behind ours, above when it is ahead. */
+  compareLog({ logTerm, index }: Pick<Message, 'logTerm' | 'index'>): number {
+    const own = this.#raft.log.lastId();
+    return logTerm === own.term ? index - own.index : logTerm - own.term;
+  }
+
   reportUnreachable(id: NodeId): void {
     step(this.#raft, message({ type: 'unreachable', to: this.#raft.id, from: id }));
   }

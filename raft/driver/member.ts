@@ -80,7 +80,7 @@ export class Member implements RaftMember {
       preVote: true,
       stepDownOnRemoval: true,
     });
-    this.#takeover = new Takeover({ clock, random, settings, ask: () => this.#askForVotes() });
+    this.#takeover = new Takeover({ clock, random, settings, id: options.id, node: this.#node, campaign: () => this.#run(() => this.#node.campaign()) });
     this.#answers = new Answers(clock, settings.heartbeat_ms);
     this.#pace = new BatchPace({ clock, hold_ms: settings.batch_ms, onDue: () => this.#guard(() => this.#flush()) });
     this.#notes = new CommitNotes({
@@ -89,6 +89,8 @@ export class Member implements RaftMember {
       onDue: (notes) => this.#guard(() => options.transport.send(notes)),
     });
     this.#applier = new Applier(options, this.#node, membership, {
+      run: (work) => this.#run(work),
+      isAwaited: (mark) => this.#proposals.isPending(mark),
       onResult: (mark, result) => this.#proposals.resolve(mark, result),
       onTerm: (term) => this.#proposals.termReached(term),
       onApplied: (index) => this.#applied(index),
@@ -97,10 +99,7 @@ export class Member implements RaftMember {
       onFailure: (error) => this.#fail(error),
     });
     this.#snapshots = new SnapshotExchange(options, this.#node, this.#applier, {
-      run: (work) => this.#guard(() => {
-        work();
-        this.#pump();
-      }),
+      run: (work) => this.#run(work),
       onFailure: (error) => this.#fail(error),
     });
     this.#writer = new LogWriter(log, clock, {
@@ -229,6 +228,7 @@ export class Member implements RaftMember {
 
   #end(): void {
     this.#isOver = true;
+    this.#applier.end();
     this.#ticks?.cancel();
     this.#takeover.stop();
     this.#farewell?.cancel();
@@ -272,6 +272,13 @@ export class Member implements RaftMember {
     }
   }
 
+  #run(work: () => void): void {
+    this.#guard(() => {
+      work();
+      this.#pump();
+    });
+  }
+
   #tick(): void {
     this.#guard(() => {
       const { clock, settings } = this.#options;
@@ -307,7 +314,7 @@ export class Member implements RaftMember {
     for (const message of messages) {
       if (message.type === 'prop') this.#forwarded.add(message);
       else if (message.type === 'prop-refused') this.#proposals.requeue(message.entries, message.logTerm);
-      else this.#node.step(message as Message);
+      else if (this.#takeover.admits(message)) this.#node.step(message as Message);
       if (message.type === 'heartbeat') this.#heartbeats.heard(message.from, message.term, this.#options.clock.monotonic());
     }
     if (!this.#forwarded.isEmpty) this.#flushSoon();
@@ -327,15 +334,6 @@ export class Member implements RaftMember {
       this.#takeover.leaderLost(this.#applier.membership.voters.filter((voter) => voter !== id && voter < this.#options.id).length);
     }
     this.#pump();
-  }
-
-  #askForVotes(): boolean {
-    if (this.#isOver || this.#node.lead !== 0) return false;
-    this.#guard(() => {
-      this.#node.campaign();
-      this.#pump();
-    });
-    return !this.#isOver;
   }
 
   /** A cluster that starts need not wait for an election timeout. */
@@ -451,14 +449,9 @@ export class Member implements RaftMember {
     if (this.#notes.hasHeld) this.#flushSoon();
     for (const message of local) {
       if (message.type === 'storage-append') this.#writer.enqueue(message);
-      else this.#apply(message);
+      else this.#applier.apply(message.entries as readonly Entry[], () => this.#guard(() => this.#deliver(message.responses)));
     }
     for (const { context, index } of ready.readStates) this.#reads.confirmed(context, index, this.#applier.applied);
-  }
-
-  #apply(message: Message): void {
-    this.#applier.apply(message.entries as readonly Entry[]);
-    this.#deliver(message.responses);
   }
 
   #durable(responses: readonly Message[]): void {

@@ -15,6 +15,8 @@ export interface MemberSettings {
   readonly request_ms: number;
   /** The state is made durable this often, if it changed. */
   readonly persist_ms: number;
+  /** How long a member applies before ticks, messages and reads have their turn. */
+  readonly turn_ms: number;
   /** Entries kept behind the durable state, so that a member that was away shortly needs no snapshot. */
   readonly logTail_entries: number;
   readonly logTail_bytes: number;
@@ -44,6 +46,7 @@ export const DEFAULT_SETTINGS: MemberSettings = {
   election_ms: 600,
   request_ms: 8000,
   persist_ms: 200,
+  turn_ms: 4,
   logTail_entries: 10_000,
   logTail_bytes: 32 << 20,
   batch_ms: 3,

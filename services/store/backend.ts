@@ -10,6 +10,8 @@ export interface KvWatch extends StoreWatchRequest {
 
 /** Receives a watch's batches, in order and on the spot. After `onEnd` nothing more comes. */
 export interface WatchSink {
+  /** Whether it takes a revision of very many events in parts. */
+  readonly takesParts?: boolean;
   onBatch(batch: WatchBatch): void;
   onEnd(error: StoreError): void;
 }
@@ -29,6 +31,11 @@ export interface StoreHead {
   readonly term: number;
 }
 
+export interface LeaseInfoOptions extends StoreCallOptions {
+  /** Whether the keys are wanted too. Default: yes. */
+  readonly keys?: boolean;
+}
+
 export interface PutResult {
   readonly revision: Revision;
   readonly prevKv: KeyValue | undefined;
@@ -39,7 +46,7 @@ export interface KvBackend extends Store {
   put(request: KvPut, options?: StoreCallOptions): Promise<PutResult>;
   kvTxn(request: KvTxn, options?: StoreCallOptions): Promise<KvTxnResult>;
   openWatch(request: KvWatch, sink: WatchSink): WatchHandle;
-  leaseInfo(id: bigint, options?: StoreCallOptions): Promise<LeaseInfo>;
+  leaseInfo(id: bigint, options?: LeaseInfoOptions): Promise<LeaseInfo>;
   leases(options?: StoreCallOptions): Promise<readonly bigint[]>;
   /** Linearizable. */
   alarms(options?: StoreCallOptions): Promise<readonly Alarm[]>;

@@ -24,6 +24,10 @@ export const LIMITS = {
   watchScan_records: 20_000,
   /** Events that an unread watcher may lag behind before it is closed with 'overflow'. */
   watchLag_events: 100_000,
+  /** Keys that are visited before others have their turn on the member's thread: a millisecond's work. */
+  slice_keys: 500,
+  /** How long a turn of such work takes there. */
+  turn_ms: 4,
   /** Values that stay in memory beside those that are not on disk yet. */
   hotValues_bytes: 32 * 1024 * 1024,
 } as const;

@@ -3,6 +3,7 @@ import { systemClock } from '../../platform/clock.js';
 import type { Clock, Timer } from '../../platform/clock.js';
 import { systemRandom } from '../../platform/random.js';
 import type { Random } from '../../platform/random.js';
+import { finish } from '../../platform/slices.js';
 import type { KvBackend, KvWatch, PutResult, WatchHandle, WatchSink } from './backend.js';
 import { closedError, revisionOf } from './errors.js';
 import { LeaseExpiry } from './lease-expiry.js';
@@ -183,7 +184,7 @@ export class MemoryStore implements KvBackend {
   #apply(command: Command): CommandResult {
     const result = this.#state.apply(command, TERM);
     this.#applied++;
-    this.#hub.publish();
+    finish(this.#hub.publish());
     if (result instanceof StoreError) throw result;
     return result;
   }

@@ -98,6 +98,8 @@ export type StoreEvent =
 export interface WatchBatch {
   readonly events: readonly StoreEvent[];
   readonly revision: Revision;
+  /** More events of `revision` follow. Only for sinks that take parts. */
+  readonly partial?: boolean;
 }
 
 export interface StoreStatus {

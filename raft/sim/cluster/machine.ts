@@ -6,10 +6,11 @@
 import { silentLogger } from '../../../platform/log.js';
 import { InvariantError } from '../../../platform/assert.js';
 import { seededRandom } from '../../../platform/random.js';
+import type { Slices } from '../../../platform/slices.js';
 import { KvStateMachine } from '../../../services/store/disk/state-machine.js';
 import { MemberCore } from '../../../services/store/member/core.js';
 import { COMMAND_LEVEL, decodeCommand, levelOf } from '../../../services/store/mvcc/commands.js';
-import type { Membership, NodeId, PeerInfo, RaftEvents, StateMachine } from '../../contract.js';
+import type { CommittedEntry, Membership, NodeId, PeerInfo, RaftEvents, StateMachine } from '../../contract.js';
 import { Member } from '../../driver/member.js';
 import { DEFAULT_SETTINGS } from '../../driver/options.js';
 import { LOG_DISK, openDurableLog } from '../../log/durable-log.js';
@@ -125,10 +126,16 @@ export class Machine {
     const { level } = this;
     const folder = this.storage.folder(process, this.name);
     const { clock } = process;
-    const machine = await KvStateMachine.open({ directory: folder.folder('state'), clock, hotValues_bytes: settings.hotValues_bytes });
+    const { hotValues_bytes, slice_keys, part_records, turn_ms } = settings;
+    const machine: KvStateMachine = await KvStateMachine.open({
+      directory: folder.folder('state'), clock, hotValues_bytes, slice_keys, part_records,
+      onEntry: (entry, result) => {
+        if (process.isAlive) this.#parts.ledger.applied(this, entry, { result, membership: this.#membership(machine), isStarting: this.#member === undefined });
+      },
+    });
     const random = seededRandom(world.random.int(2 ** 32));
     const core = await MemberCore.start({
-      machine, clock, random,
+      machine, clock, random, turn_ms,
       startRaft: async (_, events) => {
         const log = await openDurableLog({ directory: folder.folder('raft'), clusterId: CLUSTER_ID, nodeId: this.id, clock });
         this.#log = log;
@@ -137,9 +144,9 @@ export class Machine {
         const { peers, join, id } = this.#options;
         this.#member = await Member.start({
           clusterId: CLUSTER_ID, id, peers, join, clock, random, logger: silentLogger, level,
-          stateMachine: this.#observedMachine(process, machine, level), log: this.#observedLog(process, log),
+          stateMachine: this.#observedMachine(machine, level), log: this.#observedLog(process, log),
           transport: this.#parts.network.transport(process, id), events: this.#observedEvents(process, events, log),
-          settings: { ...DEFAULT_SETTINGS, ...settings.raft },
+          settings: { ...DEFAULT_SETTINGS, ...settings.raft, turn_ms },
         });
         return this.#member;
       },
@@ -283,29 +290,29 @@ export class Machine {
     };
   }
 
-  #observedMachine(process: Process, machine: KvStateMachine, level: number): StateMachine {
-    const { ledger, world } = this.#parts;
+  #observedMachine(machine: KvStateMachine, level: number): StateMachine {
     return {
       get durableIndex() { return machine.durableIndex; },
       get durableMembership() { return machine.durableMembership; },
-      apply: (entries) => {
-        const results: unknown[] = [];
-        for (const entry of entries) {
-          if (level < COMMAND_LEVEL && entry.data.length > 0 && levelOf(decodeCommand(entry.data).kind) > level) {
-            world.violated(`levels: ${this.name} understands level ${level}, and entry ${entry.index} is beyond it`);
-          }
-          results.push(...machine.apply([entry]));
-          if (!process.isAlive) continue;
-          ledger.applied(this, entry, { result: results.at(-1), membership: this.#membership(machine), isStarting: this.#member === undefined });
-          if (entry.index % HASH_EVERY_ENTRIES === 0) this.#hash(machine);
-        }
-        return results;
-      },
+      applySlices: (entries) => this.#observedApply(entries, machine, level),
       persist: (applied, membership) => machine.persist(applied, membership),
       openSnapshot: () => machine.openSnapshot(),
       receiveSnapshot: (meta) => machine.receiveSnapshot(meta),
       close: () => machine.close(),
     };
+  }
+
+  *#observedApply(entries: readonly CommittedEntry[], machine: KvStateMachine, level: number): Slices<readonly unknown[]> {
+    const results: unknown[] = [];
+    for (const entry of entries) {
+      if (level < COMMAND_LEVEL && entry.data.length > 0 && levelOf(decodeCommand(entry.data).kind) > level) {
+        this.#parts.world.violated(`levels: ${this.name} understands level ${level}, and entry ${entry.index} is beyond it`);
+      }
+      // All members read what a command asks for, so that the ledger can compare.
+      results.push(...(yield* machine.applySlices([entry], () => true)));
+      if (entry.index % HASH_EVERY_ENTRIES === 0 && this.#machine === machine) this.#hash(machine);
+    }
+    return results;
   }
 
   #membership(machine: KvStateMachine): Membership {

@@ -26,6 +26,10 @@ export interface SimSettings {
   readonly rotationLoss: number;
   readonly hotValues_bytes: number;
   readonly drift: number;
+  /** How much is done before others have their turn; 0 ms: every slice is a turn. */
+  readonly turn_ms: number;
+  readonly slice_keys: number;
+  readonly part_records: number;
   /** Mean time between two faults. */
   readonly faultInterval_ms: number;
   /** How often each comes, relative to the others. */
@@ -68,5 +72,8 @@ export function settingsOf(random: Random, duration_ms: number): SimSettings {
     drift: sometimes(0.02),
     faultInterval_ms: pick(300, 1000, 3000),
     faults,
+    turn_ms: pick(0, 0, 4),
+    slice_keys: pick(1, 3, 500),
+    part_records: pick(1, 3, 1000),
   };
 }

@@ -17,8 +17,8 @@ export interface Mutant {
 export const MUTANTS: readonly Mutant[] = [
   {
     name: 'applied-index-apart', trap: 'etcd 3.5.0 to 3.5.2: the applied index is not written with what it covers', file: 'services/store/disk/state-disk',
-    find: /return this\.disk\.write\(checkpoint\.operations\);/,
-    replace: 'return this.disk.write(checkpoint.operations.slice(-1)).then(() => this.disk.write(checkpoint.operations.slice(0, -1)));',
+    find: /return this\.disk\.write\(operationsOf\(checkpoint\)\);/,
+    replace: 'const all = [...operationsOf(checkpoint)]; return this.disk.write(all.slice(-1)).then(() => this.disk.write(all.slice(0, -1)));',
   },
   {
     name: 'applied-again', trap: 'etcd #14685: entries are applied again after a restart', file: 'services/store/disk/state-machine',
@@ -70,7 +70,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'progress-overtakes', trap: 'etcd #15220: a progress notification overtakes events', file: 'services/store/watch/hub',
-    find: / \|\| watcher\.next !== this\.#published \+ 1/, replace: '',
+    find: / \|\| watcher\.next <= this\.#published/, replace: '',
   },
   {
     name: 'txn-reads-compacted', trap: 'etcd #18667: a transaction that reads a compacted revision differs between members', file: 'services/store/mvcc/txn',

@@ -280,7 +280,8 @@ export class SimStorage {
     });
   }
 
-  async write(process: Process, target: { image: Image; path: string }, operations: readonly DiskOperation[]): Promise<void> {
+  async write(process: Process, target: { image: Image; path: string }, wanted: Iterable<DiskOperation>): Promise<void> {
+    const operations = [...wanted];
     const { image, path } = target;
     const { trouble } = this;
     if (!process.isAlive) return never();
@@ -456,7 +457,7 @@ class SimDisk implements KeyValueDisk {
     };
   }
 
-  async write(operations: readonly DiskOperation[]): Promise<void> {
+  async write(operations: Iterable<DiskOperation>): Promise<void> {
     this.#checkOpen();
     await this.#storage.write(this.#process, { image: this.#image, path: this.#path }, operations);
   }

@@ -4,6 +4,8 @@
  */
 import { assert } from '../../../platform/assert.js';
 import type { Clock } from '../../../platform/clock.js';
+import { finish } from '../../../platform/slices.js';
+import type { Slices } from '../../../platform/slices.js';
 import type { DiskFolder } from '../../../platform/disk/disk.js';
 import { systemFolder } from '../../../platform/disk/system-disk.js';
 import type {
@@ -25,6 +27,9 @@ export interface KvStateMachineOptions extends WatchHubOptions {
   /** Where the state lies, made when it is not there: a path on the file system, or a folder of another kind. */
   readonly directory: string | DiskFolder;
   readonly hotValues_bytes?: number;
+  readonly slice_keys?: number;
+  /** Told of each entry that was applied, before its events go out. */
+  readonly onEntry?: (entry: CommittedEntry, result: unknown) => void;
 }
 
 /** Records looked at in one go while compacted history is removed: a millisecond's work. */
@@ -35,6 +40,8 @@ export class KvStateMachine implements StateMachine {
   readonly hub: WatchHub;
   /** Called when a snapshot has replaced the state. */
   onReplaced: ((state: KvState) => void) | undefined;
+  /** Called when the state on disk turned out to be unreadable: the member must stop. */
+  onBroken: ((error: Error) => void) | undefined;
   /** Called when a command that concerns hashes was applied. */
   onHash: ((data: Uint8Array, term: Term) => void) | undefined;
   readonly #options: KvStateMachineOptions;
@@ -45,6 +52,7 @@ export class KvStateMachine implements StateMachine {
   #durableMembership: Membership | undefined;
   #applied: { index: LogIndex; term: Term };
   #scrubbing = false;
+  #isApplying = false;
   #closed = false;
   /** Writes and the switch to a snapshot follow one another. */
   #writing: Promise<void> = Promise.resolve();
@@ -57,7 +65,7 @@ export class KvStateMachine implements StateMachine {
     this.#applied = parts.applied;
     this.#durableIndex = parts.applied.index;
     this.#durableMembership = parts.applied.membership;
-    this.hub = new WatchHub(parts.state.mvcc, options);
+    this.hub = new WatchHub(parts.state.mvcc, { ...options, onFailure: (error) => this.onBroken?.(error) });
     this.#startScrub();
   }
 
@@ -68,7 +76,7 @@ export class KvStateMachine implements StateMachine {
     try {
       await directory.tidy();
       const meta = await disk.meta();
-      const state = await disk.loadState(meta, options.hotValues_bytes);
+      const state = await disk.loadState(meta, options);
       const applied = { index: meta?.index ?? (0 as LogIndex), term: meta?.term ?? (0 as Term), membership: meta?.membership };
       return new KvStateMachine(options, { directory, disk, state, applied });
     } catch (error) {
@@ -93,17 +101,31 @@ export class KvStateMachine implements StateMachine {
     return this.#durableMembership;
   }
 
+  /** All at once: for what is applied before anybody is served. */
   apply(entries: readonly CommittedEntry[]): readonly unknown[] {
+    return finish(this.applySlices(entries, () => true));
+  }
+
+  *applySlices(entries: readonly CommittedEntry[], isAwaited: (entry: CommittedEntry) => boolean): Slices<readonly unknown[]> {
     const results: unknown[] = [];
-    for (const { index, term, data } of entries) {
+    this.#isApplying = true;
+    for (const entry of entries) {
+      const { index, term, data } = entry;
       assert(index === this.#applied.index + 1, `entry ${index} does not follow ${this.#applied.index}`);
-      results.push(data.length === 0 ? undefined : this.#state.applyBytes(data, term));
+      results.push(data.length === 0 ? undefined : yield* this.#state.runBytes(data, { term, isAwaited: isAwaited(entry) }));
       this.#applied = { index, term };
+      this.#options.onEntry?.(entry, results.at(-1));
       if (data.length > 0 && isHash(data)) this.onHash?.(data, term);
     }
-    this.hub.publish();
+    yield* this.hub.publish();
+    this.#isApplying = false;
     this.#startScrub();
     return results;
+  }
+
+  /** Resolves when no command is half applied: reads of versions need not wait for that, those of leases do. */
+  async settled(): Promise<void> {
+    while (this.#isApplying && !this.#closed) await new Promise<void>((resolve) => this.#options.clock.immediate(resolve));
   }
 
   persist(applied: LogIndex, membership: Membership): Promise<void> {
@@ -118,7 +140,7 @@ export class KvStateMachine implements StateMachine {
       // A snapshot has taken this state's place in the meantime: there is nothing left to write it to.
       if (state !== this.#state) return;
       await this.#disk.write(checkpoint);
-      state.mvcc.markDurable(checkpoint.records);
+      state.mvcc.markDurable(checkpoint.records.added);
       this.#durableIndex = checkpoint.meta.index;
       this.#durableMembership = membership;
     });
@@ -153,7 +175,7 @@ export class KvStateMachine implements StateMachine {
   async #adopt(disk: StateDisk, name: string): Promise<void> {
     const meta = await disk.meta();
     assert(meta !== undefined && meta.index > this.#applied.index, 'a snapshot takes the state forward');
-    const state = await disk.loadState(meta, this.#options.hotValues_bytes);
+    const state = await disk.loadState(meta, this.#options);
     const old = { disk: this.#disk, name: this.#directory.current };
     await this.#directory.switchTo(name);
     this.#disk = disk;

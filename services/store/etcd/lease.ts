@@ -52,8 +52,8 @@ export function leaseService(context: EtcdContext, leader: LeaderMonitor): Lease
 
     leaseTimeToLive: context.unary(async (request, identity) => {
       context.require(identity, { kind: 'lease-read' });
-      const info = await backend.leaseInfo(request.ID);
-      const keys = request.keys ? info.keys.map((key) => Buffer.from(key)) : [];
+      const info = await backend.leaseInfo(request.ID, { keys: request.keys });
+      const keys = info.keys.map((key) => Buffer.from(key));
       for (const key of keys) context.require(identity, { kind: 'read', key, rangeEnd: Buffer.alloc(0) });
       return { header: context.header(), ID: request.ID, TTL: info.ttl_s, grantedTTL: info.grantedTtl_s, keys };
     }),

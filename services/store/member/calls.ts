@@ -11,8 +11,10 @@ export interface Calls {
   transferLeadership: [NodeId, undefined];
   changeMembership: [MembershipChange, Membership];
   hash: [number, HashResult];
-  leaseInfo: [bigint, LeaseInfo];
-  leases: [undefined, readonly bigint[]];
+  /** Most of the keys come ahead of the answer. */
+  leaseInfo: [{ readonly id: bigint; readonly keys: boolean }, LeaseInfo];
+  /** Eight bytes each. */
+  leases: [undefined, Uint8Array];
   alarms: [undefined, readonly Alarm[]];
   changeAlarm: [{ readonly action: 'raise' | 'clear'; readonly alarm: Alarm }, undefined];
   reclaim: [undefined, undefined];
@@ -44,6 +46,17 @@ export function unpackCall(text: string): unknown {
     if (typeof $bytes === 'string') return Buffer.from($bytes, 'base64');
     return item;
   });
+}
+
+export function packIds(ids: readonly bigint[]): Buffer {
+  const packed = Buffer.allocUnsafe(8 * ids.length);
+  for (const [i, id] of ids.entries()) packed.writeBigInt64LE(BigInt.asIntN(64, id), 8 * i);
+  return packed;
+}
+
+export function unpackIds(packed: Uint8Array): bigint[] {
+  const view = Buffer.from(packed.buffer, packed.byteOffset, packed.byteLength);
+  return Array.from({ length: packed.length / 8 }, (_, i) => view.readBigInt64LE(8 * i));
 }
 
 const isBufferJson = (item: unknown): item is { type: 'Buffer'; data: number[] } =>

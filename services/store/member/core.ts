@@ -7,9 +7,10 @@ import { createHash } from 'node:crypto';
 import type { Clock } from '../../../platform/clock.js';
 import type { DiskReserve } from '../../../platform/disk/reserve.js';
 import type { Random } from '../../../platform/random.js';
+import type { Slices } from '../../../platform/slices.js';
 import { RaftError } from '../../../raft/contract.js';
 import type { LogIndex, Membership, MembershipChange, NodeId, RaftEvents, RaftMember, RaftStatus } from '../../../raft/contract.js';
-import type { KvBackend, KvWatch, PutResult, StoreHead, WatchHandle, WatchSink } from '../backend.js';
+import type { KvBackend, KvWatch, LeaseInfoOptions, PutResult, StoreHead, WatchHandle, WatchSink } from '../backend.js';
 import type { KvStateMachine } from '../disk/state-machine.js';
 import { closedError, fencedError, revisionOf, tooLargeError } from '../errors.js';
 import { LeaseExpiry } from '../lease-expiry.js';
@@ -18,14 +19,18 @@ import { LIMITS } from '../limits.js';
 import type { Alarm } from '../mvcc/alarms.js';
 import { decodeCommand, encodeCommand, isAlarm, isPut, levelOf } from '../mvcc/commands.js';
 import type { Command, CommandResult, EndedLease, HashResult, KvPut, KvRange, KvTxn, KvTxnResult, LeaseInfo } from '../mvcc/operations.js';
+import type { ReadResult } from '../mvcc/range.js';
+import { isReadOnly, isSerializable } from '../mvcc/txn.js';
 import { StoreError } from '../store.js';
-import type { RangeResult, Revision, StoreCallOptions, StoreStatus, TxnRequest, TxnResult, WatchBatch } from '../store.js';
+import type { Revision, StoreCallOptions, StoreStatus, TxnRequest, TxnResult, WatchBatch } from '../store.js';
 import { encodeSnapshot } from '../snapshot/format.js';
 import { iterateWatch } from '../watch/iterate.js';
 import { AutoCompaction } from './auto-compaction.js';
 import type { AutoCompactionOptions } from './auto-compaction.js';
 import { DiskGuard } from './disk-guard.js';
 import { HashCheck } from './hash-check.js';
+import { LongReads } from './long-reads.js';
+import type { SpillOptions } from './long-reads.js';
 import type { HashCommand } from './hash-check.js';
 import { Quota } from './quota.js';
 
@@ -41,6 +46,8 @@ export interface MemberCoreOptions {
   readonly quota_bytes?: number;
   readonly hashCheck_ms?: number;
   readonly reserve?: DiskReserve;
+  /** Long reads take this much of a turn of the event loop. */
+  readonly turn_ms?: number;
   /** Leader, term or leadership changed. */
   readonly onHead?: (head: StoreHead) => void;
   readonly onFatal?: (error: Error) => void;
@@ -59,6 +66,7 @@ export class MemberCore implements KvBackend {
   readonly #quota: Quota;
   readonly #hashCheck: HashCheck;
   readonly #disk: DiskGuard | undefined;
+  readonly #long: LongReads;
   #raft: RaftMember | undefined;
   #head: StoreHead = { clusterId: 0n, memberId: 0n, term: 0 };
   /** The term this member leads in; undefined when it does not. */
@@ -69,6 +77,15 @@ export class MemberCore implements KvBackend {
     this.#options = options;
     this.#machine = options.machine;
     this.#random = options.random;
+    this.#long = new LongReads({
+      clock: options.clock,
+      turn_ms: options.turn_ms ?? LIMITS.turn_ms,
+      state: () => options.machine.state,
+      check: ({ signal }) => {
+        if (signal?.aborted === true) throw abortedError();
+        this.#checkOpen();
+      },
+    });
     this.#expiry = new LeaseExpiry({
       clock: options.clock,
       leases: options.machine.state.leases,
@@ -100,6 +117,7 @@ export class MemberCore implements KvBackend {
       stepAside: () => this.#stepAside(),
     });
     options.machine.onHash = (data, term) => this.#hashCheck.applied(decodeCommand(data) as HashCommand, term);
+    options.machine.onBroken = (error) => options.onFatal?.(error);
     options.machine.onReplaced = (state) => this.#expiry.follow(state.leases);
     this.#compaction = options.autoCompaction === undefined
       ? undefined
@@ -156,6 +174,7 @@ export class MemberCore implements KvBackend {
   }
 
   async kvTxn(txn: KvTxn, options?: StoreCallOptions): Promise<KvTxnResult> {
+    if (isReadOnly(txn)) return this.readTxn(txn, options);
     return expectKind(await this.propose({ kind: 'txn', txn }, options), 'txn').txn;
   }
 
@@ -170,35 +189,24 @@ export class MemberCore implements KvBackend {
 
   // Reads
 
-  async range(request: KvRange, options?: StoreCallOptions): Promise<RangeResult> {
+  async range(request: KvRange, options?: SpillOptions): Promise<ReadResult> {
     if (request.serializable !== true) await this.#waitReadIndex();
     else this.#checkOpen();
     if (options?.signal?.aborted === true) throw abortedError();
     if (request.rangeEnd === undefined) return this.#machine.state.range(request);
-    return this.#rangePaged(request, options?.signal);
+    return this.#long.read((state, spill) => state.rangeSlices(request, spill), options);
   }
 
-  /** Between pages of a large range, heartbeats and other requests have their turn. */
-  async #rangePaged(request: KvRange, signal: AbortSignal | undefined): Promise<RangeResult> {
-    const { clock } = this.#options;
-    for (;;) {
-      const { state } = this.#machine;
-      try {
-        const pages = state.rangePages(request);
-        for (let page = pages.next(); ; page = pages.next()) {
-          if (page.done === true) return page.value;
-          await new Promise<void>((resolve) => clock.immediate(resolve));
-          if (signal?.aborted === true) throw abortedError();
-          this.#checkOpen();
-          // A snapshot has taken the state's place: begin again in the new one.
-          if (state !== this.#machine.state) break;
-        }
-      } catch (error) {
-        // The newest revision of a moment ago was compacted meanwhile: there is a newer one.
-        const overtaken = error instanceof StoreError && error.code === 'compacted' && request.revision === undefined;
-        if (!overtaken) throw error;
-      }
-    }
+  /** A transaction that writes nothing goes the way of reads: no log entry, no other member has work with it. */
+  async readTxn(txn: KvTxn, options?: SpillOptions): Promise<KvTxnResult> {
+    if (isSerializable(txn)) this.#checkOpen();
+    else await this.#waitReadIndex();
+    return this.#long.read((state, spill) => state.readSlices(txn, spill), options);
+  }
+
+  /** Other work that would hold the thread too long, in the same turns as reads. */
+  longWork<T>(slices: Slices<T>): Promise<T> {
+    return this.#long.do(slices);
   }
 
   async readRevision(): Promise<Revision> {
@@ -208,7 +216,7 @@ export class MemberCore implements KvBackend {
 
   async hash(revision: number): Promise<HashResult> {
     this.#checkOpen();
-    return this.#machine.state.hash(revision);
+    return this.#long.read((state) => state.hashSlices(revision));
   }
 
   watch(request: KvWatch, options: { readonly signal: AbortSignal }): AsyncIterable<WatchBatch> {
@@ -240,17 +248,20 @@ export class MemberCore implements KvBackend {
     await this.propose({ kind: 'lease-revoke', id }, options);
   }
 
-  async leaseInfo(id: bigint): Promise<LeaseInfo> {
+  async leaseInfo(id: bigint, options: LeaseInfoOptions & SpillOptions = {}): Promise<LeaseInfo> {
     await this.#waitReadIndex();
+    await this.#machine.settled();
     const lease = this.#machine.state.leases.get(id);
     if (lease === undefined) return { id, grantedTtl_s: 0, ttl_s: -1, keys: [] };
-    const keys = [...lease.keys].sort().map((key) => Buffer.from(key, 'latin1'));
-    return { id, grantedTtl_s: lease.ttl_s, ttl_s: this.#expiry.remaining_s(id), keys };
+    const facts = { id, grantedTtl_s: lease.ttl_s, ttl_s: this.#expiry.remaining_s(id) };
+    const { keys = true } = options;
+    return { ...facts, keys: keys ? await this.#long.read((state, spill) => state.leaseKeys(id, spill), options) : [] };
   }
 
   async leases(): Promise<readonly bigint[]> {
     await this.#waitReadIndex();
-    return [...this.#machine.state.leases.all()].map(({ id }) => id);
+    await this.#machine.settled();
+    return this.#long.read((state) => state.leaseIds());
   }
 
   // Alarms

@@ -2,16 +2,19 @@
  * What main thread and member thread say to each other. A message is one ArrayBuffer of frames: length 4, id 4, type 1,
  * payload. An id names a call, or a watch for as long as it lives. Everything on the path of reads, writes and watches is
  * binary; what happens once a minute is JSON. A batch that many watches share is written once; `again` is the one before.
+ * `kvs` are the first keys and values of a long result, ahead of it.
  */
+import type { Slices } from '../../../platform/slices.js';
 import type { ByteReader, ByteWriter } from '../bytes.js';
 import { revisionOf } from '../errors.js';
 import type { KvWatch } from '../backend.js';
 import type { CommandResult, KvOpResult, KvTxnResult } from '../mvcc/operations.js';
+import type { ReadResult } from '../mvcc/range.js';
 import { StoreError } from '../store.js';
 import type { KeyValue, RangeResult, StoreErrorCode, StoreEvent, WatchBatch } from '../store.js';
 
-export const REQUEST = { propose: 1, range: 2, readRevision: 3, watch: 4, grant: 5, progress: 6, cancel: 7, call: 8 } as const;
-export const RESPONSE = { result: 1, range: 2, revision: 3, error: 4, batch: 5, end: 6, json: 7, head: 8, fatal: 9, again: 10 } as const;
+export const REQUEST = { propose: 1, range: 2, readRevision: 3, watch: 4, grant: 5, progress: 6, cancel: 7, call: 8, readTxn: 9 } as const;
+export const RESPONSE = { result: 1, range: 2, revision: 3, error: 4, batch: 5, end: 6, json: 7, head: 8, fatal: 9, again: 10, kvs: 11 } as const;
 
 /** Starts a frame; `endFrame` with what it returns closes it. */
 export function beginFrame(writer: ByteWriter, id: number, type: number): number {
@@ -51,11 +54,49 @@ function writeKeyValues(writer: ByteWriter, kvs: readonly KeyValue[]): void {
   for (const kv of kvs) writeKeyValue(writer, kv);
 }
 
-function readKeyValues(reader: ByteReader): KeyValue[] {
+/** Adds them to what there is. */
+function readKeyValues(reader: ByteReader, kvs: KeyValue[] = []): KeyValue[] {
   const count = reader.varint();
-  const kvs: KeyValue[] = [];
   for (let i = 0; i < count; i++) kvs.push(readKeyValue(reader));
   return kvs;
+}
+
+/** Keys and values ahead of their result: in the order in which it has them. Those of an earlier attempt to read are void. */
+export class Ahead {
+  #attempt = 0;
+  #kvs: KeyValue[] = [];
+
+  add(reader: ByteReader): void {
+    const attempt = reader.varint();
+    if (attempt !== this.#attempt) this.#kvs = [];
+    this.#attempt = attempt;
+    readKeyValues(reader, this.#kvs);
+  }
+
+  take(count: number): KeyValue[] {
+    if (count > this.#kvs.length) throw new StoreError('corrupt', 'a result has less ahead of it than it says');
+    const taken = this.#kvs;
+    this.#kvs = count === taken.length ? [] : taken.splice(count);
+    return taken;
+  }
+
+  get rest(): readonly KeyValue[] {
+    return this.#kvs;
+  }
+}
+
+export function writeAhead(writer: ByteWriter, kvs: readonly KeyValue[], attempt: number): void {
+  writer.varint(attempt);
+  writeKeyValues(writer, kvs);
+}
+
+function writeLong(writer: ByteWriter, kvs: readonly KeyValue[], spilled = 0): void {
+  writer.varint(spilled);
+  writeKeyValues(writer, kvs);
+}
+
+function readLong(reader: ByteReader, ahead: Ahead): KeyValue[] {
+  return readKeyValues(reader, ahead.take(reader.varint()));
 }
 
 function writeOptional(writer: ByteWriter, kv: KeyValue | undefined): void {
@@ -65,16 +106,53 @@ function writeOptional(writer: ByteWriter, kv: KeyValue | undefined): void {
 
 const readOptional = (reader: ByteReader): KeyValue | undefined => (reader.u8() === 0 ? undefined : readKeyValue(reader));
 
-export function writeRangeResult(writer: ByteWriter, range: RangeResult): void {
+export function writeRangeResult(writer: ByteWriter, range: ReadResult): void {
   writer.varint(range.count).u8(range.more ? 1 : 0).varint(range.revision);
-  writeKeyValues(writer, range.kvs);
+  writeLong(writer, range.kvs, range.spilled);
 }
 
-export function readRangeResult(reader: ByteReader): RangeResult {
-  return { count: reader.varint(), more: reader.u8() === 1, revision: revisionOf(reader.varint()), kvs: readKeyValues(reader) };
+export function readRangeResult(reader: ByteReader, ahead: Ahead): RangeResult {
+  return { count: reader.varint(), more: reader.u8() === 1, revision: revisionOf(reader.varint()), kvs: readLong(reader, ahead) };
 }
 
 // Results of commands
+
+type SpilledDelete = Extract<KvOpResult, { kind: 'delete' }> & { readonly spilled?: number };
+
+const SPILL_KVS = 500;
+
+/** Hands over the long lists of a result, some of each at a time; what it gives says how many. */
+export function* spillResult(result: CommandResult, spill: (kvs: readonly KeyValue[]) => void): Slices<CommandResult> {
+  return result.kind === 'txn' ? { kind: 'txn', txn: yield* spillTxn(result.txn, spill) } : result;
+}
+
+function* spillTxn(txn: KvTxnResult, spill: (kvs: readonly KeyValue[]) => void): Slices<KvTxnResult> {
+  const results: KvOpResult[] = [];
+  for (const result of txn.results) {
+    if (result.kind === 'txn') results.push({ kind: 'txn', txn: yield* spillTxn(result.txn, spill) });
+    else if (result.kind === 'range') results.push({ kind: 'range', range: { ...result.range, ...(yield* spillList(result.range.kvs, spill)) } });
+    else if (result.kind === 'delete') {
+      const { kvs, spilled } = yield* spillList(result.prevKvs, spill);
+      results.push({ ...result, prevKvs: kvs, spilled } as SpilledDelete);
+    } else results.push(result);
+  }
+  return { ...txn, results };
+}
+
+function* spillList(kvs: readonly KeyValue[], spill: (kvs: readonly KeyValue[]) => void): Slices<{ kvs: readonly KeyValue[]; spilled: number }> {
+  let spilled = 0;
+  for (; kvs.length - spilled > SPILL_KVS; spilled += SPILL_KVS) {
+    spill(kvs.slice(spilled, spilled + SPILL_KVS));
+    yield;
+  }
+  return { kvs: spilled === 0 ? kvs : kvs.slice(spilled), spilled };
+}
+
+export function isLongResult(result: CommandResult): boolean {
+  const isLong = (txn: KvTxnResult): boolean => txn.results.some((one) => (one.kind === 'range' && one.range.kvs.length > SPILL_KVS)
+    || (one.kind === 'delete' && one.prevKvs.length > SPILL_KVS) || (one.kind === 'txn' && isLong(one.txn)));
+  return result.kind === 'txn' && isLong(result.txn);
+}
 
 const RESULT = { put: 1, txn: 2, lease: 3, done: 4 } as const;
 const OP_RESULT = { put: 1, delete: 2, range: 3, txn: 4 } as const;
@@ -93,10 +171,10 @@ export function writeResult(writer: ByteWriter, result: CommandResult): void {
   }
 }
 
-export function readResult(reader: ByteReader): CommandResult {
+export function readResult(reader: ByteReader, ahead: Ahead): CommandResult {
   switch (reader.u8()) {
     case RESULT.put: return { kind: 'put', revision: revisionOf(reader.varint()), prevKv: readOptional(reader) };
-    case RESULT.txn: return { kind: 'txn', txn: readTxnResult(reader) };
+    case RESULT.txn: return { kind: 'txn', txn: readTxnResult(reader, ahead) };
     case RESULT.lease: return { kind: 'lease', id: reader.i64(), ttl_s: reader.varint(), revision: revisionOf(reader.varint()) };
     case RESULT.done: return { kind: 'done', revision: revisionOf(reader.varint()) };
     default: throw new StoreError('corrupt', 'unknown result between threads');
@@ -108,12 +186,12 @@ function writeTxnResult(writer: ByteWriter, txn: KvTxnResult): void {
   for (const result of txn.results) writeOpResult(writer, result);
 }
 
-function readTxnResult(reader: ByteReader): KvTxnResult {
+function readTxnResult(reader: ByteReader, ahead: Ahead): KvTxnResult {
   const succeeded = reader.u8() === 1;
   const revision = revisionOf(reader.varint());
   const count = reader.varint();
   const results: KvOpResult[] = [];
-  for (let i = 0; i < count; i++) results.push(readOpResult(reader));
+  for (let i = 0; i < count; i++) results.push(readOpResult(reader, ahead));
   return { succeeded, revision, results };
 }
 
@@ -123,7 +201,7 @@ function writeOpResult(writer: ByteWriter, result: KvOpResult): void {
     case 'put': writeOptional(writer, result.prevKv); break;
     case 'delete':
       writer.varint(result.deleted);
-      writeKeyValues(writer, result.prevKvs);
+      writeLong(writer, result.prevKvs, (result as SpilledDelete).spilled);
       break;
     case 'range': writeRangeResult(writer, result.range); break;
     case 'txn': writeTxnResult(writer, result.txn); break;
@@ -131,15 +209,15 @@ function writeOpResult(writer: ByteWriter, result: KvOpResult): void {
   }
 }
 
-function readOpResult(reader: ByteReader): KvOpResult {
+function readOpResult(reader: ByteReader, ahead: Ahead): KvOpResult {
   switch (reader.u8()) {
     case OP_RESULT.put: {
       const prevKv = readOptional(reader);
       return prevKv === undefined ? { kind: 'put' } : { kind: 'put', prevKv };
     }
-    case OP_RESULT.delete: return { kind: 'delete', deleted: reader.varint(), prevKvs: readKeyValues(reader) };
-    case OP_RESULT.range: return { kind: 'range', range: readRangeResult(reader) };
-    case OP_RESULT.txn: return { kind: 'txn', txn: readTxnResult(reader) };
+    case OP_RESULT.delete: return { kind: 'delete', deleted: reader.varint(), prevKvs: readLong(reader, ahead) };
+    case OP_RESULT.range: return { kind: 'range', range: readRangeResult(reader, ahead) };
+    case OP_RESULT.txn: return { kind: 'txn', txn: readTxnResult(reader, ahead) };
     default: throw new StoreError('corrupt', 'unknown result between threads');
   }
 }
@@ -193,7 +271,7 @@ const EVENT_DELETE = 1;
 const EVENT_PREV_KV = 2;
 
 export function writeBatch(writer: ByteWriter, batch: WatchBatch): void {
-  writer.varint(batch.revision).varint(batch.events.length);
+  writer.u8(batch.partial === true ? 1 : 0).varint(batch.revision).varint(batch.events.length);
   for (const event of batch.events) {
     writer.u8((event.kind === 'delete' ? EVENT_DELETE : 0) | (event.prevKv === undefined ? 0 : EVENT_PREV_KV));
     if (event.kind === 'put') writeKeyValue(writer, event.kv);
@@ -203,11 +281,12 @@ export function writeBatch(writer: ByteWriter, batch: WatchBatch): void {
 }
 
 export function readBatch(reader: ByteReader): WatchBatch {
+  const partial = reader.u8() === 1;
   const revision = revisionOf(reader.varint());
   const count = reader.varint();
   const events: StoreEvent[] = [];
   for (let i = 0; i < count; i++) events.push(readEvent(reader));
-  return { revision, events };
+  return partial ? { revision, events, partial } : { revision, events };
 }
 
 function readEvent(reader: ByteReader): StoreEvent {

@@ -28,8 +28,6 @@ interface Round {
   readonly told: Map<bigint, number>;
 }
 
-const PAGE_KEYS = 2000;
-
 export class HashCheck {
   readonly #options: HashCheckOptions;
   #timer: Timer | undefined;
@@ -81,7 +79,7 @@ export class HashCheck {
     const { mvcc, alarms } = state();
     // Other entries may have followed in the same turn.
     if (mvcc.compactRevision !== compactRevision || mvcc.revision < revision || alarms.has('corrupt', self())) return;
-    const pages = mvcc.hashPages(revision, PAGE_KEYS);
+    const pages = mvcc.hashSlices(revision);
     for (let page = pages.next(); ; page = pages.next()) {
       // What was compacted or replaced meanwhile is compared in another round.
       if (mvcc.compactRevision !== compactRevision || mvcc !== state().mvcc) return;

@@ -5,14 +5,18 @@ import { RaftError } from '../../../raft/contract.js';
 import type { MembershipChange, NodeId } from '../../../raft/contract.js';
 import type { StoreHead, WatchHandle } from '../backend.js';
 import { ByteReader } from '../bytes.js';
-import { readRange } from '../mvcc/commands.js';
+import { decodeCommand, readRange } from '../mvcc/commands.js';
+import type { CommandResult, KvTxnResult } from '../mvcc/operations.js';
 import { StoreError } from '../store.js';
 import type { WatchBatch } from '../store.js';
-import { packCall, unpackCall } from './calls.js';
+import { packCall, packIds, unpackCall } from './calls.js';
 import type { CallName, Calls } from './calls.js';
 import { storeErrorOf } from './core.js';
 import type { MemberCore } from './core.js';
-import { readWatch, REQUEST, RESPONSE, writeBatch, writeError, writeRangeResult, writeResult } from './frames.js';
+import {
+  isLongResult, readWatch, REQUEST, RESPONSE, spillResult, writeAhead, writeBatch, writeError, writeRangeResult, writeResult,
+} from './frames.js';
+import type { SpillOptions } from './long-reads.js';
 import { messageBytes, Outbox } from './outbox.js';
 import type { PortMessage } from './outbox.js';
 
@@ -62,12 +66,18 @@ export class MemberHost {
     switch (type) {
       case REQUEST.propose:
         core.proposeBytes(payload).then(
-          (result) => this.#outbox.send(id, RESPONSE.result, (writer) => writeResult(writer, result)),
+          (result) => this.#answer(core, id, result),
+          (error: unknown) => this.#fail(id, error),
+        );
+        break;
+      case REQUEST.readTxn:
+        this.#readTxn(core, payload, this.#spillOf(id)).then(
+          (txn) => this.#outbox.send(id, RESPONSE.result, (writer) => writeResult(writer, { kind: 'txn', txn })),
           (error: unknown) => this.#fail(id, error),
         );
         break;
       case REQUEST.range:
-        core.range(readRange(new ByteReader(payload))).then(
+        core.range(readRange(new ByteReader(payload)), this.#spillOf(id)).then(
           (range) => this.#outbox.send(id, RESPONSE.range, (writer) => writeRangeResult(writer, range)),
           (error: unknown) => this.#fail(id, error),
         );
@@ -90,9 +100,30 @@ export class MemberHost {
     }
   }
 
+  #spillOf(id: number): Required<Pick<SpillOptions, 'spill'>> {
+    return { spill: (kvs, attempt) => this.#outbox.send(id, RESPONSE.kvs, (writer) => writeAhead(writer, kvs, attempt)) };
+  }
+
+  async #readTxn(core: MemberCore, payload: Buffer, options: SpillOptions): Promise<KvTxnResult> {
+    const command = decodeCommand(payload);
+    if (command.kind !== 'txn') throw new StoreError('corrupt', 'only a transaction can be read as one');
+    return core.readTxn(command.txn, options);
+  }
+
+  #answer(core: MemberCore, id: number, result: CommandResult): void {
+    const send = (whole: CommandResult) => this.#outbox.send(id, RESPONSE.result, (writer) => writeResult(writer, whole));
+    if (!isLongResult(result)) {
+      send(result);
+      return;
+    }
+    const { spill } = this.#spillOf(id);
+    core.longWork(spillResult(result, (kvs) => spill(kvs, 0))).then(send, (error: unknown) => this.#fail(id, error));
+  }
+
   #openWatch(core: MemberCore, id: number, payload: Buffer): void {
     try {
       const handle = core.openWatch(readWatch(new ByteReader(payload)), {
+        takesParts: true,
         onBatch: (batch) => {
           if (batch === this.#lastBatch) {
             this.#outbox.send(id, RESPONSE.again);
@@ -114,7 +145,7 @@ export class MemberHost {
 
   #onCall(core: MemberCore, id: number, text: string): void {
     const { name, argument } = unpackCall(text) as { name: CallName; argument: unknown };
-    this.#call(core, name, argument).then(
+    this.#call(core, { id, name, argument }).then(
       (value) => {
         this.#outbox.send(id, RESPONSE.json, (writer) => writer.text(packCall(value)));
         if (name === 'close') this.#close();
@@ -126,15 +157,18 @@ export class MemberHost {
     );
   }
 
-  async #call(core: MemberCore, name: CallName, argument: unknown): Promise<unknown> {
+  async #call(core: MemberCore, { id, name, argument }: { readonly id: number; readonly name: CallName; readonly argument: unknown }): Promise<unknown> {
     switch (name) {
       case 'status': return core.status();
       case 'raftStatus': return core.raftStatus();
       case 'transferLeadership': return core.transferLeadership(argument as NodeId);
       case 'changeMembership': return core.changeMembership(argument as MembershipChange);
       case 'hash': return core.hash(argument as number);
-      case 'leaseInfo': return core.leaseInfo(argument as bigint);
-      case 'leases': return core.leases();
+      case 'leaseInfo': {
+        const { id: lease, keys } = argument as Calls['leaseInfo'][0];
+        return core.leaseInfo(lease, { keys, ...this.#spillOf(id) });
+      }
+      case 'leases': return packIds(await core.leases());
       case 'alarms': return core.alarms();
       case 'changeAlarm': {
         const { action, alarm } = argument as Calls['changeAlarm'][0];
@@ -142,9 +176,9 @@ export class MemberHost {
       }
       case 'reclaim': return core.reclaim();
       case 'saveBegin': {
-        const id = ++this.#lastSave;
-        this.#saves.set(id, core.saveSnapshot()[Symbol.asyncIterator]());
-        return id;
+        const save = ++this.#lastSave;
+        this.#saves.set(save, core.saveSnapshot()[Symbol.asyncIterator]());
+        return save;
       }
       case 'saveNext': return this.#nextOfSave(argument as number);
       case 'saveEnd': {

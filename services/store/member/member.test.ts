@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock, VirtualClock } from '../../../platform/clock.js';
 import type { Clock } from '../../../platform/clock.js';
 import { systemRandom } from '../../../platform/random.js';
+import { finish } from '../../../platform/slices.js';
 import { RaftError } from '../../../raft/contract.js';
 import type { LogIndex, Membership, NodeId, RaftEvents, RaftMember, RaftStatus, StateMachine, Term } from '../../../raft/contract.js';
 import { storeConformance } from '../conformance.js';
@@ -13,6 +14,7 @@ import { KvStateMachine } from '../disk/state-machine.js';
 import type { AutoCompactionOptions } from './auto-compaction.js';
 import { MemberCore, storeErrorOf } from './core.js';
 import { MemberHost } from './host.js';
+import type { KeyValue, Revision, WatchBatch } from '../store.js';
 import { RemoteStore } from './remote-store.js';
 
 /** Consensus of one, without a log: commands are committed as they come, in the next turn. */
@@ -39,7 +41,8 @@ class SoleRaft implements RaftMember {
   #flush(): void {
     const queue = this.#queue;
     this.#queue = [];
-    const results = this.#machine.apply(queue.map(({ data }) => ({ data, index: ++this.#index as LogIndex, term: this.term as Term })));
+    const entries = queue.map(({ data }) => ({ data, index: ++this.#index as LogIndex, term: this.term as Term }));
+    const results = finish(this.#machine.applySlices(entries, () => true));
     queue.forEach(({ resolve }, i) => resolve(results[i]));
   }
 
@@ -229,3 +232,60 @@ it('maps every refusal of Raft', () => {
     .map((code) => storeErrorOf(new RaftError(code, code)).code);
   expect(codes).toEqual(['unavailable', 'unavailable', 'unknown-outcome', 'unknown-outcome', 'unknown-outcome', 'invalid', 'corrupt', 'unavailable', 'unavailable']);
 });
+
+describe('long results across the port (issue 6, row 31)', () => {
+  const all = { key: Buffer.from('k'), rangeEnd: Buffer.from('l') };
+  const COUNT = 2600;
+
+  async function startPorted() {
+    const { core, remote: store } = await startRemote();
+    const { id } = await core.leaseGrant({ ttl_s: 60 });
+    for (let at = 0; at < COUNT; at += 100) {
+      const success = Array.from({ length: 100 }, (_, i) => ({ kind: 'put' as const, key: Buffer.from(`k${at + i}`), value: Buffer.from(`${at + i}`), lease: id }));
+      await core.kvTxn({ compare: [], success, failure: [] });
+    }
+    return { core, store, id };
+  }
+
+  it('are the same as without it, and read without a log entry', async () => {
+    const { core, store, id } = await startPorted();
+    const index = (await core.status()).appliedIndex;
+    const range = await store.range(all);
+    expect(range.kvs).toHaveLength(COUNT);
+    expect(range).toEqual(await core.range(all));
+    const txn = await store.kvTxn({ compare: [], success: [{ kind: 'range', request: all }, { kind: 'range', request: { ...all, limit: 700 } }], failure: [] });
+    expect(txn).toEqual(await core.kvTxn({ compare: [], success: [{ kind: 'range', request: all }, { kind: 'range', request: { ...all, limit: 700 } }], failure: [] }));
+    expect((await store.leaseInfo(id)).keys).toEqual((await core.leaseInfo(id)).keys);
+    expect((await store.leaseInfo(id, { keys: false })).keys).toEqual([]);
+    expect(await store.leases()).toEqual([id]);
+    expect((await core.status()).appliedIndex).toBe(index);
+    await store.close();
+  });
+
+  it('of a deletion come whole to whoever asked, and as one batch to a watch', async () => {
+    const { core, store } = await startPorted();
+    const before = await core.range(all);
+    const abort = new AbortController();
+    const watch = store.watch({ ...all, startRevision: (core.revision + 1) as Revision, prevKv: true }, { signal: abort.signal })[Symbol.asyncIterator]();
+    const next = watch.next();
+    const { results } = await store.kvTxn({ compare: [], success: [{ kind: 'delete', ...all, prevKv: true }, { kind: 'range', request: all }], failure: [] });
+    expect(results[0]).toEqual({ kind: 'delete', deleted: COUNT, prevKvs: before.kvs });
+    const batch = (await next).value as WatchBatch;
+    expect(batch.events).toHaveLength(COUNT);
+    expect(batch.events.map(({ prevKv }) => prevKv).toSorted(byKey)).toEqual([...before.kvs]);
+    abort.abort();
+    await store.close();
+  });
+
+  it('of a call that was aborted are dropped', async () => {
+    const { store } = await startPorted();
+    const abort = new AbortController();
+    const read = store.range(all, { signal: abort.signal });
+    setTimeout(() => abort.abort(), 1);
+    await read.catch(() => undefined);
+    expect((await store.range(all)).kvs).toHaveLength(COUNT);
+    await store.close();
+  });
+});
+
+const byKey = (a: KeyValue | undefined, b: KeyValue | undefined) => Buffer.compare(a?.key ?? Buffer.alloc(0), b?.key ?? Buffer.alloc(0));

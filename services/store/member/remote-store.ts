@@ -4,7 +4,7 @@ import type { Clock } from '../../../platform/clock.js';
 import { RaftError } from '../../../raft/contract.js';
 import type { Membership, MembershipChange, NodeId, RaftErrorCode, RaftStatus } from '../../../raft/contract.js';
 import type { Random } from '../../../platform/random.js';
-import type { KvBackend, KvWatch, PutResult, StoreHead, WatchHandle, WatchSink } from '../backend.js';
+import type { KvBackend, KvWatch, LeaseInfoOptions, PutResult, StoreHead, WatchHandle, WatchSink } from '../backend.js';
 import { ByteReader } from '../bytes.js';
 import type { ByteWriter } from '../bytes.js';
 import { closedError, emptyKeyError, revisionOf } from '../errors.js';
@@ -12,12 +12,14 @@ import { newLeaseId } from '../lease-id.js';
 import { writeCommand, writeRange } from '../mvcc/commands.js';
 import type { Alarm } from '../mvcc/alarms.js';
 import type { Command, CommandResult, HashResult, KvPut, KvRange, KvTxn, KvTxnResult, LeaseInfo } from '../mvcc/operations.js';
+import { isReadOnly } from '../mvcc/txn.js';
 import { StoreError } from '../store.js';
-import type { RangeResult, Revision, StoreCallOptions, StoreStatus, TxnRequest, TxnResult, WatchBatch } from '../store.js';
+import type { KeyValue, RangeResult, Revision, StoreCallOptions, StoreStatus, TxnRequest, TxnResult, WatchBatch } from '../store.js';
 import { iterateWatch } from '../watch/iterate.js';
-import { packCall, unpackCall } from './calls.js';
+import { WholeRevisions } from '../watch/parts.js';
+import { packCall, unpackCall, unpackIds } from './calls.js';
 import type { CallName, Calls } from './calls.js';
-import { readBatch, readError, readRangeResult, readResult, REQUEST, RESPONSE, writeWatch } from './frames.js';
+import { Ahead, readBatch, readError, readRangeResult, readResult, REQUEST, RESPONSE, writeWatch } from './frames.js';
 import { messageBytes, Outbox } from './outbox.js';
 import type { PortMessage } from './outbox.js';
 
@@ -43,6 +45,8 @@ export class RemoteStore implements KvBackend {
   readonly #onFatal: (error: Error) => void;
   readonly #pending = new Map<number, Pending>();
   readonly #watches = new Map<number, WatchSink>();
+  /** Of those that wait: what came ahead of their results. */
+  readonly #ahead = new Map<number, Ahead>();
   #lastBatch: WatchBatch | undefined;
   #nextId = 1;
   #revision = revisionOf(0);
@@ -81,7 +85,9 @@ export class RemoteStore implements KvBackend {
   }
 
   async kvTxn(txn: KvTxn, options?: StoreCallOptions): Promise<KvTxnResult> {
-    const result = await this.#propose({ kind: 'txn', txn }, options);
+    const result = isReadOnly(txn)
+      ? await this.#ask<CommandResult>(REQUEST.readTxn, (writer) => writeCommand(writer, { kind: 'txn', txn }), { ...options, writes: false })
+      : await this.#propose({ kind: 'txn', txn }, options);
     if (result.kind !== 'txn') throw unexpected(result);
     return result.txn;
   }
@@ -106,7 +112,7 @@ export class RemoteStore implements KvBackend {
   openWatch(request: KvWatch, sink: WatchSink): WatchHandle {
     if (this.#closed !== undefined) throw closedError();
     const id = this.#nextId++;
-    this.#watches.set(id, sink);
+    this.#watches.set(id, sink.takesParts === true ? sink : new WholeRevisions(sink));
     this.#outbox.send(id, REQUEST.watch, (writer) => writeWatch(writer, request));
     return {
       grant: (batches) => this.#outbox.send(id, REQUEST.grant, (writer) => writer.varint(batches)),
@@ -130,12 +136,12 @@ export class RemoteStore implements KvBackend {
     await this.#propose({ kind: 'lease-revoke', id }, options);
   }
 
-  leaseInfo(id: bigint): Promise<LeaseInfo> {
-    return this.#call('leaseInfo', id);
+  leaseInfo(id: bigint, { keys = true }: LeaseInfoOptions = {}): Promise<LeaseInfo> {
+    return this.#call('leaseInfo', { id, keys });
   }
 
-  leases(): Promise<readonly bigint[]> {
-    return this.#call('leases', undefined);
+  async leases(): Promise<readonly bigint[]> {
+    return unpackIds(await this.#call('leases', undefined));
   }
 
   alarms(): Promise<readonly Alarm[]> {
@@ -258,7 +264,7 @@ export class RemoteStore implements KvBackend {
         return;
       }
       const onAbort = () => {
-        this.#pending.delete(id);
+        this.#settle(id);
         reject(new StoreError(writes ? 'unknown-outcome' : 'unavailable', 'the call was aborted'));
       };
       signal.addEventListener('abort', onAbort, { once: true });
@@ -281,13 +287,15 @@ export class RemoteStore implements KvBackend {
   #onFrame(id: number, type: number, reader: ByteReader): void {
     switch (type) {
       case RESPONSE.result: {
-        const result = readResult(reader);
+        if (!this.#pending.has(id)) break;
+        const result = readResult(reader, this.#aheadOf(id));
         this.#saw(result.kind === 'txn' ? result.txn.revision : result.revision);
         this.#settle(id)?.resolve(result);
         break;
       }
       case RESPONSE.range: {
-        const range = readRangeResult(reader);
+        if (!this.#pending.has(id)) break;
+        const range = readRangeResult(reader, this.#aheadOf(id));
         this.#saw(range.revision);
         this.#settle(id)?.resolve(range);
         break;
@@ -298,7 +306,13 @@ export class RemoteStore implements KvBackend {
         this.#settle(id)?.resolve(revision);
         break;
       }
-      case RESPONSE.json: this.#settle(id)?.resolve(unpackCall(reader.text()) ?? undefined); break;
+      case RESPONSE.json: {
+        const { rest } = this.#aheadOf(id);
+        const value = unpackCall(reader.text()) ?? undefined;
+        this.#settle(id)?.resolve(rest.length === 0 ? value : withKeys(value as LeaseInfo, rest));
+        break;
+      }
+      case RESPONSE.kvs: this.#addAhead(id, reader); break;
       case RESPONSE.error: this.#settle(id)?.reject(readError(reader)); break;
       case RESPONSE.batch: {
         const batch = readBatch(reader);
@@ -329,13 +343,29 @@ export class RemoteStore implements KvBackend {
   #settle(id: number): Pending | undefined {
     const pending = this.#pending.get(id);
     this.#pending.delete(id);
+    this.#ahead.delete(id);
     return pending;
+  }
+
+  #aheadOf(id: number): Ahead {
+    return this.#ahead.get(id) ?? new Ahead();
+  }
+
+  #addAhead(id: number, reader: ByteReader): void {
+    // Nobody waits any more.
+    if (!this.#pending.has(id)) return;
+    const ahead = this.#aheadOf(id);
+    this.#ahead.set(id, ahead);
+    ahead.add(reader);
   }
 
   #saw(revision: Revision): void {
     if (revision > this.#revision) this.#revision = revision;
   }
 }
+
+/** The keys that came ahead of what is known of a lease. */
+const withKeys = (info: LeaseInfo, ahead: readonly KeyValue[]): LeaseInfo => ({ ...info, keys: [...ahead.map(({ key }) => key), ...info.keys] });
 
 /** A fault of Raft keeps its code: whoever runs the process must know a removed member from one with a broken disk. */
 function fatalError(text: string): Error {

@@ -1,14 +1,25 @@
 /** Guards of a transaction. A key that is not there compares as version, revisions and lease 0; its value as nothing. */
-import { recordsIn, intervalOf, valueOf } from './range.js';
+import type { Slices } from '../../../platform/slices.js';
+import { intervalOf, valueOf } from './range.js';
 import type { Mvcc } from './mvcc.js';
 import type { KvCompare } from './operations.js';
 import type { Record } from './record.js';
 
-export function holds(mvcc: Mvcc, compare: KvCompare): boolean {
+/** On the state that `revision` sees. A range is visited until one of its keys fails. */
+export function* holds(mvcc: Mvcc, compare: KvCompare, revision: number): Slices<boolean> {
   const interval = intervalOf(compare.key, compare.rangeEnd);
-  const records = recordsIn(mvcc, interval, mvcc.revision);
-  if (records.length === 0) return compare.target !== 'value' && holdsFor(mvcc, compare, undefined);
-  return records.every((record) => holdsFor(mvcc, compare, record));
+  if (interval.single) return holdsFor(mvcc, compare, mvcc.at(interval.start, revision));
+  let isEmpty = true;
+  let isMet = true;
+  yield* mvcc.scan(interval.start, interval.end, {
+    revision,
+    visit: (record) => {
+      isEmpty = false;
+      isMet = holdsFor(mvcc, compare, record);
+      return isMet;
+    },
+  });
+  return isEmpty ? holdsFor(mvcc, compare, undefined) : isMet;
 }
 
 function holdsFor(mvcc: Mvcc, compare: KvCompare, record: Record | undefined): boolean {

@@ -107,44 +107,6 @@ describe('range options', () => {
   });
 });
 
-describe('paged ranges', () => {
-  const drain = (pages: ReturnType<KvState['rangePages']>, between: () => void) => {
-    for (let page = pages.next(); ; page = pages.next()) {
-      if (page.done === true) return page.value;
-      between();
-    }
-  };
-  const filled = () => {
-    const state = new KvState();
-    for (let i = 0; i < 2500; i++) run(state, put(`k${i}`, `${i}`));
-    return state;
-  };
-
-  it('answer as at the moment they began, whatever is written between the pages', () => {
-    const state = filled();
-    for (const request of [all, { ...all, limit: 10 }, { ...all, limit: 2500 }, { ...all, keysOnly: true }, { ...all, countOnly: true }, { ...all, sortOrder: 'descend' }] as KvRange[]) {
-      const expected = state.range(request);
-      let turns = 0;
-      const result = drain(state.rangePages(request), () => {
-        turns++;
-        run(state, put('k1', 'later'));
-        run(state, txn([{ kind: 'delete', key: bytes('k9') }, putOp(`new${turns}`, '')]));
-      });
-      expect(result).toEqual(expected);
-      expect(turns).toBe(request.sortOrder === undefined ? Math.floor(expected.count / 1000) : 0);
-    }
-  });
-
-  it('fail when their revision is compacted meanwhile', () => {
-    const state = filled();
-    const pages = state.rangePages(all);
-    expect(() => drain(pages, () => {
-      const result = run(state, put('x', ''));
-      if (result.kind === 'put') run(state, { kind: 'compact', revision: result.revision });
-    })).toThrow('compacted');
-  });
-});
-
 describe('leases', () => {
   it('ends only in the term of the leader that proposed it (etcd #15247)', () => {
     const state = new KvState();

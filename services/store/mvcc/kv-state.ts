@@ -5,6 +5,8 @@
  * StoreError it failed with. It must never read a clock, draw a random number or do anything that could come out
  * differently on another member; a command it does not understand fails and changes nothing.
  */
+import { finish } from '../../../platform/slices.js';
+import type { Slices } from '../../../platform/slices.js';
 import { compactedError, emptyKeyError, futureRevisionError, leaseExistsError, leaseNotFoundError, leaseTtlError, noSpaceError, revisionOf } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import { StoreError } from '../store.js';
@@ -13,10 +15,21 @@ import { Alarms } from './alarms.js';
 import { decodeCommand } from './commands.js';
 import { Leases } from './leases.js';
 import { Mvcc } from './mvcc.js';
+import { EMPTY } from './record.js';
 import type { MvccOptions } from './mvcc.js';
-import type { Command, CommandResult, EndedLease, HashResult, KvRange } from './operations.js';
-import { checkReadable, readPages, readRange } from './range.js';
-import { endLease, mayGrow, runPut, runTxn } from './txn.js';
+import type { Command, CommandResult, EndedLease, HashResult, KvRange, KvTxn, KvTxnResult } from './operations.js';
+import { checkReadable, readRange } from './range.js';
+import type { Reading, ReadResult } from './range.js';
+import { endLease, mayGrow, readTxn, runPut, runTxn } from './txn.js';
+
+const SPILL_KEYS = 500;
+
+export interface Applying {
+  /** In which the command was accepted. */
+  readonly term: number;
+  /** Whether somebody waits here for what it reads. */
+  readonly isAwaited: boolean;
+}
 
 export class KvState {
   readonly mvcc: Mvcc;
@@ -28,7 +41,16 @@ export class KvState {
     this.leases = new Leases(options.durable === true);
   }
 
+  /** All at once; see `run`. */
   applyBytes(data: Uint8Array, term: number): CommandResult | StoreError {
+    return finish(this.runBytes(data, { term, isAwaited: true }));
+  }
+
+  apply(command: Command, term: number): CommandResult | StoreError {
+    return finish(this.run(command, { term, isAwaited: true }));
+  }
+
+  *runBytes(data: Uint8Array, applying: Applying): Slices<CommandResult | StoreError> {
     let command: Command;
     try {
       command = decodeCommand(data);
@@ -36,12 +58,13 @@ export class KvState {
       if (error instanceof StoreError) return new StoreError('invalid', `not a command of the store: ${error.message}`);
       throw error;
     }
-    return this.apply(command, term);
+    return yield* this.run(command, applying);
   }
 
-  apply(command: Command, term: number): CommandResult | StoreError {
+  /** One command, in slices. Nothing else is applied, persisted or replaced between them; reads at `mvcc.revision` go on. */
+  *run(command: Command, applying: Applying): Slices<CommandResult | StoreError> {
     try {
-      return this.#run(command, term);
+      return yield* this.#run(command, applying);
     } catch (error) {
       // Anything else, and a record that cannot be read back, is a fault of this member alone: it must stop, not differ.
       if (error instanceof StoreError && error.code !== 'corrupt') return error;
@@ -51,50 +74,58 @@ export class KvState {
 
   /** A read of what is applied here. Throws StoreError. */
   range(request: KvRange): RangeResult {
-    if (request.key.length === 0) throw emptyKeyError();
-    checkReadable(this.mvcc, request.revision, this.mvcc.revision);
-    return readRange(this.mvcc, request, this.mvcc.revision);
+    return finish(this.rangeSlices(request));
   }
 
-  /** As `range`, in pages: see readPages. */
-  rangePages(request: KvRange): Generator<undefined, RangeResult> {
+  /** As `range`, in slices; see readRange. */
+  rangeSlices(request: KvRange, spill?: Reading['spill']): Slices<ReadResult> {
     if (request.key.length === 0) throw emptyKeyError();
-    checkReadable(this.mvcc, request.revision, this.mvcc.revision);
-    return readPages(this.mvcc, request, this.mvcc.revision);
+    const now = this.mvcc.revision;
+    checkReadable(this.mvcc, request.revision, now);
+    return readRange(this.mvcc, request, { now, ...(spill === undefined ? {} : { spill }) });
+  }
+
+  /** A transaction that writes nothing, on what is applied here, in slices. */
+  readSlices(txn: KvTxn, spill?: Reading['spill']): Slices<KvTxnResult> {
+    return readTxn(this.mvcc, txn, { now: this.mvcc.revision, ...(spill === undefined ? {} : { spill }) });
   }
 
   /** `revision` 0: the newest. */
   hash(revision: number): HashResult {
-    const at = revision === 0 ? this.mvcc.revision : revision;
-    checkReadable(this.mvcc, at, this.mvcc.revision);
-    return { hash: this.mvcc.hashAt(at), revision: revisionOf(at), compactRevision: revisionOf(this.mvcc.compactRevision) };
+    return finish(this.hashSlices(revision));
   }
 
-  #run(command: Command, term: number): CommandResult {
+  *hashSlices(revision: number): Slices<HashResult> {
+    const at = revision === 0 ? this.mvcc.revision : revision;
+    checkReadable(this.mvcc, at, this.mvcc.revision);
+    return { hash: yield* this.mvcc.hashSlices(at), revision: revisionOf(at), compactRevision: revisionOf(this.mvcc.compactRevision) };
+  }
+
+  *#run(command: Command, { term, isAwaited }: Applying): Slices<CommandResult> {
     switch (command.kind) {
       case 'put': {
         this.#checkSpace();
-        const prevKv = runPut(this, command.put);
+        const prevKv = runPut(this, command.put, isAwaited);
         return { kind: 'put', prevKv, revision: revisionOf(this.mvcc.revision) };
       }
       case 'txn':
         if (!this.alarms.isEmpty && mayGrow(command.txn)) this.#checkSpace();
-        return { kind: 'txn', txn: runTxn(this, command.txn) };
+        return { kind: 'txn', txn: yield* runTxn(this, command.txn, isAwaited) };
       case 'hash-ask':
       case 'hash-tell': return this.#done();
       case 'alarm':
         if (command.action === 'raise') this.alarms.raise(command.alarm);
         else this.alarms.clear(command.alarm);
         return this.#done();
-      case 'compact': return this.#compact(command.revision);
+      case 'compact': return yield* this.#compact(command.revision);
       case 'lease-grant': return this.#grant(command.id, command.ttl_s);
       case 'lease-keep-alive': return this.#keepAlive(command.id);
       case 'lease-revoke':
         if (!this.leases.has(command.id)) throw leaseNotFoundError();
-        endLease(this, command.id);
+        yield* endLease(this, command.id);
         return this.#done();
-      case 'lease-expire': return this.#expire([command], { proposedIn: command.term, term });
-      case 'leases-expire': return this.#expire(command.ended, { proposedIn: command.term, term });
+      case 'lease-expire': return yield* this.#expire([command], { proposedIn: command.term, term });
+      case 'leases-expire': return yield* this.#expire(command.ended, { proposedIn: command.term, term });
       case 'lease-checkpoint':
         if (command.term === term) for (const { id, ttl_s } of command.remaining) this.leases.checkpoint(id, ttl_s);
         return this.#done();
@@ -102,19 +133,19 @@ export class KvState {
     }
   }
 
-  #expire(ended: readonly EndedLease[], { proposedIn, term }: { readonly proposedIn: number; readonly term: number }): CommandResult {
+  *#expire(ended: readonly EndedLease[], { proposedIn, term }: { readonly proposedIn: number; readonly term: number }): Slices<CommandResult> {
     for (const { id, renewals } of ended) {
       // A leader that was paused and wakes in another's term must not end what that one has renewed (etcd #15247).
       // Nor must a renewal that came first in the log be undone: its client was told that it has the time.
-      if (proposedIn === term && this.leases.get(id)?.renewals === renewals) endLease(this, id);
+      if (proposedIn === term && this.leases.get(id)?.renewals === renewals) yield* endLease(this, id);
     }
     return this.#done();
   }
 
-  #compact(revision: number): CommandResult {
+  *#compact(revision: number): Slices<CommandResult> {
     if (revision <= this.mvcc.compactRevision) throw compactedError(this.mvcc.compactRevision);
     if (revision > this.mvcc.revision) throw futureRevisionError();
-    this.mvcc.compact(revision);
+    yield* this.mvcc.compact(revision);
     return this.#done();
   }
 
@@ -137,6 +168,30 @@ export class KvState {
     if (lease === undefined) throw leaseNotFoundError();
     this.leases.renew(lease);
     return { kind: 'lease', id, ttl_s: lease.ttl_s, revision: revisionOf(this.mvcc.revision) };
+  }
+
+  /** The keys of a lease, in their order, in slices. Key by key from `spill` on, as of a range without values. */
+  *leaseKeys(id: bigint, spill?: Reading['spill']): Slices<readonly Uint8Array[]> {
+    const { meter } = this.mvcc;
+    const sorted = yield* this.leases.keysOf(id, meter);
+    let page: Buffer[] = [];
+    for (const key of sorted) {
+      page.push(Buffer.from(key, 'latin1'));
+      if (meter.spend()) yield;
+      if (spill === undefined || page.length < SPILL_KEYS) continue;
+      spill(page.map((one) => ({ key: one, value: EMPTY, createRevision: revisionOf(0), modRevision: revisionOf(0), version: 0, lease: id })));
+      page = [];
+    }
+    return page;
+  }
+
+  *leaseIds(): Slices<bigint[]> {
+    const ids: bigint[] = [];
+    for (const { id } of this.leases.all()) {
+      ids.push(id);
+      if (this.mvcc.meter.spend(0.1)) yield;
+    }
+    return ids;
   }
 
   #done(): CommandResult {

@@ -3,6 +3,8 @@
  * business (`member/expiry.ts`): no clock here.
  */
 import { assert } from '../../../platform/assert.js';
+import { sortSlices } from '../../../platform/slices.js';
+import type { SliceMeter, Slices } from '../../../platform/slices.js';
 
 export interface Lease {
   readonly id: bigint;
@@ -44,6 +46,16 @@ export class Leases {
 
   get size(): number {
     return this.#leases.size;
+  }
+
+  /** The keys that hang on a lease, in their order. Keys that come and go meanwhile may be there or not. */
+  *keysOf(id: bigint, meter: SliceMeter): Slices<readonly string[]> {
+    const keys: string[] = [];
+    for (const key of this.#leases.get(id)?.keys ?? []) {
+      keys.push(key);
+      if (meter.spend()) yield;
+    }
+    return yield* sortSlices(keys, (a, b) => (a < b ? -1 : 1), meter);
   }
 
   /** In the order they were granted. */

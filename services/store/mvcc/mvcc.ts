@@ -4,8 +4,13 @@
  *
  * Versions are rows of a table. The index knows a key's newest one, each version the one before it. History before
  * `compactRevision` is not visible, whether or not `scrub` has removed it yet.
+ *
+ * What visits many keys does so in slices. A transaction may be interrupted between `begin` and `end`: whoever reads then, at
+ * `revision` or before it, sees nothing of it.
  */
 import { assert } from '../../../platform/assert.js';
+import { finish, SliceMeter } from '../../../platform/slices.js';
+import type { Slices } from '../../../platform/slices.js';
 import { LIMITS } from '../limits.js';
 import { StoreError } from '../store.js';
 import type { KeyValue } from '../store.js';
@@ -37,9 +42,13 @@ export interface MvccOptions {
   readonly hotValues_bytes?: number;
   /** Whether changes are collected for `takeChanges`. */
   readonly durable?: boolean;
+  /** Keys that are visited in one slice. */
+  readonly slice_keys?: number;
 }
 
 const FIRST_REVISION = 1;
+/** Rows that are noted for removal in one go; each costs a fraction of a visit. */
+const COMPACT_BATCH = 1024;
 
 export class Mvcc {
   /** The row of each key's newest version. */
@@ -58,11 +67,14 @@ export class Mvcc {
   #bytes = 0;
   #digest = 0;
   readonly #options: MvccOptions;
+  /** Counts the keys and versions that are visited. */
+  readonly meter: SliceMeter;
 
   constructor(options: MvccOptions = {}) {
     this.#options = options;
     // What can be read back from disk need not stay in memory.
-    const { durable = false, hotValues_bytes = LIMITS.hotValues_bytes } = options;
+    const { durable = false, hotValues_bytes = LIMITS.hotValues_bytes, slice_keys = LIMITS.slice_keys } = options;
+    this.meter = new SliceMeter(slice_keys);
     this.#hot = durable ? new SegmentedValues(hotValues_bytes) : new AllValues();
   }
 
@@ -95,19 +107,54 @@ export class Mvcc {
     return this.#versionAt(this.#index.get(key) ?? NO_ROW, revision);
   }
 
-  /** Visits what `revision` sees in [start, end) in order of keys until `visit` returns false. */
-  scan(start: string, end: string | undefined, revision: number, visit: (record: Record) => boolean | undefined): void {
-    this.#index.scan(start, end, (newest) => {
-      const record = this.#versionAt(newest, revision);
-      return record === undefined ? true : visit(record);
+  /** Visits what `revision` sees in [start, end) in order of keys until `visit` returns false. Versions may be added to the keys that were visited. */
+  *scan(start: string, end: string | undefined, { revision, visit }: { readonly revision: number; readonly visit: (record: Record) => boolean | undefined }): Slices<void> {
+    yield* this.#slicesOf(start, end, (newest) => {
+      const row = this.#rowAt(newest, revision);
+      return row === NO_ROW ? true : visit(this.#rows.read(row));
     });
   }
 
+  /** How many keys `revision` sees in [start, end). */
+  *count(start: string, end: string | undefined, revision: number): Slices<number> {
+    let count = 0;
+    yield* this.#slicesOf(start, end, (newest) => {
+      if (this.#rowAt(newest, revision) !== NO_ROW) count++;
+      return true;
+    });
+    return count;
+  }
+
+  /** Visits the newest row of each key, deleted ones too. Between slices keys may come and go. */
+  *#slicesOf(start: string, end: string | undefined, visit: (newest: number, key: string) => boolean | undefined): Slices<void> {
+    for (let from: string | undefined = start; from !== undefined;) {
+      let next: string | undefined;
+      let isFull = false;
+      this.#index.scan(from, end, (newest, key) => {
+        if (isFull) {
+          next = key;
+          return false;
+        }
+        isFull = this.meter.spend();
+        return visit(newest, key);
+      });
+      from = next;
+      if (from !== undefined) yield;
+    }
+  }
+
   #versionAt(newest: number, revision: number): Record | undefined {
+    const row = this.#rowAt(newest, revision);
+    return row === NO_ROW ? undefined : this.#rows.read(row);
+  }
+
+  #rowAt(newest: number, revision: number): number {
     const rows = this.#rows;
     let row = newest;
-    while (row !== NO_ROW && rows.main(row) > revision) row = rows.older(row);
-    return row === NO_ROW || rows.isTombstone(row) ? undefined : rows.read(row);
+    let looked = 0;
+    for (; row !== NO_ROW && rows.main(row) > revision; looked++) row = rows.older(row);
+    if (looked > 1) this.meter.charge(looked);
+    return row === NO_ROW || rows.isTombstone(row) ? NO_ROW : row;
   }
 
   /** The record's bytes: from memory, or read back and checked. */
@@ -141,9 +188,9 @@ export class Mvcc {
     return before !== undefined && isKept(before, record.main, this.#compactRevision) ? before : undefined;
   }
 
-  /** How many records the log holds, and the place of the first one at or after a revision. Places move at compaction. */
+  /** How many records of finished transactions the log holds. Places move at compaction. */
   get logLength(): number {
-    return this.#log.length;
+    return this.#log.length - this.#sub;
   }
 
   logAt(place: number): Record {
@@ -163,6 +210,7 @@ export class Mvcc {
     return this.#rows.sub(this.#log.at(place)) === 0;
   }
 
+  /** The place of the first record at or after a revision. */
   placeOf(revision: number): number {
     let low = 0;
     let high = this.#log.length;
@@ -238,15 +286,17 @@ export class Mvcc {
   // Compaction
 
   /** Hides history below the revision at once; `scrub` removes it bit by bit. `compactRevision < revision <= now`. */
-  compact(revision: number): void {
+  *compact(revision: number): Slices<void> {
     assert(revision > this.#compactRevision && revision <= this.#revision, 'compaction moves forward and not past the present');
     this.#compactRevision = revision;
     const place = this.placeOf(revision);
-    for (let i = 0; i < place; i++) this.#scrub.push(this.#log.at(i));
-    this.#log.dropFirst(place);
     // Keys whose last version before the revision lies in an older part of the log are reached through the versions that
     // replaced them, which lie at or above it: those at the revision itself replace one more.
-    for (let i = 0; i < this.#log.length && this.revisionAt(i) === revision; i++) this.#scrub.push(this.#log.at(i));
+    for (let i = 0; i < this.#log.length && (i < place || this.revisionAt(i) === revision); i++) {
+      this.#scrub.push(this.#log.at(i));
+      if (i % COMPACT_BATCH === 0 && this.meter.spend(COMPACT_BATCH / 8)) yield;
+    }
+    this.#log.dropFirst(place);
   }
 
   /** Removes versions that nobody can see any more, looking at up to `limit` records. True while there is more to do. */
@@ -303,27 +353,16 @@ export class Mvcc {
    * however far each has come with removing what was compacted. `compactRevision <= revision <= now`.
    */
   hashAt(revision: number): number {
-    return this.hashPages(revision, Infinity).next().value ?? 0;
+    return finish(this.hashSlices(revision));
   }
 
-  /** As hashAt, stopping after each `keys_max` keys. Writes may come between; a compaction makes the result worthless. */
-  *hashPages(revision: number, keys_max: number): Generator<undefined, number, undefined> {
+  /** As hashAt. Writes may come between slices; a compaction makes the result worthless. */
+  *hashSlices(revision: number): Slices<number> {
     let hash = 0;
-    let from: string | undefined = '';
-    while (from !== undefined) {
-      let count = 0;
-      let next: string | undefined;
-      this.#index.scan(from, undefined, (newest, key) => {
-        if (count++ === keys_max) {
-          next = key;
-          return false;
-        }
-        hash = this.#hashKey(newest, revision, hash);
-        return true;
-      });
-      from = next;
-      if (from !== undefined) yield undefined;
-    }
+    yield* this.#slicesOf('', undefined, (newest) => {
+      hash = this.#hashKey(newest, revision, hash);
+      return true;
+    });
     return hash >>> 0;
   }
 
@@ -336,6 +375,7 @@ export class Mvcc {
       if (rows.main(row) <= revision && this.#isKept(row, next)) kept.push(row);
       next = rows.main(row);
     }
+    this.meter.charge(kept.length);
     let hash = seed;
     for (let i = kept.length - 1; i >= 0; i--) {
       const row = kept[i] as number;

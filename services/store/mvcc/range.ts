@@ -1,4 +1,6 @@
 /** Ranges: which keys an interval means, and reading them with etcd's options. */
+import { sortSlices } from '../../../platform/slices.js';
+import type { Slices } from '../../../platform/slices.js';
 import { compactedError, futureRevisionError, revisionOf } from '../errors.js';
 import type { KeyValue, RangeResult } from '../store.js';
 import type { Mvcc } from './mvcc.js';
@@ -28,21 +30,6 @@ export function intervalOf(key: Uint8Array, rangeEnd: Uint8Array | undefined): I
 export const contains = (interval: Interval, key: string): boolean =>
   interval.single ? key === interval.start : key >= interval.start && (interval.end === undefined || key < interval.end);
 
-/** The versions that `revision` sees in the interval, in order of their keys. */
-export function recordsIn(mvcc: Mvcc, interval: Interval, revision: number): Record[] {
-  const records: Record[] = [];
-  if (interval.single) {
-    const record = mvcc.at(interval.start, revision);
-    if (record !== undefined) records.push(record);
-  } else {
-    mvcc.scan(interval.start, interval.end, revision, (record) => {
-      records.push(record);
-      return true;
-    });
-  }
-  return records;
-}
-
 /** Throws when the revision cannot be read. `now`: the newest that can. */
 export function checkReadable(mvcc: Mvcc, revision: number | undefined, now: number): void {
   if (revision === undefined || revision <= 0) return;
@@ -50,85 +37,104 @@ export function checkReadable(mvcc: Mvcc, revision: number | undefined, now: num
   if (revision < mvcc.compactRevision) throw compactedError(mvcc.compactRevision);
 }
 
-/** Reads at `request.revision`, or else at `now`: the newest revision, or the one being written. */
-export function readRange(mvcc: Mvcc, request: KvRange, now: number): RangeResult {
-  const revision = request.revision !== undefined && request.revision > 0 ? request.revision : now;
+export interface Reading {
+  /** The revision of what names none: the newest, or the one that is being written. */
+  readonly now: number;
+  /** Takes the first keys and values of a long result while the others are read; the result says how many it took. */
+  readonly spill?: (kvs: readonly KeyValue[]) => void;
+}
+
+/** A result whose first `spilled` keys and values were handed over before it. */
+export interface ReadResult extends RangeResult {
+  readonly spilled?: number;
+}
+
+const SPILL_KVS = 500;
+
+/** Reads in slices. Writes may come between them; when history is compacted meanwhile the result is worthless. */
+export function* readRange(mvcc: Mvcc, request: KvRange, reading: Reading): Slices<ReadResult> {
+  const revision = request.revision !== undefined && request.revision > 0 ? request.revision : reading.now;
   const interval = intervalOf(request.key, request.rangeEnd);
-  const answered = revisionOf(mvcc.revision);
-  if (request.countOnly === true) return { revision: answered, kvs: [], count: countIn(mvcc, interval, revision), more: false };
-  const limit = request.limit ?? 0;
-  const keysOnly = request.keysOnly === true;
-  if (!needsAll(request)) {
-    const kvs: KeyValue[] = [];
-    let count = 0;
-    if (interval.single) {
-      const record = mvcc.at(interval.start, revision);
-      if (record !== undefined) {
-        count = 1;
-        kvs.push(mvcc.toKeyValue(record, keysOnly));
-      }
-      return { revision: answered, kvs, count, more: false };
+  const answered = revisionOf(Math.min(reading.now, mvcc.revision));
+  if (interval.single && !isBounded(request)) {
+    const record = mvcc.at(interval.start, revision);
+    const kvs = record === undefined || request.countOnly === true ? [] : [mvcc.toKeyValue(record, request.keysOnly === true)];
+    return { revision: answered, kvs, count: record === undefined ? 0 : 1, more: false };
+  }
+  if (request.countOnly === true) {
+    return { revision: answered, kvs: [], count: yield* mvcc.count(interval.start, interval.end, revision), more: false };
+  }
+  const page = new Page(mvcc, request, reading.spill);
+  if (needsAll(request)) {
+    const { records, count, more } = yield* select(mvcc, request, revision);
+    for (const record of records) {
+      page.add(record);
+      if (mvcc.meter.spend()) yield;
     }
-    mvcc.scan(interval.start, interval.end, revision, (record) => {
-      count++;
-      if (limit === 0 || count <= limit) kvs.push(mvcc.toKeyValue(record, keysOnly));
-      return true;
-    });
-    return { revision: answered, kvs, count, more: count > kvs.length };
+    return { revision: answered, ...page.rest, count, more };
   }
-  const all = recordsIn(mvcc, interval, revision);
-  // etcd cuts before it sorts when no order is asked for: what comes back then are the first by key.
-  const cut = request.sortOrder === undefined && limit > 0 && !isBounded(request);
-  let records = (cut ? all.slice(0, limit + 1) : all).filter((record) => isWithin(record, request));
-  sort(mvcc, records, request);
-  const more = limit > 0 && records.length > limit;
-  if (more) records = records.slice(0, limit);
-  return { revision: answered, kvs: records.map((record) => mvcc.toKeyValue(record, keysOnly)), count: all.length, more };
-}
-
-/** Keys looked at in one page: what a thread with heartbeats to send may spend at once. */
-const PAGE_KEYS = 1000;
-
-/**
- * Reads as `readRange`, a page at a time: a value of `undefined` is a moment to let others work. The revision is fixed
- * when it begins; fails with 'compacted' when that is lost meanwhile.
- */
-export function* readPages(mvcc: Mvcc, request: KvRange, now: number): Generator<undefined, RangeResult> {
-  const revision = request.revision !== undefined && request.revision > 0 ? request.revision : now;
-  const interval = intervalOf(request.key, request.rangeEnd);
-  // Sorting wants everything at once.
-  if (interval.single || needsAll(request)) return readRange(mvcc, request, now);
-  const limit = request.countOnly === true ? -1 : (request.limit ?? 0);
-  const kvs: KeyValue[] = [];
+  const limit = request.limit ?? 0;
   let count = 0;
-  for (let start: string | undefined = interval.start; start !== undefined;) {
-    let looked = 0;
-    let next: string | undefined;
-    mvcc.scan(start, interval.end, revision, (record) => {
-      if (++looked > PAGE_KEYS) {
-        next = record.key;
-        return false;
-      }
-      count++;
-      if (limit === 0 || count <= limit) kvs.push(mvcc.toKeyValue(record, request.keysOnly === true));
-      return true;
-    });
-    start = next;
-    if (next === undefined) break;
-    yield undefined;
-    checkReadable(mvcc, revision, mvcc.revision);
-  }
-  return { revision: revisionOf(now), kvs, count, more: limit >= 0 && count > kvs.length };
-}
-
-function countIn(mvcc: Mvcc, interval: Interval, revision: number): number {
-  if (interval.single) return mvcc.at(interval.start, revision) === undefined ? 0 : 1;
-  let count = 0;
-  mvcc.scan(interval.start, interval.end, revision, () => {
-    count++;
-    return true;
+  let last = interval.start;
+  yield* mvcc.scan(interval.start, interval.end, {
+    revision,
+    visit: (record) => {
+      page.add(record);
+      last = record.key;
+      return ++count !== limit;
+    },
   });
-  return count;
+  // Those behind the limit are counted only.
+  const behind = limit > 0 && count === limit ? yield* mvcc.count(`${last}\0`, interval.end, revision) : 0;
+  return { revision: answered, ...page.rest, count: count + behind, more: behind > 0 };
+}
+
+/** What a result holds so far. */
+class Page {
+  readonly #mvcc: Mvcc;
+  readonly #keysOnly: boolean;
+  readonly #spill: Reading['spill'];
+  #kvs: KeyValue[] = [];
+  #spilled = 0;
+
+  constructor(mvcc: Mvcc, { keysOnly }: KvRange, spill: Reading['spill']) {
+    this.#mvcc = mvcc;
+    this.#keysOnly = keysOnly === true;
+    this.#spill = spill;
+  }
+
+  add(record: Record): void {
+    if (this.#spill !== undefined && this.#kvs.length === SPILL_KVS) {
+      this.#spill(this.#kvs);
+      this.#spilled += this.#kvs.length;
+      this.#kvs = [];
+    }
+    this.#kvs.push(this.#mvcc.toKeyValue(record, this.#keysOnly));
+  }
+
+  get rest(): Pick<ReadResult, 'kvs' | 'spilled'> {
+    return this.#spilled === 0 ? { kvs: this.#kvs } : { kvs: this.#kvs, spilled: this.#spilled };
+  }
+}
+
+/** The records of a result that has an order or bounds of its own. */
+function* select(mvcc: Mvcc, request: KvRange, revision: number): Slices<{ records: readonly Record[]; count: number; more: boolean }> {
+  const { start, end } = intervalOf(request.key, request.rangeEnd);
+  const limit = request.limit ?? 0;
+  // etcd cuts before it sorts when no order is asked for: what comes back then are the first by key.
+  const cut = request.sortOrder === undefined && limit > 0 && !isBounded(request) ? limit + 1 : Infinity;
+  const found: Record[] = [];
+  let count = 0;
+  yield* mvcc.scan(start, end, {
+    revision,
+    visit: (record) => {
+      if (count++ < cut && isWithin(record, request)) found.push(record);
+      return true;
+    },
+  });
+  const sorted = yield* sort(mvcc, found, request);
+  const more = limit > 0 && sorted.length > limit;
+  return { records: more ? sorted.slice(0, limit) : sorted, count, more };
 }
 
 const needsAll = (request: KvRange) =>
@@ -145,14 +151,17 @@ const isWithin = (record: Record, request: KvRange) =>
   && record.create >= bound(request.minCreateRevision, 0) && record.create <= bound(request.maxCreateRevision, Infinity);
 
 /** Records come in order of their keys; sorting is stable, so ties keep that order. */
-function sort(mvcc: Mvcc, records: Record[], request: KvRange): void {
+function* sort(mvcc: Mvcc, records: Record[], request: KvRange): Slices<readonly Record[]> {
   const target = request.sortTarget ?? 'key';
-  if (target === 'key') {
-    if (request.sortOrder === 'descend') records.reverse();
-    return;
-  }
   const sign = request.sortOrder === 'descend' ? -1 : 1;
-  records.sort(target === 'value' ? (a, b) => sign * Buffer.compare(valueOf(mvcc, a), valueOf(mvcc, b)) : byNumber(target, sign));
+  if (target === 'key') return sign === 1 ? records : records.reverse();
+  if (target !== 'value') return yield* sortSlices(records, byNumber(target, sign), mvcc.meter);
+  const valued: { readonly record: Record; readonly value: Buffer }[] = [];
+  for (const record of records) {
+    valued.push({ record, value: valueOf(mvcc, record) });
+    if (mvcc.meter.spend()) yield;
+  }
+  return (yield* sortSlices(valued, (a, b) => sign * Buffer.compare(a.value, b.value), mvcc.meter)).map(({ record }) => record);
 }
 
 const byNumber = (target: Exclude<SortTarget, 'key' | 'value'>, sign: number) => {

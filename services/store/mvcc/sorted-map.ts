@@ -119,7 +119,7 @@ export class SortedMap<T> {
 }
 
 /** Index of the first key at or above `key`. */
-function lowerBound(keys: readonly string[], key: string): number {
+export function lowerBound(keys: readonly string[], key: string): number {
   let low = 0;
   let high = keys.length;
   while (low < high) {

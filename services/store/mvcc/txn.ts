@@ -3,6 +3,8 @@
  * fail is checked; then the branch taken is carried out, each operation seeing the writes before it. So a transaction that
  * fails has changed nothing, and it fails on every member or on none (etcd #18667).
  */
+import { assert } from '../../../platform/assert.js';
+import type { Slices } from '../../../platform/slices.js';
 import { duplicateKeyError, emptyKeyError, keyNotFoundError, leaseNotFoundError, leaseProvidedError, revisionOf, tooManyOpsError, valueProvidedError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import type { KeyValue } from '../store.js';
@@ -10,8 +12,10 @@ import { holds } from './compare.js';
 import type { Leases } from './leases.js';
 import type { Mvcc } from './mvcc.js';
 import type { KvDelete, KvOp, KvOpResult, KvPut, KvTxn, KvTxnResult } from './operations.js';
-import { checkReadable, contains, intervalOf, latin1, readRange, recordsIn, valueOf } from './range.js';
-import type { Interval } from './range.js';
+import { checkReadable, contains, intervalOf, latin1, readRange, valueOf } from './range.js';
+import type { Interval, Reading } from './range.js';
+import type { Record } from './record.js';
+import { lowerBound } from './sorted-map.js';
 
 export interface KvState {
   readonly mvcc: Mvcc;
@@ -25,21 +29,31 @@ interface Path {
   readonly nested: readonly Path[];
 }
 
-export function runTxn(state: KvState, txn: KvTxn): KvTxnResult {
+/** `isAwaited`: somebody waits here for what it reads; else only what it writes is worth the work. */
+export function* runTxn(state: KvState, txn: KvTxn, isAwaited: boolean): Slices<KvTxnResult> {
+  const { mvcc } = state;
   checkForm(txn);
-  const path = choose(state.mvcc, txn);
+  const path = yield* choose(mvcc, txn, mvcc.revision);
   checkPath(state, path);
-  state.mvcc.begin();
-  const results = runPath(state, path);
-  state.mvcc.end();
-  return { succeeded: path.succeeded, results, revision: revisionOf(state.mvcc.revision) };
+  mvcc.begin();
+  const results = yield* runPath(state, path, isAwaited);
+  mvcc.end();
+  return { succeeded: path.succeeded, results, revision: revisionOf(mvcc.revision) };
+}
+
+/** A transaction that writes nothing, at a revision; see readRange. */
+export function* readTxn(mvcc: Mvcc, txn: KvTxn, reading: Reading): Slices<KvTxnResult> {
+  checkForm(txn);
+  const path = yield* choose(mvcc, txn, reading.now);
+  checkReads(mvcc, path, reading.now);
+  return { succeeded: path.succeeded, results: yield* readPath(mvcc, path, reading), revision: revisionOf(reading.now) };
 }
 
 /** A single put, without the ceremony. */
-export function runPut(state: KvState, op: KvPut): KeyValue | undefined {
+export function runPut(state: KvState, op: KvPut, isAwaited: boolean): KeyValue | undefined {
   checkPut(state, op);
   state.mvcc.begin();
-  const prevKv = put(state, op);
+  const prevKv = put(state, op, isAwaited);
   state.mvcc.end();
   return prevKv;
 }
@@ -58,10 +72,12 @@ interface Writes {
   readonly deletes: readonly Interval[];
 }
 
+const NO_WRITES: Writes = { puts: [], deletes: [] };
+
 /** What a branch may write. Throws when a key might be written twice: both would have the same revision (etcd #17247). */
 function writesOf(ops: readonly KvOp[]): Writes {
   const each = ops.map(writesOfOp);
-  if (each.length === 1) return each[0] ?? { puts: [], deletes: [] };
+  if (each.length === 1) return each[0] ?? NO_WRITES;
   const owner = new Map<string, number>();
   for (const [index, { puts }] of each.entries()) {
     for (const key of puts) {
@@ -69,12 +85,26 @@ function writesOf(ops: readonly KvOp[]): Writes {
       owner.set(key, index);
     }
   }
+  const deletes = each.flatMap((writes) => writes.deletes);
+  if (deletes.length > 0 && owner.size > 0) checkDeletes(each, owner);
+  return { puts: [...owner.keys()], deletes };
+}
+
+/** Throws when an operation deletes what another one puts. Sorted once: a request may have thousands of either. */
+function checkDeletes(each: readonly Writes[], owner: ReadonlyMap<string, number>): void {
+  const keys = [...owner.keys()].sort();
+  const owners = keys.map((key) => owner.get(key));
+  /** By place: the next one whose key is another operation's. */
+  const nextOther = new Uint32Array(keys.length + 1);
+  for (let i = keys.length - 1; i >= 0; i--) nextOther[i] = owners[i] === owners[i + 1] ? (nextOther[i + 1] as number) : i + 1;
   for (const [index, { deletes }] of each.entries()) {
     for (const interval of deletes) {
-      for (const [key, of] of owner) if (of !== index && contains(interval, key)) throw duplicateKeyError();
+      const first = lowerBound(keys, interval.start);
+      const other = owners[first] === index ? (nextOther[first] as number) : first;
+      const key = keys[other];
+      if (key !== undefined && contains(interval, key)) throw duplicateKeyError();
     }
   }
-  return { puts: [...owner.keys()], deletes: each.flatMap(({ deletes }) => deletes) };
 }
 
 function writesOfOp(op: KvOp): Writes {
@@ -89,7 +119,7 @@ function writesOfOp(op: KvOp): Writes {
       return { puts: [], deletes: [intervalOf(op.key, op.rangeEnd)] };
     case 'range':
       if (op.request.key.length === 0) throw emptyKeyError();
-      return { puts: [], deletes: [] };
+      return NO_WRITES;
     case 'txn': {
       checkForm({ ...op.txn, success: [], failure: [] });
       if (Math.max(op.txn.success.length, op.txn.failure.length) > LIMITS.txnOps) throw tooManyOpsError();
@@ -101,12 +131,38 @@ function writesOfOp(op: KvOp): Writes {
   }
 }
 
-function choose(mvcc: Mvcc, txn: KvTxn): Path {
-  const succeeded = txn.compare.every((compare) => holds(mvcc, compare));
+function* choose(mvcc: Mvcc, txn: KvTxn, revision: number): Slices<Path> {
+  let succeeded = true;
+  for (const compare of txn.compare) {
+    succeeded = yield* holds(mvcc, compare, revision);
+    if (!succeeded) break;
+    if (mvcc.meter.spend()) yield;
+  }
   const ops = succeeded ? txn.success : txn.failure;
   const nested: Path[] = [];
-  for (const op of ops) if (op.kind === 'txn') nested.push(choose(mvcc, op.txn));
+  for (const op of ops) if (op.kind === 'txn') nested.push(yield* choose(mvcc, op.txn, revision));
   return { succeeded, ops, nested };
+}
+
+function checkReads(mvcc: Mvcc, path: Path, now: number): void {
+  for (const op of path.ops) if (op.kind === 'range') checkReadable(mvcc, op.request.revision, now);
+  for (const nested of path.nested) checkReads(mvcc, nested, now);
+}
+
+function* readPath(mvcc: Mvcc, path: Path, reading: Reading): Slices<KvOpResult[]> {
+  const results: KvOpResult[] = [];
+  let nested = 0;
+  for (const op of path.ops) {
+    assert(op.kind === 'range' || op.kind === 'txn', 'a transaction that is read writes nothing');
+    if (op.kind === 'range') {
+      results.push({ kind: 'range', range: yield* readRange(mvcc, op.request, reading) });
+    } else {
+      const inner = path.nested[nested++] as Path;
+      results.push({ kind: 'txn', txn: { succeeded: inner.succeeded, results: yield* readPath(mvcc, inner, reading), revision: revisionOf(reading.now) } });
+    }
+    if (mvcc.meter.spend()) yield;
+  }
+  return results;
 }
 
 function checkPath(state: KvState, path: Path): void {
@@ -127,60 +183,90 @@ function checkPut(state: KvState, op: KvPut): void {
   if (state.mvcc.at(latin1(op.key), state.mvcc.revision) === undefined) throw keyNotFoundError();
 }
 
-function runPath(state: KvState, path: Path): KvOpResult[] {
+function* runPath(state: KvState, path: Path, isAwaited: boolean): Slices<KvOpResult[]> {
+  const { mvcc } = state;
+  const results: KvOpResult[] = [];
   let nested = 0;
-  return path.ops.map((op): KvOpResult => {
+  for (const op of path.ops) {
     switch (op.kind) {
       case 'put': {
-        const prevKv = put(state, op);
-        return prevKv === undefined ? { kind: 'put' } : { kind: 'put', prevKv };
+        const prevKv = put(state, op, isAwaited);
+        results.push(prevKv === undefined ? { kind: 'put' } : { kind: 'put', prevKv });
+        break;
       }
-      case 'delete': return { kind: 'delete', ...remove(state, op) };
-      case 'range': return { kind: 'range', range: readRange(state.mvcc, op.request, newest(state.mvcc)) };
+      case 'delete': results.push({ kind: 'delete', ...(yield* remove(state, op, isAwaited)) }); break;
+      case 'range':
+        if (isAwaited) results.push({ kind: 'range', range: yield* readRange(mvcc, op.request, { now: newest(mvcc) }) });
+        break;
       case 'txn': {
         const inner = path.nested[nested++] as Path;
-        const results = runPath(state, inner);
-        return { kind: 'txn', txn: { succeeded: inner.succeeded, results, revision: revisionOf(newest(state.mvcc)) } };
+        const innerResults = yield* runPath(state, inner, isAwaited);
+        results.push({ kind: 'txn', txn: { succeeded: inner.succeeded, results: innerResults, revision: revisionOf(newest(mvcc)) } });
+        break;
       }
-      default: return op satisfies never;
+      default: op satisfies never;
     }
-  });
+    if (mvcc.meter.spend()) yield;
+  }
+  return results;
 }
 
 const newest = (mvcc: Mvcc) => (mvcc.wrote ? mvcc.writeRevision : mvcc.revision);
 
-function put(state: KvState, op: KvPut): KeyValue | undefined {
+function put(state: KvState, op: KvPut, isAwaited: boolean): KeyValue | undefined {
   const { mvcc, leases } = state;
   const key = latin1(op.key);
   const present = mvcc.at(key, newest(mvcc));
   const lease = op.ignoreLease === true ? (present?.lease ?? 0n) : (op.lease ?? 0n);
   const value = op.ignoreValue === true && present !== undefined ? valueOf(mvcc, present) : op.value;
-  const prevKv = op.prevKv === true && present !== undefined ? mvcc.toKeyValue(present) : undefined;
+  const prevKv = isAwaited && op.prevKv === true && present !== undefined ? mvcc.toKeyValue(present) : undefined;
   mvcc.put(key, value, lease);
   leases.move(key, present?.lease ?? 0n, lease);
   return prevKv;
 }
 
-function remove(state: KvState, op: KvDelete): { deleted: number; prevKvs: KeyValue[] } {
-  const { mvcc, leases } = state;
-  const records = recordsIn(mvcc, intervalOf(op.key, op.rangeEnd), newest(mvcc));
-  const prevKvs = op.prevKv === true ? records.map((record) => mvcc.toKeyValue(record)) : [];
-  for (const record of records) {
-    mvcc.delete(record);
-    leases.move(record.key, record.lease, 0n);
+function* remove(state: KvState, op: KvDelete, isAwaited: boolean): Slices<{ deleted: number; prevKvs: KeyValue[] }> {
+  const { mvcc } = state;
+  const { start, end, single } = intervalOf(op.key, op.rangeEnd);
+  const isWanted = isAwaited && op.prevKv === true;
+  const revision = newest(mvcc);
+  if (single) {
+    const record = mvcc.at(start, revision);
+    if (record === undefined) return { deleted: 0, prevKvs: [] };
+    const prevKvs = isWanted ? [mvcc.toKeyValue(record)] : [];
+    removeOne(state, record);
+    return { deleted: 1, prevKvs };
   }
-  return { deleted: records.length, prevKvs };
+  const prevKvs: KeyValue[] = [];
+  let deleted = 0;
+  // A key that was visited is not visited again: what this deletes, the scan does not see.
+  yield* mvcc.scan(start, end, {
+    revision,
+    visit: (record) => {
+      if (isWanted) prevKvs.push(mvcc.toKeyValue(record));
+      removeOne(state, record);
+      deleted++;
+      return true;
+    },
+  });
+  return { deleted, prevKvs };
+}
+
+function removeOne({ mvcc, leases }: KvState, record: Record): void {
+  mvcc.delete(record);
+  leases.move(record.key, record.lease, 0n);
 }
 
 /** Ends a lease: its keys go in one revision, in their order. */
-export function endLease(state: KvState, id: bigint): void {
-  const lease = state.leases.get(id);
-  if (lease === undefined) return;
+export function* endLease(state: KvState, id: bigint): Slices<void> {
+  if (!state.leases.has(id)) return;
   const { mvcc } = state;
+  const sorted = yield* state.leases.keysOf(id, mvcc.meter);
   mvcc.begin();
-  for (const key of [...lease.keys].sort()) {
+  for (const key of sorted) {
     const present = mvcc.at(key, mvcc.revision);
     if (present !== undefined) mvcc.delete(present);
+    if (mvcc.meter.spend()) yield;
   }
   mvcc.end();
   state.leases.remove(id);
@@ -190,4 +276,16 @@ export function endLease(state: KvState, id: bigint): void {
 export function mayGrow(txn: KvTxn): boolean {
   const grows = (op: KvOp): boolean => op.kind === 'put' || (op.kind === 'txn' && mayGrow(op.txn));
   return txn.success.some(grows) || txn.failure.some(grows);
+}
+
+/** Whether it changes nothing, whichever branches are taken. */
+export function isReadOnly(txn: KvTxn): boolean {
+  const reads = (op: KvOp): boolean => op.kind === 'range' || (op.kind === 'txn' && isReadOnly(op.txn));
+  return txn.success.every(reads) && txn.failure.every(reads);
+}
+
+/** Whether none of its reads asks for more than this replica has. Guards alone ask for the truth. */
+export function isSerializable(txn: KvTxn): boolean {
+  const may = (op: KvOp): boolean => (op.kind === 'range' && op.request.serializable === true) || (op.kind === 'txn' && isSerializable(op.txn));
+  return txn.success.length + txn.failure.length > 0 && txn.success.every(may) && txn.failure.every(may);
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { VirtualClock } from '../../../platform/clock.js';
+import { finish } from '../../../platform/slices.js';
 import type { KvWatch } from '../backend.js';
 import { LIMITS } from '../limits.js';
 import { KvState } from '../mvcc/kv-state.js';
@@ -21,7 +22,7 @@ class Bench {
 
   txn(...success: KvOp[]): number {
     this.state.apply({ kind: 'txn', txn: { compare: [], success, failure: [] } }, 1);
-    this.hub.publish();
+    finish(this.hub.publish());
     return this.state.mvcc.revision;
   }
 
@@ -76,7 +77,7 @@ describe('a watcher without room', () => {
 });
 
 describe('batches', () => {
-  it('never cut a revision in two, however large it is, and each event comes once (etcd #17247)', () => {
+  it('never cut a revision in two, however large it is, and each event comes once (etcd #17247)', async () => {
     const bench = new Bench();
     const start = bench.put('first', '1');
     const many: KvOp[] = Array.from({ length: LIMITS.watchBatch_events + 500 }, (_, i) => ({ kind: 'put', key: bytes(`k${i}`), value: bytes('x') }));
@@ -84,9 +85,54 @@ describe('batches', () => {
     bench.put('last', '1');
     const watcher = bench.watch({ startRevision: start as Revision });
     watcher.handle.grant(10);
+    await bench.clock.advance(1);
     const sizes = watcher.batches.map((batch) => [batch.events.length, batch.revision]);
-    expect(sizes).toEqual([[many.length + 1, large], [1, large + 1]]);
+    expect(sizes).toEqual([[1, start], [many.length, large], [1, large + 1]]);
     expect(new Set(watcher.events()).size).toBe(many.length + 2);
+  });
+
+  it('of a very long revision go out in parts, one a turn, and those who come meanwhile miss nothing (issue 6, row 31)', async () => {
+    const bench = new Bench();
+    const parts: WatchBatch[] = [];
+    const handle = bench.hub.watch({ key: bytes('k'), rangeEnd: bytes('l') }, { takesParts: true, onBatch: (batch) => void parts.push(batch), onEnd: () => undefined });
+    handle.grant(10);
+    const many: KvOp[] = Array.from({ length: 2048 }, (_, i) => ({ kind: 'put', key: bytes(`k${i}`), value: bytes('x') }));
+    const large = bench.txn(...many);
+    const late = bench.watch({ startRevision: large as Revision });
+    late.handle.grant(10);
+    expect(parts.map(({ events, partial }) => [events.length, partial])).toEqual([[1000, true]]);
+    await bench.clock.advance(1);
+    bench.put('k1', 'y');
+    await bench.clock.advance(1);
+    expect(parts.map(({ events, revision, partial = false }) => [events.length, revision, partial])).toEqual([[1000, large, true], [1000, large, true], [48, large, false], [1, large + 1, false]]);
+    expect(late.batches.map(({ events }) => events.length)).toEqual([2048, 1]);
+    expect(parts.flatMap(({ events }) => events.map(show))).toEqual(late.events());
+  });
+
+  it('come to a watcher that joins while the hub finds out whom a revision concerns', () => {
+    const state = new KvState({ slice_keys: 1 });
+    const hub = new WatchHub(state.mvcc, { clock: new VirtualClock() });
+    const seen: string[] = [];
+    const sink = { onBatch: (batch: WatchBatch) => void seen.push(...batch.events.map(show)), onEnd: () => undefined };
+    hub.watch({ key: bytes('x') }, sink);
+    hub.watch({ key: bytes('y') }, sink);
+    state.apply({ kind: 'txn', txn: { compare: [], failure: [], success: [{ kind: 'put', key: bytes('a'), value: bytes('1') }, { kind: 'put', key: bytes('b'), value: bytes('1') }] } }, 1);
+    const publishing = hub.publish();
+    publishing.next();
+    const late = hub.watch({ key: bytes('a') }, sink);
+    finish(publishing);
+    late.grant(1);
+    expect(seen).toEqual(['a=1']);
+  });
+
+  it('do not come in one piece to a watcher that has a long history before it', async () => {
+    const bench = new Bench();
+    for (let i = 0; i < 3000; i++) bench.put('k', `${i}`);
+    const watcher = bench.watch({ startRevision: 1 as Revision });
+    watcher.handle.grant(10);
+    expect(watcher.batches).toHaveLength(1);
+    await bench.clock.advance(1);
+    expect(watcher.events()).toHaveLength(3000);
   });
 
   it('have a deletion exactly at the compact revision (etcd #19179)', () => {
@@ -126,13 +172,15 @@ describe('progress', () => {
     expect(watcher.batches.map((batch) => [batch.events.length, batch.revision])).toEqual([[1, revision], [0, revision]]);
   });
 
-  it('is silent about a watch that starts in the future (etcd #20221)', () => {
+  it('comes from a watch that starts in the future when it is asked for, and not before (etcd #20221; issue 6, row 33)', async () => {
     const bench = new Bench();
     const now = bench.put('a', '1');
-    const watcher = bench.watch({ startRevision: (now + 2) as Revision });
+    const watcher = bench.watch({ startRevision: (now + 2) as Revision, progressInterval_ms: 100 });
     watcher.handle.grant(10);
-    watcher.handle.requestProgress();
+    await bench.clock.advance(250);
     expect(watcher.batches).toEqual([]);
+    watcher.handle.requestProgress();
+    expect(watcher.batches).toEqual([{ events: [], revision: now }]);
     bench.put('a', '2');
     bench.put('a', '3');
     expect(watcher.events()).toEqual(['a=3']);
