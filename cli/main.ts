@@ -21,7 +21,8 @@ const SUBCOMMANDS: readonly Subcommand[] = [
   { names: ['cluster'], load: async () => (await import('./commands/cluster.js')).addClusterCommands },
   { names: ['dashboard'], load: async () => (await import('./commands/dashboard.js')).addDashboardCommand },
   { names: ['snapshot'], load: async () => (await import('./commands/snapshot.js')).addSnapshotCommands },
-  { names: ['pki', 'token', 'kubeconfig'], load: async () => (await import('./commands/pki.js')).addPkiCommands },
+  { names: ['token'], load: async () => (await import('./commands/token.js')).addTokenCommands },
+  { names: ['pki', 'kubeconfig'], load: async () => (await import('./commands/pki.js')).addPkiCommands },
 ];
 
 async function createProgram(): Promise<Command> {

@@ -174,14 +174,14 @@ describe('bad surroundings', () => {
     await fails(['server', '--nmae', 'x'], 1, /unknown option '--nmae'/);
     await fails(['server', '--data-dir', join(directory, 'x'), '--api-port', 'http'], 2, /--api-port must be a port from 1 to 65535, not "http"/);
     await fails(['up', '--data-dir', join(directory, 'x'), '--members', '2'], 2, /--members must be odd/);
-    await fails(['agent', '--data-dir', join(directory, 'x'), '--server', `127.0.0.1:${member.ports[1]}`, '--token', 'garbage', '--name', 'w9'], 2, /no join token/);
+    await fails(['agent', '--data-dir', join(directory, 'x'), '--server', `127.0.0.1:${member.ports[1]}`, '--token', 'garbage', '--name', 'w9'], 2, /not a join token/);
     await fails(['status', '--data-dir', join(directory, 'nothing')], 1, /no cluster runs from/);
   });
 
   it('a join token of another cluster: exit 1, and no word is said to that cluster', async () => {
     const otherPki = join(directory, 'other-pki');
     expect((await navarch(['pki', 'init', '--pki-dir', otherPki])).code).toBe(0);
-    const token = (await navarch(['token', '--pki-dir', otherPki])).stdout.trim();
+    const token = (await navarch(['token', '--member', '--pki-dir', otherPki])).stdout.trim().replace(/\.member\..*/, '.worker.abcdef.0123456789abcdef');
     await fails(['agent', '--data-dir', join(directory, 'agent'), '--server', `127.0.0.1:${member.ports[1]}`, '--token', token, '--name', 'w9', '--runtime', 'hollow'], 1, /is not the one this token is for/);
   });
 

@@ -46,7 +46,7 @@ describe.skipIf(lackingEtcd.length > 0)('a cluster on an external etcd', () => {
     const [first, second] = servers;
     await Promise.all(servers.map((server) => server.start()));
     await writeFile(kubeconfig, await printed('kubeconfig', '--pki-dir', pkiDir, '--server', first?.api ?? ''), { mode: 0o600 });
-    const token = (await printed('token', '--pki-dir', pkiDir)).trim();
+    const token = (await printed('token', 'create', '--pki-dir', pkiDir, '--endpoints', first?.grpc ?? '')).trim();
     // Each knows one server, and is told of the other.
     workers = [hollowWorker(directory, 'w1', { servers: [first?.grpc ?? ''], token }), hollowWorker(directory, 'w2', { servers: [second?.grpc ?? ''], token })];
     kubectl = new Kubectl(findKubectl() ?? '', kubeconfig);

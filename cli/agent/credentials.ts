@@ -2,7 +2,7 @@
  * A worker's identity: a key of its own and a certificate that a member signed, got with a join token once and renewed with itself
  * from then on. Kept in the worker's data directory, so that a restart needs no token.
  */
-import { credentials, Metadata, type ChannelCredentials, type Client as GrpcClient } from '@grpc/grpc-js';
+import { credentials, Metadata, status, type ChannelCredentials, type Client as GrpcClient } from '@grpc/grpc-js';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileAtomic, readKeyPair, writeKeyPair } from '../../platform/pki/files.js';
@@ -25,8 +25,10 @@ export interface WorkerCredentialsOptions {
   readonly nodeName: string;
   readonly directory: string;
   readonly endpoints: readonly string[];
-  /** Needed while there is no certificate on disk. */
-  readonly token?: string;
+  /** Asked while there is no certificate on disk. */
+  readonly token?: () => Promise<string>;
+  /** Called once the token is needed no longer. */
+  readonly onJoined?: () => Promise<void>;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -76,6 +78,7 @@ export class WorkerCredentials implements Service {
   async start(): Promise<void> {
     this.#identity = await this.#stored();
     if (this.#identity === undefined) await this.#joinPatiently();
+    await this.#options.onJoined?.();
     this.#timer = this.#options.clock.every(LOOK_MS, () => this.#renewIfDue());
     await this.#renewIfDue();
   }
@@ -100,12 +103,18 @@ export class WorkerCredentials implements Service {
     return certificateValidity(pair.certificate).notAfter_ms > this.#options.clock.now() ? { ca, pair } : undefined;
   }
 
+  /** Of a join that was begun, or whose certificate has expired: it proves that the node's name is this host's. */
+  async #storedKey(): Promise<{ readonly privateKey?: string }> {
+    const privateKey = await readFile(`${this.#base}.key`, 'utf8').catch(() => undefined);
+    return privateKey === undefined ? {} : { privateKey };
+  }
+
   /** Members may still be starting: faults of the network are waited out, a wrong token is not. */
   async #joinPatiently(): Promise<void> {
-    const { clock, logger, token: text } = this.#options;
-    if (text === undefined) throw new CliError('this worker has no certificate yet: start it with --token, as `navarch token` prints it', 2);
-    const token = parseJoinToken(text);
-    if (token.kind !== 'worker') throw new CliError('this token is for members; a worker joins with the token that `navarch token` prints without --member', 2);
+    const { clock, logger, token: ask } = this.#options;
+    if (ask === undefined) throw new CliError('this worker has no certificate yet: start it with --token-file, a file with what `navarch token create` prints', 2);
+    const token = parseJoinToken(await ask());
+    if (token.kind !== 'worker') throw new CliError('this token is for members; a worker joins with the token that `navarch token create` prints', 2);
     const until_ms = clock.monotonic() + JOIN_MS;
     for (let attempt = 0; ; attempt++) {
       const endpoint = this.#options.endpoints[attempt % this.#options.endpoints.length] ?? '';
@@ -123,7 +132,9 @@ export class WorkerCredentials implements Service {
 
   async #register(endpoint: string, ca: string, secret: string): Promise<void> {
     const { nodeName, clock } = this.#options;
-    const { request, privateKey } = await createSigningRequest({ commonName: `system:node:${nodeName}`, organizations: ['system:nodes'] });
+    const { request, privateKey } = await createSigningRequest({ commonName: `system:node:${nodeName}`, organizations: ['system:nodes'] }, await this.#storedKey());
+    // Before it is shown: should the answer be lost, the name is this key's, and the next try comes with it.
+    await writeFileAtomic(`${this.#base}.key`, privateKey, 0o600);
     const client = clientTo(endpoint, credentials.createSsl(Buffer.from(ca)));
     const answer = await callOnce<RegisterResponse>(client, (metadata, callback) => client.register({ token: secret, nodeName, csr: request }, metadata, deadline(clock), callback));
     await this.#take({ ca: answer.ca, pair: { certificate: answer.certificate, privateKey } });
@@ -135,7 +146,8 @@ export class WorkerCredentials implements Service {
     for (const endpoint of endpoints) {
       try {
         const { ca, pair } = this.current;
-        const { request, privateKey } = await createSigningRequest({ commonName: 'renewal' });
+        // The same key: the node's name is bound to it.
+        const { request, privateKey } = await createSigningRequest({ commonName: 'renewal' }, { privateKey: pair.privateKey });
         const client = clientTo(endpoint, credentials.createSsl(Buffer.from(ca), Buffer.from(pair.privateKey), Buffer.from(pair.certificate)));
         const answer = await callOnce<RenewResponse>(client, (metadata, callback) => client.renew({ csr: request }, metadata, deadline(clock), callback));
         await this.#take({ ca: answer.ca, pair: { certificate: answer.certificate, privateKey } });
@@ -158,8 +170,9 @@ export function clientTo(endpoint: string, channel: ChannelCredentials): NodeSer
   return new NodeServiceClient(endpoint, channel, serverNameOptions(endpoint));
 }
 
-/** gRPC UNAUTHENTICATED and INVALID_ARGUMENT: asking again changes nothing. */
+/** Refusals: asking again changes nothing. */
+const FINAL: ReadonlySet<unknown> = new Set([status.UNAUTHENTICATED, status.INVALID_ARGUMENT, status.ALREADY_EXISTS, status.PERMISSION_DENIED]);
+
 function isFinal(error: unknown): boolean {
-  const code = (error as { code?: unknown }).code;
-  return code === 16 || code === 3 || (error instanceof CliError && error.message.includes('is not the one this token is for'));
+  return FINAL.has((error as { code?: unknown }).code) || (error instanceof CliError && error.message.includes('is not the one this token is for'));
 }

@@ -1,6 +1,6 @@
 /** `navarch agent`: one worker, in the foreground, until it is told to stop. Its containers stay. */
 import { hostname } from 'node:os';
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { systemClock } from '../../platform/clock.js';
@@ -13,6 +13,7 @@ import { CliError } from '../lib/errors.js';
 import { splitEndpoint } from '../lib/join-token.js';
 import { defaultDataDir } from '../lib/paths.js';
 import { runUntilSignal } from '../lib/run.js';
+import { forgetSecret, secretOf } from '../lib/secret-input.js';
 import { hostPort } from '../server/identity.js';
 import { DEFAULT_NETWORK } from '../server/network.js';
 
@@ -43,8 +44,8 @@ export function addAgentCommand(program: Command): void {
   program.command('agent')
     .description('run one worker: pods in containerd (or pretended ones), overlay, Services, DNS')
     .requiredOption('--server <endpoints>', 'gRPC addresses of members, host:port,...; one that answers is enough')
-    .option('--token <token>', 'join token, as `navarch token` prints it; needed the first time')
-    .option('--token-file <file>', 'the same, from a file: nobody sees it in the list of processes')
+    .option('--token-file <file>', 'join token, as `navarch token create` prints it; needed the first time, deleted then; -: standard input')
+    .option('--token <token>', 'the same, where everybody on this machine may see it')
     .option('--name <name>', 'the node\'s name', hostname().toLowerCase())
     .option('--node-ip <address>', 'where other workers reach this one', '127.0.0.1')
     .option('--data-dir <directory>', 'certificates, volumes and logs of this worker', join(defaultDataDir(), 'agent'))
@@ -62,7 +63,7 @@ export function addAgentCommand(program: Command): void {
     .option('--log-file <file>', 'log here instead of to standard error')
     .addHelpText('after', `
 Join a cluster with a token from one of its members:
-  navarch agent --server 10.0.0.1:2379,10.0.0.2:2379 --node-ip 10.0.0.9 --token "$(ssh 10.0.0.1 navarch token)"
+  ssh root@10.0.0.1 navarch token create --uses 1 | navarch agent --server 10.0.0.1:2379,10.0.0.2:2379 --node-ip 10.0.0.9 --token-file -
 Stopping the agent, even with kill -9, leaves the containers running; started again, it adopts them.`)
     .action(async (flags: AgentFlags) => runAgent(flags));
 }
@@ -103,7 +104,7 @@ async function runAgent(flags: AgentFlags): Promise<void> {
   });
   const logger = createLogger('navarch', { level: flags.logLevel, ...(flags.logFile === undefined ? {} : { file: flags.logFile }) }).child({ node: flags.name });
   await mkdir(flags.dataDir, { recursive: true, mode: 0o700 });
-  const token = flags.tokenFile === undefined ? flags.token : (await readFile(flags.tokenFile, 'utf8')).trim();
+  const token = secretOf(flags);
   const containment = new Containment({ clock: systemClock, logger });
   containment.guardProcess((error) => {
     logger.error({ error: error instanceof Error ? error.stack : String(error) }, 'an error of no part of the worker: it ends');
@@ -112,6 +113,10 @@ async function runAgent(flags: AgentFlags): Promise<void> {
   const credentials = new WorkerCredentials({
     nodeName: flags.name, directory: join(flags.dataDir, 'pki'), endpoints, clock: systemClock, logger,
     ...(token === undefined ? {} : { token }),
+    onJoined: async () => {
+      const reason = await forgetSecret(flags);
+      if (reason !== undefined) logger.warn({ reason }, 'the token is needed no longer, and its file could not be deleted');
+    },
   });
   const worker = createWorker({
     nodeName: flags.name, nodeIP: flags.nodeIp, endpoints, dataDir: flags.dataDir, runtime, credentials, labels, containment, clock: systemClock, random: systemRandom, logger,

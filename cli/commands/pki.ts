@@ -1,13 +1,11 @@
-/** `navarch pki init`, `navarch token`, `navarch kubeconfig`: what is made from a cluster's secrets. */
+/** `navarch pki init`, `navarch kubeconfig`: what is made from a cluster's secrets. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { systemClock } from '../../platform/clock.js';
 import { createClusterPki, readClusterPki, writeClusterPki, type ClusterPki } from '../../platform/pki/cluster-pki.js';
-import { authorityPin } from '../../platform/pki/x509.js';
 import { systemRandom } from '../../platform/random.js';
 import { CliError } from '../lib/errors.js';
-import { formatJoinToken } from '../lib/join-token.js';
 import { kubeconfigText } from '../lib/kubeconfig.js';
 import { defaultDataDir, layout } from '../lib/paths.js';
 import { issueAdminCertificate } from '../server/certificates.js';
@@ -38,18 +36,6 @@ export function addPkiCommands(program: Command): void {
       const made = await createClusterPki(context);
       await writeClusterPki(pkiDir, made);
       process.stdout.write(`cluster ${made.clusterId}: secrets in ${pkiDir}\n`);
-    });
-
-  program.command('token')
-    .description('print the token that a new worker (or member) shows when it joins')
-    .option('--data-dir <directory>', 'of the cluster that `up` started', defaultDataDir())
-    .option('--pki-dir <directory>', 'the cluster\'s secrets (default: <data-dir>/pki)')
-    .option('--member', 'for a new member: gives it all the cluster\'s secrets')
-    .action(async (flags: PkiFlags & { readonly member?: boolean }) => {
-      const secrets = await requirePki(directoryOf(flags));
-      const pin = await authorityPin(secrets.clusterAuthority.certificate);
-      const kind = flags.member === true ? 'member' : 'worker';
-      process.stdout.write(`${formatJoinToken({ pin, kind, secret: kind === 'member' ? secrets.memberSecret : secrets.workerSecret })}\n`);
     });
 
   program.command('kubeconfig')

@@ -14,6 +14,7 @@ import { CliError, EXIT_FENCED, isShutOut } from '../lib/errors.js';
 import { keepHeapSmall } from '../lib/heap.js';
 import { defaultDataDir, layout } from '../lib/paths.js';
 import { runUntilSignal } from '../lib/run.js';
+import { forgetSecret, secretIfThere } from '../lib/secret-input.js';
 import type { Backing } from '../server/backing.js';
 import { issueMemberCertificates, type MemberCertificates } from '../server/certificates.js';
 import { joinCluster } from '../server/join.js';
@@ -36,6 +37,7 @@ interface ServerFlags extends StoreFlags {
   readonly initialCluster?: string;
   readonly join?: string;
   readonly token?: string;
+  readonly tokenFile?: string;
   readonly clusterCidr: string;
   readonly serviceCidr: string;
   readonly clusterDomain: string;
@@ -67,7 +69,8 @@ export function addServerCommand(program: Command): void {
     .option('--peer-port <port>', 'Raft, for the other members', '2380')
     .option('--initial-cluster <members>', 'all members of a new cluster, as name=host[:peerPort[:grpcPort[:apiPort]]],...; the same text on each')
     .option('--join <members>', 'become a member of a cluster that runs: host:port[,host:port] of gRPC listeners; needed once')
-    .option('--token <token>', 'for --join: what `navarch token --member` prints on a member')
+    .option('--token-file <file>', 'for --join: what `navarch token --member` prints on a member; deleted once it has joined; -: standard input')
+    .option('--token <token>', 'the same, where everybody on this machine may see it')
     .option('--store-endpoints <urls>', 'hold no store: use this etcd v3, or members of ours, http(s)://host:port,...')
     .option('--store-ca <file>', 'authority of the store\'s certificates (default: the cluster\'s own, as for members of ours)')
     .option('--store-cert <file>', 'certificate to show to the store (default without --store-ca: one made by the cluster\'s own authority)')
@@ -88,7 +91,7 @@ A cluster of one:
 A cluster of three, on each host with its own --name and the same --pki-dir content:
   navarch server --name a --initial-cluster a=10.0.0.1,b=10.0.0.2,c=10.0.0.3 --pki-dir /etc/navarch/pki
 One more, or one in the place of a dead one, on a host with an empty data directory (docs/members.md):
-  navarch server --name d --join 10.0.0.1:2379 --token "$(ssh 10.0.0.1 navarch token --member --pki-dir /etc/navarch/pki)"
+  ssh root@10.0.0.1 navarch token --member --pki-dir /etc/navarch/pki | navarch server --name d --join 10.0.0.1:2379 --token-file -
 Without a store of its own, on an etcd or on members of ours (docs/operating.md); the same --pki-dir content on each:
   navarch server --name s1 --store-endpoints https://10.0.1.1:2379,https://10.0.1.2:2379 --store-ca ca.crt --store-cert s1.crt --store-key s1.key
   navarch server --name s2 --only apiserver --store-endpoints https://10.0.0.1:2379,https://10.0.0.2:2379 --pki-dir /etc/navarch/pki
@@ -188,8 +191,10 @@ async function takeSeat(flags: ServerFlags, self: MemberAddress, logger: Logger)
   const pkiDir = resolve(flags.pkiDir ?? stored?.pkiDir ?? layout(dataDir).pki);
   if (stored?.joining === true || (stored === undefined && flags.join !== undefined)) {
     const { file, pki } = await joinCluster({
-      self, dataDir, pkiDir, endpoints: (flags.join ?? '').split(',').filter((part) => part !== ''), token: flags.token, logger, ...clockAndRandom,
+      self, dataDir, pkiDir, endpoints: (flags.join ?? '').split(',').filter((part) => part !== ''), token: await secretIfThere(flags), logger, ...clockAndRandom,
     }, stored);
+    const reason = await forgetSecret(flags);
+    if (reason !== undefined) logger.warn({ reason }, 'the token is needed no longer, and its file could not be deleted');
     return seatOf(file, pki);
   }
   const members = flags.initialCluster === undefined ? [self] : parseInitialCluster(flags.initialCluster, self);
@@ -199,7 +204,7 @@ async function takeSeat(flags: ServerFlags, self: MemberAddress, logger: Logger)
     if (stored.id !== undefined) return seatOf(stored, pki);
   }
   if (stored === undefined && await wasRecovered(pkiDir)) {
-    throw new CliError('this cluster was recovered from a survivor and lives: an empty data directory joins it (--join and --token), it does not found it again', EXIT_FENCED);
+    throw new CliError('this cluster was recovered from a survivor and lives: an empty data directory joins it (--join and --token-file), it does not found it again', EXIT_FENCED);
   }
   const peers = members.map((one) => peerInfoOf(pki.clusterId, one));
   await writeMemberFile(dataDir, { members: peers.map(knownMember), ...stored, name: self.name, clusterId: pki.clusterId, pkiDir });
@@ -225,8 +230,8 @@ function checkFlags(flags: ServerFlags): StoreAddress | undefined {
   const address = parseStoreFlags(flags);
   if (flags.only !== undefined && flags.only !== 'apiserver') throw new CliError(`--only must be apiserver, not "${flags.only}"`, 2);
   if (address === undefined && flags.only !== undefined) throw new CliError('--only apiserver needs --store-endpoints: a member is its store', 2);
-  if (address !== undefined && (flags.initialCluster !== undefined || flags.join !== undefined || flags.token !== undefined)) {
-    throw new CliError('--initial-cluster, --join and --token make a member; a server with --store-endpoints is none', 2);
+  if (address !== undefined && (flags.initialCluster !== undefined || flags.join !== undefined || flags.token !== undefined || flags.tokenFile !== undefined)) {
+    throw new CliError('--initial-cluster, --join and a token make a member; a server with --store-endpoints is none', 2);
   }
   return address;
 }

@@ -1,6 +1,6 @@
 /**
  * Join tokens: what a new host must show, and how it knows whom it shows it to. `<pin>.<kind>.<secret>`: the pin is SHA-256 over the
- * public key of the cluster's authority, so that a token alone suffices to trust the right cluster.
+ * public key of the cluster's authority, so that a token alone suffices to trust the right cluster. A worker's secret is a bootstrap token.
  */
 import { connect, type DetailedPeerCertificate } from 'node:tls';
 import { X509Certificate } from 'node:crypto';
@@ -21,12 +21,12 @@ export function formatJoinToken(token: JoinToken): string {
 
 /** Throws CliError. */
 export function parseJoinToken(text: string): JoinToken {
-  const match = /^([0-9a-f]{64})\.(worker|member)\.([0-9a-f]{16,128})$/.exec(text.trim());
+  const match = /^([0-9a-f]{64})\.(?:(worker)\.([a-z0-9]{6}\.[a-z0-9]{16})|(member)\.([0-9a-f]{16,128}))$/.exec(text.trim());
   if (match === null) {
-    throw new CliError('this is no join token; print one with `navarch token` on a host where the cluster was started', 2);
+    throw new CliError('this is not a join token; make one for a worker with `navarch token create`, or print the one for members with `navarch token --member`, on a member', 2);
   }
-  const [, pin = '', kind, secret = ''] = match;
-  return { pin, kind: kind as JoinKind, secret };
+  const [, pin = '', worker, workerSecret = '', , memberSecret = ''] = match;
+  return worker === undefined ? { pin, kind: 'member', secret: memberSecret } : { pin, kind: 'worker', secret: workerSecret };
 }
 
 const CONNECT_TIMEOUT_MS = 10_000;

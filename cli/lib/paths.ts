@@ -18,7 +18,6 @@ export const layout = (dataDir: string) => ({
   images: join(dataDir, 'images'),
   /** `<base>.crt` and `<base>.key`: a client of the etcd API. */
   etcdClient: join(dataDir, 'etcd-client'),
-  workerToken: join(dataDir, 'pki', 'worker-token'),
   member: (name: string) => join(dataDir, 'members', name),
   worker: (name: string) => join(dataDir, 'workers', name),
 });

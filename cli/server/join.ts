@@ -88,7 +88,7 @@ const isForgery = (error: unknown) => error instanceof CliError && (error.exitCo
 
 async function trustOf(endpoint: string, text: string | undefined, local: ClusterPki | undefined): Promise<{ ca: string; secret: string }> {
   if (text === undefined) {
-    if (local === undefined) throw new CliError('a new member joins with --token, as `navarch token --member` prints it on a member', 2);
+    if (local === undefined) throw new CliError('a new member joins with --token-file: a file with what `navarch token --member` prints on a member, or - for standard input', 2);
     return { ca: local.clusterAuthority.certificate, secret: local.memberSecret };
   }
   const token = parseJoinToken(text);

@@ -216,7 +216,7 @@ describe.skipIf(!existsSync(MAIN))('members as processes', () => {
     expect(await wrong.ends()).toBe(1);
     expect(wrong.output).toContain('the member token is wrong');
     const worker = await seat('v');
-    worker.start('--join', a.endpoint, '--token', token.replace('.member.', '.worker.'));
+    worker.start('--join', a.endpoint, '--token', `${token.slice(0, token.indexOf('.'))}.worker.abcdef.0123456789abcdef`);
     expect(await worker.ends()).toBe(2);
     // Two of three are alive: without one of those there would be no majority.
     expect((await navarch('member', 'remove', 'b', '--data-dir', a.dataDir)).out).toContain('which is no majority');

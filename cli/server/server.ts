@@ -32,7 +32,7 @@ import { ApiEndpoints } from './api-endpoints.js';
 import { bootstrapCluster } from './bootstrap.js';
 import type { MemberCertificates } from './certificates.js';
 import { memberOf, type Backing } from './backing.js';
-import { createClusterService, sameSecret } from './cluster-service.js';
+import { createClusterService } from './cluster-service.js';
 import { createElected } from './elected.js';
 import { authorizeEtcd } from './etcd-roles.js';
 import { createExternalClusterService } from './external-cluster-service.js';
@@ -40,6 +40,7 @@ import { GrpcServer, type GrpcEndpoint } from './grpc-server.js';
 import { hostPort, type MemberAddress } from './identity.js';
 import { MemberDirectory } from './member-directory.js';
 import { memberMetrics } from './member-metrics.js';
+import { BootstrapJoinTokens } from './join-tokens.js';
 import type { ClusterNetwork } from './network.js';
 import { Presence } from './presence.js';
 import { SYSTEM_USERS } from './system-users.js';
@@ -126,7 +127,7 @@ class MemberServer implements Server {
     this.nodelink = createNodelink({
       part: this.#containment.part('nodelink'), client: systemClient, informers: this.#informers, clock, random, logger: logger.child({ component: 'nodelink' }),
       certificates: nodeCertificates(pki, () => options.certificates.serving.current.certificate, { clock, random }),
-      tokens: { check: (token) => Promise.resolve(sameSecret(token, pki.workerSecret)) },
+      tokens: new BootstrapJoinTokens(systemClient, clock),
       members: this.#directory,
       leaseRenewal_ms: options.nodeGrace_ms / LEASE_RENEWALS_IN_GRACE,
     });

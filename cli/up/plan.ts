@@ -29,6 +29,8 @@ export interface PlannedWorker {
   readonly name: string;
   readonly address: string;
   readonly runtime: 'cri' | 'hollow';
+  /** Its key and certificate. */
+  readonly pkiDir: string;
 }
 
 export interface UpPlan {
@@ -57,25 +59,29 @@ export function planLoopback(options: UpOptions): UpPlan {
   const members = Array.from({ length: options.members }, (_, i): MemberAddress => ({
     name: `m${i + 1}`, host: '127.0.0.1', apiPort: options.apiPort + i, grpcPort: options.grpcPort + 10 * i, peerPort: options.peerPort + 10 * i,
   }));
-  const workers = Array.from({ length: options.workers }, (_, i): PlannedWorker => ({ name: `w${i + 1}`, address: '127.0.0.1', runtime: 'hollow' }));
+  const workers = Array.from({ length: options.workers }, (_, i): PlannedWorker => ({
+    name: `w${i + 1}`, address: '127.0.0.1', runtime: 'hollow', pkiDir: join(layout(options.dataDir).worker(`w${i + 1}`), 'pki'),
+  }));
   return {
     mode: 'loopback', members, workers,
     processes: [
       ...members.map((m): PlannedProcess => ({ name: m.name, namespace: undefined, args: serverArgs(options, m, members) })),
       ...workers.map((w): PlannedProcess => ({
         name: w.name, namespace: undefined,
-        args: ['agent', '--name', w.name, '--server', endpoints(members), '--token-file', layout(options.dataDir).workerToken, '--node-ip', w.address, '--runtime', 'hollow', '--data-dir', layout(options.dataDir).worker(w.name)],
+        args: ['agent', '--name', w.name, '--server', endpoints(members), '--node-ip', w.address, '--runtime', 'hollow', '--data-dir', layout(options.dataDir).worker(w.name)],
       })),
     ],
   };
 }
+
+const agentDir = (host: { readonly dataDir: string }) => join(host.dataDir, 'agent');
 
 /** Each member and worker on a host of its own, workers with a containerd. */
 export function planOnHosts(options: UpOptions, hosts: HostsPlan): UpPlan {
   const memberHosts = hosts.hosts.filter((host) => host.role === 'member');
   const workerHosts = hosts.hosts.filter((host) => host.role === 'worker');
   const members = memberHosts.map((host, i): MemberAddress => ({ name: `m${i + 1}`, host: host.address, apiPort: 6443, grpcPort: 2379, peerPort: 2380 }));
-  const workers = workerHosts.map((host, i): PlannedWorker => ({ name: `w${i + 1}`, address: host.address, runtime: 'cri' }));
+  const workers = workerHosts.map((host, i): PlannedWorker => ({ name: `w${i + 1}`, address: host.address, runtime: 'cri', pkiDir: join(agentDir(host), 'pki') }));
   return {
     mode: 'hosts', members, workers,
     processes: [
@@ -85,11 +91,11 @@ export function planOnHosts(options: UpOptions, hosts: HostsPlan): UpPlan {
         return {
           name: w.name, namespace: host?.namespace,
           args: [
-            'agent', '--name', w.name, '--server', endpoints(members), '--token-file', layout(options.dataDir).workerToken, '--node-ip', w.address, '--runtime', 'cri',
+            'agent', '--name', w.name, '--server', endpoints(members), '--node-ip', w.address, '--runtime', 'cri',
             // Its images were built and imported here: nobody could give them back.
             '--image-gc-high', '100',
             '--runtime-socket', host?.containerd?.socket ?? '', '--cni-conf-dir', host?.containerd?.cniConfDir ?? '',
-            '--cni-data-dir', host?.containerd?.cniDataDir ?? '', '--data-dir', join(host?.dataDir ?? '', 'agent'),
+            '--cni-data-dir', host?.containerd?.cniDataDir ?? '', '--data-dir', host === undefined ? '' : agentDir(host),
           ],
         };
       }),

@@ -11,7 +11,7 @@ import type { Executor } from '../../platform/exec.js';
 import type { Logger } from '../../platform/log.js';
 import { createClusterPki, readClusterPki, writeClusterPki, type ClusterPki } from '../../platform/pki/cluster-pki.js';
 import { writeFileAtomic, writeKeyPair } from '../../platform/pki/files.js';
-import { authorityPin, type KeyPair } from '../../platform/pki/x509.js';
+import type { KeyPair } from '../../platform/pki/x509.js';
 import type { Random } from '../../platform/random.js';
 import type { Service } from '../../platform/service.js';
 import type { Client } from '../../sdk/client.js';
@@ -21,12 +21,12 @@ import { createHosts, missingForHosts, removeHosts } from '../hosts/hosts.js';
 import { planHosts, type HostsPlan } from '../hosts/plan.js';
 import { buildExampleImages, EXAMPLE_IMAGES, missingForImages, SANDBOX_IMAGE } from '../images/examples.js';
 import { CliError } from '../lib/errors.js';
-import { formatJoinToken } from '../lib/join-token.js';
 import { kubeconfigText } from '../lib/kubeconfig.js';
 import { layout } from '../lib/paths.js';
 import { issueAdminCertificate } from '../server/certificates.js';
 import { hostPort } from '../server/identity.js';
 import { ManagedProcess } from './managed-process.js';
+import { issueWorkerCertificate, recordWorkerKey } from './worker-certificates.js';
 import { RuntimeKeeper } from './runtime-keeper.js';
 import { planLoopback, planOnHosts, type UpOptions, type UpPlan } from './plan.js';
 import { isRunning, processIdOf, signalProcess, type ProcessId } from '../lib/process-id.js';
@@ -76,6 +76,8 @@ export class Supervisor implements Service {
   #hosts: HostsPlan | undefined;
   #runtimes: RuntimeKeeper | undefined;
   #plan: UpPlan | undefined;
+  /** Workers that have got a key of their own just now. */
+  readonly #newKeys = new Map<string, string>();
   #notes: string[] = [];
   #started_ms = 0;
   #phase: SupervisorState['phase'] = 'starting';
@@ -117,8 +119,6 @@ export class Supervisor implements Service {
     this.#say('looking at this machine');
     await endLeftovers(dataDir, clock);
     const pki = await this.#pki();
-    const token = formatJoinToken({ pin: await authorityPin(pki.clusterAuthority.certificate), kind: 'worker', secret: pki.workerSecret });
-    await writeFileAtomic(layout(dataDir).workerToken, `${token}\n`, 0o600);
     const missing = await this.#missing();
     if (missing.length === 0) {
       this.#hosts = hostsPlanOf(this.#options);
@@ -128,6 +128,10 @@ export class Supervisor implements Service {
       this.#plan = planLoopback(this.#options);
     }
     const admin = await this.#writeClientFiles(pki, this.#plan);
+    for (const worker of this.#plan.workers) {
+      const key = await issueWorkerCertificate(pki, worker, this.#options);
+      if (key !== undefined) this.#newKeys.set(worker.name, key);
+    }
     if (this.#hosts === undefined) this.#startProcesses(this.#plan, () => true);
     else await this.#startOnHosts(this.#plan, this.#hosts);
     await this.#waitUntilReady(pki, admin, this.#plan);
@@ -206,6 +210,7 @@ export class Supervisor implements Service {
     let client: Client | undefined;
     try {
       client = await this.#connectPatiently(endpoints, tls, signal);
+      for (const [name, key] of this.#newKeys) await recordWorkerKey(client, name, key);
       // Any of them may be the one that a kubeconfig names. One that heals beside others that work is easily missed.
       await Promise.all(plan.members.map((member) => this.#apiAnswers(`https://${hostPort(member.host, member.apiPort)}/readyz`, tls.ca, signal)));
       while (missing.size > 0) {
@@ -293,7 +298,7 @@ export class Supervisor implements Service {
       members: (plan?.members ?? []).map((member) => ({
         name: member.name, api: `https://${hostPort(member.host, member.apiPort)}`, grpc: hostPort(member.host, member.grpcPort), peer: hostPort(member.host, member.peerPort),
       })),
-      workers: (plan?.workers ?? []).map((worker) => ({ ...worker })),
+      workers: (plan?.workers ?? []).map(({ name, address, runtime }) => ({ name, address, runtime })),
     });
   }
 }

@@ -19,7 +19,7 @@ export interface ClusterPki {
   readonly frontProxyAuthority: KeyPair;
   /** PKCS #8 PEM, ECDSA P-256. */
   readonly serviceAccountKey: string;
-  /** What a host must show to be registered as a worker. */
+  /** Registers nobody any more (bootstrap tokens do); members of earlier versions that join ask for it. */
   readonly workerSecret: string;
   /** What a host must show to be given these secrets and become a member. */
   readonly memberSecret: string;

@@ -60,6 +60,11 @@ async function newKeys(): Promise<{ keys: CryptoKeyPair; privateKey: string }> {
   return { keys, privateKey: createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' }).export({ format: 'pem', type: 'pkcs8' }) as string };
 }
 
+async function keysOf(privateKey: string): Promise<{ keys: CryptoKeyPair; privateKey: string }> {
+  const spki = createPublicKey(createPrivateKey(privateKey)).export({ format: 'der', type: 'spki' });
+  return { keys: { privateKey: await importPrivateKey(privateKey), publicKey: await crypto.subtle.importKey('spki', spki, ALGORITHM, true, ['verify']) }, privateKey };
+}
+
 async function importPrivateKey(pem: string): Promise<CryptoKey> {
   const der = createPrivateKey(pem).export({ format: 'der', type: 'pkcs8' });
   return crypto.subtle.importKey('pkcs8', der, ALGORITHM, false, ['sign']);
@@ -130,10 +135,11 @@ export interface SigningRequest {
   readonly privateKey: string;
 }
 
-/** A key that stays here and a request for a certificate over it. */
-export async function createSigningRequest(subject: Subject, names: readonly string[] = []): Promise<SigningRequest> {
+/** A request for a certificate over a key that stays here: a new one, unless `options` has one. */
+export async function createSigningRequest(subject: Subject, options: { readonly names?: readonly string[]; readonly privateKey?: string } = {}): Promise<SigningRequest> {
   const x509 = await load();
-  const { keys, privateKey } = await newKeys();
+  const { names = [] } = options;
+  const { keys, privateKey } = options.privateKey === undefined ? await newKeys() : await keysOf(options.privateKey);
   const alternative = names.map((name) => ({ type: isIp(name) ? ('ip' as const) : ('dns' as const), value: name }));
   const request = await x509.Pkcs10CertificateRequestGenerator.create({
     name: nameOf(subject),
@@ -168,6 +174,18 @@ export async function signSigningRequest(
     throw new SigningRequestError(`the certificate signing request is not valid: ${(error as Error).message}`);
   }
   return sign(authority, publicKey, decided, context);
+}
+
+/** Hex SHA-256 over the public key that a request is for; whether the request proves that key is the signer's to verify. Throws SigningRequestError. */
+export async function requestKeyDigest(requestPem: string): Promise<string> {
+  const x509 = await load();
+  if (requestPem.length > SIGNING_REQUEST_LENGTH_MAX) throw new SigningRequestError('the certificate signing request is too large');
+  try {
+    const { publicKey } = new x509.Pkcs10CertificateRequest(requestPem);
+    return Buffer.from(await crypto.subtle.digest('SHA-256', publicKey.rawData)).toString('hex');
+  } catch (error) {
+    throw new SigningRequestError(`the certificate signing request is not valid: ${(error as Error).message}`);
+  }
 }
 
 export interface CertificateIdentity {

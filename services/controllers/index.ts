@@ -5,6 +5,7 @@
  */
 import { startAll, stopAll, type Service } from '../../platform/service.js';
 import type { ControllerContext } from './context.js';
+import { createTokenCleaner } from './bootstrap/token-cleaner.js';
 import type { Discovery } from './discovery.js';
 import { createDeploymentController } from './deployment/deployment.js';
 import { createEndpointsController } from './endpoints/endpoints.js';
@@ -45,6 +46,7 @@ export function createControllers(options: ControllersOptions): Service {
     createEndpointSliceController(context),
     createEndpointsController(context),
     createPodGcController(context),
+    createTokenCleaner(context),
     createGarbageCollector(context, { discovery: options.discovery }),
     createNamespaceController(context, { discovery: options.discovery }),
   ];

@@ -5,6 +5,7 @@ import { isApiError } from '../../apimachinery/status.js';
 import { toMicroTime, toTime } from '../../platform/clock.js';
 import type { Clock } from '../../platform/clock.js';
 import type { Client } from '../../sdk/client.js';
+import { keyAnnotation } from './node-keys.js';
 
 const LEASE_NAMESPACE = 'kube-node-lease';
 const LEASE_DURATION_S = 40;
@@ -28,11 +29,14 @@ export class NodeWriter {
   readonly #client: Client;
   readonly #clock: Clock;
   readonly #node: string;
+  readonly #annotations: Readonly<Record<string, string>>;
 
-  constructor(client: Client, clock: Clock, node: string) {
+  /** `key`: of the worker's certificate, recorded where the Node has none on record. */
+  constructor(client: Client, clock: Clock, { name, key }: { readonly name: string; readonly key?: string | undefined }) {
     this.#client = client;
     this.#clock = clock;
-    this.#node = node;
+    this.#node = name;
+    this.#annotations = key === undefined ? {} : keyAnnotation(key);
   }
 
   /** Creates the Node when it is not there. Labels, taints, spec and conditions of others are kept. */
@@ -42,7 +46,7 @@ export class NodeWriter {
       try {
         const stored = await this.#read();
         const labelled = stored === undefined
-          ? await this.#client.create<Node>(nodes, { apiVersion: 'v1', kind: 'Node', metadata: { name: this.#node, labels }, spec: {} })
+          ? await this.#client.create<Node>(nodes, { apiVersion: 'v1', kind: 'Node', metadata: { name: this.#node, labels, annotations: this.#annotations }, spec: {} })
           : await this.#label(stored, labels);
         await this.#client.updateStatus<Node>(nodes, { ...labelled, status: this.#merge(labelled.status ?? {}, report.status) });
         return;
@@ -82,8 +86,13 @@ export class NodeWriter {
 
   async #label(node: Node, labels: Readonly<Record<string, string>>): Promise<Node> {
     const current = node.metadata?.labels ?? {};
-    if (Object.entries(labels).every(([label, value]) => Object.hasOwn(current, label) && current[label] === value)) return node;
-    return this.#client.patch<Node>(nodes, { name: this.#node }, { type: 'merge', body: { metadata: { labels } } });
+    const recorded = node.metadata?.annotations ?? {};
+    const annotations = Object.fromEntries(Object.entries(this.#annotations).filter(([annotation]) => !Object.hasOwn(recorded, annotation)));
+    const isLabelled = Object.entries(labels).every(([label, value]) => Object.hasOwn(current, label) && current[label] === value);
+    if (isLabelled && Object.keys(annotations).length === 0) return node;
+    // Only where nobody has recorded another key meanwhile.
+    const record = Object.keys(annotations).length === 0 ? {} : { annotations, resourceVersion: node.metadata?.resourceVersion };
+    return this.#client.patch<Node>(nodes, { name: this.#node }, { type: 'merge', body: { metadata: { labels, ...record } } });
   }
 
   #merge(stored: NodeStatus, reported: NodeStatus): NodeStatus {

@@ -9,6 +9,7 @@ import type { PodStream, PodStreamRequest } from '../../apimachinery/pod-streams
 import { apiErrors, isApiError } from '../../apimachinery/status.js';
 import { systemClock } from '../../platform/clock.js';
 import { silentLogger } from '../../platform/log.js';
+import { createSigningRequest } from '../../platform/pki/x509.js';
 import { systemRandom } from '../../platform/random.js';
 import { NodeServiceClient } from '../../proto/gen/navarch/node/v1/node.js';
 import { createAgent, type Agent } from '../agent/agent.js';
@@ -322,8 +323,9 @@ describe('what a worker may', () => {
     });
     expect(await ended({ message: { $case: 'hello', value: { nodeName: 'w2', agentVersion: '' } } })).toContain('the certificate is of node "w1"');
     expect(await ended({ message: { $case: 'heartbeat', value: { sequence: 1 } } })).toContain('begins with Hello');
+    const { request } = await createSigningRequest({ commonName: 'w9' });
     const register = (token: string, nodeName: string) => new Promise<string>((resolve) => {
-      client.register({ token, nodeName, csr: '' }, (error, answer) => resolve(error === null ? answer.certificate : error.message));
+      client.register({ token, nodeName, csr: request }, (error, answer) => resolve(error === null ? answer.certificate : error.message));
     });
     expect(await register('bad', 'w9')).toContain('join token');
     expect(await register('good', '../../etc')).toContain('not a node name');

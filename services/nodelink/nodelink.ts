@@ -16,6 +16,7 @@ import { Containment } from '../../platform/containment.js';
 import type { Part } from '../../platform/containment.js';
 import type { Logger } from '../../platform/log.js';
 import type { Random } from '../../platform/random.js';
+import { requestKeyDigest } from '../../platform/pki/x509.js';
 import type { Service } from '../../platform/service.js';
 import { NodeServiceService } from '../../proto/gen/navarch/node/v1/node.js';
 import type {
@@ -23,8 +24,10 @@ import type {
 } from '../../proto/gen/navarch/node/v1/node.js';
 import type { Client } from '../../sdk/client.js';
 import type { InformerFactory } from '../../sdk/informer/informer-factory.js';
-import { Catalog } from './catalog.js';
+import { Catalog, type CatalogListener } from './catalog.js';
 import { nodeOfCertificate } from './identity.js';
+import { judgeKey, keyOfCall, NameInUseError, NodeKeys } from './node-keys.js';
+import { refusalOf, register } from './registration.js';
 import type { IdentifiedCall } from './identity.js';
 import { hostOf, servingNames } from './serving-names.js';
 import { NodeSession } from './session.js';
@@ -42,8 +45,13 @@ export interface NodeCertificates {
 }
 
 export interface JoinTokens {
-  /** Whether a worker of that name may join with this token now. Compares in constant time. */
-  check(token: string, nodeName: string): Promise<boolean>;
+  /** Undefined when nobody may join with this token. Compares in constant time. */
+  find(token: string): Promise<JoinGrant | undefined>;
+}
+
+export interface JoinGrant {
+  /** Takes one of the token's uses; false when none is left. */
+  spend(): Promise<boolean>;
 }
 
 export interface MemberDirectory {
@@ -85,10 +93,11 @@ export function createNodelink(options: NodelinkOptions): Nodelink {
 
 /** As kubelet does, with the 40 s of the node lifecycle controller in mind. */
 const LEASE_RENEWAL_MS = 10_000;
-const NODE_NAME = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
 /** grpc-js sends a status for the stream's 'error' event; destroying the stream would send none. */
 const refuse = (call: { emit(event: 'error', error: Error): boolean }, error: Error) => void call.emit('error', error);
 const refusal = (code: number, details: string) => Object.assign(new Error(details), { code, details });
+
+const DEAF: CatalogListener = { pod: () => undefined, podGone: () => undefined, config: () => undefined, node: () => undefined };
 
 const noSession = (node: string) => apiErrors.serviceUnavailable(`node "${node}" has no session with this member now`);
 
@@ -100,6 +109,7 @@ class NodelinkService implements Nodelink {
   readonly #catalog: Catalog;
   readonly #tunnels: Tunnels;
   readonly #part: Part;
+  readonly #keys: NodeKeys;
   readonly #sessions = new Map<string, NodeSession>();
   #unlisten: (() => void) | undefined;
   #stopped = false;
@@ -108,6 +118,7 @@ class NodelinkService implements Nodelink {
     this.#options = options;
     this.#part = options.part ?? new Containment(options).part('nodelink');
     this.#catalog = new Catalog(options.informers);
+    this.#keys = new NodeKeys(options.client);
     this.#tunnels = new Tunnels(options.random, options.clock, this.#part);
     this.implementation = {
       register: (call, callback) => this.#answer(callback, () => this.#register(call, callback)),
@@ -159,40 +170,32 @@ class NodelinkService implements Nodelink {
   }
 
   async #register(call: ServerUnaryCall<RegisterRequest, RegisterResponse>, callback: sendUnaryData<RegisterResponse>): Promise<void> {
-    const { token, nodeName, csr } = call.request;
-    const { tokens, certificates, members, logger } = this.#options;
-    try {
-      if (!NODE_NAME.test(nodeName)) return callback(refusal(GrpcStatus.INVALID_ARGUMENT, `"${nodeName}" is not a node name: lower-case letters, digits, '-' and '.'`));
-      if (!(await tokens.check(token, nodeName))) return callback(refusal(GrpcStatus.UNAUTHENTICATED, 'the join token is wrong or has expired; make a new one with `navarch token create`'));
-      const { certificate, ca } = await certificates.signNodeCertificate(csr, nodeName);
-      logger.info({ node: nodeName }, 'a worker has joined');
-      callback(null, { certificate, ca, endpoints: [...members.endpoints()] });
-    } catch (error) {
-      logger.warn({ node: nodeName, error: String(error) }, 'a worker could not join');
-      callback(refusal(GrpcStatus.INVALID_ARGUMENT, `the certificate request was refused: ${error instanceof Error ? error.message : String(error)}`));
-    }
+    await register(call.request, { ...this.#options, keys: this.#keys }).then((answer) => callback(null, answer), (error: Error) => callback(error));
   }
 
   async #renew(call: ServerUnaryCall<RenewRequest, RenewResponse>, callback: sendUnaryData<RenewResponse>): Promise<void> {
     const node = this.#identify(call);
     if (node === undefined) return callback(refusal(GrpcStatus.UNAUTHENTICATED, 'a certificate is renewed with the certificate of a node'));
     try {
+      const key = keyOfCall(call);
+      if (key !== undefined) await this.#keys.change(node, key, await requestKeyDigest(call.request.csr));
       callback(null, await this.#options.certificates.signNodeCertificate(call.request.csr, node));
     } catch (error) {
-      callback(refusal(GrpcStatus.INVALID_ARGUMENT, `the certificate request was refused: ${error instanceof Error ? error.message : String(error)}`));
+      callback(refusalOf(error));
     }
   }
 
   async #signServing(call: ServerUnaryCall<SignServingRequest, SignServingResponse>, callback: sendUnaryData<SignServingResponse>): Promise<void> {
     const node = this.#identify(call);
     if (node === undefined) return callback(refusal(GrpcStatus.UNAUTHENTICATED, 'a serving certificate is signed for the holder of a node\'s certificate'));
+    if (this.#isForeign(node, keyOfCall(call))) return callback(refusal(GrpcStatus.PERMISSION_DENIED, new NameInUseError(node).message));
     const { certificates, members } = this.#options;
     const names = servingNames(node, call.getPeer(), [...certificates.reservedNames(), ...members.endpoints().map((endpoint) => hostOf(endpoint))]);
     if (names.length === 0) return callback(refusal(GrpcStatus.FAILED_PRECONDITION, `node "${node}" has neither a name nor an address that is not a member's`));
     try {
       callback(null, await certificates.signServingCertificate(call.request.csr, node, names));
     } catch (error) {
-      callback(refusal(GrpcStatus.INVALID_ARGUMENT, `the certificate request was refused: ${error instanceof Error ? error.message : String(error)}`));
+      callback(refusalOf(error));
     }
   }
 
@@ -202,16 +205,28 @@ class NodelinkService implements Nodelink {
       refuse(call, node === undefined ? refusal(GrpcStatus.UNAUTHENTICATED, 'a session needs the certificate of a node') : refusal(GrpcStatus.UNAVAILABLE, 'this member is stopping'));
       return;
     }
+    const key = keyOfCall(call);
     let session: NodeSession | undefined;
     const over = () => {
+      unlisten();
       if (session === undefined) return;
       session.close();
       if (this.#sessions.get(node) === session) this.#sessions.delete(node);
     };
+    const evict = () => {
+      refuse(call, refusal(GrpcStatus.PERMISSION_DENIED, new NameInUseError(node).message));
+      over();
+    };
     const part = this.#part.child('node-session', over);
+    // The name may be given to another host while this one is connected.
+    const unlisten = this.#catalog.listen(node, { ...DEAF, node: (found) => void (key !== undefined && judgeKey(found, key) === 'foreign' && evict()) }, part);
+    if (this.#isForeign(node, key)) {
+      evict();
+      return;
+    }
     call.on('data', part.guard((request: SessionRequest) => {
       try {
-        if (session === undefined) session = this.#hello(node, { call, request, part });
+        if (session === undefined) session = this.#hello(node, { call, request, part, key });
         else session.receive(request.message);
       } catch (error) {
         refuse(call, refusal(GrpcStatus.INVALID_ARGUMENT, error instanceof Error ? error.message : String(error)));
@@ -221,14 +236,18 @@ class NodelinkService implements Nodelink {
     for (const end of ['end', 'cancelled', 'error']) call.on(end, part.guard(over));
   }
 
-  #hello(node: string, { call, request, part }: { call: SessionCall; request: SessionRequest; part: Part }): NodeSession {
+  #isForeign(node: string, key: string | undefined): boolean {
+    return key !== undefined && judgeKey(this.#catalog.node(node), key) === 'foreign';
+  }
+
+  #hello(node: string, { call, request, part, key }: { call: SessionCall; request: SessionRequest; part: Part; key: string | undefined }): NodeSession {
     if (request.message?.$case !== 'hello') throw new Error('a session begins with Hello');
     if (request.message.value.nodeName !== node) throw new Error(`the certificate is of node "${node}", the session of "${request.message.value.nodeName}"`);
     const { client, clock, logger, members } = this.#options;
     // The worker knows best which of its streams is alive: the newest replaces the one before.
     this.#sessions.get(node)?.close();
     const session = new NodeSession({
-      node, call, part, client, catalog: this.#catalog, clock, logger, welcome: { memberId: members.id, endpoints: members.endpoints() },
+      node, key, call, part, client, catalog: this.#catalog, clock, logger, welcome: { memberId: members.id, endpoints: members.endpoints() },
       leaseRenewal_ms: this.#options.leaseRenewal_ms ?? LEASE_RENEWAL_MS,
     });
     this.#sessions.set(node, session);

@@ -23,6 +23,8 @@ export type SessionCall = ServerDuplexStream<SessionRequest, SessionResponse>;
 
 export interface SessionOptions {
   readonly node: string;
+  /** Digest of the key that the worker's certificate is over. */
+  readonly key: string | undefined;
   readonly call: SessionCall;
   readonly client: Client;
   readonly catalog: Catalog;
@@ -66,7 +68,7 @@ export class NodeSession {
     this.#options = options;
     this.node = options.node;
     this.#pods = new PodWriter(options.client, options.catalog, options.node);
-    this.#nodes = new NodeWriter(options.client, options.clock, options.node);
+    this.#nodes = new NodeWriter(options.client, options.clock, { name: options.node, key: options.key });
     this.#send({ $case: 'welcome', value: { memberId: options.welcome.memberId, endpoints: [...options.welcome.endpoints] } });
   }
 

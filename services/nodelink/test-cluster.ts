@@ -35,7 +35,7 @@ export async function startMember(api: TestApi, id: string, identity: string, en
       signNodeCertificate: (_csr, nodeName) => Promise.resolve({ certificate: `certificate of ${nodeName}`, ca: 'ca' }),
       signServingCertificate: (_csr, nodeName, names) => Promise.resolve({ certificate: `serving ${nodeName} ${names.join()}`, ca: 'ca' }), reservedNames: () => [],
     },
-    tokens: { check: (token) => Promise.resolve(token === 'good') },
+    tokens: { find: (token) => Promise.resolve(token === 'good' ? { spend: () => Promise.resolve(true) } : undefined) },
     members: { id, endpoints: () => endpoints, onChange: () => () => undefined },
     identify: () => identity,
     ...(leaseRenewal_ms === undefined ? {} : { leaseRenewal_ms }),

@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { UserInfo } from '../../../apimachinery/object-service.js';
+import { tokenSecret, type BootstrapToken } from '../../../apimachinery/bootstrap-token.js';
 import type { KubeObject } from '../../../apimachinery/object.js';
 import { systemClock, VirtualClock } from '../../../platform/clock.js';
 import { silentLogger } from '../../../platform/log.js';
@@ -122,6 +123,40 @@ describe('authentication', () => {
     const unverified = await authenticator.authenticate({ headers: {}, path: '/', peerCertificate: { der, verified: false } });
     expect(unverified).toBeUndefined();
     expect((await authenticator.authenticate({ headers: {}, path: '/' }))?.name).toBe('system:anonymous');
+  });
+
+  it('refuses a certificate that has expired since its connection was opened (issue 6, row 8)', async () => {
+    const { authenticator, clock } = setUp();
+    const leaf = await issueCertificate(pki.clusterAuthority, { subject: { commonName: 'jane' }, usages: ['client'], lifetime_ms: 60_000 }, { clock: systemClock, random: systemRandom });
+    const peerCertificate = { der: new X509Certificate(leaf.certificate).raw, verified: true };
+    expect((await authenticator.authenticate({ headers: {}, path: '/', peerCertificate }))?.name).toBe('jane');
+    await clock.advance(120_000);
+    expect(await authenticator.authenticate({ headers: {}, path: '/', peerCertificate })).toBeUndefined();
+  });
+
+  it('knows bootstrap tokens until they are revoked, used up or expired (issue 6, row 4)', async () => {
+    const { authenticator, clock, reader, bearer } = setUp();
+    const token = { id: 'abcdef', secret: '0123456789abcdef', description: '', usages: ['authentication'], extraGroups: ['system:bootstrappers:x'], expires_ms: clock.now() + 60_000, uses: undefined };
+    const store = (changes: Partial<BootstrapToken> = {}) => reader.put('secrets', tokenSecret({ ...token, ...changes }));
+    const whoIs = (text = 'abcdef.0123456789abcdef') => authenticator.authenticate(bearer(text));
+    expect(await whoIs()).toBeUndefined();
+    store();
+    expect(await whoIs()).toEqual({ name: 'system:bootstrap:abcdef', groups: ['system:bootstrappers', 'system:bootstrappers:x', 'system:authenticated'] });
+    expect(await whoIs('abcdef.0123456789abcdee')).toBeUndefined();
+    expect(await authenticator.authenticateToken('abcdef.0123456789abcdef', ['api', 'other'])).toMatchObject({ audiences: ['api'] });
+    expect(await authenticator.authenticateToken('abcdef.0123456789abcdef', ['other'])).toBeUndefined();
+    store({ usages: ['signing'] });
+    expect(await whoIs()).toBeUndefined();
+    store({ uses: 0 });
+    expect(await whoIs()).toBeUndefined();
+    store();
+    expect(await whoIs()).toBeDefined();
+    await clock.advance(60_001);
+    expect(await whoIs()).toBeUndefined();
+    store({ expires_ms: undefined });
+    expect(await whoIs()).toBeDefined();
+    reader.remove('secrets');
+    expect(await whoIs()).toBeUndefined();
   });
 
   it('accepts a token while its account exists, and refuses it for any other reason', async () => {

@@ -11,6 +11,7 @@ import type { Clock } from '../../../platform/clock.js';
 import type { Logger } from '../../../platform/log.js';
 import { certificateIdentity } from '../../../platform/pki/x509.js';
 import type { AuthenticationRequest, Authenticator, Authorizer, ObjectReader, PeerCertificate } from '../ports.js';
+import { bootstrapUserOf } from './bootstrap-tokens.js';
 import type { ObjectRef, ServiceAccountTokens, VerifiedToken } from './service-account-tokens.js';
 
 const AUTHENTICATED = 'system:authenticated';
@@ -45,7 +46,8 @@ interface CachedToken {
 
 export class ClusterAuthenticator implements Authenticator {
   readonly #options: AuthenticatorOptions;
-  readonly #certificates = new WeakMap<PeerCertificate, UserInfo>();
+  /** Parsed once for each connection; whether it is still valid is asked on each request. */
+  readonly #certificates = new WeakMap<PeerCertificate, { readonly user: UserInfo; readonly until_ms: number }>();
   readonly #tokens = new Map<string, CachedToken>();
 
   constructor(options: AuthenticatorOptions) {
@@ -63,6 +65,12 @@ export class ClusterAuthenticator implements Authenticator {
 
   /** TokenReview's question. Undefined: not one of ours, or no longer good. */
   async authenticateToken(token: string, audiences: readonly string[]): Promise<{ user: UserInfo; audiences: readonly string[] } | undefined> {
+    const bootstrap = this.#fromBootstrapToken(token);
+    if (bootstrap !== undefined) {
+      // It names no audience: it is for this server.
+      const accepted = audiences.filter((audience) => this.#options.audiences.includes(audience));
+      return accepted.length === 0 ? undefined : { user: bootstrap, audiences: accepted };
+    }
     try {
       const verified = await this.#options.tokens.verify(token, audiences);
       if (verified === undefined) return undefined;
@@ -85,16 +93,26 @@ export class ClusterAuthenticator implements Authenticator {
   }
 
   #fromCertificate(peer: PeerCertificate): UserInfo | undefined {
-    const known = this.#certificates.get(peer);
-    if (known !== undefined) return known;
-    const identity = certificateIdentity(new X509Certificate(peer.der));
-    if (identity.commonName === '') return undefined;
-    const user: UserInfo = { name: identity.commonName, groups: [...identity.organizations, AUTHENTICATED] };
-    this.#certificates.set(peer, user);
-    return user;
+    let known = this.#certificates.get(peer);
+    if (known === undefined) {
+      const certificate = new X509Certificate(peer.der);
+      const { commonName, organizations } = certificateIdentity(certificate);
+      if (commonName === '') return undefined;
+      known = { user: { name: commonName, groups: [...organizations, AUTHENTICATED] }, until_ms: Date.parse(certificate.validTo) };
+      this.#certificates.set(peer, known);
+    }
+    return this.#options.clock.now() < known.until_ms ? known.user : undefined;
+  }
+
+  #fromBootstrapToken(token: string): UserInfo | undefined {
+    const user = bootstrapUserOf(this.#options.reader, token, this.#options.clock.now());
+    return user === undefined ? undefined : { ...user, groups: [...user.groups, AUTHENTICATED] };
   }
 
   async #fromToken(token: string): Promise<UserInfo | undefined> {
+    // Never from memory: one that was revoked is refused at once.
+    const bootstrap = this.#fromBootstrapToken(token);
+    if (bootstrap !== undefined) return bootstrap;
     const now_ms = this.#options.clock.now();
     const cached = this.#tokens.get(token);
     if (cached !== undefined && now_ms < cached.until_ms) return cached.user;
