@@ -5,9 +5,10 @@ import type { KubeObject, Resource } from '../../apimachinery/object.js';
 import { toMicroTime, toTime } from '../../platform/clock.js';
 import { createGarbageCollector } from './garbagecollector/garbagecollector.js';
 import { createNamespaceController } from './namespace/namespace.js';
-import { createTaintEvictionController, evictionTime_ms, tolerates } from './node/eviction.js';
+import { createTaintEvictionController } from './node/eviction.js';
 import { createNodeLifecycleController, LEASE_NAMESPACE } from './node/lifecycle.js';
 import { createNodeSubnetController, subnetsOf } from './node/subnets.js';
+import { evictionIn_ms, tolerates } from './node/tolerance.js';
 import { createPodGcController } from './podgc/podgc.js';
 import { createNamespaceDefaultsController } from './serviceaccount/defaults.js';
 import { createTestContext } from './testing.js';
@@ -97,8 +98,11 @@ describe('node lifecycle and eviction', () => {
       tolerates({ key: 'k', operator: 'Exists' }, taint), tolerates({ key: 'k', value: 'v' }, taint), tolerates({ key: 'k' }, taint),
       tolerates({ operator: 'Exists' }, taint), tolerates({}, taint), tolerates({ key: 'k', operator: 'Exists', effect: 'NoSchedule' }, taint),
     ]).toEqual([true, true, false, true, false, false]);
-    const due = (tolerations: object[]) => evictionTime_ms({ spec: { containers: [], tolerations } } as Pod, [{ ...taint, timeAdded: '1970-01-01T00:00:10Z' }], 50_000);
-    expect([due([]), due([{ operator: 'Exists' }]), due([{ key: 'k', operator: 'Exists', tolerationSeconds: 60 }])]).toEqual([50_000, undefined, 70_000]);
+    const left = (tolerations: object[]) => evictionIn_ms({ spec: { containers: [], tolerations } } as Pod, [taint], () => 40_000);
+    expect([
+      left([]), left([{ operator: 'Exists' }]), left([{ key: 'k', operator: 'Exists', tolerationSeconds: 60 }]), left([{ key: 'k', operator: 'Exists', tolerationSeconds: 30 }]),
+      left([{ key: 'k', operator: 'Exists', tolerationSeconds: -5 }]), left([{ operator: 'Exists' }, { key: 'k', operator: 'Exists', tolerationSeconds: 60 }]),
+    ]).toEqual([0, undefined, 20_000, 0, 0, 20_000]);
   });
 });
 

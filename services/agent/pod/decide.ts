@@ -265,11 +265,14 @@ function start(plan: Plan, roled: RoledContainer, sandbox: SandboxRecord, last: 
   plan.add({ kind: 'start', container: roled, attempt: nextAttempt(pod, roled, last), sandbox });
 }
 
-/** When a container that ended may start again; undefined: at once. The wait never exceeds the back-off, whatever the clock did. */
+/**
+ * When a container that ended may start again; undefined: at once. One that ended in the future (the clock went back) has waited: no look may
+ * move the time of the start on.
+ */
 export function restartAt(last: ContainerRecord | undefined, remembered: ContainerMemory, now_ms: number): number | undefined {
   const crash = currentBackOff(remembered.crash, now_ms);
-  if (last?.phase !== 'exited' || crash === undefined) return undefined;
-  const at_ms = Math.min(last.finishedAt_ms, now_ms) + crash.delay_ms;
+  if (last?.phase !== 'exited' || crash === undefined || last.finishedAt_ms > now_ms) return undefined;
+  const at_ms = last.finishedAt_ms + crash.delay_ms;
   return at_ms > now_ms ? at_ms : undefined;
 }
 

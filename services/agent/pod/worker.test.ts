@@ -176,6 +176,16 @@ describe('a pod', () => {
     expect(node.starts()).toEqual(['one/0']);
   });
 
+  it('starts again though the clock was set back by an hour: no look moves the start on', async () => {
+    const node = new Node();
+    await node.apply(podOf());
+    await node.exit('web', 1);
+    await node.exit('web', 1);
+    node.clock.jump(-3_600_000);
+    await node.clock.advance(60_000);
+    expect(node.starts()).toEqual(['web/0', 'web/1', 'web/2']);
+  });
+
   it('waits 10 s, 20 s, 40 s between restarts, at most 5 min, and says CrashLoopBackOff', async () => {
     const node = new Node();
     await node.apply(podOf());

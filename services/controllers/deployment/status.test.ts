@@ -29,6 +29,14 @@ describe('the progress deadline of a deployment', () => {
     expect(progressing(deployment(1, AVAILABLE_REASON), [current], current)).toMatchObject({ status: 'True', reason: AVAILABLE_REASON });
   });
 
+  it('moves on with each pod that became ready, though the condition reads as before', () => {
+    const one = deployment(1, 'ReplicaSetUpdated');
+    const before: Deployment = { ...one, spec: { replicas: 3, progressDeadlineSeconds: 60, selector: {}, template: {} }, status: { ...one.status, replicas: 3, updatedReplicas: 3, readyReplicas: 1, availableReplicas: 1,
+      conditions: [{ type: 'Progressing', status: 'True', reason: 'ReplicaSetUpdated', message: 'ReplicaSet "current" is progressing.', lastUpdateTime: LONG_AGO, lastTransitionTime: LONG_AGO }] } };
+    const current: ReplicaSet = { metadata: { name: 'current' }, spec: { replicas: 3, selector: {} }, status: { replicas: 3, readyReplicas: 2, availableReplicas: 2 } };
+    expect(progressing(before, [current], current)).toMatchObject({ status: 'True', reason: 'ReplicaSetUpdated', lastUpdateTime: toTime(NOW_MS), lastTransitionTime: LONG_AGO });
+  });
+
   it('ends a rollout that makes no progress', () => {
     const current = set('current', 0);
     expect(progressing(deployment(1, 'ReplicaSetUpdated'), [current], current)).toMatchObject({ status: 'False', reason: TIMED_OUT_REASON });

@@ -53,7 +53,12 @@ function conditionsOf(observed: Observed, counts: DeploymentStatus, now: string)
     ? withoutCondition(conditions, 'ReplicaFailure')
     : set(conditions, now, { type: 'ReplicaFailure', status: 'True', reason: failure.reason ?? '', message: failure.message ?? '' });
   const progress = progressOf(observed, counts);
-  return progress === undefined ? conditions : set(conditions, now, progress);
+  if (progress === undefined) return conditions;
+  const next = set(conditions, now, progress);
+  // Progress that reads like the last one still moves the deadline.
+  return next === conditions && madeProgress(deployment, counts)
+    ? conditions.map((condition) => (condition.type === 'Progressing' ? { ...condition, lastUpdateTime: now } : condition))
+    : next;
 }
 
 type Change = Pick<DeploymentCondition, 'type' | 'status'> & { readonly reason: string; readonly message: string };
