@@ -1,7 +1,8 @@
 /** What one member at a time does: scheduler and controllers, each under a Lease of its own, with caches of its own. */
 import type { Resource } from '../../apimachinery/object.js';
-import type { Scheme } from '../../apimachinery/kind.js';
+import type { Kind } from '../../apimachinery/kind.js';
 import type { UserInfo } from '../../apimachinery/object-service.js';
+import type { MutableScheme } from '../../apimachinery/scheme/scheme.js';
 import type { Clock } from '../../platform/clock.js';
 import type { Logger } from '../../platform/log.js';
 import type { Random } from '../../platform/random.js';
@@ -10,14 +11,14 @@ import type { Client } from '../../sdk/client.js';
 import { EventRecorder } from '../../sdk/events/event-recorder.js';
 import { InformerFactory } from '../../sdk/informer/informer-factory.js';
 import { LeaderElector } from '../../sdk/leaderelection/leader-elector.js';
-import { createControllers } from '../../services/controllers/index.js';
+import { createControllers, type Discovery } from '../../services/controllers/index.js';
 import { Scheduler } from '../../services/scheduler/scheduler.js';
 import type { ClusterNetwork } from './network.js';
 import { SYSTEM_USERS } from './system-users.js';
 
 export interface ElectedOptions {
   readonly clientFor: (user: UserInfo) => Client;
-  readonly scheme: Scheme;
+  readonly scheme: MutableScheme;
   /** Differs between members. */
   readonly identity: string;
   readonly network: ClusterNetwork;
@@ -33,18 +34,27 @@ const LEASE = { leaseDuration_ms: 6_000, renewDeadline_ms: 4_000, retryPeriod_ms
 
 const NEEDED = ['list', 'watch', 'delete'];
 
-/** Everything that can be owned or fill a namespace. Events are left out: nothing owns them, and they outnumber the rest. */
-function collectable(scheme: Scheme): Resource[] {
-  const seen = new Set<string>();
-  const resources: Resource[] = [];
-  for (const kind of scheme.kinds()) {
-    if (kind.resource === 'events' || !NEEDED.every((verb) => kind.verbs.includes(verb))) continue;
-    // One row for each stored thing: a second version shows the same objects.
-    if (seen.has(kind.storagePrefix)) continue;
-    seen.add(kind.storagePrefix);
-    resources.push({ group: kind.group, version: kind.version, resource: kind.resource, kind: kind.kind, namespaced: kind.namespaced });
+/** One row for each stored thing: a second version shows the same objects. */
+function storedOnce(kinds: readonly Kind[]): Resource[] {
+  const stored = new Map<string, Resource>();
+  for (const { storagePrefix, group, version, resource, kind, namespaced } of kinds) {
+    if (!stored.has(storagePrefix)) stored.set(storagePrefix, { group, version, resource, kind, namespaced });
   }
-  return resources;
+  return [...stored.values()];
+}
+
+/** Events cannot be owned and outnumber the rest: nobody watches them for their owners. */
+function discoveryOf(scheme: MutableScheme): Discovery {
+  return {
+    generation: () => scheme.generation,
+    deletable: () => storedOnce(scheme.kinds().filter((kind) => kind.resource !== 'events' && NEEDED.every((verb) => kind.verbs.includes(verb)))),
+    namespaced: () => storedOnce(scheme.kinds().filter((kind) => kind.namespaced && kind.verbs.includes('delete') && kind.verbs.includes('list'))),
+    ofKind(apiVersion, kind) {
+      const [version = '', group = ''] = apiVersion.split('/').toReversed();
+      return scheme.byKind({ group, version, kind });
+    },
+    isBuiltIn: (resource) => scheme.isBuiltIn(resource),
+  };
 }
 
 type Duty = (parts: { readonly client: Client; readonly informers: InformerFactory; readonly events: EventRecorder }) => Service;
@@ -76,7 +86,7 @@ export function createElected(options: ElectedOptions): Service[] {
   const controllers = elector(options, 'kube-controller-manager', 'controller-manager', SYSTEM_USERS.controllers, (parts) =>
     createControllers({
       context: { ...parts, clock, random, logger: options.logger.child({ component: 'controllers' }) },
-      resources: collectable(options.scheme), namespaced: () => collectable(options.scheme).filter((resource) => resource.namespaced),
+      discovery: discoveryOf(options.scheme),
       clusterAuthority: options.clusterAuthority,
       clusterCidr: network.clusterCidr,
       nodeBits: network.nodeBits,

@@ -3,6 +3,7 @@ import { configMaps, deployments, leases, namespaces, nodes, pods, replicaSets, 
 import type { Node, Pod } from '../../apimachinery/gen/types.js';
 import type { KubeObject, Resource } from '../../apimachinery/object.js';
 import { toMicroTime, toTime } from '../../platform/clock.js';
+import { fixedDiscovery } from './discovery.js';
 import { createGarbageCollector } from './garbagecollector/garbagecollector.js';
 import { createNamespaceController } from './namespace/namespace.js';
 import { createTaintEvictionController } from './node/eviction.js';
@@ -133,7 +134,7 @@ describe('namespaces', () => {
   });
 
   it('go only when everything in them has gone', async () => {
-    await t.start(createNamespaceController(t.context, { resources: () => [pods, configMaps] }));
+    await t.start(createNamespaceController(t.context, { discovery: fixedDiscovery([pods, configMaps]) }));
     await t.client.create(namespaces, { metadata: { name: 'a', finalizers: ['test/hold'] }, spec: { finalizers: ['kubernetes'] } });
     await t.client.create(configMaps, { metadata: { namespace: 'a', name: 'm' } });
     await t.client.create(configMaps, { metadata: { namespace: 'a', name: 'held', finalizers: ['x/y'] } });
@@ -154,7 +155,7 @@ describe('the garbage collector', () => {
   const owned = (name: string, owner: KubeObject, kind: string, more: object = {}) => ({
     metadata: { name, namespace: 'd', ownerReferences: [{ apiVersion: 'apps/v1', kind, name: owner.metadata?.name ?? '', uid: owner.metadata?.uid ?? '', blockOwnerDeletion: true, controller: true }], ...more },
   });
-  const start = () => t.start(createGarbageCollector(t.context, { resources: [deployments, replicaSets, pods] }));
+  const start = () => t.start(createGarbageCollector(t.context, { discovery: fixedDiscovery([deployments, replicaSets, pods]) }));
   const make = async () => {
     const top = await t.client.create(deployments, { metadata: { name: 'top', namespace: 'd' } });
     const middle = await t.client.create(replicaSets, owned('middle', top, 'Deployment'));

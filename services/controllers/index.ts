@@ -3,9 +3,9 @@
  * Client. They run on one member at a time (leader election is the composer's) and keep no state of their own that a restart
  * could lose. They never see the store or the API server.
  */
-import type { Resource } from '../../apimachinery/object.js';
 import { startAll, stopAll, type Service } from '../../platform/service.js';
 import type { ControllerContext } from './context.js';
+import type { Discovery } from './discovery.js';
 import { createDeploymentController } from './deployment/deployment.js';
 import { createEndpointsController } from './endpoints/endpoints.js';
 import { createEndpointSliceController } from './endpointslice/endpointslice.js';
@@ -19,13 +19,11 @@ import { createReplicaSetController } from './replicaset/replicaset.js';
 import { createNamespaceDefaultsController } from './serviceaccount/defaults.js';
 
 export type { ControllerContext, EventSink } from './context.js';
+export type { Discovery } from './discovery.js';
 
 export interface ControllersOptions {
   readonly context: ControllerContext;
-  /** All resources that can be listed, watched and deleted, without events. */
-  readonly resources: readonly Resource[];
-  /** Those of them that are namespaced, as they are now: custom ones come and go. The ones in `resources` when absent. */
-  readonly namespaced?: () => readonly Resource[];
+  readonly discovery: Discovery;
   /** PEM. */
   readonly clusterAuthority: () => string;
   readonly clusterCidr: string;
@@ -47,8 +45,8 @@ export function createControllers(options: ControllersOptions): Service {
     createEndpointSliceController(context),
     createEndpointsController(context),
     createPodGcController(context),
-    createGarbageCollector(context, { resources: options.resources }),
-    createNamespaceController(context, { resources: () => options.namespaced?.() ?? options.resources.filter((resource) => resource.namespaced) }),
+    createGarbageCollector(context, { discovery: options.discovery }),
+    createNamespaceController(context, { discovery: options.discovery }),
   ];
   return {
     name: 'controllers',

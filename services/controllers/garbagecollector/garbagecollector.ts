@@ -1,144 +1,173 @@
 /**
  * Garbage collection by owner references: deletes what all its owners have left behind, and carries out the `Foreground` and
- * `Orphan` ways of deletion ("Owners and Dependents"). An owner counts as gone only after the API server itself said so.
+ * `Orphan` ways of deletion ("Owners and Dependents"; k8s.io/kubernetes/pkg/controller/garbagecollector). The graph says whom to look at;
+ * `Owners` says what has become of owners; what is done here is done under the version that was judged.
  */
-import { apiVersionOf, type KubeObject, type OwnerReference, type Resource } from '../../../apimachinery/object.js';
+import { apiVersionOf, type OwnerReference } from '../../../apimachinery/object.js';
 import { isApiError } from '../../../apimachinery/status.js';
-import { Controller, done, type ReconcileResult } from '../../../sdk/controller/controller.js';
-import type { Source } from '../../../sdk/controller/source.js';
+import type { Service } from '../../../platform/service.js';
+import { Controller, done, requeueAfter, type ReconcileResult } from '../../../sdk/controller/controller.js';
 import type { ControllerContext } from '../context.js';
-import { OwnerGraph, type GraphNode } from './graph.js';
+import type { Discovery } from '../discovery.js';
+import { FOREGROUND, isDeletingDependents, isReachable, ORPHAN, OwnerGraph, type GraphNode } from './graph.js';
+import { Monitors } from './monitors.js';
+import { Owners, type OwnerState } from './owners.js';
 
 export interface GarbageCollectorOptions {
-  /** Resources that can be listed, watched and deleted. Events are left out by the caller: nothing owns them. */
-  readonly resources: readonly Resource[];
+  readonly discovery: Discovery;
 }
 
-const FOREGROUND = 'foregroundDeletion';
-const ORPHAN = 'orphan';
-const ABSENT_MAX = 10_000;
+/** Until the next look at an object whose owner exists but was in no event yet: the end of such an owner would go unheard. */
+const UNSEEN_MS = 2_000;
+
+interface Parts {
+  readonly context: ControllerContext;
+  readonly graph: OwnerGraph;
+  readonly owners: Owners;
+  readonly enqueue: (uid: string) => void;
+  /** Resolves when the graph has everything of all kinds that are served now. */
+  readonly whenComplete: (signal: AbortSignal) => Promise<void>;
+}
+
+type Propagation = 'Orphan' | 'Foreground' | 'Background';
 
 class GarbageCollector {
-  readonly #context: ControllerContext;
-  readonly #graph: OwnerGraph;
-  readonly #byKind: ReadonlyMap<string, Resource>;
-  /** Uids of owners that the API server said do not exist; a uid never comes back. */
-  readonly #absent = new Set<string>();
+  readonly #parts: Parts;
+  /** Uids of objects with an owner of a kind that is not served: judged again when kinds come. */
+  readonly #undecided = new Set<string>();
 
-  constructor(context: ControllerContext, graph: OwnerGraph, resources: readonly Resource[]) {
-    this.#context = context;
-    this.#graph = graph;
-    this.#byKind = new Map(resources.map((resource) => [`${apiVersionOf(resource)}/${resource.kind}`, resource]));
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  kindsChanged(): void {
+    for (const uid of this.#undecided) this.#parts.enqueue(uid);
+    this.#undecided.clear();
   }
 
   async reconcile(uid: string, signal: AbortSignal): Promise<ReconcileResult> {
-    const node = this.#graph.get(uid);
-    if (node === undefined) return done;
-    if (node.deleting && node.finalizers.includes(ORPHAN)) await this.#orphanDependents(node, signal);
-    else if (node.deleting && node.finalizers.includes(FOREGROUND)) await this.#deleteDependents(node, signal);
-    else if (!node.deleting && node.owners.length > 0) await this.#judge(node, signal);
+    const node = this.#parts.graph.get(uid);
+    if (node === undefined) this.#undecided.delete(uid);
+    else if (node.deleting && node.finalizers.includes(ORPHAN)) await this.#orphanDependents(node, signal);
+    else if (isDeletingDependents(node)) await this.#awaitDependents(node, signal);
+    else if (!node.deleting && node.owners.length > 0) return this.#judge(node, signal);
     return done;
   }
 
   async #orphanDependents(node: GraphNode, signal: AbortSignal): Promise<void> {
-    for (const dependent of this.#graph.dependentsOf(node.uid)) await this.#dropOwners(dependent, new Set([node.uid]), signal);
+    await this.#parts.whenComplete(signal);
+    for (const dependent of this.#parts.graph.dependentsOf(node.uid)) await this.#dropOwners(dependent, new Set([node.uid]), signal);
     await this.#removeFinalizer(node, ORPHAN, signal);
   }
 
-  /** The owner goes when no dependent that blocks it is left; their own deletion brings us back here. */
-  async #deleteDependents(node: GraphNode, signal: AbortSignal): Promise<void> {
-    const dependents = this.#graph.dependentsOf(node.uid);
-    const blocking = dependents.filter((dependent) => dependent.owners.some((owner) => owner.uid === node.uid && owner.blockOwnerDeletion === true));
-    for (const dependent of dependents) {
-      if (!dependent.deleting) await this.#delete(dependent, 'Foreground', signal);
-    }
-    if (blocking.length === 0) await this.#removeFinalizer(node, FOREGROUND, signal);
+  /** The owner goes when no dependent blocks it; their own deletion brings us back here. */
+  async #awaitDependents(node: GraphNode, signal: AbortSignal): Promise<void> {
+    await this.#parts.whenComplete(signal);
+    const { graph, enqueue } = this.#parts;
+    for (const dependent of graph.dependentsOf(node.uid)) if (!dependent.deleting) enqueue(dependent.uid);
+    for (const blocker of graph.circleOf(node)) await this.#unblock(blocker, signal);
+    if (graph.blockersOf(node).length === 0) await this.#removeFinalizer(node, FOREGROUND, signal);
   }
 
-  async #judge(node: GraphNode, signal: AbortSignal): Promise<void> {
-    const gone = new Set<string>();
-    let solid = 0;
+  async #judge(node: GraphNode, signal: AbortSignal): Promise<ReconcileResult> {
+    this.#reportStrangers(node);
+    const states = new Map<OwnerReference, OwnerState>();
+    for (const owner of node.owners) states.set(owner, await this.#parts.owners.stateOf(node, owner, signal));
+    const uidsOf = (...kinds: OwnerState['kind'][]) => [...states].filter(([, { kind }]) => kinds.includes(kind)).map(([{ uid }]) => uid);
+    // No retry will mend a reference out of no namespace into one.
+    if (uidsOf('misplaced').length > 0) return done;
+    if (uidsOf('unknown').length > 0) {
+      this.#undecided.add(node.uid);
+      return done;
+    }
+    if (uidsOf('solid').length > 0) {
+      // An owner that waits is let go of: the others keep the object.
+      const ending = new Set(uidsOf('dangling', 'waiting'));
+      if (ending.size > 0) await this.#dropOwners(node, ending, signal);
+    } else {
+      await this.#delete(node, uidsOf('waiting').length > 0 ? this.#beforeOwner(node) : ownPolicy(node), signal);
+    }
+    return [...states.values()].some((state) => 'isSeen' in state && !state.isSeen) ? requeueAfter(UNSEEN_MS) : done;
+  }
+
+  /** While an owner waits, what has dependents itself waits for them too. */
+  #beforeOwner(node: GraphNode): Propagation {
+    return this.#parts.graph.dependentsOf(node.uid).length > 0 ? 'Foreground' : ownPolicy(node);
+  }
+
+  #reportStrangers(node: GraphNode): void {
     for (const owner of node.owners) {
-      if (await this.#exists(node, owner, signal)) solid++;
-      else gone.add(owner.uid);
+      const known = this.#parts.graph.get(owner.uid);
+      if (known === undefined || isReachable(known, node)) continue;
+      const coordinates = `[${owner.apiVersion}/${owner.kind}, namespace: ${node.namespace}, name: ${owner.name}, uid: ${owner.uid}]`;
+      const object = { apiVersion: apiVersionOf(node.resource), kind: node.resource.kind, metadata: { name: node.name, namespace: node.namespace, uid: node.uid } };
+      this.#parts.context.events.event({ resource: node.resource, object }, 'Warning', 'OwnerRefInvalidNamespace',
+        `ownerRef ${coordinates} does not exist in namespace ${JSON.stringify(node.namespace)}`);
     }
-    if (gone.size === 0) return;
-    if (solid > 0) {
-      await this.#dropOwners(node, gone, signal);
-      return;
-    }
-    const policy = node.finalizers.includes(ORPHAN) ? 'Orphan' : node.finalizers.includes(FOREGROUND) ? 'Foreground' : 'Background';
-    await this.#delete(node, policy, signal);
   }
 
-  async #exists(node: GraphNode, owner: OwnerReference, signal: AbortSignal): Promise<boolean> {
-    if (this.#graph.get(owner.uid) !== undefined) return true;
-    if (this.#absent.has(owner.uid)) return false;
-    const resource = this.#byKind.get(`${owner.apiVersion}/${owner.kind}`);
-    // A kind we do not serve (yet): nobody can tell, so nothing is deleted.
-    if (resource === undefined) return true;
-    const ref = resource.namespaced ? { namespace: node.namespace, name: owner.name } : { name: owner.name };
-    try {
-      const found = await this.#context.client.get(resource, ref, { signal });
-      if (found.metadata?.uid === owner.uid) return true;
-    } catch (error) {
-      if (!isApiError(error, 'NotFound')) throw error;
-    }
-    if (this.#absent.size >= ABSENT_MAX) this.#absent.clear();
-    this.#absent.add(owner.uid);
-    return false;
-  }
-
-  async #delete(node: GraphNode, propagationPolicy: 'Orphan' | 'Foreground' | 'Background', signal: AbortSignal): Promise<void> {
-    await this.#context.client.delete(node.resource, refOf(node), { propagationPolicy, preconditions: { uid: node.uid }, signal })
-      .catch(unlessGone);
+  async #delete(node: GraphNode, propagationPolicy: Propagation, signal: AbortSignal): Promise<void> {
+    const preconditions = { uid: node.uid, resourceVersion: node.resourceVersion };
+    await this.#parts.context.client.delete(node.resource, refOf(node), { propagationPolicy, preconditions, signal }).catch(unlessGone);
   }
 
   async #dropOwners(node: GraphNode, uids: ReadonlySet<string>, signal: AbortSignal): Promise<void> {
-    const ownerReferences = node.owners.filter((owner) => !uids.has(owner.uid));
-    const body = { metadata: { uid: node.uid, resourceVersion: node.resourceVersion, ownerReferences } };
-    await this.#context.client.patch(node.resource, refOf(node), { type: 'merge', body }, { signal }).catch(unlessGone);
+    await this.#patch(node, { ownerReferences: node.owners.filter((owner) => !uids.has(owner.uid)) }, signal);
+  }
+
+  /** Breaks a circle: from now on no owner waits for this object. */
+  async #unblock(node: GraphNode, signal: AbortSignal): Promise<void> {
+    await this.#patch(node, { ownerReferences: node.owners.map((owner) => ({ ...owner, blockOwnerDeletion: false })) }, signal);
   }
 
   async #removeFinalizer(node: GraphNode, finalizer: string, signal: AbortSignal): Promise<void> {
-    const finalizers = node.finalizers.filter((name) => name !== finalizer);
-    const body = { metadata: { uid: node.uid, resourceVersion: node.resourceVersion, finalizers } };
-    await this.#context.client.patch(node.resource, refOf(node), { type: 'merge', body }, { signal }).catch(unlessGone);
+    await this.#patch(node, { finalizers: node.finalizers.filter((name) => name !== finalizer) }, signal);
+  }
+
+  async #patch(node: GraphNode, metadata: object, signal: AbortSignal): Promise<void> {
+    const body = { metadata: { uid: node.uid, resourceVersion: node.resourceVersion, ...metadata } };
+    await this.#parts.context.client.patch(node.resource, refOf(node), { type: 'merge', body }, { signal }).catch(unlessGone);
   }
 }
 
 const refOf = (node: GraphNode) => (node.namespace === '' ? { name: node.name } : { namespace: node.namespace, name: node.name });
+
+/** What its finalizers ask for already. */
+function ownPolicy({ finalizers }: GraphNode): Propagation {
+  if (finalizers.includes(ORPHAN)) return 'Orphan';
+  return finalizers.includes(FOREGROUND) ? 'Foreground' : 'Background';
+}
 
 /** Conflicts are thrown: the cache is behind, and the key is tried again. */
 function unlessGone(error: unknown): void {
   if (!isApiError(error, 'NotFound')) throw error;
 }
 
-export function createGarbageCollector(context: ControllerContext, options: GarbageCollectorOptions): Controller {
+export function createGarbageCollector(context: ControllerContext, { discovery }: GarbageCollectorOptions): Service {
   const graph = new OwnerGraph();
-  const collector = new GarbageCollector(context, graph, options.resources);
-  const sources = options.resources.map((resource): Source => {
-    const informer = context.informers.informer(resource);
-    return {
-      attach(enqueue) {
-        const tell = (uids: Iterable<string>) => {
-          for (const uid of uids) enqueue(uid);
-        };
-        return informer.addHandler({
-          add: (object: KubeObject) => tell(graph.upsert(resource, object)),
-          update: (object: KubeObject, old: KubeObject) => {
-            // The same name, another object: a relist swallowed the deletion.
-            if (old.metadata?.uid !== object.metadata?.uid) tell(graph.remove(old.metadata?.uid ?? ''));
-            tell(graph.upsert(resource, object));
-          },
-          delete: (object: KubeObject) => tell(graph.remove(object.metadata?.uid ?? '')),
-        });
-      },
-      whenSynced: (signal) => informer.whenSynced(signal),
-    };
+  const enqueue = (uid: string) => controller.enqueue(uid);
+  const monitors: Monitors = new Monitors({ context, discovery, graph, enqueue, changed: () => collector.kindsChanged() });
+  const collector = new GarbageCollector({
+    context, graph, enqueue, owners: new Owners({ client: context.client, graph, discovery }),
+    async whenComplete(signal) {
+      monitors.follow();
+      await monitors.whenSynced(signal);
+    },
   });
-  return new Controller({
-    name: 'garbage-collector', clock: context.clock, logger: context.logger, workers: 5, sources,
+  const controller = new Controller({
+    name: 'garbage-collector', clock: context.clock, logger: context.logger, workers: 20,
+    sources: [{ attach: () => () => undefined, whenSynced: (signal) => monitors.whenSynced(signal) }],
     reconcile: (key, call) => collector.reconcile(key, call.signal),
   });
+  return {
+    name: 'garbage-collector',
+    async start() {
+      monitors.start();
+      await controller.start();
+    },
+    async stop() {
+      await controller.stop();
+      await monitors.stop();
+    },
+  };
 }
