@@ -185,6 +185,22 @@ describe('a deployment', () => {
     expect((await t.podList()).map((pod) => pod.spec?.containers?.[0]?.image)).toEqual(['web:2', 'web:2']);
   });
 
+  it('releases a set whose labels left its selector, and makes another for the template', async () => {
+    await t.client.create(deployments, deployment(2));
+    await rollOut();
+    const [set] = (await t.client.list(replicaSets)).items;
+    const name = set?.metadata?.name ?? '';
+    await t.client.patch(replicaSets, { namespace: 'd', name }, { type: 'merge', body: { metadata: { labels: { app: 'debug' } } } });
+    await rollOut();
+    const released = await t.client.get(replicaSets, { namespace: 'd', name });
+    expect([released.metadata?.ownerReferences ?? [], released.spec?.replicas]).toEqual([[], 2]);
+    const owned = (await t.client.list(replicaSets)).items.filter(({ metadata }) => metadata?.ownerReferences?.[0]?.name === 'web');
+    expect(owned.map(({ metadata, spec }) => [metadata?.name === name, spec?.replicas])).toEqual([[false, 2]]);
+    await t.client.patch(replicaSets, { namespace: 'd', name }, { type: 'merge', body: { metadata: { labels: { app: 'web' } } } });
+    await t.settle();
+    expect((await t.client.get(replicaSets, { namespace: 'd', name })).metadata?.ownerReferences?.[0]?.name).toBe('web');
+  });
+
   it('keeps as many old sets as its history may have', async () => {
     await t.client.create(deployments, deployment(1, 'web:1', { revisionHistoryLimit: 1 }));
     for (const image of ['web:2', 'web:3', 'web:4']) {

@@ -11,6 +11,7 @@ import { byController, sourceOf } from '../../../sdk/controller/source.js';
 import type { Lister } from '../../../sdk/informer/object-cache.js';
 import { keyOf } from '../../../sdk/key.js';
 import type { ControllerContext } from '../context.js';
+import { claim } from '../lib/claim.js';
 import { equalJson } from '../lib/equal.js';
 import { byControllerUid, controllerOf, controllerRef, CONTROLLER_INDEX } from '../lib/owners.js';
 import { isFinished } from '../lib/pods.js';
@@ -60,20 +61,14 @@ class DeploymentReconciler {
     return this.#report(look, current);
   }
 
-  async #claim(look: Look): Promise<ReplicaSet[]> {
-    const { deployment, signal } = look;
+  async #claim({ deployment, signal }: Look): Promise<ReplicaSet[]> {
     const selector = labelSelectorOf(deployment.spec?.selector);
-    const own = this.#sets.byIndex(CONTROLLER_INDEX, deployment.metadata?.uid ?? '');
-    if (deployment.metadata?.deletionTimestamp !== undefined) return own;
-    for (const orphan of this.#sets.byIndex(CONTROLLER_INDEX, '')) {
-      const matches = orphan.metadata?.namespace === deployment.metadata?.namespace &&
-        orphan.metadata?.deletionTimestamp === undefined && selector.matches(orphan.metadata?.labels ?? {});
-      if (!matches) continue;
-      const ownerReferences = [...(orphan.metadata?.ownerReferences ?? []), controllerRef(deployment, deployments)];
-      const body = { metadata: { uid: orphan.metadata?.uid, ownerReferences } };
-      own.push(await this.#context.client.patch(replicaSets, refOf(orphan), { type: 'merge', body }, { signal }));
-    }
-    return own;
+    return claim({
+      client: this.#context.client, owner: deployment, ownerResource: deployments, resource: replicaSets, signal,
+      own: this.#sets.byIndex(CONTROLLER_INDEX, deployment.metadata?.uid ?? ''),
+      orphans: this.#sets.byIndex(CONTROLLER_INDEX, ''),
+      matches: (set) => selector.matches(set.metadata?.labels ?? {}),
+    });
   }
 
   // ---- Rolling ----

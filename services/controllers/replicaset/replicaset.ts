@@ -12,6 +12,7 @@ import { byController, sourceOf } from '../../../sdk/controller/source.js';
 import type { Lister } from '../../../sdk/informer/object-cache.js';
 import { keyOf } from '../../../sdk/key.js';
 import type { ControllerContext } from '../context.js';
+import { claim } from '../lib/claim.js';
 import { withCondition, withoutCondition } from '../lib/conditions.js';
 import { equalJson } from '../lib/equal.js';
 import { Expectations } from '../lib/expectations.js';
@@ -64,36 +65,13 @@ class ReplicaSetReconciler {
 
   /** The pods that are the set's after adopting and releasing. */
   async #claim(set: ReplicaSet, signal: AbortSignal): Promise<Pod[]> {
-    const uid = set.metadata?.uid ?? '';
-    const namespace = set.metadata?.namespace ?? '';
     const selector = labelSelectorOf(set.spec?.selector);
-    const matches = (labels: Record<string, string>) => selector.matches(labels);
-    const mine = this.#pods.byIndex(CONTROLLER_INDEX, uid);
-    const kept: Pod[] = [];
-    for (const pod of mine) {
-      if (matches(pod.metadata?.labels ?? {})) kept.push(pod);
-      else if (!isTerminating(pod)) await this.#release(set, pod, signal);
-    }
-    if (set.metadata?.deletionTimestamp !== undefined) return kept;
-    for (const pod of this.#pods.byIndex(CONTROLLER_INDEX, '')) {
-      if (pod.metadata?.namespace !== namespace || !isActive(pod) || !matches(pod.metadata.labels ?? {})) continue;
-      if (await this.#adopt(set, pod, signal)) kept.push(pod);
-    }
-    return kept;
-  }
-
-  async #adopt(set: ReplicaSet, pod: Pod, signal: AbortSignal): Promise<boolean> {
-    // The cache may be behind: a set that was deleted and made again must not adopt under its old uid.
-    const fresh = await this.#context.client.get(replicaSets, refOf(set), { signal }).catch(unlessNotFound);
-    if (fresh?.metadata?.uid !== set.metadata?.uid || fresh?.metadata?.deletionTimestamp !== undefined) return false;
-    const body = { metadata: { uid: pod.metadata?.uid, ownerReferences: [...(pod.metadata?.ownerReferences ?? []), controllerRef(set, replicaSets)] } };
-    return (await this.#context.client.patch(pods, refOf(pod), { type: 'merge', body }, { signal }).catch(unlessNotFound)) !== undefined;
-  }
-
-  async #release(set: ReplicaSet, pod: Pod, signal: AbortSignal): Promise<void> {
-    const ownerReferences = (pod.metadata?.ownerReferences ?? []).filter((reference) => reference.uid !== set.metadata?.uid);
-    const body = { metadata: { uid: pod.metadata?.uid, ownerReferences } };
-    await this.#context.client.patch(pods, refOf(pod), { type: 'merge', body }, { signal }).catch(unlessNotFound);
+    return claim({
+      client: this.#context.client, owner: set, ownerResource: replicaSets, resource: pods, signal,
+      own: this.#pods.byIndex(CONTROLLER_INDEX, set.metadata?.uid ?? ''),
+      orphans: this.#pods.byIndex(CONTROLLER_INDEX, '').filter(isActive),
+      matches: (pod) => selector.matches(pod.metadata?.labels ?? {}),
+    });
   }
 
   async #manage(key: string, set: ReplicaSet, active: readonly Pod[], signal: AbortSignal): Promise<Error | undefined> {
@@ -181,11 +159,6 @@ class ReplicaSetReconciler {
 }
 
 const refOf = (object: Pod | ReplicaSet) => ({ namespace: object.metadata?.namespace ?? '', name: object.metadata?.name ?? '' });
-
-function unlessNotFound(error: unknown): undefined {
-  if (isApiError(error, 'NotFound') || isApiError(error, 'Conflict') || isApiError(error, 'Invalid')) return undefined;
-  throw error;
-}
 
 /** Zero counts are left out, as Kubernetes leaves them out. */
 function count<K extends keyof ReplicaSetStatus>(name: K, value: number): Partial<Record<K, number>> {
