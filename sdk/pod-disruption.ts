@@ -1,11 +1,10 @@
 /** The condition `DisruptionTarget`: says of a pod that it is about to go for a reason that is not its own, and why (KEP-3329). */
-import { pods } from '../../../apimachinery/gen/resources.js';
-import type { Pod, PodStatus } from '../../../apimachinery/gen/types.js';
-import { isApiError } from '../../../apimachinery/status.js';
-import { toTime } from '../../../platform/clock.js';
-import type { Clock } from '../../../platform/clock.js';
-import type { Client } from '../../../sdk/client.js';
-import { podCondition } from './pods.js';
+import { pods } from '../apimachinery/gen/resources.js';
+import type { Pod, PodStatus } from '../apimachinery/gen/types.js';
+import { isApiError } from '../apimachinery/status.js';
+import { toTime } from '../platform/clock.js';
+import type { Clock } from '../platform/clock.js';
+import type { Client } from './client.js';
 
 export const DISRUPTION_TARGET = 'DisruptionTarget';
 
@@ -27,7 +26,7 @@ export interface DisruptionParts {
 export async function markDisrupted(parts: DisruptionParts, pod: Pod, disruption: Disruption): Promise<void> {
   const { reason, message, status = {} } = disruption;
   const { metadata } = pod;
-  const before = podCondition(pod, DISRUPTION_TARGET);
+  const before = pod.status?.conditions?.find((condition) => condition.type === DISRUPTION_TARGET);
   if (before?.status === 'True' && before.reason === reason && before.message === message && Object.keys(status).length === 0) return;
   const condition = {
     type: DISRUPTION_TARGET, status: 'True', reason, message,
