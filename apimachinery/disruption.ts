@@ -1,5 +1,6 @@
 /** The condition `DisruptionAllowed` of a PodDisruptionBudget, which the eviction subresource and the disruption controller both write. */
 import type { Condition } from './gen/types.js';
+import type { Int64 } from './int64.js';
 
 export const DISRUPTION_ALLOWED = 'DisruptionAllowed';
 /** The budget could not be computed: its numbers are not to be trusted. */
@@ -7,7 +8,7 @@ export const SYNC_FAILED = 'SyncFailed';
 
 export interface DisruptionVerdict {
   readonly disruptionsAllowed: number;
-  readonly observedGeneration: number;
+  readonly observedGeneration: Int64;
   /** Why nothing could be computed. */
   readonly failure?: string;
   readonly now: string;

@@ -4,6 +4,7 @@
  */
 import { pods } from '../../../apimachinery/gen/resources.js';
 import type { Namespace, Pod } from '../../../apimachinery/gen/types.js';
+import { approximate } from '../../../apimachinery/int64.js';
 import type { KubeObject, Resource } from '../../../apimachinery/object.js';
 import { isApiError } from '../../../apimachinery/status.js';
 import { resourceKeyOf } from '../../../sdk/key.js';
@@ -79,7 +80,7 @@ async function deleteAll({ context: { client }, signal }: ContentParts, namespac
 /** Finalizers hold it, or a pod's grace period is not over. */
 function isExplained(left: readonly KubeObject[], namespace: Namespace, now_ms: number): boolean {
   if (left.some(({ metadata }) => (metadata?.finalizers ?? []).length > 0)) return true;
-  const graces_s = left.map((object) => (isFinished(object) ? 0 : object.metadata?.deletionGracePeriodSeconds ?? (object as Pod).spec?.terminationGracePeriodSeconds ?? 0));
+  const graces_s = left.map((object) => (isFinished(object) ? 0 : approximate(object.metadata?.deletionGracePeriodSeconds ?? (object as Pod).spec?.terminationGracePeriodSeconds ?? 0)));
   return now_ms - Date.parse(namespace.metadata?.deletionTimestamp ?? '') < Math.max(0, ...graces_s) * 1000;
 }
 
