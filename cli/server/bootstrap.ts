@@ -2,30 +2,19 @@
  * The objects a cluster starts with: roles, namespaces, priority classes, the Services `kubernetes` and `kube-dns`. Written by every
  * member at every start; what is there stays as it is.
  */
-import { namespaces, priorityClasses, services } from '../../apimachinery/gen/resources.js';
-import type { Namespace, PriorityClass, Service } from '../../apimachinery/gen/types.js';
+import { configMaps, namespaces, priorityClasses, services } from '../../apimachinery/gen/resources.js';
+import type { ConfigMap, Namespace, PriorityClass, Service } from '../../apimachinery/gen/types.js';
 import type { ObjectService } from '../../apimachinery/object-service.js';
-import type { KubeObject, Resource } from '../../apimachinery/object.js';
 import { isApiError } from '../../apimachinery/status.js';
+import type { Clock } from '../../platform/clock.js';
+import { toTime } from '../../platform/clock.js';
 import { SYSTEM_PRIORITY_CLASSES } from '../../services/apiserver/admission/pod-defaults.js';
 import { ensureBootstrapPolicy } from '../../services/apiserver/auth/ensure-policy.js';
+import { createUnlessThere } from './create-unless-there.js';
 import { apiServiceAddress, dnsServiceAddress, type ClusterNetwork } from './network.js';
+import { ensureAddresses, ensureServiceCidr } from './service-addresses.js';
 
 const NAMESPACES = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
-
-async function createUnlessThere<T extends KubeObject>(service: ObjectService, resource: Resource<T>, object: T): Promise<void> {
-  const { name = '', namespace } = object.metadata ?? {};
-  const target = { resource, name, ...(namespace === undefined ? {} : { namespace }) };
-  try {
-    await service.get({ ...target, resourceVersion: '0' });
-  } catch (error) {
-    if (!isApiError(error, 'NotFound')) throw error;
-    await service.create({ ...(namespace === undefined ? { resource } : { resource, namespace }), object }).catch((refused: unknown) => {
-      // Another member was faster.
-      if (!isApiError(refused, 'AlreadyExists') && !(isApiError(refused, 'Invalid') && refused.message.includes('already allocated'))) throw refused;
-    });
-  }
-}
 
 function apiService(network: ClusterNetwork, apiPort: number): Service {
   return {
@@ -55,13 +44,46 @@ function systemClass(name: string, value: number): PriorityClass {
   return { metadata: { name }, value, description: 'Used for system critical pods that must run in the cluster.' };
 }
 
+const KUBE_SYSTEM = 'kube-system';
+
+/** By which servers of extensions verify client certificates. Written anew when the authority has changed. */
+async function ensureAuthenticationInfo(service: ObjectService, clientAuthority: string): Promise<void> {
+  const wanted: ConfigMap = { metadata: { name: 'extension-apiserver-authentication', namespace: KUBE_SYSTEM }, data: { 'client-ca-file': clientAuthority } };
+  await createUnlessThere(service, configMaps, wanted);
+  const target = { resource: configMaps, namespace: KUBE_SYSTEM, name: wanted.metadata?.name ?? '' };
+  const stored = (await service.get(target)).object as ConfigMap;
+  if (stored.data?.['client-ca-file'] === clientAuthority) return;
+  const object: ConfigMap = { ...stored, data: { ...stored.data, ...wanted.data } };
+  await service.update({ ...target, object }).catch((error: unknown) => {
+    if (!isApiError(error, 'Conflict')) throw error;
+  });
+}
+
+/** Since when the use of tokens in Secrets is noted (KEP-2799). */
+function tokenTracking(clock: Clock): ConfigMap {
+  return { metadata: { name: 'kube-apiserver-legacy-service-account-token-tracking', namespace: KUBE_SYSTEM }, data: { since: toTime(clock.now()).slice(0, 10) } };
+}
+
+export interface BootstrapOptions {
+  readonly network: ClusterNetwork;
+  readonly apiPort: number;
+  /** PEM. */
+  readonly clientAuthority: string;
+  readonly clock: Clock;
+}
+
 /** Fails with an ApiError when the store is not writable; safe on all members at once. */
-export async function bootstrapCluster(service: ObjectService, network: ClusterNetwork, apiPort: number): Promise<void> {
+export async function bootstrapCluster(service: ObjectService, options: BootstrapOptions): Promise<void> {
+  const { network, apiPort, clientAuthority, clock } = options;
   for (const name of NAMESPACES) await createUnlessThere<Namespace>(service, namespaces, { metadata: { name } });
   await ensureBootstrapPolicy(service);
   for (const [name, value] of Object.entries(SYSTEM_PRIORITY_CLASSES)) {
     await createUnlessThere(service, priorityClasses, systemClass(name, value));
   }
+  await ensureAuthenticationInfo(service, clientAuthority);
+  await createUnlessThere(service, configMaps, tokenTracking(clock));
+  await ensureServiceCidr(service, network.serviceCidr, clock);
   await createUnlessThere(service, services, apiService(network, apiPort));
   await createUnlessThere(service, services, dnsService(network));
+  await ensureAddresses(service);
 }

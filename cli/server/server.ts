@@ -3,6 +3,7 @@
  * elsewhere; one process of a cluster, or one of several in a test. Composes the services and starts them in the order in which they need
  * each other; holds no logic of its own.
  */
+import { ipAddresses, services } from '../../apimachinery/gen/resources.js';
 import type { UserInfo } from '../../apimachinery/object-service.js';
 import type { Clock } from '../../platform/clock.js';
 import { Containment } from '../../platform/containment.js';
@@ -17,6 +18,7 @@ import { clientOf } from '../../sdk/object-client.js';
 import { createApiServer, type ApiServer, type Authenticator, type TlsProvider } from '../../services/apiserver/index.js';
 import { createAdmission } from '../../services/apiserver/admission/index.js';
 import { NodeClaims } from '../../services/apiserver/allocation/node-claims.js';
+import { completeStoredService } from '../../services/apiserver/allocation/ip-families.js';
 import { ServiceClaims } from '../../services/apiserver/allocation/service-claims.js';
 import { ANONYMOUS, ClusterAuthenticator } from '../../services/apiserver/auth/authenticator.js';
 import { RbacAuthorizer } from '../../services/apiserver/auth/rbac-authorizer.js';
@@ -153,14 +155,16 @@ class MemberServer implements Server {
   }
 
   async start(): Promise<void> {
-    const { clock, logger, network, address } = this.#options;
+    const { clock, logger, network, address, pki } = this.#options;
     const { backing } = this.#options;
     if (backing.kind === 'external') await backing.start();
     await startAll([this.apiServer, this.#informers, this.nodelink, this.#directory, this.#grpc]);
     // Until a leader is known nothing can be written: wait for it here, and let everything above find a store that works.
     for (let attempt = 0; ; attempt++) {
       try {
-        await bootstrapCluster(this.apiServer.registry.as(SYSTEM_USERS.apiserver), network, address.apiPort);
+        await bootstrapCluster(this.apiServer.registry.as(SYSTEM_USERS.apiserver), {
+          network, apiPort: address.apiPort, clientAuthority: pki.clusterAuthority.certificate, clock,
+        });
         break;
       } catch (error) {
         if (attempt >= BOOTSTRAP_ATTEMPTS_MAX) throw error;
@@ -198,11 +202,15 @@ class MemberServer implements Server {
       }),
       streamer: { reach: (node) => this.nodelink.reach(node), open: (node, request, call) => this.nodelink.open(node, request, call) },
       streaming: createStreamingFront(),
+      openId: { issuer: tokens.issuer, address: `https://${hostPort(address.host, address.apiPort)}`, algorithm: tokens.algorithm, keySet: () => tokens.keySet() },
       ...(backing.kind === 'member' ? { metrics: async () => memberMetrics(await backing.member.raftStatus(), this.#containment.faults()) } : {}),
     });
     const { reader } = server;
     if (rbac !== undefined && authenticator !== undefined) registerReviews(server.registry, { reader, rbac, authenticator, tokens, audiences, clock });
-    server.registry.hook({ group: '', resource: 'services' }, new ServiceClaims({ reader, random, serviceCidr: network.serviceCidr, nodePorts: network.nodePorts }));
+    server.registry.hook({ group: '', resource: 'services' }, new ServiceClaims({
+      reader, random, clock, serviceCidr: network.serviceCidr, nodePorts: network.nodePorts, addressPrefix: server.registry.prefixOf(ipAddresses),
+    }));
+    server.registry.completion(services, completeStoredService);
     server.registry.hook({ group: '', resource: 'nodes' }, new NodeClaims());
     return server;
   }

@@ -26,6 +26,7 @@ import { connectAdmission } from './registry/connect.js';
 import { objectReader } from './registry/reader.js';
 import { Registry } from './registry/registry.js';
 import { documents } from './rest/documents.js';
+import { openIdDocument, type OpenIdIssuer } from './rest/open-id.js';
 import { FlowControl } from './rest/flow.js';
 import type { FlowClass } from './rest/flow.js';
 import { RestFront } from './rest/front.js';
@@ -52,6 +53,8 @@ export interface ApiServerOptions {
   readonly admission: (context: ApiServerContext) => Admission;
   readonly streamer: PodStreamer;
   readonly streaming: StreamingFront;
+  /** Absent: nobody learns how service-account tokens are verified. */
+  readonly openId?: OpenIdIssuer;
   /** Absent: no socket; `handle` of the front is the only way in. */
   readonly listen?: { readonly host: string; readonly port: number; readonly tls: TlsProvider };
   readonly flow?: Partial<Record<FlowClass, number>>;
@@ -100,12 +103,13 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const heavy = new HeavyWork({ clock, holds });
   const yaml = new YamlPool(clock);
   const connect = connectAdmission(admission);
+  const published = documents(scheme);
   const front = new RestFront({
     scheme, reader, authenticator, authorizer, streamer: options.streamer, flow, heavy, yaml, connect, clock, random, logger,
     as: (user) => registry.as(user),
     metrics: new RestMetrics({ flow, cacher, more: async () => `${await holds.metrics()}${await options.metrics?.() ?? ''}` }),
     health: [{ name: 'ping', check: () => undefined }, { name: 'store', check: () => cacher.fresh() }, ...(options.health ?? [])],
-    documents: documents(scheme), fresh: () => cacher.fresh(),
+    documents: (path, request) => (options.openId === undefined ? undefined : openIdDocument(path, options.openId)) ?? published(path, request), fresh: () => cacher.fresh(),
   });
   const upgrade = { front, scheme, connect, reader, streamer: options.streamer, streaming: options.streaming, flow, logger };
   const server = options.listen === undefined ? undefined : new HttpsServer({

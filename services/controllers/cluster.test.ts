@@ -208,11 +208,15 @@ describe('the garbage collector', () => {
 describe('pod garbage', () => {
   it('is what its node left behind for good', async () => {
     await t.client.create(pods, { metadata: { name: 'p', namespace: 'd' }, spec: { nodeName: 'gone', containers: [] } });
+    await t.client.create(pods, { metadata: { name: 'held', namespace: 'd', finalizers: ['test/look'] }, spec: { nodeName: 'gone', containers: [] } });
     await t.start(createPodGcController(t.context));
     await t.settle(20_000);
     expect(await exists(pods, { namespace: 'd', name: 'p' })).toBe(true);
     await t.settle(45_000);
     await t.settle(20_000);
     expect(await exists(pods, { namespace: 'd', name: 'p' })).toBe(false);
+    expect((await t.client.get(pods, { namespace: 'd', name: 'held' })).status).toMatchObject({
+      phase: 'Failed', conditions: [{ type: 'DisruptionTarget', status: 'True', reason: 'DeletionByPodGC', message: 'PodGC: node no longer exists' }],
+    });
   });
 });

@@ -8,8 +8,11 @@ import type { ControllerContext } from './context.js';
 import { createTokenCleaner } from './bootstrap/token-cleaner.js';
 import type { Discovery } from './discovery.js';
 import { createDeploymentController } from './deployment/deployment.js';
+import { createDisruptionController } from './disruption/disruption.js';
+import { createStaleTargetsController } from './disruption/stale-targets.js';
 import { createEndpointsController } from './endpoints/endpoints.js';
 import { createEndpointSliceController } from './endpointslice/endpointslice.js';
+import { createEndpointSliceMirroringController } from './endpointslicemirroring/endpointslicemirroring.js';
 import { createGarbageCollector } from './garbagecollector/garbagecollector.js';
 import { createNamespaceController } from './namespace/namespace.js';
 import { createTaintEvictionController } from './node/eviction.js';
@@ -45,6 +48,9 @@ export function createControllers(options: ControllersOptions): Service {
     createDeploymentController(context),
     createEndpointSliceController(context),
     createEndpointsController(context),
+    createEndpointSliceMirroringController(context),
+    createDisruptionController(context, { discovery: options.discovery }),
+    createStaleTargetsController(context),
     createPodGcController(context),
     createTokenCleaner(context),
     createGarbageCollector(context, { discovery: options.discovery }),

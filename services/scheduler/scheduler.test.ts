@@ -190,6 +190,9 @@ describe('Scheduler', () => {
     await t.pod('high', { requests: { cpu: '2' }, spec: { priority: 100 } });
     await t.settle();
     expect((await t.get('low')).metadata?.deletionTimestamp).toBeDefined();
+    expect((await t.get('low')).status?.conditions?.find(({ type }) => type === 'DisruptionTarget')).toMatchObject({
+      status: 'True', reason: 'PreemptionByScheduler', message: 'default-scheduler: preempting to accommodate a higher priority pod',
+    });
     expect((await t.get('high')).status?.nominatedNodeName).toBe('n1');
     expect((await t.messages()).filter((text) => text.includes('Preempted'))).toHaveLength(1);
     await t.client.delete(pods, { namespace: 'default', name: 'low' }, { gracePeriodSeconds: 0 });

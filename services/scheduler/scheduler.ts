@@ -19,6 +19,7 @@ import type { EventRecorder } from '../../sdk/events/event-recorder.js';
 import type { InformerFactory } from '../../sdk/informer/informer-factory.js';
 import type { Informer } from '../../sdk/informer/informer.js';
 import { keyOf } from '../../sdk/key.js';
+import { markDisrupted } from '../../sdk/pod-disruption.js';
 import type { ClusterEvent, Plugin } from './framework/plugin.js';
 import { podInfoOf } from './framework/pod-info.js';
 import type { PodInfo } from './framework/pod-info.js';
@@ -304,11 +305,16 @@ export class Scheduler implements Service {
 
   /** The victims' end frees the pod from the queue; it takes part in the next cycle like any other. */
   async #preempt(by: PodInfo, node: string, victims: readonly PodInfo[]): Promise<void> {
-    const { client, logger } = this.#options;
+    const { client, clock, logger } = this.#options;
+    const { signal } = this.#stop;
+    const disruption = {
+      reason: 'PreemptionByScheduler', message: `${by.pod.spec?.schedulerName ?? 'default-scheduler'}: preempting to accommodate a higher priority pod`,
+    };
     for (const victim of victims) {
       const ref = { namespace: victim.namespace, name: victim.pod.metadata?.name ?? '' };
       try {
-        await client.delete(pods, ref, { preconditions: { uid: victim.uid }, signal: this.#stop.signal });
+        await markDisrupted({ client, clock, signal }, victim.pod, disruption);
+        await client.delete(pods, ref, { preconditions: { uid: victim.uid }, signal });
         this.#reporter.preempted(victim, by, node);
       } catch (error) {
         logger.info({ pod: by.key, victim: victim.key, error: String(error) }, 'a victim could not be deleted');

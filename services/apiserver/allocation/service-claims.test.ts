@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Service } from '../../../apimachinery/gen/types.js';
 import type { KubeObject } from '../../../apimachinery/object.js';
+import { VirtualClock } from '../../../platform/clock.js';
 import { seededRandom } from '../../../platform/random.js';
 import type { WriteChange, WriteGuard } from '../ports.js';
 import { MapReader } from '../testing-reader.js';
@@ -9,7 +10,7 @@ import { ServiceClaims } from './service-claims.js';
 
 function setUp(serviceCidr = '10.96.0.0/24') {
   const reader = new MapReader();
-  const claims = new ServiceClaims({ reader, random: seededRandom(7), serviceCidr, nodePorts: { first: 30000, last: 30009 } });
+  const claims = new ServiceClaims({ reader, random: seededRandom(7), serviceCidr, nodePorts: { first: 30000, last: 30009 }, clock: new VirtualClock(), addressPrefix: '/registry/ipaddresses/' });
   const write = (operation: WriteChange['operation'], draft: Service, old?: Service, attempt = 0): Promise<WriteGuard> =>
     claims.before({ operation, draft, old, user: { name: '', groups: [] }, dryRun: false, attempt });
   return { reader, write };
@@ -26,8 +27,24 @@ describe('claims of Services', () => {
     const address = draft.spec?.clusterIP ?? '';
     expect(Number(address.split('.')[3])).toBeGreaterThan(16);
     expect(draft.spec?.clusterIPs).toEqual([address]);
-    expect(keys(guard)).toEqual([`put /navarch/claims/serviceips/${address}`]);
-    expect(guard.compare).toMatchObject([{ target: 'createRevision', op: '=', value: 0 }]);
+    expect(keys(guard)).toEqual([`put /navarch/claims/serviceips/${address}`, `put /registry/ipaddresses/${address}`]);
+    expect(guard.compare).toMatchObject([{ target: 'createRevision', op: '=', value: 0 }, { target: 'createRevision', op: '=', value: 0 }]);
+    expect(draft.spec).toMatchObject({ ipFamilies: ['IPv4'], ipFamilyPolicy: 'SingleStack' });
+    const put = guard.ops.find((op) => op.kind === 'put' && Buffer.from(op.key).toString().startsWith('/registry/'));
+    // KEP-1880: the object names the Service, and who made it.
+    expect(put?.kind === 'put' && JSON.parse(Buffer.from(put.value).toString())).toMatchObject({
+      apiVersion: 'networking.k8s.io/v1', kind: 'IPAddress',
+      metadata: { name: address, uid: expect.any(String) as string, labels: { 'ipaddress.kubernetes.io/ip-family': 'IPv4', 'ipaddress.kubernetes.io/managed-by': 'ipallocator.k8s.io' } },
+      spec: { parentRef: { resource: 'services', namespace: 'a', name: 'web' } },
+    });
+  });
+
+  it('gives away no address that somebody reserved by an IPAddress', async () => {
+    const { write, reader } = setUp('10.96.0.0/29');
+    for (const i of [1, 2, 3, 4, 6]) reader.put('ipaddresses', { metadata: { name: `10.96.0.${i}` } });
+    const draft = service('web', {});
+    await write('CREATE', draft);
+    expect(draft.spec?.clusterIP).toBe('10.96.0.5');
   });
 
   it('keeps what an update leaves out, and claims nothing twice', async () => {
@@ -39,10 +56,18 @@ describe('claims of Services', () => {
     expect(guard).toEqual({ compare: [], ops: [] });
   });
 
+  it.each([undefined, ''])('keeps a headless Service headless when an update sets its address to %j', async (clusterIP) => {
+    const { write } = setUp();
+    const old = service('web', { type: 'ClusterIP', clusterIP: 'None', clusterIPs: ['None'], ipFamilies: ['IPv4', 'IPv6'], ipFamilyPolicy: 'RequireDualStack', ports: [{ port: 80 }] });
+    const draft = service('web', { ...old.spec, clusterIP, clusterIPs: undefined });
+    expect(await write('UPDATE', draft, old)).toEqual({ compare: [], ops: [] });
+    expect(draft.spec).toMatchObject({ clusterIP: 'None', clusterIPs: ['None'] });
+  });
+
   it('releases on delete and when the type changes', async () => {
     const { write } = setUp();
     const old = service('web', { type: 'NodePort', clusterIP: '10.96.0.9', ports: [{ port: 80, nodePort: 30005 }] });
-    expect(keys(await write('DELETE', old, old))).toEqual(['delete /navarch/claims/serviceips/10.96.0.9', 'delete /navarch/claims/nodeports/30005']);
+    expect(keys(await write('DELETE', old, old))).toEqual(['delete /navarch/claims/serviceips/10.96.0.9', 'delete /navarch/claims/nodeports/30005', 'delete /registry/ipaddresses/10.96.0.9']);
     const plain = service('web', { type: 'ClusterIP', clusterIP: '10.96.0.9', ports: [{ port: 80, nodePort: 30005 }] });
     expect(keys(await write('UPDATE', plain, old))).toEqual(['delete /navarch/claims/nodeports/30005']);
   });
@@ -59,6 +84,13 @@ describe('claims of Services', () => {
     await expect(create({ ports: [{ port: 1, nodePort: 80 }] })).rejects.toThrow('The range of valid ports is 30000-30009');
     await expect(create({ ports: [{ port: 1, protocol: 'TCP', nodePort: 30002 }, { port: 1, protocol: 'UDP', nodePort: 30002 }] })).resolves.toBeDefined();
     await expect(write('CREATE', service('late', { clusterIP: '10.96.0.30' }), undefined, 8)).rejects.toThrow('already allocated');
+  });
+
+  it('refuses families that the cluster has not, and leaves writable what is stored', async () => {
+    const { write } = setUp();
+    const dual = (labels: object) => ({ ...service('web', { clusterIP: '10.96.0.9', clusterIPs: ['10.96.0.9'], ipFamilies: ['IPv4'], ipFamilyPolicy: 'RequireDualStack', ports: [{ port: 1 }] }), ...labels });
+    await expect(write('CREATE', dual({}))).rejects.toMatchObject({ code: 422 });
+    await expect(write('UPDATE', dual({}), dual({}))).resolves.toEqual({ compare: [], ops: [] });
   });
 
   it('says so when the range is full', async () => {

@@ -3,12 +3,16 @@
  * (KEP-3070).
  */
 import ipaddr from 'ipaddr.js';
-import { services } from '../../../apimachinery/gen/resources.js';
+import { ipAddresses, services } from '../../../apimachinery/gen/resources.js';
 import type { Service, ServicePort } from '../../../apimachinery/gen/types.js';
+import type { KubeObject } from '../../../apimachinery/object.js';
 import { apiErrors, fieldErrors } from '../../../apimachinery/status.js';
+import type { Clock } from '../../../platform/clock.js';
 import type { Random } from '../../../platform/random.js';
 import type { ObjectReader, WriteChange, WriteGuard, WriteHook } from '../ports.js';
 import { changeClaims } from './claims.js';
+import { releaseAddress, takeAddress, type AddressParts } from './ip-address.js';
+import { familyErrors, fillFamilies } from './ip-families.js';
 
 export interface ServiceClaimsOptions {
   readonly reader: ObjectReader;
@@ -17,6 +21,9 @@ export interface ServiceClaimsOptions {
   readonly serviceCidr: string;
   /** Both ends belong to the range. */
   readonly nodePorts: { readonly first: number; readonly last: number };
+  readonly clock: Clock;
+  /** Of the storage keys of IPAddress objects, with the slash at its end. */
+  readonly addressPrefix: string;
 }
 
 const IP_CLAIMS = '/navarch/claims/serviceips/';
@@ -41,12 +48,30 @@ export class ServiceClaims implements WriteHook {
     const old = change.old === undefined ? new Set<string>() : claimsOf(change.old as Service);
     const service = change.draft as Service;
     const owner = `${service.metadata?.namespace ?? ''}/${service.metadata?.name ?? ''}`;
-    if (change.operation === 'DELETE') return changeClaims(claimsOf(service), new Set(), owner).guard;
+    if (change.operation === 'DELETE') return this.#withAddresses(changeClaims(claimsOf(service), new Set(), owner).guard, { before: service, after: undefined });
+    keepAddress(service, change.old as Service | undefined);
+    const errors = sameFamilies(service, change.old) ? [] : familyErrors(service);
+    if (errors.length > 0) throw apiErrors.invalid(KIND, service.metadata?.name ?? '', errors);
     this.#chooseAddress(service, change);
     this.#choosePorts(service, change);
+    if (service.spec !== undefined) fillFamilies(service.spec);
     const { taken, guard } = changeClaims(old, claimsOf(service), owner);
     if (change.attempt >= ATTEMPTS_MAX) throw this.#alreadyAllocated(service, taken);
-    return guard;
+    return this.#withAddresses(guard, { before: change.old as Service | undefined, after: service });
+  }
+
+  /** With the IPAddress objects that come and go with the claims. */
+  #withAddresses(guard: WriteGuard, { before, after }: { readonly before: Service | undefined; readonly after: Service | undefined }): WriteGuard {
+    const { clock, random, addressPrefix: prefix } = this.#options;
+    const parts: AddressParts = { prefix, clock, random };
+    const [old, now] = [addressOf(before), addressOf(after)];
+    if (old === now) return guard;
+    const taken = now === undefined ? undefined
+      : takeAddress(parts, now, { namespace: after?.metadata?.namespace ?? '', name: after?.metadata?.name ?? '' });
+    return {
+      compare: [...guard.compare, ...(taken?.compare ?? [])],
+      ops: [...guard.ops, ...(taken?.ops ?? []), ...(old === undefined ? [] : [releaseAddress(parts, old)])],
+    };
   }
 
   #chooseAddress(service: Service, change: WriteChange): void {
@@ -61,7 +86,6 @@ export class ServiceClaims implements WriteHook {
       return;
     }
     const before = (change.old as Service | undefined)?.spec?.clusterIP ?? '';
-    if ((spec.clusterIP ?? '') === '' && before !== '' && before !== 'None') spec.clusterIP = before;
     if ((spec.clusterIP ?? '') === '') spec.clusterIP = this.#freeAddress();
     else if (spec.clusterIP !== before) this.#checkAddress(service, spec.clusterIP ?? '');
     spec.clusterIPs = [spec.clusterIP ?? ''];
@@ -100,7 +124,8 @@ export class ServiceClaims implements WriteHook {
 
   #usedAddresses(): Set<string> {
     const list = this.#options.reader.list(services) as readonly Service[];
-    return new Set(list.map((service) => service.spec?.clusterIP ?? ''));
+    const reserved = this.#options.reader.list(ipAddresses).map(({ metadata }) => metadata?.name ?? '');
+    return new Set([...list.map((service) => service.spec?.clusterIP ?? ''), ...reserved]);
   }
 
   #choosePorts(service: Service, change: WriteChange): void {
@@ -173,11 +198,29 @@ function inheritedPort(port: ServicePort, before: readonly ServicePort[] | undef
   return previous === undefined || previous === 0 || now.some((p) => p.nodePort === previous) ? undefined : previous;
 }
 
+/** An update that leaves the address out, or sets it to nothing, means the one there is; `None` too. */
+function keepAddress({ spec }: Service, old: Service | undefined): void {
+  if (spec === undefined || spec.type === 'ExternalName' || (spec.clusterIP ?? '') !== '' || old?.spec?.clusterIP === undefined) return;
+  spec.clusterIP = old.spec.clusterIP;
+  spec.clusterIPs = [...(old.spec.clusterIPs ?? [old.spec.clusterIP])];
+}
+
+/** What is stored stays writable, also what would be refused today. */
+function sameFamilies({ spec }: Service, old: KubeObject | undefined): boolean {
+  const of = (one: Service['spec']) => JSON.stringify([one?.type, one?.ipFamilies, one?.ipFamilyPolicy, one?.clusterIPs]);
+  return old !== undefined && of(spec) === of((old as Service).spec);
+}
+
+function addressOf(service: Service | undefined): string | undefined {
+  const { clusterIP = '' } = service?.spec ?? {};
+  return clusterIP === '' || clusterIP === 'None' ? undefined : clusterIP;
+}
+
 function claimsOf(service: Service): Set<string> {
   const keys = new Set<string>();
-  const { clusterIP, ports } = service.spec ?? {};
-  if (clusterIP !== undefined && clusterIP !== '' && clusterIP !== 'None') keys.add(IP_CLAIMS + clusterIP);
-  for (const port of ports ?? []) if ((port.nodePort ?? 0) !== 0) keys.add(PORT_CLAIMS + String(port.nodePort));
+  const address = addressOf(service);
+  if (address !== undefined) keys.add(IP_CLAIMS + address);
+  for (const port of service.spec?.ports ?? []) if ((port.nodePort ?? 0) !== 0) keys.add(PORT_CLAIMS + String(port.nodePort));
   return keys;
 }
 

@@ -3,7 +3,7 @@
  * (KEP-1205). Signing and verification alone; whether what a token is bound to still exists is the authenticator's to ask.
  */
 import { createHash, createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
-import { SignJWT, errors, exportJWK, jwtVerify, type JWTPayload } from 'jose';
+import { SignJWT, errors, jwtVerify, type JWTPayload } from 'jose';
 import type { Clock } from '../../../platform/clock.js';
 import type { Random } from '../../../platform/random.js';
 
@@ -51,6 +51,7 @@ export interface TokenKeysOptions {
 }
 
 export class ServiceAccountTokens {
+  readonly algorithm = ALGORITHM;
   readonly issuer: string;
   readonly #privateKey: KeyObject;
   readonly #publicKey: KeyObject;
@@ -111,9 +112,8 @@ export class ServiceAccountTokens {
   }
 
   /** JWK Set of the verification key, for `/openid/v1/jwks`. */
-  async keySet(): Promise<{ keys: object[] }> {
-    const jwk = await exportJWK(this.#publicKey);
-    return { keys: [{ ...jwk, use: 'sig', alg: ALGORITHM, kid: this.#keyId }] };
+  keySet(): { keys: object[] } {
+    return { keys: [{ ...this.#publicKey.export({ format: 'jwk' }), use: 'sig', alg: ALGORITHM, kid: this.#keyId }] };
   }
 }
 

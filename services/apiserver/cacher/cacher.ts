@@ -4,10 +4,11 @@
  * must wait for, and for states and events older than what is kept here. Nothing is ever written from here.
  */
 import type { Kind } from '../../../apimachinery/kind.js';
+import { present } from '../../../platform/assert.js';
 import type { Clock } from '../../../platform/clock.js';
 import type { Logger } from '../../../platform/log.js';
 import type { KeyValue, Revision, Store, StoreEvent } from '../../store/store.js';
-import type { CachedObject } from './cached-object.js';
+import type { CachedObject, Location } from './cached-object.js';
 import { StoreFeed } from './feed.js';
 import { ReadGate } from './read-gate.js';
 import { ResourceCache } from './resource-cache.js';
@@ -73,6 +74,12 @@ export class Cacher {
   /** The cache of a resource. Versions of one resource share it. */
   of(kind: Pick<Kind, 'storagePrefix'>): ResourceCache {
     return this.#cache(kind.storagePrefix);
+  }
+
+  /** What stands in the store at the place; throws when it is no object. */
+  decode(location: Location, kv: KeyValue): CachedObject {
+    const owner = this.#owner(location.key);
+    return present(owner, `no resource is stored under ${location.key}`).decode(location, kv);
   }
 
   /** Resolves when the cache covers everything acknowledged before the call. Fails with StoreError or ApiError. */

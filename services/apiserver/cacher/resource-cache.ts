@@ -1,11 +1,16 @@
+import type { KubeObject } from '../../../apimachinery/object.js';
+import { cloneJson } from '../../../apimachinery/value.js';
 import type { KeyValue } from '../../store/store.js';
-import { CachedObject, spliceVersion } from './cached-object.js';
+import { CachedObject, encodeWithVersion, spliceVersion } from './cached-object.js';
 import type { Location } from './cached-object.js';
 import { EventWindow, cacheEvent } from './event-window.js';
 import type { CacheEvent } from './event-window.js';
 import { selects } from './selection.js';
 import type { Selection } from './selection.js';
 import { Watcher } from './watcher.js';
+
+/** Fills in what objects lack that an older version stored; changes the object in place, and tells whether anything was missing. */
+export type Completion = (object: KubeObject) => boolean;
 
 /** Events kept for watches that resume. */
 const WINDOW = 2048;
@@ -22,6 +27,7 @@ export class ResourceCache {
   readonly #watchers = new Set<Watcher>();
 
   readonly #onUnreadable: (key: string) => void;
+  #complete: Completion | undefined;
 
   /** `onUnreadable`: what somebody else has put there is no object; it is passed over, as if it were not there. */
   constructor(prefix: string, revision: number, onUnreadable: (key: string) => void) {
@@ -88,11 +94,24 @@ export class ResourceCache {
   /** Undefined: what stands there is no object. */
   read(kv: KeyValue, key = Buffer.from(kv.key).toString('utf8')): CachedObject | undefined {
     try {
-      return new CachedObject(this.locate(key), kv.modRevision, { json: spliceVersion(kv.value, kv.modRevision) });
+      return this.decode(this.locate(key), kv);
     } catch {
       this.#onUnreadable(key);
       return undefined;
     }
+  }
+
+  /** From now on whatever is read passes here. To be set before anything is read. */
+  completeWith(complete: Completion): void {
+    this.#complete = complete;
+  }
+
+  /** Throws when what stands in the store is no object. */
+  decode(location: Location, kv: KeyValue): CachedObject {
+    const read = new CachedObject(location, kv.modRevision, { json: spliceVersion(kv.value, kv.modRevision) });
+    if (this.#complete === undefined) return read;
+    const object = cloneJson(read.object);
+    return this.#complete(object) ? new CachedObject(location, kv.modRevision, { json: encodeWithVersion(object, kv.modRevision), object }) : read;
   }
 
   locate(key: string): Location {

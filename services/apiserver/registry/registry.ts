@@ -7,11 +7,14 @@ import type {
   CallOptions, CreateRequest, DeleteCollectionRequest, DeleteRequest, DeleteResult, GetRequest, ListRequest, ObjectHandle, ObjectList,
   ObjectService, PatchRequest, UpdateRequest, UserInfo, WatchEvent, WatchRequest,
 } from '../../../apimachinery/object-service.js';
+import type { ResourceId } from '../../../apimachinery/object.js';
 import { apiErrors } from '../../../apimachinery/status.js';
 import { cloneJson } from '../../../apimachinery/value.js';
 import type { CachedObject } from '../cacher/cached-object.js';
+import type { Completion } from '../cacher/resource-cache.js';
 import { list, parseResourceVersion } from '../cacher/list.js';
 import { watch } from '../cacher/watch.js';
+import { present } from '../../../platform/assert.js';
 import type { ParentMutation, ResourceHandler, WriteHook } from '../ports.js';
 import { extensionKey, step } from './context.js';
 import type { Call, DeletionRule, Extensions, RegistryContext } from './context.js';
@@ -64,6 +67,17 @@ export class Registry {
   /** Takes part in the transactions of a resource. */
   hook(id: Id, hook: WriteHook): void {
     this.#extensions.hooks.set(extensionKey(id), hook);
+  }
+
+  /** Of the storage keys of a built-in resource, with the slash at its end. */
+  prefixOf(id: ResourceId): string {
+    return storageKey(present(this.#context.scheme.byResource(id), `the scheme has no ${id.resource}`), undefined, '');
+  }
+
+  /** Fills in what objects of a built-in resource lack that an older version stored. Before the cache is started. */
+  completion(id: ResourceId, complete: Completion): void {
+    const { cacher, scheme } = this.#context;
+    cacher.of(present(scheme.byResource(id), `the scheme has no ${id.resource}`)).completeWith(complete);
   }
 
   deletion(id: Id, rule: DeletionRule): void {

@@ -31,32 +31,6 @@ describe('pods/binding', () => {
   });
 });
 
-describe('pods/eviction', () => {
-  const evict = (test: Awaited<ReturnType<typeof start>>) => test.service.create({
-    resource: pods, namespace, name: 'a', subresource: 'eviction', object: { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name: 'a' } },
-  });
-  const budgets = { group: 'policy', version: 'v1', resource: 'poddisruptionbudgets' };
-
-  it('heeds the disruption budget', async () => {
-    await using test = await start();
-    const { service } = test;
-    await service.create({ resource: pods, namespace, object: pod('a', { app: 'x' }) });
-    await service.patch({ resource: pods, namespace, name: 'a', subresource: 'status', type: 'merge', patch: { status: { phase: 'Running' } } });
-    const budget: UnknownObject = { metadata: { name: 'b' }, spec: { minAvailable: 1, selector: { matchLabels: { app: 'x' } } } };
-    await service.create({ resource: budgets, namespace, object: budget });
-    const status = (disruptionsAllowed: number) => service.patch({
-      resource: budgets, namespace, name: 'b', subresource: 'status', type: 'merge',
-      patch: { status: { observedGeneration: 1, disruptionsAllowed, currentHealthy: 1, desiredHealthy: 1, expectedPods: 1 } },
-    });
-    await status(0);
-    await expect(evict(test)).rejects.toMatchObject({ code: 429, status: { details: { causes: [{ reason: 'DisruptionBudget' }] } } });
-    await status(1);
-    await evict(test);
-    const booked = await service.get({ resource: budgets, namespace, name: 'b' });
-    expect(booked.object).toMatchObject({ status: { disruptionsAllowed: 0, disruptedPods: { a: expect.any(String) as string } } });
-  });
-});
-
 describe('namespaces', () => {
   it('stay until they are finalized', async () => {
     await using test = await start();

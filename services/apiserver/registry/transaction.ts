@@ -45,7 +45,7 @@ export async function remove(registry: RegistryContext, write: Write, last: Cach
 /** The newest state in the store. */
 export async function readFresh(registry: RegistryContext, location: Location, signal?: AbortSignal): Promise<CachedObject | undefined> {
   const range = await storeCall(registry.store.range({ key: Buffer.from(location.key) }, signal === undefined ? {} : { signal }));
-  return fromStore(location, range.kvs[0]);
+  return fromStore(registry, location, range.kvs[0]);
 }
 
 type Transacted = { readonly kind: 'written'; readonly revision: number } | Exclude<WriteOutcome, { kind: 'written' }>;
@@ -62,9 +62,9 @@ async function transact(registry: RegistryContext, write: Write, success: readon
   const [read] = result.results;
   const kv = read?.kind === 'range' ? read.range.kvs[0] : undefined;
   if ((kv?.modRevision ?? 0) === write.expectedRevision) return { kind: 'guard' };
-  return { kind: 'changed', current: fromStore(write.location, kv) };
+  return { kind: 'changed', current: fromStore(registry, write.location, kv) };
 }
 
-function fromStore(location: Location, kv: KeyValue | undefined): CachedObject | undefined {
-  return kv === undefined ? undefined : new CachedObject(location, kv.modRevision, { json: spliceVersion(kv.value, kv.modRevision) });
+function fromStore(registry: RegistryContext, location: Location, kv: KeyValue | undefined): CachedObject | undefined {
+  return kv === undefined ? undefined : registry.cacher.decode(location, kv);
 }

@@ -3,8 +3,9 @@ import type { Clock } from '../../../platform/clock.js';
 import type { ObjectReader } from '../ports.js';
 import type { Registry } from '../registry/registry.js';
 import { approvalMutation } from './certificates.js';
+import { evictionHandler } from './eviction.js';
 import { finalizeMutation, namespaceDeletion } from './namespaces.js';
-import { bindingHandler, bindingMutation, evictionHandler } from './pods.js';
+import { bindingHandler, bindingMutation } from './pods.js';
 
 const PODS = { group: '', resource: 'pods' };
 const NAMESPACES = { group: '', resource: 'namespaces' };

@@ -11,7 +11,7 @@ import type { Lister } from '../../../sdk/informer/object-cache.js';
 import { splitKey } from '../../../sdk/key.js';
 import type { ControllerContext } from '../context.js';
 import { equalJson } from '../lib/equal.js';
-import { labelsFrom, serviceOfSlice } from '../lib/slices.js';
+import { labelsFrom, serviceOfSlice, SKIP_MIRROR_LABEL } from '../lib/slices.js';
 import { subsetsOf } from './subsets.js';
 
 const MANAGED_BY = 'endpoints.kubernetes.io/managed-by';
@@ -49,7 +49,7 @@ class EndpointsReconciler {
   async #write(service: Service, existing: Endpoints | undefined, slices: readonly EndpointSlice[], signal: AbortSignal): Promise<void> {
     const { client } = this.#context;
     const { subsets, isTruncated } = subsetsOf(slices.filter(({ metadata }) => metadata?.deletionTimestamp === undefined));
-    const labels = { ...labelsFrom(service), [MANAGED_BY]: MANAGER };
+    const labels = { ...labelsFrom(service), [MANAGED_BY]: MANAGER, ...(service.spec?.selector === undefined ? { [SKIP_MIRROR_LABEL]: 'true' } : {}) };
     const { [OVER_CAPACITY]: _, ...others } = existing?.metadata?.annotations ?? {};
     const annotations = isTruncated ? { ...others, [OVER_CAPACITY]: 'truncated' } : others;
     if (existing === undefined) {

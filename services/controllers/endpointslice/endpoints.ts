@@ -39,7 +39,7 @@ function endpointOf(service: Service, pod: Pod, ip: string, node: Node | undefin
   const hostname = pod.spec?.subdomain === service.metadata?.name ? pod.spec?.hostname : undefined;
   return {
     addresses: [ip],
-    conditions: { ready: always || (serving && !terminating), serving: always || serving, terminating },
+    conditions: { ready: always || (serving && !terminating), serving, terminating },
     ...(hostname === undefined || hostname === '' ? {} : { hostname }),
     ...(pod.spec?.nodeName === undefined ? {} : { nodeName: pod.spec.nodeName }),
     targetRef: { kind: 'Pod', namespace: pod.metadata?.namespace ?? '', name: pod.metadata?.name ?? '', uid: pod.metadata?.uid ?? '' },

@@ -2,6 +2,8 @@
 import type { EndpointSlice, Service } from '../../../apimachinery/gen/types.js';
 import { SERVICE_NAME_LABEL } from '../../../apimachinery/well-known.js';
 
+/** On Endpoints: no slices are made from them. */
+export const SKIP_MIRROR_LABEL = 'endpointslice.kubernetes.io/skip-mirror';
 const HEADLESS = 'service.kubernetes.io/headless';
 
 /** The key of a slice's Service, as an index takes it; none for a slice that names no Service. */

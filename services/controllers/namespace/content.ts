@@ -2,9 +2,9 @@
  * The content of a namespace that is being deleted: pods first, the rest when no pod is left, so that what protects pods (policies,
  * secrets, accounts) outlives them (KEP-5080). One kind that cannot be deleted does not keep the others.
  */
-import { approximate } from '../../../apimachinery/int64.js';
 import { pods } from '../../../apimachinery/gen/resources.js';
 import type { Namespace, Pod } from '../../../apimachinery/gen/types.js';
+import { approximate } from '../../../apimachinery/int64.js';
 import type { KubeObject, Resource } from '../../../apimachinery/object.js';
 import { isApiError } from '../../../apimachinery/status.js';
 import { resourceKeyOf } from '../../../sdk/key.js';

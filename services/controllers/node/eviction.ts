@@ -9,6 +9,7 @@ import { Controller, done, requeueAfter, type ReconcileResult } from '../../../s
 import { bySelf, sourceOf } from '../../../sdk/controller/source.js';
 import type { Lister } from '../../../sdk/informer/object-cache.js';
 import { keyOf } from '../../../sdk/key.js';
+import { markDisrupted } from '../../../sdk/pod-disruption.js';
 import type { ControllerContext } from '../context.js';
 import { markDisrupted } from '../lib/disruption.js';
 import { equalJson } from '../lib/equal.js';

@@ -1,6 +1,6 @@
 /** How long a pod tolerates the NoExecute taints of its node. Pure functions, and the memory of when each taint began to count. */
-import { approximate } from '../../../apimachinery/int64.js';
 import type { Pod, Taint, Toleration } from '../../../apimachinery/gen/types.js';
+import { approximate } from '../../../apimachinery/int64.js';
 import type { Clock } from '../../../platform/clock.js';
 import { podCondition } from '../lib/pods.js';
 

@@ -4,6 +4,7 @@ import type { Pod } from '../../../apimachinery/gen/types.js';
 import { isApiError } from '../../../apimachinery/status.js';
 import { Controller, done, requeueAfter } from '../../../sdk/controller/controller.js';
 import { bySelf, sourceOf } from '../../../sdk/controller/source.js';
+import { markDisrupted } from '../../../sdk/pod-disruption.js';
 import type { ControllerContext } from '../context.js';
 import { isFinished, isTerminating } from '../lib/pods.js';
 
@@ -18,6 +19,15 @@ export function createPodGcController(context: ControllerContext): Controller {
   const podInformer = context.informers.informer(pods);
   const nodeInformer = context.informers.informer(nodes);
   const missingSince_ms = new Map<string, number>();
+
+  /** Nobody else will say that it has ended: it counts as failed before it goes. */
+  const removeOrphan = async (pod: Pod, signal: AbortSignal) => {
+    const { client, clock } = context;
+    await markDisrupted({ client, clock, signal }, pod, {
+      reason: 'DeletionByPodGC', message: 'PodGC: node no longer exists', ...(isFinished(pod) ? {} : { status: { phase: 'Failed' } }),
+    });
+    await remove(pod, signal);
+  };
 
   const remove = async (pod: Pod, signal: AbortSignal) => {
     const ref = { namespace: pod.metadata?.namespace ?? '', name: pod.metadata?.name ?? '' };
@@ -37,7 +47,7 @@ export function createPodGcController(context: ControllerContext): Controller {
     for (const name of missingSince_ms.keys()) if (!homes.has(name)) missingSince_ms.delete(name);
     for (const pod of all) {
       const since_ms = missingSince_ms.get(pod.spec?.nodeName ?? '');
-      if (since_ms !== undefined && now_ms - since_ms >= QUARANTINE_MS) await remove(pod, signal);
+      if (since_ms !== undefined && now_ms - since_ms >= QUARANTINE_MS) await removeOrphan(pod, signal);
     }
     const finished = all.filter((pod) => isFinished(pod) && !isTerminating(pod));
     const surplus = finished.length - FINISHED_MAX;
