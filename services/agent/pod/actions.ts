@@ -3,7 +3,7 @@ import type { ContainerRecord, RegistryAuth, RuntimeSnapshot, SandboxRecord } fr
 import { ConfigError } from './env.js';
 import type { VolumePaths } from './container-spec.js';
 import { containerSpec, hostnameOf, sandboxSpec, subPathsOf } from './container-spec.js';
-import { recordsOf } from './decide.js';
+import { isComplete, recordsOf } from './decide.js';
 import type { Action } from './decide.js';
 import type { PodEnvironment, PodEvent } from './environment.js';
 import { ImageError } from './images.js';
@@ -11,7 +11,7 @@ import type { PodMemory } from './memory.js';
 import { currentBackOff, memoryOf, nextBackOff } from './memory.js';
 import { registryAuths } from './registry-auth.js';
 import type { RoledContainer } from './spec.js';
-import { fieldPathOf, keyOf } from './spec.js';
+import { fieldPathOf, isTerminal, keyOf } from './spec.js';
 import { PodTokens } from './tokens.js';
 import type { Pod } from './types.js';
 import type { VolumeSources } from '../volumes/render.js';
@@ -41,15 +41,19 @@ export class PodActions {
   async execute(action: Action, runtime: RuntimeSnapshot): Promise<void> {
     const { runtime: driver } = this.#environment;
     switch (action.kind) {
-      case 'volumes': return this.#prepareVolumes();
+      case 'volumes':
+        return await this.#ensureCgroup() ? this.#prepareVolumes() : undefined;
       case 'run-sandbox': return this.#runSandbox(action.attempt);
       case 'start': return this.#start(action, runtime);
       case 'stop': return this.#stop(action, runtime);
-      case 'stop-sandbox': return driver.stopSandbox(action.id);
+      case 'stop-sandbox':
+        await driver.stopSandbox(action.id);
+        return this.#ended(runtime) ? this.#environment.cgroups.remove(keyOf(this.#pod()).uid) : undefined;
       case 'remove-container': return driver.removeContainer(action.id);
       case 'remove-sandbox': return driver.removeSandbox(action.id);
       case 'release':
         await this.#environment.volumes.release(keyOf(this.#pod()));
+        await this.#environment.cgroups.remove(keyOf(this.#pod()).uid);
         this.#memory.released = true;
         return;
       case 'finished':
@@ -94,6 +98,22 @@ export class PodActions {
     };
   }
 
+  /** Nothing more is to run in this pod. */
+  #ended(runtime: RuntimeSnapshot): boolean {
+    return isComplete({ pod: this.#pod(), runtime }) || this.#pod().metadata?.deletionTimestamp !== undefined || isTerminal(this.#pod()) || this.#memory.failed !== undefined;
+  }
+
+  /** Also of a pod that is adopted: its agent may have been killed before, or been an older one. */
+  async #ensureCgroup(): Promise<boolean> {
+    try {
+      await this.#environment.cgroups.ensure(this.#pod());
+      return true;
+    } catch (error) {
+      this.#trouble('FailedCreatePodContainer', `unable to ensure pod container exists: ${messageOf(error)}`, 'ContainerCreating');
+      return false;
+    }
+  }
+
   async #prepareVolumes(): Promise<void> {
     // Without a member there are no tokens; volumes that were made before serve with what they hold.
     const refused = await this.#tokens.fetch(this.#pod(), keyOf(this.#pod())).then(() => undefined, (error: unknown) => error);
@@ -108,6 +128,7 @@ export class PodActions {
 
   async #runSandbox(attempt: number): Promise<void> {
     const environment = this.#environment;
+    if (!await this.#ensureCgroup()) return;
     const info = await environment.runtime.info();
     if (!info.networkReady && this.#pod().spec?.hostNetwork !== true) {
       this.#trouble('NetworkNotReady', `network is not ready: ${info.message}`, 'ContainerCreating');

@@ -3,6 +3,7 @@ import type { Clock } from '../../../platform/clock.js';
 import type { Part } from '../../../platform/containment.js';
 import type { Logger } from '../../../platform/log.js';
 import type { Random } from '../../../platform/random.js';
+import type { PodCgroups } from '../cgroups/pod-cgroups.js';
 import type { ProbeResult } from '../probes/prober.js';
 import type { ContainerRecord, Runtime } from '../runtime/runtime.js';
 import type { TokenNeed } from '../volumes/render.js';
@@ -32,6 +33,7 @@ export interface PodEnvironment {
   readonly runtime: Runtime;
   readonly volumes: Volumes;
   readonly images: Images;
+  readonly cgroups: PodCgroups;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;

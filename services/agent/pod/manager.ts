@@ -7,6 +7,8 @@ import { Containment } from '../../../platform/containment.js';
 import type { Part } from '../../../platform/containment.js';
 import { ObjectKind } from '../../../proto/gen/navarch/node/v1/node.js';
 import type { KnownObject } from '../../../proto/gen/navarch/node/v1/node.js';
+import { noCgroups } from '../cgroups/pod-cgroups.js';
+import type { PodCgroups } from '../cgroups/pod-cgroups.js';
 import { rotateLog } from '../logs/rotate.js';
 import type { RuntimeSnapshot } from '../runtime/runtime.js';
 import { noCheckpoints } from './checkpoints.js';
@@ -16,7 +18,8 @@ import { keyOf } from './spec.js';
 import type { ConfigMap, Pod, Secret } from './types.js';
 import { PodWorker } from './worker.js';
 
-export type PodManagerEnvironment = Omit<PodEnvironment, 'configMap' | 'secret' | 'serviceEnvironment' | 'part'> & { readonly checkpoints?: Checkpoints; readonly part?: Part };
+export type PodManagerEnvironment = Omit<PodEnvironment, 'configMap' | 'secret' | 'serviceEnvironment' | 'part' | 'cgroups'>
+  & { readonly checkpoints?: Checkpoints; readonly part?: Part; readonly cgroups?: PodCgroups };
 
 /** A pod that failed in our own code is looked at anew after this; doubled each time. */
 const REVIVE_MS_MIN = 1_000;
@@ -52,6 +55,7 @@ export class PodManager {
     this.#checkpoints = environment.checkpoints ?? noCheckpoints;
     this.#environment = {
       ...environment,
+      cgroups: environment.cgroups ?? noCgroups,
       part: environment.part ?? new Containment(environment).part('pods'),
       configMap: (namespace, name) => this.#configs.get(configKey('ConfigMap', namespace, name)),
       secret: (namespace, name) => this.#configs.get(configKey('Secret', namespace, name)) as Secret | undefined,
@@ -166,7 +170,7 @@ export class PodManager {
     for (const container of snapshot.containers) {
       if (!this.#workers.has(container.podUid)) this.#collect(container.podUid, '', '');
     }
-    for (const uid of await this.#environment.volumes.leftovers()) {
+    for (const uid of [...await this.#environment.volumes.leftovers(), ...await this.#environment.cgroups.leftovers()]) {
       if (!this.#workers.has(uid)) this.#collect(uid, '', '');
     }
     this.#synced = true;

@@ -27,14 +27,14 @@ export function statusOf(view: PodView, context: StatusContext): PodStatus {
   const all = containersOf(spec);
   const statuses = all.map((roled) => ({ roled, status: containerStatus(view, roled, context) }));
   const sandbox = newestSandbox(view.runtime);
-  const phase = phaseOf(view, statuses);
+  const phase = settledPhaseOf(view, statuses);
   const ips = spec.hostNetwork === true ? [context.hostIP] : sandbox?.ready === true ? sandbox.ips : [];
   const initStatuses = statuses.filter(({ roled }) => roled.role === 'init' || roled.role === 'sidecar').map(({ status }) => status);
   const ephemeral = statuses.filter(({ roled }) => roled.role === 'ephemeral').map(({ status }) => status);
   const generation = pod.metadata?.generation;
   return {
     phase,
-    ...(memory.failed === undefined ? {} : memory.failed),
+    ...(memory.failed === undefined || phase !== 'Failed' ? {} : memory.failed),
     ...(generation === undefined ? {} : { observedGeneration: generation }),
     conditions: conditionsOf(view, phase, statuses, sandbox?.ready === true),
     hostIP: context.hostIP,
@@ -75,7 +75,16 @@ function containerStatus(view: PodView, roled: RoledContainer, context: StatusCo
     restartCount: shown?.attempt ?? stored?.restartCount ?? 0,
     state,
     lastState: lastState === undefined ? {} : { terminated: lastState },
+    ...resourcesOf(view, roled),
   };
+}
+
+/** What the container was given, and what of it the node has set aside (KEP-1287). */
+function resourcesOf(view: PodView, { container, role }: RoledContainer): Pick<ContainerStatus, 'resources' | 'allocatedResources'> {
+  const wanted = container.resources ?? {};
+  if (role === 'ephemeral') return {};
+  const { requests } = wanted;
+  return { resources: wanted, ...(requests === undefined ? {} : { allocatedResources: requests }) };
 }
 
 function storedStatus(view: PodView, name: string): ContainerStatus | undefined {
@@ -139,6 +148,21 @@ function terminatedState(record: ContainerRecord, context: StatusContext): Conta
     finishedAt: toTime(record.finishedAt_ms),
     containerID: `${context.runtimeName}://${record.id}`,
   };
+}
+
+const TERMINAL: ReadonlySet<string> = new Set(['Succeeded', 'Failed']);
+
+/**
+ * A pod ends with its last container, whatever decided its end: others take the node's resources, its volumes and its name as free once
+ * they see a terminal phase. Until then the phase stays what it was.
+ */
+function settledPhaseOf(view: PodView, statuses: readonly Stated[]): string {
+  const phase = phaseOf(view, statuses);
+  const stored = view.pod.status?.phase ?? '';
+  if (!TERMINAL.has(phase) || TERMINAL.has(stored)) return phase;
+  const alive = view.runtime.containers.some((record) => record.phase === 'running' || record.phase === 'unknown');
+  const starting = [...view.busy.keys()].some((key) => key.startsWith('container/'));
+  return alive || starting ? (view.memory.status?.phase ?? (stored === '' ? 'Pending' : stored)) : phase;
 }
 
 function phaseOf(view: PodView, statuses: readonly Stated[]): string {

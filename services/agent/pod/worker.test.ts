@@ -139,6 +139,51 @@ describe('a fault in the work on one pod', () => {
   });
 });
 
+/** Issue 6 row 28: "phase Failed while a container still runs" (kubelet: a terminal phase waits for the last container). */
+describe('a phase that is final', () => {
+  const held = async (spec: Partial<PodSpec>) => {
+    const node = new Node();
+    node.runtime.obedient = false;
+    const applied = await node.apply(podOf({ terminationGracePeriodSeconds: 60, ...spec }));
+    return { node, applied };
+  };
+  const settles = async (node: Node, phase: string) => {
+    expect(node.runtime.table.snapshot().containers.some((record) => record.phase === 'running')).toBe(true);
+    expect(node.statuses.some((status) => status.phase === 'Failed' || status.phase === 'Succeeded' || status.reason !== undefined)).toBe(false);
+    await node.clock.advance(61_000);
+    expect(node.status.phase).toBe(phase);
+  };
+
+  it('comes after the deadline only when nothing runs any more', async () => {
+    const { node, applied } = await held({ activeDeadlineSeconds: 5, restartPolicy: 'Never' });
+    await node.apply({ ...applied, status: { ...node.status, startTime: '2026-01-01T00:00:00Z' } });
+    await node.clock.advance(10_000);
+    await settles(node, 'Failed');
+    expect(node.status).toMatchObject({ reason: 'DeadlineExceeded' });
+  });
+
+  it('comes after main containers have ended only when sidecars have, too', async () => {
+    const { node } = await held({ restartPolicy: 'Never', initContainers: [{ name: 'side', image: 'web:1', restartPolicy: 'Always' }] });
+    await node.exit('web', 0);
+    await settles(node, 'Succeeded');
+  });
+
+  it('comes after an init container has failed only when sidecars have ended', async () => {
+    const { node } = await held({ restartPolicy: 'Never', initContainers: [{ name: 'side', image: 'web:1', restartPolicy: 'Always' }, { name: 'one', image: 'web:1' }] });
+    await node.exit('one', 3);
+    await settles(node, 'Failed');
+  });
+});
+
+it('a container status shows resources and allocatedResources (issue 6 row 28, KEP-1287)', async () => {
+  const node = new Node();
+  const resources = { requests: { cpu: '100m', memory: '16Mi' }, limits: { cpu: '1' } };
+  await node.apply(podOf({ containers: [{ name: 'web', image: 'web:1', resources }, { name: 'bare', image: 'web:1' }] }));
+  expect(node.state()).toMatchObject({ resources, allocatedResources: resources.requests });
+  expect(node.state('bare')).toMatchObject({ resources: {} });
+  expect(node.state('bare')).not.toHaveProperty('allocatedResources');
+});
+
 describe('a pod', () => {
   it('runs: sandbox, container, Ready', async () => {
     const node = new Node();
