@@ -169,7 +169,7 @@ export class CriRuntime implements Runtime {
     const { url } = request.kind === 'exec'
       ? await this.#cri.call(runtime, runtime.exec, { ...streams, cmd: [...request.command] })
       : await this.#cri.call(runtime, runtime.attach, streams);
-    return openStreaming(url, request, signal);
+    return openStreaming(url, request, signal, this.#clock);
   }
 
   openLog(container: ContainerRecord, request: LogRequest, signal: AbortSignal): Promise<PodStream> {
