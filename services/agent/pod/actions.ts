@@ -11,13 +11,15 @@ import type { PodMemory } from './memory.js';
 import { currentBackOff, memoryOf, nextBackOff } from './memory.js';
 import { registryAuths } from './registry-auth.js';
 import type { RoledContainer } from './spec.js';
-import { fieldPathOf, isTerminal, keyOf } from './spec.js';
+import { cgroupOf } from './resources.js';
+import { fieldPathOf, isTerminal, keyOf, specOf } from './spec.js';
 import { PodTokens } from './tokens.js';
 import type { Pod } from './types.js';
 import type { VolumeSources } from '../volumes/render.js';
 
 type StartAction = Extract<Action, { kind: 'start' }>;
 type StopAction = Extract<Action, { kind: 'stop' }>;
+type ResizeAction = Extract<Action, { kind: 'resize' }>;
 
 const CONFIG_RETRY_MS = 10_000;
 const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
@@ -46,6 +48,7 @@ export class PodActions {
       case 'run-sandbox': return this.#runSandbox(action.attempt);
       case 'start': return this.#start(action, runtime);
       case 'stop': return this.#stop(action, runtime);
+      case 'resize': return this.#resize(action);
       case 'stop-sandbox':
         await driver.stopSandbox(action.id);
         return this.#ended(runtime) ? this.#environment.cgroups.remove(keyOf(this.#pod()).uid) : undefined;
@@ -179,7 +182,8 @@ export class PodActions {
       if (last?.phase === 'exited') remembered.crash = nextBackOff(remembered.crash, environment.clock.now());
       stage = 'RunContainerError';
       Object.assign(remembered, {
-        containerId: id, startup: undefined, liveness: undefined, readiness: undefined, kill: undefined, hook: container.lifecycle?.postStart !== undefined,
+        containerId: id, startup: undefined, liveness: undefined, readiness: undefined, kill: undefined, applied: container.resources ?? {}, resizeError: undefined, resizeAt_ms: undefined,
+        hook: container.lifecycle?.postStart !== undefined,
       });
       await environment.runtime.startContainer(id);
       Object.assign(remembered, { waiting: undefined, retryAt_ms: undefined, pull: undefined });
@@ -229,6 +233,22 @@ export class PodActions {
     if (result.ok) return;
     this.#event(fieldPathOf(action.container), 'Warning', 'FailedPostStartHook', `PostStartHook failed: ${result.message}`);
     remembered.kill = { reason: 'FailedPostStartHook', message: `Container ${container.name} failed its postStart hook, will be restarted` };
+  }
+
+  async #resize({ record, container: roled }: ResizeAction): Promise<void> {
+    const { cgroups, runtime, node, clock } = this.#environment;
+    const remembered = memoryOf(this.#memory, roled.container.name);
+    try {
+      // A group must hold what those in it may use: it grows first. One that shrinks is refused until they have shrunk.
+      await cgroups.ensure(this.#pod()).catch(() => undefined);
+      await runtime.updateResources(record.id, cgroupOf(specOf(this.#pod()), roled.container, node.memoryCapacity_bytes));
+      await cgroups.ensure(this.#pod());
+      Object.assign(remembered, { applied: roled.container.resources ?? {}, resizeError: undefined, resizeAt_ms: undefined });
+      this.#event(fieldPathOf(roled), 'Normal', 'ResizeCompleted', `Pod resize completed: container ${roled.container.name}`);
+    } catch (error) {
+      Object.assign(remembered, { resizeError: messageOf(error), resizeAt_ms: clock.now() + CONFIG_RETRY_MS });
+      this.#event(fieldPathOf(roled), 'Warning', 'ResizeError', `Pod resize error: ${messageOf(error)}`);
+    }
   }
 
   #podIP(sandbox: SandboxRecord | undefined): string {

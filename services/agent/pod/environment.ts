@@ -1,4 +1,5 @@
 /** What a pod's worker needs around it: handed in once by the agent, shared by all pods of the node. */
+import type { Resources } from '../../../apimachinery/kinds/pod/resources.js';
 import type { Clock } from '../../../platform/clock.js';
 import type { Part } from '../../../platform/containment.js';
 import type { Logger } from '../../../platform/log.js';
@@ -42,6 +43,8 @@ export interface PodEnvironment {
   readonly hostIP: string;
   readonly logRoot: string;
   allocatable(): Quantities;
+  /** What the node's other pods have asked for together. */
+  requestedByOthers(uid: string): Resources;
   configMap(namespace: string, name: string): ConfigMap | undefined;
   secret(namespace: string, name: string): Secret | undefined;
   serviceEnvironment(uid: string): Readonly<Record<string, string>>;

@@ -11,6 +11,7 @@ import { noCgroups } from '../cgroups/pod-cgroups.js';
 import type { PodCgroups } from '../cgroups/pod-cgroups.js';
 import { rotateLog } from '../logs/rotate.js';
 import type { RuntimeSnapshot } from '../runtime/runtime.js';
+import { requestsOf } from './allocation.js';
 import { noCheckpoints } from './checkpoints.js';
 import type { Checkpointed, Checkpoints } from './checkpoints.js';
 import type { PodEnvironment } from './environment.js';
@@ -18,7 +19,7 @@ import { keyOf } from './spec.js';
 import type { ConfigMap, Pod, Secret } from './types.js';
 import { PodWorker } from './worker.js';
 
-export type PodManagerEnvironment = Omit<PodEnvironment, 'configMap' | 'secret' | 'serviceEnvironment' | 'part' | 'cgroups'>
+export type PodManagerEnvironment = Omit<PodEnvironment, 'configMap' | 'secret' | 'serviceEnvironment' | 'part' | 'cgroups' | 'requestedByOthers'>
   & { readonly checkpoints?: Checkpoints; readonly part?: Part; readonly cgroups?: PodCgroups };
 
 /** A pod that failed in our own code is looked at anew after this; doubled each time. */
@@ -60,6 +61,7 @@ export class PodManager {
       configMap: (namespace, name) => this.#configs.get(configKey('ConfigMap', namespace, name)),
       secret: (namespace, name) => this.#configs.get(configKey('Secret', namespace, name)) as Secret | undefined,
       serviceEnvironment: (uid) => this.#services.get(uid) ?? {},
+      requestedByOthers: (uid) => requestsOf([...this.#workers.values()].filter((worker) => worker.key.uid !== uid && !worker.isOver).map((worker) => worker.allocated)),
     };
   }
 
@@ -196,6 +198,8 @@ export class PodManager {
       this.#services.delete(uid);
       this.#digests.delete(uid);
       this.#faults.delete(uid);
+      // There is more room now.
+      for (const other of this.#workers.values()) if (other.waitsForRoom) other.look();
     });
     this.#workers.set(uid, worker);
     worker.look();

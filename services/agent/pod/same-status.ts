@@ -2,7 +2,7 @@
 import { encodeJson } from '../../../apimachinery/codec/json-value.js';
 import type { PodStatus } from './types.js';
 
-const OWN_CONDITIONS = new Set(['PodReadyToStartContainers', 'Initialized', 'Ready', 'ContainersReady', 'PodScheduled']);
+const OWN_CONDITIONS = new Set(['PodReadyToStartContainers', 'Initialized', 'Ready', 'ContainersReady', 'PodScheduled', 'PodResizePending', 'PodResizeInProgress']);
 
 export function isOwnCondition(type: string): boolean {
   return OWN_CONDITIONS.has(type);

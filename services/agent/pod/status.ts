@@ -4,13 +4,14 @@
  */
 import { toTime } from '../../../platform/clock.js';
 import type { ContainerRecord } from '../runtime/runtime.js';
+import { changedResources } from './allocation.js';
 import { PULL_ERROR_SHOWN_MS, hasStarted, isComplete, newestSandbox, recordsOf, restartAt } from './decide.js';
 import type { PodView } from './decide.js';
 import type { ContainerMemory, Waiting } from './memory.js';
 import { containersOf, fullNameOf, isTerminal, keyOf, restarts, specOf } from './spec.js';
 import type { RoledContainer } from './spec.js';
 import { qosOf } from './resources.js';
-import type { ContainerState, ContainerStateTerminated, ContainerStatus, PodCondition, PodStatus } from './types.js';
+import type { Container, ContainerState, ContainerStateTerminated, ContainerStatus, PodCondition, PodStatus } from './types.js';
 
 export interface StatusContext {
   readonly hostIP: string;
@@ -75,16 +76,16 @@ function containerStatus(view: PodView, roled: RoledContainer, context: StatusCo
     restartCount: shown?.attempt ?? stored?.restartCount ?? 0,
     state,
     lastState: lastState === undefined ? {} : { terminated: lastState },
-    ...resourcesOf(view, roled),
+    ...resourcesOf(roled, running ? about?.applied : undefined),
   };
 }
 
 /** What the container was given, and what of it the node has set aside (KEP-1287). */
-function resourcesOf(view: PodView, { container, role }: RoledContainer): Pick<ContainerStatus, 'resources' | 'allocatedResources'> {
-  const wanted = container.resources ?? {};
+function resourcesOf({ container, role }: RoledContainer, applied: Container['resources']): Pick<ContainerStatus, 'resources' | 'allocatedResources'> {
+  const allocated = container.resources ?? {};
   if (role === 'ephemeral') return {};
-  const { requests } = wanted;
-  return { resources: wanted, ...(requests === undefined ? {} : { allocatedResources: requests }) };
+  const { requests } = allocated;
+  return { resources: applied ?? allocated, ...(requests === undefined ? {} : { allocatedResources: requests }) };
 }
 
 function storedStatus(view: PodView, name: string): ContainerStatus | undefined {
@@ -191,6 +192,24 @@ function unfinishedInit(statuses: readonly Stated[]): string[] {
     .map(({ status }) => status.name);
 }
 
+type MakeCondition = (type: string, holds: boolean, reason?: string, message?: string) => PodCondition;
+
+/** There only while a resize waits, or is under way. */
+function resizeConditions(view: PodView, make: MakeCondition): PodCondition[] {
+  const conditions: PodCondition[] = [];
+  const { pendingResize } = view.memory;
+  if (pendingResize !== undefined) conditions.push({ ...make('PodResizePending', true), ...pendingResize });
+  const underWay = containersOf(specOf(view.pod)).flatMap(({ container }) => {
+    const about = view.memory.containers.get(container.name);
+    const [record] = recordsOf(view.runtime, container.name);
+    const running = record?.phase === 'running' && about?.containerId === record.id;
+    return running && changedResources(about.applied, container.resources).size > 0 ? [about] : [];
+  });
+  if (underWay.length === 0) return conditions;
+  const error = underWay.find((about) => about.resizeError !== undefined)?.resizeError;
+  return [...conditions, { ...make('PodResizeInProgress', true), ...(error === undefined ? {} : { reason: 'Error', message: error }) }];
+}
+
 function conditionsOf(view: PodView, phase: string, statuses: readonly Stated[], sandboxReady: boolean): PodCondition[] {
   const previous = view.memory.status?.conditions ?? view.pod.status?.conditions ?? [];
   const generation = view.pod.metadata?.generation;
@@ -222,5 +241,6 @@ function conditionsOf(view: PodView, phase: string, statuses: readonly Stated[],
     ready,
     make('ContainersReady', containersReady, reason, why),
     make('PodScheduled', true),
+    ...resizeConditions(view, make),
   ];
 }

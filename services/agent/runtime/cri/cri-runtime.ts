@@ -15,7 +15,7 @@ import type {
   ContainerRecord, ContainerSpec, ExecRequest, ExecResult, ImageRecord, LogRequest, RegistryAuth, Runtime, RuntimeInfo, RuntimeSnapshot, SandboxRecord, SandboxSpec,
 } from '../runtime.js';
 import { CALL_TIMEOUT_MS, CriClient, CriError } from './client.js';
-import { containerConfig, containerRecord, imageRecord, sandboxConfig, sandboxRecord } from './convert.js';
+import { containerConfig, containerRecord, imageRecord, linuxResources, sandboxConfig, sandboxRecord } from './convert.js';
 import { openPort } from './port.js';
 import { openStreaming } from './streaming.js';
 
@@ -99,6 +99,11 @@ export class CriRuntime implements Runtime {
   async startContainer(containerId: string): Promise<void> {
     const { runtime } = this.#cri;
     await this.#cri.call(runtime, runtime.startContainer, { containerId }, SANDBOX_TIMEOUT_MS);
+  }
+
+  async updateResources(containerId: string, resources: ContainerSpec['resources']): Promise<void> {
+    const { runtime } = this.#cri;
+    await this.#cri.call(runtime, runtime.updateContainerResources, { containerId, linux: linuxResources(resources), windows: undefined, annotations: {} });
   }
 
   async stopContainer(containerId: string, timeout_s: number): Promise<void> {
