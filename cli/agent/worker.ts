@@ -10,7 +10,10 @@ import type { Logger } from '../../platform/log.js';
 import type { Random } from '../../platform/random.js';
 import { startAll, stopAll, type Service } from '../../platform/service.js';
 import { createAgent, type Agent } from '../../services/agent/agent.js';
+import { CgroupHierarchy, findMounts } from '../../services/agent/cgroups/hierarchy.js';
+import { cgroupRootOf, KernelPodCgroups } from '../../services/agent/cgroups/pod-cgroups.js';
 import { ImageGarbage } from '../../services/agent/node/image-garbage.js';
+import type { CapacityOptions } from '../../services/agent/node/capacity.js';
 import { FileCheckpoints } from '../../services/agent/pod/checkpoints.js';
 import { CriRuntime } from '../../services/agent/runtime/cri/cri-runtime.js';
 import { HollowRuntime } from '../../services/agent/runtime/hollow.js';
@@ -40,6 +43,8 @@ export interface WorkerOptions {
   readonly credentials: WorkerCredentials;
   readonly network: ClusterNetwork;
   readonly labels?: Readonly<Record<string, string>>;
+  /** What the node has for pods, where it is not all of the machine. */
+  readonly capacity?: CapacityOptions;
   readonly containment: Containment;
   readonly clock: Clock;
   readonly random: Random;
@@ -51,10 +56,10 @@ export function createWorker(options: WorkerOptions): Service {
 }
 
 function agentOptions(options: WorkerOptions) {
-  const { nodeName, nodeIP, endpoints, credentials, network, clock, random, logger, labels } = options;
+  const { nodeName, nodeIP, endpoints, credentials, network, clock, random, logger, labels, capacity } = options;
   return {
     nodeName, nodeIP, memberEndpoints: endpoints, clusterDNS: dnsServiceAddress(network), clusterDomain: network.clusterDomain, clock, random, logger,
-    ...(labels === undefined ? {} : { labels }),
+    ...(labels === undefined ? {} : { labels }), ...(capacity === undefined ? {} : { capacity }),
     tls: () => {
       const { ca, pair } = credentials.current;
       return { ca, certificate: pair.certificate, key: pair.privateKey };
@@ -89,6 +94,7 @@ class CriWorker implements Service {
   readonly #agent: ContainedService<Agent>;
   readonly #parts: readonly Service[];
   #networkReady = false;
+  #cgroups: CgroupHierarchy | undefined;
 
   constructor(options: WorkerOptions, runtime: CriChoice) {
     this.#options = options;
@@ -111,6 +117,9 @@ class CriWorker implements Service {
   async start(): Promise<void> {
     const { credentials, containment, endpoints, logger } = this.#options;
     await containment.part('credentials').run(() => credentials.start());
+    const mounts = await findMounts();
+    if (mounts === undefined) logger.warn({}, 'this machine has no control groups: requests and limits of pods do not hold');
+    else this.#cgroups = new CgroupHierarchy(mounts);
     await startAll(this.#parts);
     logger.debug({ endpoints }, 'the worker runs');
   }
@@ -123,6 +132,7 @@ class CriWorker implements Service {
   #createAgent(part: Part): Agent {
     const { dataDir, random, logger, containment } = this.#options;
     const clock = part.clock(this.#options.clock);
+    const root = cgroupRootOf(dataDir);
     return createAgent({
       ...agentOptions(this.#options), clock, dataDir, part, faults: () => containment.faults(),
       runtime: new CriRuntime({ socket: this.#runtime.socket, clock }),
@@ -130,6 +140,7 @@ class CriWorker implements Service {
       checkpoints: new FileCheckpoints({ directory: join(dataDir, 'checkpoints'), clock, logger }),
       volumes: new HostVolumes({ dataDir, logRoot: join(dataDir, 'logs'), random }),
       networkReady: () => this.#networkReady,
+      ...(this.#cgroups === undefined ? {} : { cgroups: { root, pods: new KernelPodCgroups({ root, hierarchy: this.#cgroups, clock }) } }),
     });
   }
 

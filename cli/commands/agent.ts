@@ -9,6 +9,7 @@ import { createLogger, type LogLevel } from '../../platform/log.js';
 import { systemRandom } from '../../platform/random.js';
 import { WorkerCredentials } from '../agent/credentials.js';
 import { createWorker, type RuntimeChoice } from '../agent/worker.js';
+import { parseCapacity, type CapacityOptions } from '../../services/agent/node/capacity.js';
 import { CliError } from '../lib/errors.js';
 import { splitEndpoint } from '../lib/join-token.js';
 import { defaultDataDir } from '../lib/paths.js';
@@ -34,6 +35,8 @@ interface AgentFlags {
   readonly serviceCidr: string;
   readonly clusterDomain: string;
   readonly label: readonly string[];
+  readonly capacity: string;
+  readonly workersHere: string;
   readonly logLevel: LogLevel;
   readonly logFile?: string;
 }
@@ -59,6 +62,8 @@ export function addAgentCommand(program: Command): void {
     .option('--service-cidr <cidr>', 'addresses of Services: the cluster\'s own', DEFAULT_NETWORK.serviceCidr)
     .option('--cluster-domain <name>', 'DNS domain of the cluster', DEFAULT_NETWORK.clusterDomain)
     .option('--label <key=value>', 'label of the node; may be repeated', collect, [])
+    .option('--capacity <cpu=2,memory=4Gi,...>', 'what pods may have here of cpu, memory, ephemeral-storage and pods, instead of all that the machine has', '')
+    .option('--workers-here <n>', 'workers on this machine, which each have an equal part of it', '1')
     .option('--log-level <level>', 'debug, info, warn or error', 'info')
     .option('--log-file <file>', 'log here instead of to standard error')
     .addHelpText('after', `
@@ -87,6 +92,16 @@ function imageGarbageOf({ imageGcHigh, imageGcLow }: AgentFlags): { high_percent
   return { high_percent, low_percent };
 }
 
+function capacityOptionsOf({ capacity, workersHere }: AgentFlags): CapacityOptions {
+  const count = Number(workersHere);
+  if (!Number.isInteger(count) || count < 1) throw new CliError(`--workers-here must be a number of workers, 1 or more, not "${workersHere}"`, 2);
+  try {
+    return { workersHere: count, told: parseCapacity(capacity) };
+  } catch (error) {
+    throw new CliError(`--capacity: ${(error as Error).message}`, 2);
+  }
+}
+
 function labelsOf(flags: AgentFlags): Record<string, string> {
   return Object.fromEntries(flags.label.map((text) => {
     const at = text.indexOf('=');
@@ -98,6 +113,7 @@ function labelsOf(flags: AgentFlags): Record<string, string> {
 async function runAgent(flags: AgentFlags): Promise<void> {
   const runtime = runtimeOf(flags);
   const labels = labelsOf(flags);
+  const capacity = capacityOptionsOf(flags);
   const endpoints = flags.server.split(',').map((text) => {
     const { host, port } = splitEndpoint(text.trim());
     return hostPort(host, port);
@@ -119,7 +135,7 @@ async function runAgent(flags: AgentFlags): Promise<void> {
     },
   });
   const worker = createWorker({
-    nodeName: flags.name, nodeIP: flags.nodeIp, endpoints, dataDir: flags.dataDir, runtime, credentials, labels, containment, clock: systemClock, random: systemRandom, logger,
+    nodeName: flags.name, nodeIP: flags.nodeIp, endpoints, dataDir: flags.dataDir, runtime, credentials, labels, capacity, containment, clock: systemClock, random: systemRandom, logger,
     network: { ...DEFAULT_NETWORK, clusterCidr: flags.clusterCidr, serviceCidr: flags.serviceCidr, clusterDomain: flags.clusterDomain },
   });
   await runUntilSignal(worker, logger);

@@ -10,6 +10,7 @@ import { createLogger } from '../../platform/log.js';
 import { systemRandom } from '../../platform/random.js';
 import { missingForHosts, removeHosts } from '../hosts/hosts.js';
 import { calledAs, shellWord } from '../lib/called-as.js';
+import { parseCapacity } from '../../services/agent/node/capacity.js';
 import { CliError } from '../lib/errors.js';
 import { defaultDataDir, layout } from '../lib/paths.js';
 import { runUntilSignal } from '../lib/run.js';
@@ -28,6 +29,7 @@ interface UpFlags {
   readonly peerPort: string;
   readonly nodeGrace: string;
   readonly defaultToleration: string;
+  readonly workerCapacity: string;
 }
 
 type DownFlags = Pick<UpFlags, 'dataDir' | 'workers'> & { readonly purge?: boolean };
@@ -47,6 +49,7 @@ const otherOptions = (): readonly Option[] => [
   new Option('--api-port <port>', 'on loopback: REST port of the first member; the others follow').default('6443'),
   new Option('--grpc-port <port>', 'on loopback: gRPC port of the first member; the others in steps of ten').default('2379'),
   new Option('--peer-port <port>', 'on loopback: Raft port of the first member; the others in steps of ten').default('2380'),
+  new Option('--worker-capacity <cpu=2,memory=4Gi,...>', 'what pods may have on each worker; otherwise real ones share the machine, and hollow ones pretend to have all of it').default(''),
   new Option('--node-grace <seconds>', 'silence after which a worker is NotReady').default('40'),
   new Option('--default-toleration <seconds>', 'how long pods stay on an unreachable worker unless they say otherwise').default('300'),
 ];
@@ -54,6 +57,15 @@ const otherOptions = (): readonly Option[] => [
 function addUpOptions(command: Command): Command {
   for (const option of [dataDirOption(), ...otherOptions()]) command.addOption(option);
   return command;
+}
+
+function workerCapacityOf({ workerCapacity }: Pick<UpFlags, 'workerCapacity'>): { workerCapacity?: string } {
+  try {
+    parseCapacity(workerCapacity);
+  } catch (error) {
+    throw new CliError(`--worker-capacity: ${(error as Error).message}`, 2);
+  }
+  return workerCapacity === '' ? {} : { workerCapacity };
 }
 
 export function addUpCommands(program: Command): void {
@@ -97,7 +109,7 @@ function optionsOf(flags: UpFlags): SupervisorOptions {
   return {
     dataDir: resolve(flags.dataDir), members, workers: count(flags.workers, '--workers', WORKERS_MAX), loopback: flags.loopback === true, underlay: flags.underlay,
     apiPort: count(flags.apiPort, '--api-port', 65_535), grpcPort: count(flags.grpcPort, '--grpc-port', 65_535), peerPort: count(flags.peerPort, '--peer-port', 65_535),
-    nodeGrace_s: count(flags.nodeGrace, '--node-grace', 86_400), toleration_s: count(flags.defaultToleration, '--default-toleration', 86_400),
+    ...workerCapacityOf(flags), nodeGrace_s: count(flags.nodeGrace, '--node-grace', 86_400), toleration_s: count(flags.defaultToleration, '--default-toleration', 86_400),
     executor: systemExecutor, clock: systemClock, random: systemRandom,
     logger: createLogger('supervisor', { file: join(layout(resolve(flags.dataDir)).logs, 'supervisor.log') }),
   };

@@ -5,6 +5,9 @@ import type { Clock } from '../../platform/clock.js';
 import type { Executor } from '../../platform/exec.js';
 import { CommandError, mustRun } from '../../platform/exec.js';
 import type { Logger } from '../../platform/log.js';
+import { CgroupHierarchy, findMounts } from '../../services/agent/cgroups/hierarchy.js';
+import { cgroupRootOf } from '../../services/agent/cgroups/pod-cgroups.js';
+import { agentDataDir } from './plan.js';
 import type { ContainerdPlan, Host } from './plan.js';
 import { controlGroupsOf, shimsOf, withDescendants } from './proc.js';
 import { endProcesses, runningProcess, startProcess, stopProcess } from './processes.js';
@@ -103,10 +106,21 @@ export async function removeContainers(host: Host, deps: HostsDeps): Promise<voi
   // Deepest first, then the groups above them; one that others use too is not empty: it does not go, and need not.
   const above = new Set([...groups].map((group) => dirname(group)));
   for (const group of [...groups, ...above].sort((a, b) => b.length - a.length)) await rmdir(group).catch(() => undefined);
+  await removeCgroups(host);
   for (const path of stray) await rm(path, { recursive: true, force: true });
   await rm(plan.state, { recursive: true, force: true });
   // Nobody told the CNI plugins that these pods ended: their addresses are free again.
   await rm(plan.cniDataDir, { recursive: true, force: true });
+}
+
+/** The groups that this worker's agent made for pods; and the one above all workers, once the last has gone. */
+async function removeCgroups(host: Host): Promise<void> {
+  const mounts = await findMounts();
+  if (mounts === undefined) return;
+  const hierarchy = new CgroupHierarchy(mounts);
+  const root = cgroupRootOf(agentDataDir(host));
+  await hierarchy.remove(root);
+  if ((await hierarchy.children(dirname(root))).length === 0) await hierarchy.remove(dirname(root));
 }
 
 /**

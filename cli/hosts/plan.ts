@@ -17,6 +17,8 @@ export interface HostsOptions {
   readonly sandboxImage: string;
   /** `overlayfs` unless told; `native` where the data directory lies on an overlay itself. */
   readonly snapshotter?: 'overlayfs' | 'native';
+  /** Whether this process may lower OOM scores (CAP_SYS_RESOURCE); false unless told. */
+  readonly lowersOomScores?: boolean;
 }
 
 /** Everything about one worker's containerd. */
@@ -57,6 +59,9 @@ export interface HostsPlan {
   readonly runDir: string;
   readonly hosts: readonly Host[];
 }
+
+/** Of the worker's agent. */
+export const agentDataDir = (host: Pick<Host, 'dataDir'>): string => join(host.dataDir, 'agent');
 
 const MEMBERS_MAX = 9;
 const WORKERS_MAX = 200;
@@ -125,8 +130,8 @@ disabled_plugins = ["io.containerd.snapshotter.v1.aufs", "io.containerd.snapshot
   path = ${text(join(plan.root, 'opt'))}
 
 [${cri}]
-  # Without CAP_SYS_RESOURCE runc cannot lower a score.
-  restrict_oom_score_adj = true
+  # Without CAP_SYS_RESOURCE runc cannot lower a score, and would fail.
+  restrict_oom_score_adj = ${options.lowersOomScores !== true}
   sandbox_image = ${text(options.sandboxImage)}
   # Pods' namespaces are mounted below state, where they are found and taken away with it.
   netns_mounts_under_state_dir = true

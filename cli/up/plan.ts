@@ -1,6 +1,5 @@
 /** What `navarch up` is to make, as data: which members and workers, where, and how each is started. */
-import { join } from 'node:path';
-import type { HostsPlan } from '../hosts/plan.js';
+import { agentDataDir, type HostsPlan } from '../hosts/plan.js';
 import { layout } from '../lib/paths.js';
 import type { MemberAddress } from '../server/identity.js';
 
@@ -16,6 +15,8 @@ export interface UpOptions {
   readonly nodeGrace_s: number;
   /** How long pods stay on an unreachable worker. */
   readonly toleration_s: number;
+  /** What each worker has for pods, as `cpu=2,memory=4Gi`; what is not named is an equal part of the machine, or all of it for hollow ones. */
+  readonly workerCapacity?: string;
 }
 
 export interface PlannedProcess {
@@ -54,6 +55,8 @@ function serverArgs(options: UpOptions, self: MemberAddress, members: readonly M
 
 const endpoints = (members: readonly MemberAddress[]) => members.map((m) => `${m.host}:${m.grpcPort}`).join(',');
 
+const capacityArgs = ({ workerCapacity = '' }: UpOptions): string[] => (workerCapacity === '' ? [] : ['--capacity', workerCapacity]);
+
 /** Members on loopback ports, workers that pretend. */
 export function planLoopback(options: UpOptions): UpPlan {
   const members = Array.from({ length: options.members }, (_, i): MemberAddress => ({
@@ -68,20 +71,20 @@ export function planLoopback(options: UpOptions): UpPlan {
       ...members.map((m): PlannedProcess => ({ name: m.name, namespace: undefined, args: serverArgs(options, m, members) })),
       ...workers.map((w): PlannedProcess => ({
         name: w.name, namespace: undefined,
-        args: ['agent', '--name', w.name, '--server', endpoints(members), '--node-ip', w.address, '--runtime', 'hollow', '--data-dir', layout(options.dataDir).worker(w.name)],
+        args: ['agent', '--name', w.name, '--server', endpoints(members), '--node-ip', w.address, '--runtime', 'hollow', '--data-dir', layout(options.dataDir).worker(w.name),
+          ...capacityArgs(options)],
       })),
     ],
   };
 }
 
-const agentDir = (host: { readonly dataDir: string }) => join(host.dataDir, 'agent');
 
 /** Each member and worker on a host of its own, workers with a containerd. */
 export function planOnHosts(options: UpOptions, hosts: HostsPlan): UpPlan {
   const memberHosts = hosts.hosts.filter((host) => host.role === 'member');
   const workerHosts = hosts.hosts.filter((host) => host.role === 'worker');
   const members = memberHosts.map((host, i): MemberAddress => ({ name: `m${i + 1}`, host: host.address, apiPort: 6443, grpcPort: 2379, peerPort: 2380 }));
-  const workers = workerHosts.map((host, i): PlannedWorker => ({ name: `w${i + 1}`, address: host.address, runtime: 'cri', pkiDir: join(agentDir(host), 'pki') }));
+  const workers = workerHosts.map((host, i): PlannedWorker => ({ name: `w${i + 1}`, address: host.address, runtime: 'cri', pkiDir: join(agentDataDir(host), 'pki') }));
   return {
     mode: 'hosts', members, workers,
     processes: [
@@ -95,7 +98,8 @@ export function planOnHosts(options: UpOptions, hosts: HostsPlan): UpPlan {
             // Its images were built and imported here: nobody could give them back.
             '--image-gc-high', '100',
             '--runtime-socket', host?.containerd?.socket ?? '', '--cni-conf-dir', host?.containerd?.cniConfDir ?? '',
-            '--cni-data-dir', host?.containerd?.cniDataDir ?? '', '--data-dir', host === undefined ? '' : agentDir(host),
+            '--cni-data-dir', host?.containerd?.cniDataDir ?? '', '--data-dir', host === undefined ? '' : agentDataDir(host),
+            '--workers-here', String(workers.length), ...capacityArgs(options),
           ],
         };
       }),

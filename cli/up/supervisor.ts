@@ -4,6 +4,7 @@
  */
 import { readdir } from 'node:fs/promises';
 import { get } from 'node:https';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { nodes } from '../../apimachinery/gen/resources.js';
 import type { Clock } from '../../platform/clock.js';
@@ -52,10 +53,18 @@ const READY_MS = 120_000;
 const API_ANSWER_MS_MAX = 5_000;
 const API_POLL_MS = 50;
 const NODE_FLAGS = ['--max-semi-space-size=4'];
+/** Bit 24 of a set of capabilities (capabilities(7)). */
+const CAP_SYS_RESOURCE = 1n << 24n;
 const LEFTOVER_GRACE_MS = 10_000;
 
+/** Whether this process may give processes a lower OOM score than its own. Root in a container often may not. */
+function hasSysResource(): boolean {
+  const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0';
+  return (BigInt(`0x${effective}`) & CAP_SYS_RESOURCE) !== 0n;
+}
+
 export function hostsPlanOf(options: Pick<SupervisorOptions, 'dataDir' | 'members' | 'workers'> & Partial<Pick<SupervisorOptions, 'underlay'>>): HostsPlan {
-  return planHosts({ ...options, sandboxImage: SANDBOX_IMAGE });
+  return planHosts({ ...options, sandboxImage: SANDBOX_IMAGE, lowersOomScores: hasSysResource() });
 }
 
 /** Ends what a supervisor that is gone has left running, by the ids it wrote down. */

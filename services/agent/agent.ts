@@ -19,8 +19,11 @@ import type { Service } from '../../platform/service.js';
 import { ObjectKind } from '../../proto/gen/navarch/node/v1/node.js';
 import type { TokenGrant } from '../../proto/gen/navarch/node/v1/node.js';
 import { hostDns, machineFacts } from './node/machine.js';
+import type { PodCgroups } from './cgroups/pod-cgroups.js';
 import type { ImageGarbage } from './node/image-garbage.js';
-import { PODS_MAX_DEFAULT, nodeReport } from './node/report.js';
+import { capacityOf } from './node/capacity.js';
+import type { CapacityOptions } from './node/capacity.js';
+import { nodeReport } from './node/report.js';
 import type { MachineFacts } from './node/report.js';
 import type { Token } from './pod/environment.js';
 import { Images } from './pod/images.js';
@@ -57,6 +60,8 @@ export interface AgentOptions {
   readonly dataDir?: string;
   /** Absent: none, for a runtime that pretends. */
   readonly volumes?: Volumes;
+  /** Absent: pods have no control groups of their own, for a runtime that pretends. */
+  readonly cgroups?: { readonly root: string; readonly pods: PodCgroups };
   /** Absent: images are never taken away. */
   readonly imageGarbage?: ImageGarbage;
   /** What it was told last, for a start without members. Absent: it knows nothing until a member tells it. */
@@ -70,7 +75,8 @@ export interface AgentOptions {
   readonly labels?: Readonly<Record<string, string>>;
   /** Overrides what the machine has, for hollow nodes. */
   readonly machine?: Partial<MachineFacts>;
-  readonly podsMax?: number;
+  /** What of it pods may have; absent: all. */
+  readonly capacity?: CapacityOptions;
   readonly version?: string;
   /** What the agent's pods, sessions and tunnels are parts of; absent: their faults are logged. */
   readonly part?: Part;
@@ -189,10 +195,12 @@ class AgentService implements Agent {
     const handlers = new Handlers(runtime, clock);
     this.#pods = new PodManager({
       part: this.#part, runtime, clock, random, logger, nodeName, hostIP: nodeIP, volumes: options.volumes ?? noVolumes, images: new Images(runtime), checkpoints: this.#checkpoints,
+      ...(options.cgroups === undefined ? {} : { cgroups: options.cgroups.pods }),
       logRoot: options.dataDir === undefined ? '/var/log/pods' : `${options.dataDir}/logs`,
       node: {
         clusterDNS: options.clusterDNS, clusterDomain: options.clusterDomain ?? 'cluster.local', hostDNS: await hostDns(),
         memoryCapacity_bytes: machine.memory_bytes, hostname: nodeName,
+        ...(options.cgroups === undefined ? {} : { cgroupRoot: options.cgroups.root }),
       },
       allocatable: () => this.#allocatable,
       requestToken: (key, need) => this.#requestToken(key, need),
@@ -338,11 +346,12 @@ class AgentService implements Agent {
   }
 
   async #reportNode(): Promise<boolean> {
-    const { runtime, nodeIP, networkReady, labels = {}, podsMax = PODS_MAX_DEFAULT, version = AGENT_VERSION, clock } = this.#options;
+    const { runtime, nodeIP, networkReady, labels = {}, version = AGENT_VERSION, clock } = this.#options;
     const info = await runtime.info().catch((error: unknown) => ({ version: `${runtime.name}://unknown`, ready: false, networkReady: false, message: String(error) }));
     const images = info.ready ? await runtime.listImages() : [];
+    const machine = await this.#machine();
     const report = nodeReport({
-      machine: await this.#machine(), runtime: info, images, nodeIP, podsMax, version, networkReady: networkReady?.() ?? true, labels,
+      machine, capacity: capacityOf(machine, this.#options.capacity), runtime: info, images, nodeIP, version, networkReady: networkReady?.() ?? true, labels,
       faults: this.#options.faults?.() ?? [], now_ms: clock.now(),
     });
     this.#allocatable = report.status.allocatable ?? {};

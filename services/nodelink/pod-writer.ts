@@ -19,7 +19,7 @@ export interface PodRef {
 
 const CONFLICTS_MAX = 5;
 /** Conditions that are the worker's to set; all others stay as they are stored. */
-const NODE_CONDITIONS = new Set(['PodReadyToStartContainers', 'Initialized', 'Ready', 'ContainersReady', 'PodScheduled']);
+const NODE_CONDITIONS = new Set(['PodReadyToStartContainers', 'Initialized', 'Ready', 'ContainersReady', 'PodScheduled', 'PodResizePending', 'PodResizeInProgress']);
 /** Fields of a status that are not the worker's. */
 const FOREIGN_FIELDS = ['nominatedNodeName', 'resourceClaimStatuses'] as const;
 

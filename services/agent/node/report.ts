@@ -3,6 +3,9 @@ import type { NodeStatus } from '../../../apimachinery/gen/types.js';
 import { toTime } from '../../../platform/clock.js';
 import type { PartFaults } from '../../../platform/containment.js';
 import { FAULTS_CONDITION, HOSTNAME_LABEL } from '../../../apimachinery/well-known.js';
+import { quantityOf } from '../pod/resources.js';
+import type { Quantities } from '../pod/types.js';
+import { kibi } from './capacity.js';
 import type { ImageRecord, RuntimeInfo } from '../runtime/runtime.js';
 
 export interface MachineFacts {
@@ -28,7 +31,8 @@ export interface ReportInput {
   readonly runtime: RuntimeInfo;
   readonly images: readonly ImageRecord[];
   readonly nodeIP: string;
-  readonly podsMax: number;
+  /** What pods may ask for together, with what the system keeps. */
+  readonly capacity: Quantities;
   readonly version: string;
   /** The overlay and its CNI configuration are in place. */
   readonly networkReady: boolean;
@@ -38,7 +42,6 @@ export interface ReportInput {
   readonly now_ms?: number;
 }
 
-export const PODS_MAX_DEFAULT = 110;
 const IMAGES_MAX = 50;
 /** Below these shares of what there is, a resource is under pressure (kubelet's eviction defaults). */
 const MEMORY_FREE_BYTES_MIN = 100 * 2 ** 20;
@@ -48,21 +51,21 @@ const PIDS_FREE_SHARE_MIN = 0.1;
 const FAULT_NEWS_MS = 600_000;
 const FAULT_LENGTH_MAX = 200;
 
-const kibi = (bytes: number) => `${Math.floor(bytes / 1024)}Ki`;
-
 export function nodeReport(input: ReportInput): { labels: Record<string, string>; status: NodeStatus } {
   const { machine, runtime, nodeIP, version } = input;
-  const capacity = {
-    cpu: String(machine.cpus), memory: kibi(machine.memory_bytes), pods: String(input.podsMax), 'ephemeral-storage': kibi(machine.disk_bytes),
-  };
-  const reserved_bytes = Math.min(MEMORY_FREE_BYTES_MIN, machine.memory_bytes / 10);
+  const { capacity } = input;
+  const memory_bytes = quantityOf(capacity['memory']) ?? 0;
+  const reserved_bytes = Math.min(MEMORY_FREE_BYTES_MIN, memory_bytes / 10);
   return {
     labels: {
       [HOSTNAME_LABEL]: machine.hostname, 'kubernetes.io/os': 'linux', 'kubernetes.io/arch': machine.architecture, ...input.labels,
     },
     status: {
       capacity,
-      allocatable: { ...capacity, memory: kibi(machine.memory_bytes - reserved_bytes), 'ephemeral-storage': kibi(machine.disk_bytes * (1 - DISK_FREE_SHARE_MIN)) },
+      allocatable: {
+        ...capacity, memory: kibi(memory_bytes - reserved_bytes),
+        'ephemeral-storage': kibi((quantityOf(capacity['ephemeral-storage']) ?? 0) * (1 - DISK_FREE_SHARE_MIN)),
+      },
       addresses: [{ type: 'InternalIP', address: nodeIP }, { type: 'Hostname', address: machine.hostname }],
       nodeInfo: {
         architecture: machine.architecture, bootID: machine.bootId, machineID: machine.machineId, systemUUID: machine.machineId, kernelVersion: machine.kernel,

@@ -3,7 +3,7 @@ import type { ContainerRecord, RegistryAuth, RuntimeSnapshot, SandboxRecord } fr
 import { ConfigError } from './env.js';
 import type { VolumePaths } from './container-spec.js';
 import { containerSpec, hostnameOf, sandboxSpec, subPathsOf } from './container-spec.js';
-import { recordsOf } from './decide.js';
+import { isComplete, recordsOf } from './decide.js';
 import type { Action } from './decide.js';
 import type { PodEnvironment, PodEvent } from './environment.js';
 import { ImageError } from './images.js';
@@ -11,13 +11,15 @@ import type { PodMemory } from './memory.js';
 import { currentBackOff, memoryOf, nextBackOff } from './memory.js';
 import { registryAuths } from './registry-auth.js';
 import type { RoledContainer } from './spec.js';
-import { fieldPathOf, keyOf } from './spec.js';
+import { cgroupOf } from './resources.js';
+import { fieldPathOf, isTerminal, keyOf, specOf } from './spec.js';
 import { PodTokens } from './tokens.js';
 import type { Pod } from './types.js';
 import type { VolumeSources } from '../volumes/render.js';
 
 type StartAction = Extract<Action, { kind: 'start' }>;
 type StopAction = Extract<Action, { kind: 'stop' }>;
+type ResizeAction = Extract<Action, { kind: 'resize' }>;
 
 const CONFIG_RETRY_MS = 10_000;
 const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
@@ -41,15 +43,20 @@ export class PodActions {
   async execute(action: Action, runtime: RuntimeSnapshot): Promise<void> {
     const { runtime: driver } = this.#environment;
     switch (action.kind) {
-      case 'volumes': return this.#prepareVolumes();
+      case 'volumes':
+        return await this.#ensureCgroup() ? this.#prepareVolumes() : undefined;
       case 'run-sandbox': return this.#runSandbox(action.attempt);
       case 'start': return this.#start(action, runtime);
       case 'stop': return this.#stop(action, runtime);
-      case 'stop-sandbox': return driver.stopSandbox(action.id);
+      case 'resize': return this.#resize(action);
+      case 'stop-sandbox':
+        await driver.stopSandbox(action.id);
+        return this.#ended(runtime) ? this.#environment.cgroups.remove(keyOf(this.#pod()).uid) : undefined;
       case 'remove-container': return driver.removeContainer(action.id);
       case 'remove-sandbox': return driver.removeSandbox(action.id);
       case 'release':
         await this.#environment.volumes.release(keyOf(this.#pod()));
+        await this.#environment.cgroups.remove(keyOf(this.#pod()).uid);
         this.#memory.released = true;
         return;
       case 'finished':
@@ -94,6 +101,22 @@ export class PodActions {
     };
   }
 
+  /** Nothing more is to run in this pod. */
+  #ended(runtime: RuntimeSnapshot): boolean {
+    return isComplete({ pod: this.#pod(), runtime }) || this.#pod().metadata?.deletionTimestamp !== undefined || isTerminal(this.#pod()) || this.#memory.failed !== undefined;
+  }
+
+  /** Also of a pod that is adopted: its agent may have been killed before, or been an older one. */
+  async #ensureCgroup(): Promise<boolean> {
+    try {
+      await this.#environment.cgroups.ensure(this.#pod());
+      return true;
+    } catch (error) {
+      this.#trouble('FailedCreatePodContainer', `unable to ensure pod container exists: ${messageOf(error)}`, 'ContainerCreating');
+      return false;
+    }
+  }
+
   async #prepareVolumes(): Promise<void> {
     // Without a member there are no tokens; volumes that were made before serve with what they hold.
     const refused = await this.#tokens.fetch(this.#pod(), keyOf(this.#pod())).then(() => undefined, (error: unknown) => error);
@@ -108,6 +131,7 @@ export class PodActions {
 
   async #runSandbox(attempt: number): Promise<void> {
     const environment = this.#environment;
+    if (!await this.#ensureCgroup()) return;
     const info = await environment.runtime.info();
     if (!info.networkReady && this.#pod().spec?.hostNetwork !== true) {
       this.#trouble('NetworkNotReady', `network is not ready: ${info.message}`, 'ContainerCreating');
@@ -158,7 +182,8 @@ export class PodActions {
       if (last?.phase === 'exited') remembered.crash = nextBackOff(remembered.crash, environment.clock.now());
       stage = 'RunContainerError';
       Object.assign(remembered, {
-        containerId: id, startup: undefined, liveness: undefined, readiness: undefined, kill: undefined, hook: container.lifecycle?.postStart !== undefined,
+        containerId: id, startup: undefined, liveness: undefined, readiness: undefined, kill: undefined, applied: container.resources ?? {}, resizeError: undefined, resizeAt_ms: undefined,
+        hook: container.lifecycle?.postStart !== undefined,
       });
       await environment.runtime.startContainer(id);
       Object.assign(remembered, { waiting: undefined, retryAt_ms: undefined, pull: undefined });
@@ -208,6 +233,22 @@ export class PodActions {
     if (result.ok) return;
     this.#event(fieldPathOf(action.container), 'Warning', 'FailedPostStartHook', `PostStartHook failed: ${result.message}`);
     remembered.kill = { reason: 'FailedPostStartHook', message: `Container ${container.name} failed its postStart hook, will be restarted` };
+  }
+
+  async #resize({ record, container: roled }: ResizeAction): Promise<void> {
+    const { cgroups, runtime, node, clock } = this.#environment;
+    const remembered = memoryOf(this.#memory, roled.container.name);
+    try {
+      // A group must hold what those in it may use: it grows first. One that shrinks is refused until they have shrunk.
+      await cgroups.ensure(this.#pod()).catch(() => undefined);
+      await runtime.updateResources(record.id, cgroupOf(specOf(this.#pod()), roled.container, node.memoryCapacity_bytes));
+      await cgroups.ensure(this.#pod());
+      Object.assign(remembered, { applied: roled.container.resources ?? {}, resizeError: undefined, resizeAt_ms: undefined });
+      this.#event(fieldPathOf(roled), 'Normal', 'ResizeCompleted', `Pod resize completed: container ${roled.container.name}`);
+    } catch (error) {
+      Object.assign(remembered, { resizeError: messageOf(error), resizeAt_ms: clock.now() + CONFIG_RETRY_MS });
+      this.#event(fieldPathOf(roled), 'Warning', 'ResizeError', `Pod resize error: ${messageOf(error)}`);
+    }
   }
 
   #podIP(sandbox: SandboxRecord | undefined): string {

@@ -48,8 +48,27 @@ describe('resources', () => {
 
   it('become shares and quota', () => {
     const container = { name: 'a', resources: { limits: { cpu: '500m', memory: '64Mi' }, requests: { cpu: '250m' } } };
-    expect(cgroupOf(container, 'Burstable', 2 ** 30)).toMatchObject({ cpuShares: 256, cpuQuota_us: 50_000, memoryLimit_bytes: 64 * 2 ** 20 });
-    expect(cgroupOf({ name: 'a' }, 'BestEffort', 2 ** 30)).toEqual({ cpuShares: 2, cpuQuota_us: 0, memoryLimit_bytes: 0, oomScoreAdj: 1000 });
+    expect(cgroupOf({ containers: [container] }, container, 2 ** 30)).toMatchObject({ cpuShares: 256, cpuQuota_us: 50_000, memoryLimit_bytes: 64 * 2 ** 20 });
+    expect(cgroupOf({ containers: [{ name: 'a' }] }, { name: 'a' }, 2 ** 30)).toEqual({ cpuShares: 2, cpuQuota_us: 0, memoryLimit_bytes: 0, oomScoreAdj: 1000 });
+  });
+});
+
+describe('oom_score_adj (kubelet: qos/policy.go)', () => {
+  const asks = (memory: string) => ({ requests: { memory } });
+  const main = (memory: string) => ({ name: 'main', resources: asks(memory) });
+  it.each<[string, Partial<PodSpec> & { containers: PodSpec['containers'] }, string, number]>([
+    ['Guaranteed', { containers: [{ name: 'main', resources: { limits: { cpu: '1', memory: '1Gi' } } }] }, 'main', -997],
+    ['BestEffort', { containers: [{ name: 'main' }] }, 'main', 1000],
+    ['node-critical, whatever it asks for', { priorityClassName: 'system-node-critical', containers: [{ name: 'main' }] }, 'main', -997],
+    ['cluster-critical is as others', { priorityClassName: 'system-cluster-critical', containers: [{ name: 'main' }] }, 'main', 1000],
+    ['Burstable: a quarter of the memory', { containers: [main('1Gi')] }, 'main', 750],
+    ['Burstable: all of the memory', { containers: [main('4Gi')] }, 'main', 3],
+    ['Burstable: hardly any', { containers: [main('1Ki')] }, 'main', 999],
+    ['a sidecar that asks for less than the one it serves', { containers: [main('2Gi')], initContainers: [{ name: 'side', restartPolicy: 'Always', resources: asks('1Mi') }] }, 'side', 500],
+    ['an init container does not gain by that', { containers: [main('2Gi')], initContainers: [{ name: 'side', resources: asks('1Gi') }] }, 'side', 750],
+  ])('%s', (_what, spec, name, expected) => {
+    const container = [...spec.containers, ...(spec.initContainers ?? [])].find((one) => one.name === name) ?? { name };
+    expect(cgroupOf(spec, container, 4 * 2 ** 30).oomScoreAdj).toBe(expected);
   });
 });
 

@@ -2,9 +2,10 @@
 import type { Int64 } from '../../../apimachinery/int64.js';
 import { approximate } from '../../../apimachinery/int64.js';
 import type { ContainerSpec, DnsConfig, ImageRecord, MountSpec, SandboxSpec } from '../runtime/runtime.js';
+import { podCgroupOf } from '../cgroups/pod-cgroups.js';
 import { ConfigError, environmentOf, expand } from './env.js';
 import type { PodSources } from './env.js';
-import { cgroupOf, qosOf } from './resources.js';
+import { cgroupOf } from './resources.js';
 import { containersOf, hashOf, keyOf, specOf } from './spec.js';
 import type { Container, Pod, SecurityContext } from './types.js';
 
@@ -15,6 +16,8 @@ export interface NodeFacts {
   readonly hostDNS: DnsConfig;
   readonly memoryCapacity_bytes: number;
   readonly hostname: string;
+  /** The node's control group, as `/navarch/w1`. */
+  readonly cgroupRoot?: string;
 }
 
 export const LABELS = {
@@ -90,7 +93,7 @@ export function sandboxSpec(pod: Pod, attempt: number, node: NodeFacts, logRoot:
     ...(security.runAsGroup === undefined ? {} : { runAsGroup: approximate(security.runAsGroup) }),
     supplementalGroups: groupsOf(pod),
     sysctls: Object.fromEntries((security.sysctls ?? []).map(({ name, value }) => [name, value])),
-    cgroupParent: `/navarch/${qosOf(spec).toLowerCase()}/pod${key.uid}`,
+    cgroupParent: podCgroupOf(node.cgroupRoot ?? '/navarch', pod),
   };
 }
 
@@ -182,7 +185,7 @@ export function containerSpec(input: ContainerInput): ContainerSpec {
     },
     logPath: `${container.name}/${attempt}.log`,
     stdin: container.stdin === true, stdinOnce: container.stdinOnce === true, tty: container.tty === true,
-    resources: cgroupOf(container, qosOf(specOf(pod)), node.memoryCapacity_bytes),
+    resources: cgroupOf(specOf(pod), container, node.memoryCapacity_bytes),
     security: securityOf(pod, container, input.image),
     ...(input.targetId === undefined ? {} : { targetId: input.targetId }),
   };

@@ -8,6 +8,7 @@ import type { ContainerRecord, RuntimeSnapshot, SandboxRecord } from '../runtime
 import type { ContainerMemory, PodMemory } from './memory.js';
 import { currentBackOff } from './memory.js';
 import type { RoledContainer } from './spec.js';
+import { changedResources, resizeRestarts } from './allocation.js';
 import { containersOf, gracePeriodOf, hashOf, isTerminal, restarts, specOf } from './spec.js';
 import type { Pod } from './types.js';
 
@@ -16,6 +17,7 @@ export type Action =
   | { readonly kind: 'run-sandbox'; readonly attempt: number }
   | { readonly kind: 'start'; readonly container: RoledContainer; readonly attempt: number; readonly sandbox: SandboxRecord }
   | { readonly kind: 'stop'; readonly record: ContainerRecord; readonly container: RoledContainer | undefined; readonly grace_s: number; readonly message: string }
+  | { readonly kind: 'resize'; readonly record: ContainerRecord; readonly container: RoledContainer }
   | { readonly kind: 'stop-sandbox'; readonly id: string }
   | { readonly kind: 'remove-container'; readonly id: string }
   | { readonly kind: 'remove-sandbox'; readonly id: string }
@@ -47,6 +49,7 @@ export function actionKey(action: Action): string {
   switch (action.kind) {
     case 'start': return `container/${action.container.container.name}`;
     case 'stop': return `stop/${action.record.id}`;
+    case 'resize': return `resize/${action.record.id}`;
     case 'remove-container': return `remove/${action.id}`;
     case 'run-sandbox':
     case 'stop-sandbox':
@@ -235,15 +238,24 @@ function tend(plan: Plan, roled: RoledContainer, sandbox: SandboxRecord): boolea
 function tendRunning(plan: Plan, roled: RoledContainer, record: ContainerRecord, remembered: ContainerMemory): boolean {
   const about = remembered.containerId === record.id ? remembered : undefined;
   const changed = record.annotations['navarch.dev/container-hash'];
+  const resized = about === undefined ? new Set<string>() : changedResources(about.applied, roled.container.resources);
   const kill = about?.kill ?? (changed !== undefined && changed !== hashOf(roled.container)
-    ? { reason: 'Changed', message: `Container ${record.name} definition changed, will be restarted` } : undefined);
+    ? { reason: 'Changed', message: `Container ${record.name} definition changed, will be restarted` }
+    : resizeRestarts(roled.container, resized) ? { reason: 'Resized', message: `Container ${record.name} resize requires restart` } : undefined);
   if (kill !== undefined) {
     const grace_s = kill.grace_s ?? gracePeriodOf(plan.view.pod);
     plan.add({ kind: 'stop', record, container: roled, grace_s, message: kill.message });
     return false;
   }
+  if (resized.size > 0) resize(plan, roled, record, about);
   if (roled.role !== 'sidecar') return false;
   return hasStarted(roled, about);
+}
+
+function resize(plan: Plan, container: RoledContainer, record: ContainerRecord, about: ContainerMemory | undefined): void {
+  const at_ms = about?.resizeAt_ms ?? 0;
+  if (at_ms > plan.view.now_ms) plan.wakeAt(at_ms);
+  else plan.add({ kind: 'resize', record, container });
 }
 
 /** Whether a running container counts as started: no startup probe that has yet to succeed, no hook under way. */

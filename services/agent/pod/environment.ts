@@ -1,8 +1,10 @@
 /** What a pod's worker needs around it: handed in once by the agent, shared by all pods of the node. */
+import type { Resources } from '../../../apimachinery/kinds/pod/resources.js';
 import type { Clock } from '../../../platform/clock.js';
 import type { Part } from '../../../platform/containment.js';
 import type { Logger } from '../../../platform/log.js';
 import type { Random } from '../../../platform/random.js';
+import type { PodCgroups } from '../cgroups/pod-cgroups.js';
 import type { ProbeResult } from '../probes/prober.js';
 import type { ContainerRecord, Runtime } from '../runtime/runtime.js';
 import type { TokenNeed } from '../volumes/render.js';
@@ -32,6 +34,7 @@ export interface PodEnvironment {
   readonly runtime: Runtime;
   readonly volumes: Volumes;
   readonly images: Images;
+  readonly cgroups: PodCgroups;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -40,6 +43,8 @@ export interface PodEnvironment {
   readonly hostIP: string;
   readonly logRoot: string;
   allocatable(): Quantities;
+  /** What the node's other pods have asked for together. */
+  requestedByOthers(uid: string): Resources;
   configMap(namespace: string, name: string): ConfigMap | undefined;
   secret(namespace: string, name: string): Secret | undefined;
   serviceEnvironment(uid: string): Readonly<Record<string, string>>;

@@ -7,8 +7,11 @@ import { Containment } from '../../../platform/containment.js';
 import type { Part } from '../../../platform/containment.js';
 import { ObjectKind } from '../../../proto/gen/navarch/node/v1/node.js';
 import type { KnownObject } from '../../../proto/gen/navarch/node/v1/node.js';
+import { noCgroups } from '../cgroups/pod-cgroups.js';
+import type { PodCgroups } from '../cgroups/pod-cgroups.js';
 import { rotateLog } from '../logs/rotate.js';
 import type { RuntimeSnapshot } from '../runtime/runtime.js';
+import { requestsOf } from './allocation.js';
 import { noCheckpoints } from './checkpoints.js';
 import type { Checkpointed, Checkpoints } from './checkpoints.js';
 import type { PodEnvironment } from './environment.js';
@@ -16,7 +19,8 @@ import { keyOf } from './spec.js';
 import type { ConfigMap, Pod, Secret } from './types.js';
 import { PodWorker } from './worker.js';
 
-export type PodManagerEnvironment = Omit<PodEnvironment, 'configMap' | 'secret' | 'serviceEnvironment' | 'part'> & { readonly checkpoints?: Checkpoints; readonly part?: Part };
+export type PodManagerEnvironment = Omit<PodEnvironment, 'configMap' | 'secret' | 'serviceEnvironment' | 'part' | 'cgroups' | 'requestedByOthers'>
+  & { readonly checkpoints?: Checkpoints; readonly part?: Part; readonly cgroups?: PodCgroups };
 
 /** A pod that failed in our own code is looked at anew after this; doubled each time. */
 const REVIVE_MS_MIN = 1_000;
@@ -52,10 +56,12 @@ export class PodManager {
     this.#checkpoints = environment.checkpoints ?? noCheckpoints;
     this.#environment = {
       ...environment,
+      cgroups: environment.cgroups ?? noCgroups,
       part: environment.part ?? new Containment(environment).part('pods'),
       configMap: (namespace, name) => this.#configs.get(configKey('ConfigMap', namespace, name)),
       secret: (namespace, name) => this.#configs.get(configKey('Secret', namespace, name)) as Secret | undefined,
       serviceEnvironment: (uid) => this.#services.get(uid) ?? {},
+      requestedByOthers: (uid) => requestsOf([...this.#workers.values()].filter((worker) => worker.key.uid !== uid && !worker.isOver).map((worker) => worker.allocated)),
     };
   }
 
@@ -166,7 +172,7 @@ export class PodManager {
     for (const container of snapshot.containers) {
       if (!this.#workers.has(container.podUid)) this.#collect(container.podUid, '', '');
     }
-    for (const uid of await this.#environment.volumes.leftovers()) {
+    for (const uid of [...await this.#environment.volumes.leftovers(), ...await this.#environment.cgroups.leftovers()]) {
       if (!this.#workers.has(uid)) this.#collect(uid, '', '');
     }
     this.#synced = true;
@@ -192,6 +198,8 @@ export class PodManager {
       this.#services.delete(uid);
       this.#digests.delete(uid);
       this.#faults.delete(uid);
+      // There is more room now.
+      for (const other of this.#workers.values()) if (other.waitsForRoom) other.look();
     });
     this.#workers.set(uid, worker);
     worker.look();

@@ -1,5 +1,6 @@
 /** What the agent knows of a pod that neither its object nor the runtime holds. Lost with the agent, and made anew. */
-import type { PodStatus } from './types.js';
+import type { PendingResize } from './allocation.js';
+import type { Container, PodStatus } from './types.js';
 
 export interface Waiting {
   readonly reason: string;
@@ -27,6 +28,12 @@ export interface ContainerMemory {
   readiness?: boolean | undefined;
   /** The postStart hook is under way: the container is not ready, and the next does not start. */
   hook?: boolean | undefined;
+  /** What this container runs with; undefined: what its pod was started with. */
+  applied?: Container['resources'];
+  /** Why it could not be resized. */
+  resizeError?: string | undefined;
+  /** No attempt to resize before. */
+  resizeAt_ms?: number | undefined;
   /** Why it is to be stopped and, by its restart policy, started again. */
   kill?: { readonly reason: string; readonly message: string; readonly grace_s?: number } | undefined;
 }
@@ -40,6 +47,8 @@ export interface PodMemory {
   retry?: BackOff | undefined;
   /** The pod as a whole has failed: deadline, eviction, refusal. */
   failed?: { readonly reason: string; readonly message: string } | undefined;
+  /** A resize that the node has not taken over. */
+  pendingResize?: PendingResize | undefined;
   /** Everything was released: nothing of the pod is on this node. */
   released: boolean;
   /** The status computed last, for the transition times of its conditions. */

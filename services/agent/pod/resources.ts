@@ -1,4 +1,5 @@
 /** Requests and limits to cgroup numbers and to the quality-of-service class (Kubernetes: "Configure QoS for Pods"). */
+import { podQosClass, type QosClass } from '../../../apimachinery/kinds/pod/qos.js';
 import type { Container, PodSpec, Quantities } from './types.js';
 import { containersOf } from './spec.js';
 
@@ -22,9 +23,9 @@ const CPU_SHARES_MAX = 262_144;
 const CPU_PERIOD_US = 100_000;
 const CPU_QUOTA_US_MIN = 1000;
 
-export type QosClass = 'Guaranteed' | 'Burstable' | 'BestEffort';
-
+/** Also of objects without defaults, whose requests are their limits. */
 export function qosOf(spec: PodSpec): QosClass {
+  if (spec.resources !== undefined) return podQosClass({ spec });
   let named = false;
   let guaranteed = true;
   for (const { container, role } of containersOf(spec)) {
@@ -42,15 +43,25 @@ export function qosOf(spec: PodSpec): QosClass {
 }
 
 /** The kernel's OOM killer takes best-effort pods first; kubelet's formula. */
-function oomScoreAdjOf(container: Container, qos: QosClass, memoryCapacity_bytes: number): number {
-  if (qos === 'Guaranteed') return -997;
+function oomScoreAdjOf(spec: PodSpec, container: Container, memoryCapacity_bytes: number): number {
+  const qos = qosOf(spec);
+  if (qos === 'Guaranteed' || isNodeCritical(spec)) return -997;
   if (qos === 'BestEffort') return 1000;
-  const request = valueOf(container.resources?.requests, 'memory') ?? valueOf(container.resources?.limits, 'memory') ?? 0;
-  const score = Math.floor(1000 - (1000 * request) / memoryCapacity_bytes);
+  const scoreOf = (request: number) => 1000 - Math.trunc((1000 * request) / memoryCapacity_bytes);
+  const own = scoreOf(memoryRequestOf(container));
+  const role = containersOf(spec).find((roled) => roled.container.name === container.name)?.role;
+  // A sidecar is worth no less than the least of those it serves.
+  const score = role === 'sidecar' ? Math.min(own, scoreOf(Math.min(...spec.containers.map(memoryRequestOf)))) : own;
   return Math.min(Math.max(score, 3), 999);
 }
 
-export function cgroupOf(container: Container, qos: QosClass, memoryCapacity_bytes: number) {
+const isNodeCritical = ({ priorityClassName }: PodSpec): boolean => priorityClassName === 'system-node-critical';
+
+function memoryRequestOf({ resources }: Container): number {
+  return valueOf(resources?.requests, 'memory') ?? valueOf(resources?.limits, 'memory') ?? 0;
+}
+
+export function cgroupOf(spec: PodSpec, container: Container, memoryCapacity_bytes: number) {
   const { limits, requests } = container.resources ?? {};
   const cpuLimit = valueOf(limits, 'cpu') ?? 0;
   const cpuRequest = valueOf(requests, 'cpu') ?? cpuLimit;
@@ -59,7 +70,7 @@ export function cgroupOf(container: Container, qos: QosClass, memoryCapacity_byt
     cpuShares: Math.min(Math.max(shares, CPU_SHARES_MIN), CPU_SHARES_MAX),
     cpuQuota_us: cpuLimit > 0 ? Math.max(Math.floor(cpuLimit * CPU_PERIOD_US), CPU_QUOTA_US_MIN) : 0,
     memoryLimit_bytes: Math.floor(valueOf(limits, 'memory') ?? 0),
-    oomScoreAdj: oomScoreAdjOf(container, qos, memoryCapacity_bytes),
+    oomScoreAdj: oomScoreAdjOf(spec, container, memoryCapacity_bytes),
   };
 }
 

@@ -2,7 +2,7 @@
 import { encodeJson } from '../../../apimachinery/codec/json-value.js';
 import type { PodStatus } from './types.js';
 
-const OWN_CONDITIONS = new Set(['PodReadyToStartContainers', 'Initialized', 'Ready', 'ContainersReady', 'PodScheduled']);
+const OWN_CONDITIONS = new Set(['PodReadyToStartContainers', 'Initialized', 'Ready', 'ContainersReady', 'PodScheduled', 'PodResizePending', 'PodResizeInProgress']);
 
 export function isOwnCondition(type: string): boolean {
   return OWN_CONDITIONS.has(type);
@@ -17,8 +17,8 @@ function own(status: PodStatus): unknown {
   const conditions = (status.conditions ?? []).filter((condition) => isOwnCondition(condition.type))
     .map(({ type, status: holds, reason, message }) => ({ type, holds, reason, message }))
     .toSorted((x, y) => (x.type < y.type ? -1 : 1));
-  const { phase, reason, message, podIP, hostIP, startTime, initContainerStatuses, containerStatuses, ephemeralContainerStatuses } = status;
-  return { conditions, phase, reason, message, podIP, hostIP, startTime, initContainerStatuses, containerStatuses, ephemeralContainerStatuses };
+  const { phase, reason, message, observedGeneration, podIP, hostIP, startTime, initContainerStatuses, containerStatuses, ephemeralContainerStatuses } = status;
+  return { conditions, phase, reason, message, observedGeneration, podIP, hostIP, startTime, initContainerStatuses, containerStatuses, ephemeralContainerStatuses };
 }
 
 /** Keys in order; without undefined, null, empty strings, empty objects and lists. */

@@ -4,13 +4,14 @@
  */
 import { toTime } from '../../../platform/clock.js';
 import type { ContainerRecord } from '../runtime/runtime.js';
+import { changedResources } from './allocation.js';
 import { PULL_ERROR_SHOWN_MS, hasStarted, isComplete, newestSandbox, recordsOf, restartAt } from './decide.js';
 import type { PodView } from './decide.js';
 import type { ContainerMemory, Waiting } from './memory.js';
 import { containersOf, fullNameOf, isTerminal, keyOf, restarts, specOf } from './spec.js';
 import type { RoledContainer } from './spec.js';
 import { qosOf } from './resources.js';
-import type { ContainerState, ContainerStateTerminated, ContainerStatus, PodCondition, PodStatus } from './types.js';
+import type { Container, ContainerState, ContainerStateTerminated, ContainerStatus, PodCondition, PodStatus } from './types.js';
 
 export interface StatusContext {
   readonly hostIP: string;
@@ -27,14 +28,14 @@ export function statusOf(view: PodView, context: StatusContext): PodStatus {
   const all = containersOf(spec);
   const statuses = all.map((roled) => ({ roled, status: containerStatus(view, roled, context) }));
   const sandbox = newestSandbox(view.runtime);
-  const phase = phaseOf(view, statuses);
+  const phase = settledPhaseOf(view, statuses);
   const ips = spec.hostNetwork === true ? [context.hostIP] : sandbox?.ready === true ? sandbox.ips : [];
   const initStatuses = statuses.filter(({ roled }) => roled.role === 'init' || roled.role === 'sidecar').map(({ status }) => status);
   const ephemeral = statuses.filter(({ roled }) => roled.role === 'ephemeral').map(({ status }) => status);
   const generation = pod.metadata?.generation;
   return {
     phase,
-    ...(memory.failed === undefined ? {} : memory.failed),
+    ...(memory.failed === undefined || phase !== 'Failed' ? {} : memory.failed),
     ...(generation === undefined ? {} : { observedGeneration: generation }),
     conditions: conditionsOf(view, phase, statuses, sandbox?.ready === true),
     hostIP: context.hostIP,
@@ -75,7 +76,16 @@ function containerStatus(view: PodView, roled: RoledContainer, context: StatusCo
     restartCount: shown?.attempt ?? stored?.restartCount ?? 0,
     state,
     lastState: lastState === undefined ? {} : { terminated: lastState },
+    ...resourcesOf(roled, running ? about?.applied : undefined),
   };
+}
+
+/** What the container was given, and what of it the node has set aside (KEP-1287). */
+function resourcesOf({ container, role }: RoledContainer, applied: Container['resources']): Pick<ContainerStatus, 'resources' | 'allocatedResources'> {
+  const allocated = container.resources ?? {};
+  if (role === 'ephemeral') return {};
+  const { requests } = allocated;
+  return { resources: applied ?? allocated, ...(requests === undefined ? {} : { allocatedResources: requests }) };
 }
 
 function storedStatus(view: PodView, name: string): ContainerStatus | undefined {
@@ -141,6 +151,21 @@ function terminatedState(record: ContainerRecord, context: StatusContext): Conta
   };
 }
 
+const TERMINAL: ReadonlySet<string> = new Set(['Succeeded', 'Failed']);
+
+/**
+ * A pod ends with its last container, whatever decided its end: others take the node's resources, its volumes and its name as free once
+ * they see a terminal phase. Until then the phase stays what it was.
+ */
+function settledPhaseOf(view: PodView, statuses: readonly Stated[]): string {
+  const phase = phaseOf(view, statuses);
+  const stored = view.pod.status?.phase ?? '';
+  if (!TERMINAL.has(phase) || TERMINAL.has(stored)) return phase;
+  const alive = view.runtime.containers.some((record) => record.phase === 'running' || record.phase === 'unknown');
+  const starting = [...view.busy.keys()].some((key) => key.startsWith('container/'));
+  return alive || starting ? (view.memory.status?.phase ?? (stored === '' ? 'Pending' : stored)) : phase;
+}
+
 function phaseOf(view: PodView, statuses: readonly Stated[]): string {
   const { pod, memory } = view;
   const stored = pod.status?.phase;
@@ -165,6 +190,24 @@ function isInitialized(view: PodView, statuses: readonly Stated[]): boolean {
 function unfinishedInit(statuses: readonly Stated[]): string[] {
   return statuses.filter(({ roled, status }) => (roled.role === 'init' ? !status.ready : roled.role === 'sidecar' && status.started !== true))
     .map(({ status }) => status.name);
+}
+
+type MakeCondition = (type: string, holds: boolean, reason?: string, message?: string) => PodCondition;
+
+/** There only while a resize waits, or is under way. */
+function resizeConditions(view: PodView, make: MakeCondition): PodCondition[] {
+  const conditions: PodCondition[] = [];
+  const { pendingResize } = view.memory;
+  if (pendingResize !== undefined) conditions.push({ ...make('PodResizePending', true), ...pendingResize });
+  const underWay = containersOf(specOf(view.pod)).flatMap(({ container }) => {
+    const about = view.memory.containers.get(container.name);
+    const [record] = recordsOf(view.runtime, container.name);
+    const running = record?.phase === 'running' && about?.containerId === record.id;
+    return running && changedResources(about.applied, container.resources).size > 0 ? [about] : [];
+  });
+  if (underWay.length === 0) return conditions;
+  const error = underWay.find((about) => about.resizeError !== undefined)?.resizeError;
+  return [...conditions, { ...make('PodResizeInProgress', true), ...(error === undefined ? {} : { reason: 'Error', message: error }) }];
 }
 
 function conditionsOf(view: PodView, phase: string, statuses: readonly Stated[], sandboxReady: boolean): PodCondition[] {
@@ -198,5 +241,6 @@ function conditionsOf(view: PodView, phase: string, statuses: readonly Stated[],
     ready,
     make('ContainersReady', containersReady, reason, why),
     make('PodScheduled', true),
+    ...resizeConditions(view, make),
   ];
 }

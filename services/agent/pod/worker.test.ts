@@ -139,6 +139,125 @@ describe('a fault in the work on one pod', () => {
   });
 });
 
+/** Issue 6 row 28: "phase Failed while a container still runs" (kubelet: a terminal phase waits for the last container). */
+describe('a phase that is final', () => {
+  const held = async (spec: Partial<PodSpec>) => {
+    const node = new Node();
+    node.runtime.obedient = false;
+    const applied = await node.apply(podOf({ terminationGracePeriodSeconds: 60, ...spec }));
+    return { node, applied };
+  };
+  const settles = async (node: Node, phase: string) => {
+    expect(node.runtime.table.snapshot().containers.some((record) => record.phase === 'running')).toBe(true);
+    expect(node.statuses.some((status) => status.phase === 'Failed' || status.phase === 'Succeeded' || status.reason !== undefined)).toBe(false);
+    await node.clock.advance(61_000);
+    expect(node.status.phase).toBe(phase);
+  };
+
+  it('comes after the deadline only when nothing runs any more', async () => {
+    const { node, applied } = await held({ activeDeadlineSeconds: 5, restartPolicy: 'Never' });
+    await node.apply({ ...applied, status: { ...node.status, startTime: '2026-01-01T00:00:00Z' } });
+    await node.clock.advance(10_000);
+    await settles(node, 'Failed');
+    expect(node.status).toMatchObject({ reason: 'DeadlineExceeded' });
+  });
+
+  it('comes after main containers have ended only when sidecars have, too', async () => {
+    const { node } = await held({ restartPolicy: 'Never', initContainers: [{ name: 'side', image: 'web:1', restartPolicy: 'Always' }] });
+    await node.exit('web', 0);
+    await settles(node, 'Succeeded');
+  });
+
+  it('comes after an init container has failed only when sidecars have ended', async () => {
+    const { node } = await held({ restartPolicy: 'Never', initContainers: [{ name: 'side', image: 'web:1', restartPolicy: 'Always' }, { name: 'one', image: 'web:1' }] });
+    await node.exit('one', 3);
+    await settles(node, 'Failed');
+  });
+});
+
+/** Issue 6 row 28: "in-place resize accepted and ignored" (KEP-1287). */
+describe('a resize', () => {
+  const resized = (requests: Record<string, string>, limits?: Record<string, string>, more: Partial<NonNullable<PodSpec['containers'][0]>> = {}) =>
+    podOf({ containers: [{ name: 'web', image: 'web:1', resources: { requests, ...(limits === undefined ? {} : { limits }) }, ...more }] });
+  const updates = (node: Node) => node.runtime.calls.filter((call) => call.startsWith('updateResources'));
+  const started = async (requests: Record<string, string>, more: Partial<NonNullable<PodSpec['containers'][0]>> = {}) => {
+    const node = new Node();
+    await node.apply(resized(requests, undefined, more));
+    return node;
+  };
+  const message = (node: Node, type: string) => node.status.conditions?.find((condition) => condition.type === type);
+
+  it('is done in place, and shown', async () => {
+    const node = await started({ cpu: '100m' });
+    await node.apply(resized({ cpu: '500m', memory: '8Mi' }, { cpu: '1', memory: '16Mi' }));
+    expect(updates(node)).toEqual(['updateResources web/0 512/100000/16777216']);
+    expect(node.state()).toMatchObject({ resources: { requests: { cpu: '500m' }, limits: { memory: '16Mi' } }, allocatedResources: { cpu: '500m' }, restartCount: 0 });
+    expect(node.status.conditions?.filter(({ type }) => type.startsWith('PodResize'))).toEqual([]);
+    expect(node.events.map(({ reason }) => reason)).toContain('ResizeCompleted');
+  });
+
+  it('the same amount in other words is none', async () => {
+    const node = await started({ cpu: '100m', memory: '1Gi' });
+    await node.apply(resized({ cpu: '0.1', memory: '1024Mi' }));
+    expect(updates(node)).toEqual([]);
+  });
+
+  it('that the node can never hold is Infeasible; the pod goes on as it was, also after a restart of the agent', async () => {
+    const node = await started({ cpu: '100m' });
+    const wanted = await node.apply(resized({ cpu: '8' }));
+    expect(message(node, 'PodResizePending')).toMatchObject({ status: 'True', reason: 'Infeasible', message: "Node didn't have enough capacity: cpu, requested: 8000, capacity: 2000" });
+    expect([updates(node), node.state()?.allocatedResources]).toEqual([[], { cpu: '100m' }]);
+    const { status } = node;
+    node.restart();
+    await node.apply({ ...wanted, status });
+    expect([updates(node), node.starts(), message(node, 'PodResizePending')?.reason, node.state()?.allocatedResources]).toEqual([[], ['web/0'], 'Infeasible', { cpu: '100m' }]);
+  });
+
+  it('that others leave no room for is Deferred, and done when they go', async () => {
+    const node = await started({ cpu: '100m' });
+    const other = resized({ cpu: '1500m' });
+    await node.apply({ ...other, metadata: { namespace: 'default', name: 'other', uid: 'u2' } });
+    await node.apply(resized({ cpu: '1' }));
+    expect(node.reported.get('a')?.conditions?.find(({ type }) => type === 'PodResizePending')).toMatchObject({
+      reason: 'Deferred', message: "Node didn't have enough resource: cpu, requested: 1000, used: 1500, capacity: 2000",
+    });
+    node.manager.removePod('u2');
+    await node.clock.advance(1_000);
+    expect(updates(node)).toEqual(['updateResources web/0 1024/0/0']);
+    expect(node.reported.get('a')?.conditions?.some(({ type }) => type === 'PodResizePending')).toBe(false);
+  });
+
+  it('restarts the container where its policy says so', async () => {
+    const policy = { resizePolicy: [{ resourceName: 'memory', restartPolicy: 'RestartContainer' }] };
+    const node = await started({ cpu: '100m', memory: '8Mi' }, policy);
+    await node.apply(resized({ cpu: '200m', memory: '8Mi' }, undefined, policy));
+    expect([updates(node).length, node.starts()]).toEqual([1, ['web/0']]);
+    await node.apply(resized({ cpu: '200m', memory: '16Mi' }, undefined, policy));
+    await node.clock.advance(1_000);
+    expect([updates(node).length, node.starts(), node.state()?.resources]).toEqual([1, ['web/0', 'web/1'], { requests: { cpu: '200m', memory: '16Mi' } }]);
+  });
+
+  it('that the runtime refuses stays in progress with its words, and is tried again', async () => {
+    const node = await started({ cpu: '100m' });
+    node.runtime.before = (call) => (call.startsWith('updateResources') ? Promise.reject(new Error('device or resource busy')) : Promise.resolve());
+    await node.apply(resized({ cpu: '200m' }));
+    expect(message(node, 'PodResizeInProgress')).toMatchObject({ status: 'True', reason: 'Error', message: 'device or resource busy' });
+    expect(node.state()).toMatchObject({ resources: { requests: { cpu: '100m' } }, allocatedResources: { cpu: '200m' } });
+    node.runtime.before = () => Promise.resolve();
+    await node.clock.advance(11_000);
+    expect([message(node, 'PodResizeInProgress'), node.state()?.resources]).toEqual([undefined, { requests: { cpu: '200m' } }]);
+  });
+});
+
+it('a container status shows resources and allocatedResources (issue 6 row 28, KEP-1287)', async () => {
+  const node = new Node();
+  const resources = { requests: { cpu: '100m', memory: '16Mi' }, limits: { cpu: '1' } };
+  await node.apply(podOf({ containers: [{ name: 'web', image: 'web:1', resources }, { name: 'bare', image: 'web:1' }] }));
+  expect(node.state()).toMatchObject({ resources, allocatedResources: resources.requests });
+  expect(node.state('bare')).toMatchObject({ resources: {} });
+  expect(node.state('bare')).not.toHaveProperty('allocatedResources');
+});
+
 describe('a pod', () => {
   it('runs: sandbox, container, Ready', async () => {
     const node = new Node();

@@ -10,10 +10,11 @@ import { backOffEvents } from './back-off-events.js';
 import { actionKey, decide, recordsOf } from './decide.js';
 import type { Action, PodView } from './decide.js';
 import type { PodEnvironment } from './environment.js';
+import { Allocation } from './allocation.js';
 import { memoryOf, newMemory } from './memory.js';
 import { ANNOTATIONS } from './container-spec.js';
 import { ContainerProbes } from './container-probes.js';
-import { containersOf, keyOf, specOf } from './spec.js';
+import { containersOf, isTerminal, keyOf, specOf } from './spec.js';
 import type { PodKey } from './spec.js';
 import { sameStatus } from './same-status.js';
 import { statusOf } from './status.js';
@@ -30,6 +31,7 @@ export class PodWorker {
   readonly key: PodKey;
   readonly #environment: PodEnvironment;
   readonly #memory = newMemory();
+  readonly #allocation = new Allocation();
   readonly #busy = new Map<string, number>();
   readonly #actions: PodActions;
   readonly #probes: ContainerProbes;
@@ -52,12 +54,26 @@ export class PodWorker {
     this.#pod = pod;
     this.#onGone = onGone;
     this.key = keyOf(pod);
-    this.#actions = new PodActions(environment, this.#memory, () => this.#pod);
+    this.#actions = new PodActions(environment, this.#memory, () => this.allocated);
     this.#probes = new ContainerProbes(environment, this.#memory, () => this.#pod, () => this.look());
   }
 
   get pod(): Pod {
     return this.#pod;
+  }
+
+  /** The pod with the resources that the node has set aside for it. */
+  get allocated(): Pod {
+    return this.#allocation.apply(this.#pod);
+  }
+
+  /** Nothing of it runs any more, or will. */
+  get isOver(): boolean {
+    return isTerminal(this.#pod) || this.#memory.released;
+  }
+
+  get waitsForRoom(): boolean {
+    return this.#memory.pendingResize?.reason === 'Deferred';
   }
 
   get gone(): boolean {
@@ -147,6 +163,7 @@ export class PodWorker {
       this.#runtime = listed;
       await this.#observe();
     }
+    this.#admitResize();
     const { actions, wake_ms = LOOK_INTERVAL_MS } = decide(this.#view());
     for (const action of actions) this.#begin(action);
     this.#actions.renewTokens();
@@ -168,8 +185,18 @@ export class PodWorker {
 
   #view(): PodView {
     return {
-      pod: this.#pod, gone: this.#gone, runtime: this.#runtime, memory: this.#memory, busy: this.#busy, now_ms: this.#environment.clock.now(),
+      pod: this.allocated, gone: this.#gone, runtime: this.#runtime, memory: this.#memory, busy: this.#busy, now_ms: this.#environment.clock.now(),
     };
+  }
+
+  #admitResize(): void {
+    const { uid } = this.key;
+    const before = this.#memory.pendingResize;
+    this.#allocation.admit(this.#pod, { allocatable: this.#environment.allocatable(), requested: this.#environment.requestedByOthers(uid) });
+    const pending = this.#allocation.pending;
+    this.#memory.pendingResize = pending;
+    if (pending === undefined || pending.message === before?.message) return;
+    this.#environment.event({ key: this.key, fieldPath: '', type: 'Warning', reason: `Resize${pending.reason}`, message: `Pod resize ${pending.reason}: ${pending.message}` });
   }
 
   /** Notes which containers are new and which have ended: probes follow them. */
@@ -181,7 +208,7 @@ export class PodWorker {
         const before = this.#adopted(record);
         Object.assign(remembered, {
           containerId: record.id, startup: before?.started === true ? true : undefined, liveness: undefined,
-          readiness: before?.ready === true ? true : undefined, kill: undefined,
+          readiness: before?.ready === true ? true : undefined, kill: undefined, applied: before?.resources ?? roled.container.resources ?? {},
         });
       }
       await this.#readMessage(record);

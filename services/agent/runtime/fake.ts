@@ -63,6 +63,10 @@ export class FakeRuntime implements Runtime {
     this.table.started(id);
   }
 
+  async updateResources(id: string, resources: ContainerSpec['resources']): Promise<void> {
+    await this.#call(`updateResources ${this.table.labelOf(id)} ${resources.cpuShares}/${resources.cpuQuota_us}/${resources.memoryLimit_bytes}`);
+  }
+
   async stopContainer(id: string, timeout_s: number): Promise<void> {
     await this.#call(`stopContainer ${this.table.labelOf(id)} ${timeout_s}`);
     if (this.obedient) this.table.exited(id, 143);

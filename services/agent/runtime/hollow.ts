@@ -119,6 +119,10 @@ export class HollowRuntime implements Runtime {
     return Promise.resolve();
   }
 
+  updateResources(): Promise<void> {
+    return Promise.resolve();
+  }
+
   async stopContainer(id: string, timeout_s: number): Promise<void> {
     const life = this.#lives.get(id);
     if (life === undefined) return;

@@ -169,6 +169,8 @@ export interface Runtime {
   removeSandbox(id: string): Promise<void>;
   createContainer(sandboxId: string, spec: ContainerSpec, sandbox: SandboxSpec): Promise<string>;
   startContainer(id: string): Promise<void>;
+  /** Of a running container, at once. */
+  updateResources(id: string, resources: ContainerSpec['resources']): Promise<void>;
   /** SIGTERM, then SIGKILL after `timeout_s`. No error when it has stopped or is gone already. */
   stopContainer(id: string, timeout_s: number): Promise<void>;
   removeContainer(id: string): Promise<void>;

@@ -17,6 +17,7 @@ export class PodEvents {
   readonly #clock: Clock;
   readonly #send: (report: EventReport) => void;
   readonly #told = new Map<string, Told>();
+  #stamped_ms = 0;
   readonly #counts = new Map<string, { readonly type: string; readonly reason: string; count: number }>();
 
   constructor(clock: Clock, send: (report: EventReport) => void) {
@@ -35,7 +36,7 @@ export class PodEvents {
     this.#counts.set(event.reason, counted);
     const now_ms = this.#clock.now();
     const id = JSON.stringify([event.key.uid, event.fieldPath, event.reason, event.message]);
-    const told = this.#told.get(id) ?? { count: 0, first_ms: now_ms, told_ms: -Infinity };
+    const told = this.#told.get(id) ?? { count: 0, first_ms: this.#stamp(now_ms), told_ms: -Infinity };
     told.count++;
     this.#told.delete(id);
     this.#told.set(id, told);
@@ -45,7 +46,13 @@ export class PodEvents {
     told.told_ms = now_ms;
     this.#send({
       namespace: event.key.namespace, podName: event.key.name, podUid: event.key.uid, fieldPath: event.fieldPath, type: event.type,
-      reason: event.reason, message: event.message, count: told.count, firstMs: told.first_ms, lastMs: now_ms,
+      reason: event.reason, message: event.message, count: told.count, firstMs: told.first_ms, lastMs: Math.max(now_ms, told.first_ms),
     });
+  }
+
+  /** Later than every stamp before: what happens within one millisecond keeps its order. */
+  #stamp(now_ms: number): number {
+    this.#stamped_ms = Math.max(Math.trunc(now_ms), this.#stamped_ms + 1);
+    return this.#stamped_ms;
   }
 }

@@ -11,7 +11,6 @@ import type { Lister } from '../../../sdk/informer/object-cache.js';
 import { keyOf } from '../../../sdk/key.js';
 import { markDisrupted } from '../../../sdk/pod-disruption.js';
 import type { ControllerContext } from '../context.js';
-import { markDisrupted } from '../lib/disruption.js';
 import { equalJson } from '../lib/equal.js';
 import { isTerminating } from '../lib/pods.js';
 import { byNode, NODE_INDEX } from './lifecycle.js';

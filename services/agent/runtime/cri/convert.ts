@@ -1,6 +1,6 @@
 /** Between our shapes and CRI's. Pure. */
 import {
-  ContainerConfig, ContainerState, LinuxContainerSecurityContext, LinuxSandboxSecurityContext, Mount, MountPropagation, NamespaceMode,
+  ContainerConfig, ContainerState, LinuxContainerResources, LinuxContainerSecurityContext, LinuxSandboxSecurityContext, Mount, MountPropagation, NamespaceMode,
   NamespaceOption, PodSandboxConfig, PodSandboxState, Protocol, SecurityProfile_ProfileType,
 } from '../../../../proto/gen/cri/runtime/v1/api.js';
 import type { Container, ContainerStatus, Image, PodSandbox, SecurityProfile } from '../../../../proto/gen/cri/runtime/v1/api.js';
@@ -61,6 +61,13 @@ export function sandboxConfig(spec: SandboxSpec): PodSandboxConfig {
   });
 }
 
+export function linuxResources(resources: ContainerSpec['resources']): LinuxContainerResources {
+  return LinuxContainerResources.fromPartial({
+    cpuPeriod: resources.cpuQuota_us > 0 ? CPU_PERIOD_US : 0, cpuQuota: resources.cpuQuota_us, cpuShares: resources.cpuShares,
+    memoryLimitInBytes: resources.memoryLimit_bytes, oomScoreAdj: resources.oomScoreAdj,
+  });
+}
+
 export function containerConfig(spec: ContainerSpec, sandbox: SandboxSpec): ContainerConfig {
   const { resources, security } = spec;
   return ContainerConfig.fromPartial({
@@ -74,10 +81,7 @@ export function containerConfig(spec: ContainerSpec, sandbox: SandboxSpec): Cont
     labels: { ...spec.labels }, annotations: { ...spec.annotations }, logPath: spec.logPath,
     stdin: spec.stdin, stdinOnce: spec.stdinOnce, tty: spec.tty,
     linux: {
-      resources: {
-        cpuPeriod: resources.cpuQuota_us > 0 ? CPU_PERIOD_US : 0, cpuQuota: resources.cpuQuota_us, cpuShares: resources.cpuShares,
-        memoryLimitInBytes: resources.memoryLimit_bytes, oomScoreAdj: resources.oomScoreAdj,
-      },
+      resources: linuxResources(resources),
       securityContext: securityOf(security, sandbox, spec.targetId),
     },
   });

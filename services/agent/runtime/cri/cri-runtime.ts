@@ -15,7 +15,7 @@ import type {
   ContainerRecord, ContainerSpec, ExecRequest, ExecResult, ImageRecord, LogRequest, RegistryAuth, Runtime, RuntimeInfo, RuntimeSnapshot, SandboxRecord, SandboxSpec,
 } from '../runtime.js';
 import { CALL_TIMEOUT_MS, CriClient, CriError } from './client.js';
-import { containerConfig, containerRecord, imageRecord, sandboxConfig, sandboxRecord } from './convert.js';
+import { containerConfig, containerRecord, imageRecord, linuxResources, sandboxConfig, sandboxRecord } from './convert.js';
 import { openPort } from './port.js';
 import { openStreaming } from './streaming.js';
 
@@ -101,6 +101,11 @@ export class CriRuntime implements Runtime {
     await this.#cri.call(runtime, runtime.startContainer, { containerId }, SANDBOX_TIMEOUT_MS);
   }
 
+  async updateResources(containerId: string, resources: ContainerSpec['resources']): Promise<void> {
+    const { runtime } = this.#cri;
+    await this.#cri.call(runtime, runtime.updateContainerResources, { containerId, linux: linuxResources(resources), windows: undefined, annotations: {} });
+  }
+
   async stopContainer(containerId: string, timeout_s: number): Promise<void> {
     const { runtime } = this.#cri;
     await unlessGone(this.#cri.call(runtime, runtime.stopContainer, { containerId, timeout: timeout_s }, timeout_s * 1000 + STOP_SLACK_MS));
@@ -169,7 +174,7 @@ export class CriRuntime implements Runtime {
     const { url } = request.kind === 'exec'
       ? await this.#cri.call(runtime, runtime.exec, { ...streams, cmd: [...request.command] })
       : await this.#cri.call(runtime, runtime.attach, streams);
-    return openStreaming(url, request, signal);
+    return openStreaming(url, request, signal, this.#clock);
   }
 
   openLog(container: ContainerRecord, request: LogRequest, signal: AbortSignal): Promise<PodStream> {

@@ -6,6 +6,7 @@
  */
 import type { Duplex } from 'node:stream';
 import { constants, createDeflate } from 'node:zlib';
+import type { Clock } from '../../../../platform/clock.js';
 import { SPDY_DICTIONARY } from './spdy-dictionary.js';
 
 const VERSION = 0x8003;
@@ -18,6 +19,8 @@ const HEADER_BYTES = 8;
 const FRAME_BYTES_MAX = 1 << 20;
 /** Data is cut into frames of this size, so that control frames get between. */
 const CHUNK_BYTES = 32 << 10;
+/** A far end that takes its time over its input, or does not echo, is sent more after this. */
+const ECHO_MS_MAX = 1_000;
 
 export interface SpdyHandler {
   /** Resolves when more may come. */
@@ -30,18 +33,22 @@ export interface SpdyHandler {
 
 export class SpdyConnection {
   readonly #socket: Duplex;
+  readonly #clock: Clock;
   readonly #handler: SpdyHandler;
   readonly #deflate = createDeflate({ dictionary: SPDY_DICTIONARY });
   readonly #compressed: Buffer[] = [];
   #buffer: Buffer;
   #nextStream = 1;
+  #nextPing = 1;
+  readonly #echoes = new Map<number, () => void>();
   #busy = false;
   #closed = false;
   #gone: { readonly error?: Error } | undefined;
 
   /** `head`: what came with the answer to the upgrade. */
-  constructor(socket: Duplex, head: Buffer, handler: SpdyHandler) {
+  constructor({ socket, head, clock }: { readonly socket: Duplex; readonly head: Buffer; readonly clock: Clock }, handler: SpdyHandler) {
     this.#socket = socket;
+    this.#clock = clock;
     this.#handler = handler;
     this.#buffer = head;
     this.#deflate.on('data', (chunk: Buffer) => void this.#compressed.push(chunk));
@@ -71,8 +78,10 @@ export class SpdyConnection {
 
   /** Resolves when more may be written. */
   async write(stream: number, bytes: Uint8Array): Promise<void> {
-    for (let at = 0; at < bytes.length && !this.#closed; at += CHUNK_BYTES) {
+    for (let at = 0; at < bytes.length; at += CHUNK_BYTES) {
+      if (this.#closed || this.#gone !== undefined) return;
       if (!this.#frame(stream, 0, bytes.subarray(at, at + CHUNK_BYTES))) await this.#drained();
+      await this.#echoed();
     }
   }
 
@@ -95,6 +104,7 @@ export class SpdyConnection {
     if (this.#closed) return;
     this.#closed = true;
     this.#deflate.close();
+    for (const done of [...this.#echoes.values()]) done();
     this.#socket.destroy();
     this.#handler.close(error);
   }
@@ -114,6 +124,34 @@ export class SpdyConnection {
     header.writeUInt16BE(type, 2);
     header.writeUInt32BE(payload.length, 4);
     this.#socket.write(Buffer.concat([header, payload]));
+  }
+
+  /**
+   * Waits until the far end has taken what was sent. A command may end while its input is under way, and its connection with it: a write
+   * that fails destroys the socket here, and with it the outcome that has arrived and is not read yet. So nothing is written ahead.
+   */
+  #echoed(): Promise<void> {
+    if (this.#closed) return Promise.resolve();
+    const id = this.#nextPing;
+    this.#nextPing += 2;
+    return new Promise((resolve) => {
+      const done = () => {
+        timer.cancel();
+        this.#echoes.delete(id);
+        resolve();
+      };
+      const timer = this.#clock.after(ECHO_MS_MAX, done);
+      this.#echoes.set(id, done);
+      const payload = Buffer.alloc(4);
+      payload.writeUInt32BE(id);
+      this.#control(PING, payload);
+    });
+  }
+
+  #ping(payload: Buffer): void {
+    const id = payload.readUInt32BE(0);
+    if (id % 2 === 0) this.#control(PING, payload);
+    else this.#echoes.get(id)?.();
   }
 
   #drained(): Promise<void> {
@@ -174,7 +212,7 @@ export class SpdyConnection {
       return;
     }
     switch (frame.readUInt16BE(2)) {
-      case PING: return this.#control(PING, payload);
+      case PING: return this.#ping(payload);
       case RST_STREAM: return this.#handler.end(payload.readUInt32BE(0));
       case GOAWAY: return this.#over();
       default: return undefined;

@@ -1,8 +1,9 @@
 import { createServer } from 'node:http';
 import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { deflateSync } from 'node:zlib';
 import { afterEach, expect, it } from 'vitest';
+import { systemClock } from '../../../../platform/clock.js';
 import type { ExecRequest } from '../runtime.js';
 import { SPDY_DICTIONARY } from './spdy-dictionary.js';
 import { openStreaming, streamingUrl } from './streaming.js';
@@ -33,7 +34,7 @@ it('follows no redirect (CVE-2020-8559)', async () => {
     visits++;
     response.writeHead(302, { location: '/elsewhere' }).end();
   }));
-  await expect(openStreaming(url, request, new AbortController().signal)).rejects.toThrow('answered 302');
+  await expect(openStreaming(url, request, new AbortController().signal, systemClock)).rejects.toThrow('answered 302');
   expect(visits).toBe(1);
 });
 
@@ -43,6 +44,58 @@ it('ends with an error when the far end talks nonsense', async () => {
     socket.write(Buffer.alloc(64, 0xff));
     socket.on('error', () => undefined);
   }));
-  const stream = await openStreaming(url, request, new AbortController().signal);
+  const stream = await openStreaming(url, request, new AbortController().signal, systemClock);
   await expect((async () => { for await (const _frame of stream); })()).rejects.toThrow('a SPDY frame is too large');
+});
+
+const SWITCH = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n\r\n';
+/** A data frame that ends its stream. */
+function last(stream: number, text: string): Buffer {
+  const header = Buffer.alloc(8);
+  header.writeUInt32BE(stream);
+  header.writeUInt32BE(2 ** 24 + Buffer.byteLength(text), 4);
+  return Buffer.concat([header, Buffer.from(text)]);
+}
+const failure = (more: object) => JSON.stringify({ metadata: {}, status: 'Failure', ...more });
+
+/** Issue 6 row 28; the runtime's words are what kubectl shows. */
+it('a command that the runtime cannot start fails with the runtime\'s own Status', async () => {
+  const message = 'Internal error occurred: error executing command in container: failed to exec in container: exec: "nothing": executable file not found in $PATH: unknown';
+  const url = await serve((server) => server.on('upgrade', (_request, socket) => {
+    socket.on('error', () => undefined);
+    socket.write(SWITCH);
+    systemClock.after(50, () => socket.write(Buffer.concat([last(3, ''), last(1, failure({ reason: 'InternalError', message, code: 500 }))])));
+  }));
+  const stream = await openStreaming(url, request, new AbortController().signal, systemClock);
+  await expect((async () => { for await (const _frame of stream); })()).rejects.toMatchObject({ status: { reason: 'InternalError', message, code: 500 } });
+});
+
+/** Issue 6 row 28: `cp` into a read-only pod sometimes ended with ECONNRESET. */
+it('a command that ends while it is sent input, and resets the connection, is known by its exit code', async () => {
+  const exit = failure({ reason: 'NonZeroExitCode', message: 'exit status 2', details: { causes: [{ reason: 'ExitCode', message: '2' }] } });
+  const url = await serve((server) => server.on('upgrade', (_request, socket) => {
+    let taken = 0;
+    socket.on('error', () => undefined).write(SWITCH);
+    let rest = Buffer.alloc(0);
+    socket.on('data', (chunk: Buffer) => {
+      rest = Buffer.concat([rest, chunk]);
+      for (let size = 0; rest.length >= 8 && rest.length >= (size = 8 + rest.readUIntBE(5, 3)); rest = rest.subarray(size)) {
+        const isPing = rest.readUInt16BE(0) === 0x8003 && rest.readUInt16BE(2) === 6;
+        if (isPing) socket.write(rest.subarray(0, size));
+        else taken += size;
+      }
+      if (taken < 100_000 || socket.isPaused()) return;
+      socket.pause();
+      socket.write(Buffer.concat([last(5, ''), last(7, 'tar: read-only file system'), last(1, exit)]), () => (socket as Socket).resetAndDestroy());
+    });
+  }));
+  for (let i = 0; i < 50; i++) {
+    const stream = await openStreaming(url, { ...request, stdin: true, stderr: true }, new AbortController().signal, systemClock);
+    void (async () => {
+      for (let sent = 0; sent < 100; sent++) await stream.write({ kind: 'stdin', data: Buffer.alloc(64 << 10) });
+    })().catch(() => undefined);
+    const frames: unknown[] = [];
+    for await (const frame of stream) frames.push(frame.kind === 'exit' ? frame : Buffer.from(frame.data).toString());
+    expect(frames).toEqual(['tar: read-only file system', { kind: 'exit', code: 2, message: 'exit status 2' }]);
+  }
 });

@@ -6,7 +6,8 @@
 import { request as httpRequest } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { PodStream, PodStreamInput } from '../../../../apimachinery/pod-streams.js';
-import { apiErrors } from '../../../../apimachinery/status.js';
+import { ApiError, apiErrors, type StatusReason } from '../../../../apimachinery/status.js';
+import type { Clock } from '../../../../platform/clock.js';
 import type { ExecRequest } from '../runtime.js';
 import { PipedStream } from '../piped-stream.js';
 import { SpdyConnection } from './spdy.js';
@@ -22,7 +23,7 @@ export function streamingUrl(text: string): URL {
   return url;
 }
 
-export async function openStreaming(text: string, request: ExecRequest, signal: AbortSignal): Promise<PodStream> {
+export async function openStreaming(text: string, request: ExecRequest, signal: AbortSignal, clock: Clock): Promise<PodStream> {
   const { socket, head } = await upgrade(streamingUrl(text), signal);
   const channels = new Map<number, Channel>();
   const ids = new Map<Channel, number>();
@@ -30,10 +31,11 @@ export async function openStreaming(text: string, request: ExecRequest, signal: 
   let status: Buffer = Buffer.alloc(0);
   const finish = () => {
     if (pending.size > 0) return;
-    void stream.push({ kind: 'exit', ...exitOf(status) });
-    stream.end();
+    const outcome = outcomeOf(status);
+    if (outcome.kind === 'exit') void stream.push(outcome);
+    stream.end(outcome.kind === 'failed' ? outcome.error : undefined);
   };
-  const connection: SpdyConnection = new SpdyConnection(socket, head, {
+  const connection: SpdyConnection = new SpdyConnection({ socket, head, clock }, {
     async data(id, bytes) {
       const channel = channels.get(id);
       if (channel === 'error') status = Buffer.concat([status, bytes]);
@@ -88,20 +90,29 @@ async function send(connection: SpdyConnection, ids: ReadonlyMap<Channel, number
 
 interface ExitStatus {
   readonly status?: string;
+  readonly reason?: StatusReason;
+  readonly code?: number;
   readonly message?: string;
   readonly details?: { readonly causes?: readonly { readonly reason?: string; readonly message?: string }[] };
 }
 
-/** No status at all is success: the process ended and nobody complained. */
-function exitOf(body: Buffer): { code: number; message?: string } {
+type Outcome = { readonly kind: 'exit'; readonly code: number; readonly message?: string } | { readonly kind: 'failed'; readonly error: ApiError };
+
+/** No status at all is success: the process ended and nobody complained. A Status without an exit code: no process ran, and it says why. */
+function outcomeOf(body: Buffer): Outcome {
   const text = body.toString('utf8');
-  if (text === '') return { code: 0 };
+  if (text === '') return { kind: 'exit', code: 0 };
   try {
     const status = JSON.parse(text) as ExitStatus;
-    if (status.status === 'Success') return { code: 0 };
-    const code = Number(status.details?.causes?.find((cause) => cause.reason === 'ExitCode')?.message ?? 1);
-    return { code: Number.isInteger(code) ? code : 1, message: status.message ?? '' };
+    if (status.status === 'Success') return { kind: 'exit', code: 0 };
+    const message = status.message ?? '';
+    const code = Number(status.details?.causes?.find((cause) => cause.reason === 'ExitCode')?.message ?? NaN);
+    return Number.isInteger(code) ? { kind: 'exit', code, message } : failed(message, status.reason ?? 'InternalError', status.code ?? 500);
   } catch {
-    return { code: 1, message: text };
+    return failed(text, 'InternalError', 500);
   }
+}
+
+function failed(message: string, reason: StatusReason, code: number): Outcome {
+  return { kind: 'failed', error: new ApiError({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message, reason, code }) };
 }
