@@ -10,6 +10,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 
 const rows = JSON.parse(readFileSync('apimachinery/data/kinds.json', 'utf8'));
 const definitions = JSON.parse(readFileSync('apimachinery/data/definitions.json', 'utf8'));
+const encodings = JSON.parse(readFileSync('apimachinery/data/encoding.json', 'utf8'));
 
 const RANK = ['core', 'apps', 'batch', 'rbac', 'networking', 'storage', 'admissionregistration'];
 const META = 'io.k8s.apimachinery.pkg.apis.meta.v1.';
@@ -94,15 +95,20 @@ function typeOf(schema) {
 
 const identifier = (name) => (/^[A-Za-z_]\w*$/.test(name) ? name : JSON.stringify(name));
 
+/** Validation refuses objects without them. */
+const NEVER_EMPTY = new Set(['addresses', 'containers', 'nodeSelectorTerms', 'selector', 'verbs']);
+
 function interfaceOf(definition, schema) {
   const name = typeNames.get(definition);
   const properties = Object.entries(schema.properties ?? {});
   if (properties.length === 0) return `export type ${name} = ${schema.type === 'object' ? 'Record<string, unknown>' : 'unknown'};\n`;
   const isObject = schema.properties.metadata?.ref === `${META}ObjectMeta` && schema.properties.apiVersion !== undefined;
   const required = new Set(schema.required ?? []);
+  // Lists, maps and times that Go writes as null when they are empty.
+  const nulls = new Set((encodings[definition]?.null ?? '').split(' ').filter((property) => !NEVER_EMPTY.has(property)));
   const inherited = isObject ? ['apiVersion', 'kind', 'metadata'] : [];
   const members = properties.filter(([property]) => !inherited.includes(property))
-    .map(([property, facts]) => `  ${identifier(property)}${required.has(property) ? '' : '?'}: ${typeOf(facts)};\n`);
+    .map(([property, facts]) => `  ${identifier(property)}${required.has(property) ? '' : '?'}: ${typeOf(facts)}${nulls.has(property) ? ' | null' : ''};\n`);
   if (members.length === 0) return `export type ${name} = KubeObject;\n`;
   return `export interface ${name}${isObject ? ' extends KubeObject' : ''} {\n${members.join('')}}\n`;
 }

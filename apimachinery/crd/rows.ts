@@ -12,6 +12,9 @@ import type { KubeObject } from '../object.js';
 import { isObject } from '../value.js';
 import type { JsonObject } from '../value.js';
 import { compileJsonPath } from './json-path.js';
+import { builtInResolver } from '../scheme/stored.js';
+import { Defaulter } from '../schema/prune.js';
+import type { Schema } from '../schema/schema.js';
 import { rootSchemaOf } from './schema.js';
 
 const VERBS = ['delete', 'deletecollection', 'get', 'list', 'patch', 'create', 'update', 'watch'];
@@ -33,6 +36,7 @@ function kindOf(spec: unknown, version: JsonObject, { storage, deleting }: { rea
   const subresources = field(version, 'subresources');
   const hasStatus = isObject(field(subresources, 'status'));
   const scale = field(subresources, 'scale');
+  const schema = rootSchemaOf(isObject(props) ? props : {});
   const own = { group, version: name, kind };
   const subs: SubresourceFacts[] = [
     ...(hasStatus ? [{ name: 'status', kind: own, verbs: SUBRESOURCE_VERBS }] : []),
@@ -44,11 +48,20 @@ function kindOf(spec: unknown, version: JsonObject, { storage, deleting }: { rea
     namespaced: str(field(spec, 'scope')) === 'Namespaced', verbs: deleting ? VERBS.filter((verb) => verb !== 'create') : VERBS,
     subresources: subs, ...(isObject(scale) ? { scale: scaleFactsOf(scale) } : {}),
     storagePrefix: `${group}/${plural}`, storageVersion: storage, isCustom: true,
-    schema: rootSchemaOf(isObject(props) ? props : {}), fieldSelectors: selectorsOf(version), printer: printerOf(version),
+    schema, fieldSelectors: selectorsOf(version), printer: printerOf(version),
     strategy: strategyOf({ status: hasStatus, generation: true }),
     ...(version['deprecated'] === true ? { deprecationWarning: str(version['deprecationWarning']) || `${group}/${name} ${kind} is deprecated` } : {}),
     // Strategy None: only the name of the version differs. The store may hold objects of any version that once was the stored one.
-    conversion: { fromStorage: (object) => object, toStorage: (object) => ({ ...object, apiVersion: `${group}/${storage}` }) },
+    // What was stored before the definition had a default gets it when it is read.
+    conversion: { fromStorage: withDefaults(schema), toStorage: (object) => ({ ...object, apiVersion: `${group}/${storage}` }) },
+  };
+}
+
+function withDefaults(schema: Schema): (object: KubeObject) => KubeObject {
+  const defaulter = new Defaulter(builtInResolver());
+  return (object) => {
+    defaulter.apply(object, schema);
+    return object;
   };
 }
 

@@ -21,6 +21,8 @@ export interface Schema {
   /** x-kubernetes-int-or-string */
   readonly intOrString?: boolean;
   readonly nullable?: boolean;
+  /** Of a property of a built-in kind: what the field is when it is empty (schema/encoding.ts). Absent: a pointer. */
+  readonly encoding?: Encoding;
 
   /** x-kubernetes-list-type; a list without one is atomic. */
   readonly listType?: 'atomic' | 'set' | 'map';
@@ -55,6 +57,8 @@ export interface Schema {
   readonly validations?: readonly CelRule[];
   readonly description?: string;
 }
+
+export type Encoding = 'omit' | 'null' | 'struct' | 'zero';
 
 export interface CelRule {
   readonly rule: string;

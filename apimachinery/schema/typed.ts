@@ -1,6 +1,7 @@
 /**
  * What decoding into Go's types does to a body, done to a parsed one: values of wrong types are refused in the words
- * kubectl's users know, unknown fields are dropped and reported, nulls mean absent, quantities become canonical text.
+ * kubectl's users know, unknown fields are dropped and reported, nulls mean absent, as does what the encoder would omit, and
+ * quantities become canonical text.
  *
  * In: a fresh object of a built-in kind, changed in place. Out: the paths that were dropped. One walk for each write.
  */
@@ -10,6 +11,7 @@ import { decimalText, isInt64, isNumeric } from '../int64.js';
 import { canonicalQuantity, parseQuantity } from '../quantity.js';
 import { isObject } from '../value.js';
 import type { JsonObject } from '../value.js';
+import { isOmitted } from './encoding.js';
 import { FieldPath } from './path.js';
 import type { SchemaResolver } from './resolve.js';
 import { simpleNameOf } from './resolve.js';
@@ -87,7 +89,8 @@ class Conformer {
       }
       this.#path.push(name);
       const kept = this.#value(value, property, owner);
-      if (kept !== value) object[name] = kept;
+      if (isOmitted(kept, property, this.#resolver)) delete object[name];
+      else if (kept !== value) object[name] = kept;
       this.#path.pop();
     }
   }

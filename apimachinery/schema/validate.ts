@@ -45,7 +45,8 @@ class Validator {
   visit(value: unknown, declared: Schema): void {
     if (this.errors.length >= ERRORS_MAX) return;
     const schema = this.#resolver.resolve(declared);
-    if (value === null && schema.nullable === true) return;
+    // Of a built-in kind null is absence, written out.
+    if (value === null && (schema.nullable === true || this.#required === 'lenient')) return;
     if (!this.#typeFits(value, schema)) return;
     if (schema.enum !== undefined && !schema.enum.some((allowed) => jsonEqual(allowed, value))) {
       this.errors.push(fieldErrors.notSupported(this.#path.toString(), value, schema.enum.map(String)));
@@ -142,7 +143,7 @@ class Validator {
     }
     if (schema.minProperties !== undefined && count < schema.minProperties) this.#complain(count, `should have at least ${schema.minProperties} properties`);
     for (const name of schema.required ?? []) {
-      if (!Object.hasOwn(value, name) && this.#asksFor(schema, name)) this.#missing(name);
+      if (!this.#has(value, name) && this.#asksFor(schema, name)) this.#missing(name);
     }
     const { properties } = schema;
     for (const name of Object.keys(value)) {
@@ -153,6 +154,10 @@ class Validator {
       this.visit(value[name], property);
       this.#path.pop();
     }
+  }
+
+  #has(value: JsonObject, name: string): boolean {
+    return Object.hasOwn(value, name) && (this.#required === 'all' || value[name] !== null);
   }
 
   #asksFor(schema: Schema, name: string): boolean {

@@ -1,6 +1,6 @@
 /** Reads the compiled facts (apimachinery/data): each file once, when first asked for. */
 import { readFileSync } from 'node:fs';
-import type { Schema } from '../schema/schema.js';
+import type { Encoding, Schema } from '../schema/schema.js';
 
 export interface SubresourceRow {
   readonly name: string;
@@ -41,5 +41,23 @@ function once<T>(file: string): () => T {
 }
 
 export const kindRows = once<readonly KindRow[]>('kinds.json');
-export const builtInDefinitions = once<Readonly<Record<string, Schema>>>('definitions.json');
+const definitionFacts = once<Readonly<Record<string, Schema>>>('definitions.json');
+/** Definition -> how fields are encoded when they are empty, as names with a space between; read off Kubernetes' Go types. */
+const encodingFacts = once<Readonly<Record<string, Partial<Record<Encoding, string>>>>>('encoding.json');
+
+let definitions: Readonly<Record<string, Schema>> | undefined;
+
+export function builtInDefinitions(): Readonly<Record<string, Schema>> {
+  definitions ??= Object.fromEntries(Object.entries(definitionFacts()).map(([name, schema]) => [name, withEncodings(schema, encodingFacts()[name] ?? {})]));
+  return definitions;
+}
+
+function withEncodings(schema: Schema, facts: Partial<Record<Encoding, string>>): Schema {
+  const properties = { ...schema.properties };
+  for (const [encoding, names] of Object.entries(facts)) {
+    for (const name of names.split(' ')) properties[name] = { ...properties[name], encoding: encoding as Encoding };
+  }
+  return schema.properties === undefined ? schema : { ...schema, properties };
+}
+
 export const protobufData = once<ProtobufData>('protobuf.json');

@@ -4,7 +4,8 @@
  * message whose fields stand in its parent's place in JSON, and `!` keeps a zero that was sent.
  */
 import { assert, present } from '../../../platform/assert.js';
-import { protobufData } from '../../scheme/data.js';
+import { builtInDefinitions, protobufData } from '../../scheme/data.js';
+import type { Schema } from '../../schema/schema.js';
 
 export type Scalar = 'string' | 'int32' | 'int64' | 'bool' | 'bytes' | 'double';
 
@@ -45,13 +46,24 @@ export function messageNamed(name: string): Message {
 
 function parseMessage(name: string, text: string): Message {
   const home = name.slice(0, name.lastIndexOf('.'));
-  const fields = text === '' ? [] : text.split(' ').map((field) => parseField(field, home));
+  const known = builtInDefinitions()[definitionOf(name)]?.properties ?? {};
+  const fields = text === '' ? [] : text.split(' ').map((field) => withEncoding(parseField(field, home), known));
   return {
     name, fields,
     byNumber: new Map(fields.map((field) => [field.number, field])),
     byName: new Map(fields.map((field) => [field.name, field])),
   };
 }
+
+/** What is known of the Go type goes before the field's own mark, which older versions' messages are left with. */
+function withEncoding(field: Field, properties: Readonly<Record<string, Schema>>): Field {
+  const property = Object.hasOwn(properties, field.name) ? properties[field.name] : undefined;
+  return property === undefined ? field : { ...field, keepsZero: property.encoding !== 'omit' };
+}
+
+/** `io.k8s.api.core.v1.Pod` of `k8s.io.api.core.v1.Pod`. */
+const definitionOf = (message: string): string => message.replace(/^k8s\.io\./, 'io.k8s.')
+  .replace('apiextensions_apiserver', 'apiextensions-apiserver').replace('kube_aggregator', 'kube-aggregator');
 
 function parseField(text: string, home: string): Field {
   const match = /^([^=]+)=(\d+)([*%^]?)(!?):(.+)$/.exec(text);

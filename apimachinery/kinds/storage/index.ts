@@ -1,7 +1,7 @@
 /** storage.k8s.io and resource.k8s.io. */
 import type { ExtrasTable } from '../extras.js';
 import { strategyOf } from '../lib/strategy.js';
-import { child, fill, list } from '../lib/value.js';
+import { at, child, children, field, fill, fillZero, isRec, list } from '../lib/value.js';
 import { defaultPrinter } from '../printers/columns.js';
 import { resourceClaimPrinter, resourceSlicePrinter } from '../printers/policy.js';
 import * as print from '../printers/storage.js';
@@ -19,6 +19,17 @@ const csiDriver = strategyOf({
   },
 });
 
+/** A request names how many devices it wants: one, unless it says otherwise. */
+function defaultDevices(spec: unknown): void {
+  for (const request of children(field(spec, 'devices'), 'requests')) {
+    const { exactly } = request;
+    for (const wanted of [...(isRec(exactly) ? [exactly] : []), ...children(request, 'firstAvailable')]) {
+      fillZero(wanted, 'allocationMode', 'ExactCount');
+      if (wanted['allocationMode'] === 'ExactCount') fillZero(wanted, 'count', 1);
+    }
+  }
+}
+
 export const storageExtras: ExtrasTable = {
   'storage.k8s.io/storageclasses': { shortNames: ['sc'], printer: print.storageClassPrinter, strategy: storageClassStrategy },
   'storage.k8s.io/csidrivers': { printer: print.csiDriverPrinter, strategy: csiDriver },
@@ -26,7 +37,8 @@ export const storageExtras: ExtrasTable = {
   'storage.k8s.io/csistoragecapacities': { printer: defaultPrinter },
   'storage.k8s.io/volumeattachments': { printer: print.volumeAttachmentPrinter, strategy: strategyOf({ status: true }) },
   'storage.k8s.io/volumeattributesclasses': { shortNames: ['vac'], printer: print.volumeAttributesClassPrinter },
-  'resource.k8s.io/resourceclaims': { printer: resourceClaimPrinter, strategy: strategyOf({ status: true }) },
+  'resource.k8s.io/resourceclaims': { printer: resourceClaimPrinter, strategy: strategyOf({ status: true, defaults: (claim) => defaultDevices(field(claim, 'spec')) }) },
+  'resource.k8s.io/resourceclaimtemplates': { strategy: strategyOf({ defaults: (template) => defaultDevices(at(template, 'spec', 'spec')) }) },
   'resource.k8s.io/resourceslices': { printer: resourceSlicePrinter, strategy: strategyOf({ generation: true }) },
   'resource.k8s.io/deviceclasses': { strategy: strategyOf({ generation: true }) },
 };

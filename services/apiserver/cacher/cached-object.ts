@@ -3,14 +3,16 @@
  * what selectors look at. Shared by every list, watch and in-process client.
  *
  * Stored bytes carry no resourceVersion (it is the store's to give). They are written as
- * `{"apiVersion":...,"kind":...,"metadata":{...},...}`, so that the version is spliced in by copying, without parsing.
+ * `{"kind":...,"apiVersion":...,"metadata":{...},...}`, so that the version is spliced in by copying, without parsing. Bytes that
+ * begin otherwise were written by others, or before objects were normalised: they are parsed, and normalised now.
  */
 import { encodeJsonBytes, parseJsonBytes } from '../../../apimachinery/codec/json-value.js';
 import type { Kind } from '../../../apimachinery/kind.js';
 import type { ObjectHandle } from '../../../apimachinery/object-service.js';
 import { apiVersionOf } from '../../../apimachinery/object.js';
 import type { KubeObject, UnknownObject } from '../../../apimachinery/object.js';
-import { cloneJson } from '../../../apimachinery/value.js';
+import { upgradeStored } from '../../../apimachinery/scheme/stored.js';
+import { cloneJson, jsonEqual } from '../../../apimachinery/value.js';
 
 const METADATA = Buffer.from('"metadata":{');
 /** No apiVersion and kind together are longer: a group is a DNS subdomain, a kind a label. */
@@ -32,7 +34,8 @@ export class CachedObject implements ObjectHandle {
   readonly json: Uint8Array;
   #object: KubeObject | undefined;
   #facts: { readonly kind: Kind; readonly fields: Readonly<Record<string, string>> } | undefined;
-  #versions: Map<string, CachedObject> | undefined;
+  /** By the row that shows them: a changed CRD has new rows. */
+  #versions: Map<Kind, CachedObject> | undefined;
 
   constructor(location: Location, revision: number, content: { readonly json: Uint8Array; readonly object?: KubeObject }) {
     this.location = location;
@@ -71,21 +74,28 @@ export class CachedObject implements ObjectHandle {
     return new CachedObject(this.location, revision, { json: encodeWithVersion(object, revision), object });
   }
 
-  /** As the given kind's version of the API shows it: itself, unless it is stored in another one. */
+  /** As the given kind's version of the API shows it: itself, unless it is stored in another one, or lacks a custom resource's defaults. */
   as(kind: Kind): CachedObject {
-    const { conversion } = kind;
-    if (kind.storageVersion === kind.version && conversion === undefined) return this;
-    const apiVersion = apiVersionOf(kind);
-    if (this.object.apiVersion === apiVersion) return this;
-    let converted = this.#versions?.get(apiVersion);
+    if (kind.storageVersion === kind.version && kind.conversion === undefined) return this;
+    if (kind.isCustom !== true && this.object.apiVersion === apiVersionOf(kind)) return this;
+    let converted = this.#versions?.get(kind);
     if (converted === undefined) {
-      const copy = cloneJson(this.object);
-      const object: UnknownObject = { ...(conversion === undefined ? copy : conversion.fromStorage(copy)), apiVersion, kind: kind.kind };
-      converted = new CachedObject(this.location, this.revision, { json: encodeWithVersion(object, this.revision), object });
+      converted = this.#converted(kind);
       this.#versions ??= new Map();
-      this.#versions.set(apiVersion, converted);
+      this.#versions.set(kind, converted);
     }
     return converted;
+  }
+
+  #converted(kind: Kind): CachedObject {
+    const copy = cloneJson(this.object);
+    const object: UnknownObject = { ...(kind.conversion === undefined ? copy : kind.conversion.fromStorage(copy)), apiVersion: apiVersionOf(kind), kind: kind.kind };
+    if (kind.isCustom === true) {
+      if (jsonEqual(object, this.object)) return this;
+    } else {
+      upgradeStored(object);
+    }
+    return new CachedObject(this.location, this.revision, { json: encodeWithVersion(object, this.revision), object });
   }
 }
 
@@ -103,25 +113,26 @@ const NO_LABELS: Readonly<Record<string, string>> = Object.freeze(Object.create(
 const asBuffer = (bytes: Uint8Array): Buffer =>
   Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
-/** The bytes that are stored: apiVersion, kind and metadata first, no resourceVersion. */
+/** The bytes that are stored: kind, apiVersion and metadata first, no resourceVersion. */
 export function encodeForStore(object: KubeObject): Buffer {
   const { apiVersion, kind, metadata, ...rest } = object as UnknownObject;
   const { resourceVersion: _, ...meta } = metadata ?? {};
-  return encodeJsonBytes({ apiVersion, kind, metadata: meta, ...rest });
+  return encodeJsonBytes({ kind, apiVersion, metadata: meta, ...rest });
 }
 
 export function encodeWithVersion(object: KubeObject, revision: number): Buffer {
   return spliceVersion(encodeForStore(object), revision);
 }
 
-/** Copies stored bytes with `resourceVersion` as the first field of metadata. Bytes that others wrote are parsed instead; throws when they are no object. */
+/** Copies stored bytes with `resourceVersion` as the first field of metadata. Bytes of another form are parsed instead; throws when they are no object. */
 export function spliceVersion(stored: Uint8Array, revision: number): Buffer {
   const bytes = asBuffer(stored);
   const at = bytes.subarray(0, HEAD_LENGTH_MAX).indexOf(METADATA);
   if (at < 0 || !isCanonicalHead(bytes, at)) {
     const parsed = parseJsonBytes(bytes);
     if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) throw new TypeError('not an object');
-    return encodeWithVersion(parsed as KubeObject, revision);
+    upgradeStored(parsed);
+    return encodeWithVersion(parsed, revision);
   }
   const start = at + METADATA.length;
   const version = `"resourceVersion":"${revision}"${bytes[start] === CLOSING_BRACE ? '' : ','}`;
@@ -132,7 +143,7 @@ export function spliceVersion(stored: Uint8Array, revision: number): Buffer {
   return result;
 }
 
-/** The metadata found is the object's own, not one inside another field: only apiVersion and kind stand before it. */
+/** The metadata found is the object's own, not one inside another field: only kind and apiVersion stand before it. */
 function isCanonicalHead(bytes: Buffer, metadataAt: number): boolean {
-  return /^\{"apiVersion":"[^"\\]*","kind":"[^"\\]*",$/.test(bytes.toString('latin1', 0, metadataAt));
+  return /^\{"kind":"[^"\\]*","apiVersion":"[^"\\]*",$/.test(bytes.toString('latin1', 0, metadataAt));
 }

@@ -9,6 +9,7 @@ import { applyMergePatch } from '../../../apimachinery/patch/merge-patch.js';
 import { applyStrategicMergePatch } from '../../../apimachinery/patch/strategic.js';
 import { checkRules } from '../../../apimachinery/crd/cel.js';
 import { ENVELOPE } from '../../../apimachinery/crd/schema.js';
+import { normalise } from '../../../apimachinery/schema/encoding.js';
 import { Defaulter, prune } from '../../../apimachinery/schema/prune.js';
 import { resolverOf } from '../../../apimachinery/schema/resolve.js';
 import type { Schema } from '../../../apimachinery/schema/schema.js';
@@ -98,19 +99,33 @@ export function setDefaults(scheme: Scheme, kind: Kind, draft: KubeObject): void
   defaulter.apply(draft, kind.schema);
 }
 
+/** Makes the object what its stored form says: the one rule of emptiness. Of a custom resource only the metadata is a Go struct. */
+export function normaliseObject(scheme: Scheme, kind: Kind, draft: KubeObject): void {
+  normalise(asJson(draft), kind.isCustom === true ? ENVELOPE : kind.schema, resolverOf(scheme));
+}
+
+/** What the schema says is wrong. Of the object before it is normalised: afterwards nothing is missing. */
+export function validateStructure(scheme: Scheme, kind: Kind, object: KubeObject): FieldError[] {
+  return validateSchema(kind.schema, object, resolverOf(scheme), { required: kind.isCustom === true ? 'all' : 'lenient' });
+}
+
+export interface CheckedChange {
+  readonly object: KubeObject;
+  readonly old?: KubeObject | undefined;
+  /** What `validateStructure` found. */
+  readonly structural: readonly FieldError[];
+  readonly bytes?: number | undefined;
+}
+
 /** Everything that is wrong with an object as it would be stored. What a strategy says about a field goes before the schema's word. */
-export async function validateObject(
-  call: Call, kind: Kind, change: { readonly object: KubeObject; readonly old?: KubeObject | undefined; readonly bytes?: number | undefined }, context: StrategyContext,
-): Promise<FieldError[]> {
+export async function validateObject(call: Call, kind: Kind, change: CheckedChange, context: StrategyContext): Promise<FieldError[]> {
   const { scheme } = call.registry;
-  const { object, old, bytes } = change;
+  const { object, old, structural, bytes } = change;
   await step(call, 'validating metadata', bytes);
   const semantic = validateMetadata(object, kind);
   await step(call, 'validating', bytes);
   semantic.push(...(kind.strategy.validate?.(object, context) ?? []));
   const said = new Set(semantic.map((error) => error.field));
-  await step(call, 'validating by schema', bytes);
-  const structural = validateSchema(kind.schema, object, resolverOf(scheme), { required: kind.isCustom === true ? 'all' : 'lenient' });
   // Rules may take for granted what the schema says: they are asked only of what keeps it.
   if (kind.isCustom === true && structural.length === 0) semantic.push(...checkRules(kind.schema, resolverOf(scheme), { object, old }));
   return [...semantic, ...structural.filter((error) => !said.has(error.field))];

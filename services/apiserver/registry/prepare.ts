@@ -9,7 +9,7 @@ import { extensionKey, step, strategyContext, warn } from './context.js';
 import type { Call } from './context.js';
 import { clearForCreate, fillForCreate, keepForUpdate, metaOf, nameMissing } from './metadata.js';
 import { trackFields } from './fields.js';
-import { setDefaults, validateObject } from './model.js';
+import { normaliseObject, setDefaults, validateObject, validateStructure } from './model.js';
 import { bodyKind } from './target.js';
 import type { Target } from './target.js';
 import { NO_GUARD } from './transaction.js';
@@ -48,13 +48,16 @@ export async function prepareCreate(call: Call, target: Target, draft: KubeObjec
   fillForCreate(object, { now_ms: context.now_ms, random: call.registry.random });
   kind.strategy.prepareForCreate?.(object, context);
   if ((metaOf(object).name ?? '') === '') throw nameMissing(kind);
+  await step(call, 'validating by schema');
+  const structural = validateStructure(call.registry.scheme, kind, object);
+  normaliseObject(call.registry.scheme, kind, object);
   if (how.fieldsTracked !== true) {
     await step(call, 'finding the owners of fields');
     object = trackFields(call, target, object, undefined);
   }
   await step(call, 'preparing');
   const guard = await runHook(call, kind, { operation: 'CREATE', draft: object, old: undefined, attempt: how.attempt });
-  refuse(kind, object, await validateObject(call, kind, { object }, context));
+  refuse(kind, object, await validateObject(call, kind, { object, structural }, context));
   await step(call, 'admitting');
   await call.registry.admission.validate({ ...attributes, object, name: metaOf(object).name ?? '', warn: attributes.warn });
   return { object, guard };
@@ -76,6 +79,9 @@ export async function prepareUpdate(
   setDefaults(call.registry.scheme, kind, object);
   keepForUpdate(object, old, kind);
   if (how.trusted !== true) kind.strategy.prepareForUpdate?.(object, old, context);
+  await step(call, 'validating by schema', bytes);
+  const structural = validateStructure(call.registry.scheme, kind, object);
+  normaliseObject(call.registry.scheme, kind, object);
   if (how.fieldsTracked !== true) {
     await step(call, 'finding the owners of fields', bytes);
     object = trackFields(call, target, object, old);
@@ -84,7 +90,7 @@ export async function prepareUpdate(
   const guard = target.subresource === undefined
     ? await runHook(call, kind, { operation: 'UPDATE', draft: object, old, attempt: how.attempt })
     : NO_GUARD;
-  const errors = await validateObject(call, kind, { object, old, bytes }, context);
+  const errors = await validateObject(call, kind, { object, old, structural, bytes }, context);
   await step(call, 'validating the update', bytes);
   refuse(kind, object, [
     ...errors,

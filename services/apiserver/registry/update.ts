@@ -6,6 +6,7 @@
 import type { Kind } from '../../../apimachinery/kind.js';
 import type { KubeObject } from '../../../apimachinery/object.js';
 import { apiVersionOf } from '../../../apimachinery/object.js';
+import { upgradeStored } from '../../../apimachinery/scheme/stored.js';
 import { apiErrors } from '../../../apimachinery/status.js';
 import { jsonEqual } from '../../../apimachinery/value.js';
 import { CachedObject, encodeWithVersion } from '../cacher/cached-object.js';
@@ -126,7 +127,11 @@ function unchanged(object: KubeObject, old: KubeObject): boolean {
 
 /** The object as its storage version has it. A conversion names that version itself: it may be of another group (events). */
 export function toStored(kind: Kind, object: KubeObject): KubeObject {
-  if (kind.conversion !== undefined) return kind.conversion.toStorage(object);
+  if (kind.conversion !== undefined) {
+    const stored = kind.conversion.toStorage(object);
+    upgradeStored(stored);
+    return stored;
+  }
   if (kind.storageVersion === kind.version) return object;
   return { ...object, apiVersion: apiVersionOf({ group: kind.group, version: kind.storageVersion }) };
 }

@@ -12,7 +12,8 @@ export interface Subsets {
 /** One subset for each set of ports, sorted, so that what is equal reads equal. Ready addresses are the last to be left out. */
 export function subsetsOf(slices: readonly EndpointSlice[]): Subsets {
   const groups = new Map<string, { readonly ports: NonNullable<EndpointSlice['ports']>; readonly endpoints: Endpoint[] }>();
-  for (const { ports = [], endpoints = [] } of slices) {
+  for (const slice of slices) {
+    const [ports, endpoints] = [slice.ports ?? [], slice.endpoints ?? []];
     const id = JSON.stringify(ports);
     const group = groups.get(id) ?? { ports, endpoints: [] };
     groups.set(id, group);

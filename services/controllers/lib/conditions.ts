@@ -5,7 +5,7 @@ export interface ConditionLike {
   status: string;
   reason?: string;
   message?: string;
-  lastTransitionTime?: string;
+  lastTransitionTime?: string | null;
 }
 
 /** The list with `condition` in it; the same list when nothing would change. */
@@ -14,7 +14,7 @@ export function withCondition<C extends ConditionLike>(conditions: readonly C[],
   if (old !== undefined && old.status === condition.status && old.reason === condition.reason && old.message === condition.message) {
     return conditions;
   }
-  const kept = old !== undefined && old.status === condition.status && old.lastTransitionTime !== undefined
+  const kept = old !== undefined && old.status === condition.status && old.lastTransitionTime !== undefined && old.lastTransitionTime !== null
     ? { ...condition, lastTransitionTime: old.lastTransitionTime }
     : condition;
   return old === undefined ? [...conditions, kept] : conditions.map((c) => (c.type === condition.type ? kept : c));
