@@ -4,6 +4,8 @@
  */
 import { encodeJson } from './codec/json-value.js';
 import { groupResourceOf } from './object.js';
+import { isObject, setOwn } from './value.js';
+import type { JsonObject } from './value.js';
 
 export type StatusReason =
   | 'Unauthorized' | 'Forbidden' | 'NotFound' | 'AlreadyExists' | 'Conflict' | 'Gone' | 'Invalid' | 'ServerTimeout'
@@ -71,9 +73,20 @@ export class ApiError extends Error {
   }
 }
 
+/** Complaints in one answer. */
+export const FIELD_ERRORS_MAX = 100;
+/** No name that is accepted is longer than 253 bytes; one that is refused need not come back whole. */
+const SHOWN_LENGTH_MAX = 256;
+const REASON_LENGTH_MAX = 4096;
+/** Room for a hundred fields by name. */
+const BAD_REQUEST_LENGTH_MAX = 32 * 1024;
+const MESSAGE_LENGTH_MAX = 128 * 1024;
+
+const cut = (text: string, length_max = SHOWN_LENGTH_MAX): string => (text.length > length_max ? `${text.slice(0, length_max)}...` : text);
+
 function failure(code: number, reason: StatusReason, message: string, details?: StatusDetails): ApiError {
   return new ApiError({
-    kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message, reason,
+    kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message: cut(message, MESSAGE_LENGTH_MAX), reason,
     ...(details === undefined ? {} : { details }), code,
   });
 }
@@ -84,7 +97,7 @@ interface GroupResource {
 }
 
 const detailsOf = (id: GroupResource, name: string): StatusDetails => ({
-  ...(name === '' ? {} : { name }),
+  ...(name === '' ? {} : { name: cut(name) }),
   ...(id.group === '' ? {} : { group: id.group }),
   kind: id.resource,
 });
@@ -92,15 +105,15 @@ const detailsOf = (id: GroupResource, name: string): StatusDetails => ({
 /** The errors of k8s.io/apimachinery/pkg/api/errors: same codes, reasons and wording, since clients match on them. */
 export const apiErrors = {
   notFound: (id: GroupResource, name: string) =>
-    failure(404, 'NotFound', `${groupResourceOf(id)} "${name}" not found`, detailsOf(id, name)),
+    failure(404, 'NotFound', `${groupResourceOf(id)} "${cut(name)}" not found`, detailsOf(id, name)),
   alreadyExists: (id: GroupResource, name: string) =>
-    failure(409, 'AlreadyExists', `${groupResourceOf(id)} "${name}" already exists`, detailsOf(id, name)),
+    failure(409, 'AlreadyExists', `${groupResourceOf(id)} "${cut(name)}" already exists`, detailsOf(id, name)),
   conflict: (id: GroupResource, name: string, why: string) =>
-    failure(409, 'Conflict', `Operation cannot be fulfilled on ${groupResourceOf(id)} "${name}": ${why}`, detailsOf(id, name)),
+    failure(409, 'Conflict', `Operation cannot be fulfilled on ${groupResourceOf(id)} "${cut(name)}": ${why}`, detailsOf(id, name)),
   forbidden: (id: GroupResource, name: string, why: string) =>
-    failure(403, 'Forbidden', `${groupResourceOf(id)}${name === '' ? '' : ` "${name}"`} is forbidden: ${why}`, detailsOf(id, name)),
+    failure(403, 'Forbidden', `${groupResourceOf(id)}${name === '' ? '' : ` "${cut(name)}"`} is forbidden: ${why}`, detailsOf(id, name)),
   unauthorized: (message = 'Unauthorized') => failure(401, 'Unauthorized', message),
-  badRequest: (message: string) => failure(400, 'BadRequest', message),
+  badRequest: (message: string) => failure(400, 'BadRequest', cut(message, BAD_REQUEST_LENGTH_MAX)),
   methodNotAllowed: (id: GroupResource, verb: string) =>
     failure(405, 'MethodNotAllowed', `${verb} is not supported on resources of kind "${groupResourceOf(id)}"`, detailsOf(id, '')),
   notAcceptable: (message: string) => failure(406, 'NotAcceptable', message),
@@ -120,14 +133,15 @@ export const apiErrors = {
       causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }], retryAfterSeconds: 1,
     }),
   invalid(kind: { readonly group: string; readonly kind: string }, name: string, errors: readonly FieldError[]): ApiError {
-    const lines = errors.map((error) => `${error.field}: ${error.detail}`);
+    const told = errors.slice(0, FIELD_ERRORS_MAX);
+    const lines = told.map((error) => `${error.field}: ${error.detail}`);
     const summary = lines.length === 1 ? lines[0] : `[${lines.join(', ')}]`;
     const qualified = kind.group === '' ? kind.kind : `${kind.kind}.${kind.group}`;
-    return failure(422, 'Invalid', `${qualified} "${name}" is invalid: ${summary}`, {
-      ...(name === '' ? {} : { name }),
+    return failure(422, 'Invalid', `${qualified} "${cut(name)}" is invalid: ${summary}`, {
+      ...(name === '' ? {} : { name: cut(name) }),
       ...(kind.group === '' ? {} : { group: kind.group }),
       kind: kind.kind,
-      causes: errors.map((error) => ({ reason: error.type, message: error.detail, field: error.field })),
+      causes: told.map((error) => ({ reason: error.type, message: error.detail, field: error.field })),
     });
   },
 };
@@ -136,39 +150,57 @@ export function isApiError(error: unknown, reason?: StatusReason): error is ApiE
   return error instanceof ApiError && (reason === undefined || error.reason === reason);
 }
 
-/** Builders of FieldErrors with the wording of k8s.io/apimachinery/pkg/util/validation/field. */
+/** Builders of FieldErrors with the wording of k8s.io/apimachinery/pkg/util/validation/field. What is shown of a value costs no more than it takes. */
 export const fieldErrors = {
-  required: (field: string, why = ''): FieldError => ({
-    type: 'FieldValueRequired', field, detail: `Required value${why === '' ? '' : `: ${why}`}`,
-  }),
-  invalid: (field: string, value: unknown, why: string): FieldError => ({
-    type: 'FieldValueInvalid', field, detail: `Invalid value: ${render(value)}: ${why}`,
-  }),
-  typeInvalid: (field: string, value: unknown, why: string): FieldError => ({
-    type: 'FieldValueTypeInvalid', field, detail: `Invalid value: ${render(value)}: ${why}`,
-  }),
-  notSupported: (field: string, value: unknown, supported: readonly string[]): FieldError => ({
-    type: 'FieldValueNotSupported', field,
-    detail: `Unsupported value: ${render(value)}: supported values: ${supported.map((v) => JSON.stringify(v)).join(', ')}`,
-  }),
-  duplicate: (field: string, value: unknown): FieldError => ({
-    type: 'FieldValueDuplicate', field, detail: `Duplicate value: ${render(value)}`,
-  }),
-  forbidden: (field: string, why: string): FieldError => ({ type: 'FieldValueForbidden', field, detail: `Forbidden: ${why}` }),
-  notFound: (field: string, value: unknown): FieldError => ({
-    type: 'FieldValueNotFound', field, detail: `Not found: ${render(value)}`,
-  }),
-  tooLong: (field: string, limit: number): FieldError => ({
-    type: 'FieldValueTooLong', field, detail: `Too long: may not be more than ${limit} bytes`,
-  }),
-  tooMany: (field: string, count: number, limit: number): FieldError => ({
-    type: 'FieldValueTooMany', field, detail: `Too many: ${count}: must have at most ${limit} items`,
-  }),
+  required: (field: string, why = ''): FieldError => fieldError('FieldValueRequired', field, `Required value${why === '' ? '' : `: ${cut(why, REASON_LENGTH_MAX)}`}`),
+  invalid: (field: string, value: unknown, why: string): FieldError => fieldError('FieldValueInvalid', field, `Invalid value: ${showValue(value)}: ${cut(why, REASON_LENGTH_MAX)}`),
+  typeInvalid: (field: string, value: unknown, why: string): FieldError =>
+    fieldError('FieldValueTypeInvalid', field, `Invalid value: ${showValue(value)}: ${cut(why, REASON_LENGTH_MAX)}`),
+  notSupported: (field: string, value: unknown, supported: readonly string[]): FieldError =>
+    fieldError('FieldValueNotSupported', field, `Unsupported value: ${showValue(value)}: supported values: ${showAll(supported)}`),
+  duplicate: (field: string, value: unknown): FieldError => fieldError('FieldValueDuplicate', field, `Duplicate value: ${showValue(value)}`),
+  forbidden: (field: string, why: string): FieldError => fieldError('FieldValueForbidden', field, `Forbidden: ${cut(why, REASON_LENGTH_MAX)}`),
+  notFound: (field: string, value: unknown): FieldError => fieldError('FieldValueNotFound', field, `Not found: ${showValue(value)}`),
+  tooLong: (field: string, limit: number): FieldError => fieldError('FieldValueTooLong', field, `Too long: may not be more than ${limit} bytes`),
+  tooMany: (field: string, count: number, limit: number): FieldError => fieldError('FieldValueTooMany', field, `Too many: ${count}: must have at most ${limit} items`),
 };
 
-const RENDER_LENGTH_MAX = 256;
+/** A path may hold keys that a client chose. */
+const FIELD_LENGTH_MAX = 512;
 
-function render(value: unknown): string {
-  const text = encodeJson(value);
-  return text.length > RENDER_LENGTH_MAX ? `${text.slice(0, RENDER_LENGTH_MAX)}...` : text;
+const fieldError = (type: CauseType, field: string, detail: string): FieldError => ({ type, field: cut(field, FIELD_LENGTH_MAX), detail });
+
+const SUPPORTED_MAX = 100;
+
+const showAll = (values: readonly string[]): string =>
+  values.slice(0, SUPPORTED_MAX).map((value) => JSON.stringify(cut(value))).join(', ') + (values.length > SUPPORTED_MAX ? ', ...' : '');
+
+/** JSON of a value, cut; of a list of any length no more items are printed than are shown. */
+function showValue(value: unknown): string {
+  return cut(encodeJson(headOf(value, { left: SHOWN_LENGTH_MAX })));
+}
+
+/** As much of a value as its first so many characters show, or a little more. */
+function headOf(value: unknown, room: { left: number }): unknown {
+  if (typeof value === 'string') {
+    room.left -= Math.min(value.length, SHOWN_LENGTH_MAX);
+    return value.slice(0, SHOWN_LENGTH_MAX + 1);
+  }
+  room.left -= 1;
+  if (Array.isArray(value)) {
+    const items: unknown[] = [];
+    for (const item of value) {
+      if (room.left < 0) break;
+      items.push(headOf(item, room));
+    }
+    return items;
+  }
+  if (!isObject(value)) return value;
+  const head: JsonObject = {};
+  for (const key in value) {
+    if (room.left < 0) break;
+    room.left -= Math.min(key.length, SHOWN_LENGTH_MAX);
+    setOwn(head, key.slice(0, SHOWN_LENGTH_MAX + 1), headOf(value[key], room));
+  }
+  return head;
 }

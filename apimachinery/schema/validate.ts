@@ -6,7 +6,7 @@ import { RE2JS } from 're2js';
 import { encodeJson } from '../codec/json-value.js';
 import { isInt64, isNumeric, sameNumber } from '../int64.js';
 import type { Int64 } from '../int64.js';
-import { fieldErrors } from '../status.js';
+import { FIELD_ERRORS_MAX, fieldErrors } from '../status.js';
 import type { FieldError } from '../status.js';
 import { isObject, jsonEqual } from '../value.js';
 import type { JsonObject } from '../value.js';
@@ -22,8 +22,6 @@ export interface ValidateOptions {
    */
   readonly required?: 'all' | 'lenient';
 }
-
-const ERRORS_MAX = 100;
 
 export function validateSchema(schema: Schema, value: unknown, resolver: SchemaResolver, options: ValidateOptions = {}): FieldError[] {
   const validator = new Validator(resolver, options.required ?? 'all');
@@ -43,13 +41,13 @@ class Validator {
   }
 
   visit(value: unknown, declared: Schema): void {
-    if (this.errors.length >= ERRORS_MAX) return;
+    if (this.#isFull) return;
     const schema = this.#resolver.resolve(declared);
     // Of a built-in kind null is absence, written out.
     if (value === null && (schema.nullable === true || this.#required === 'lenient')) return;
     if (!this.#typeFits(value, schema)) return;
     if (schema.enum !== undefined && !schema.enum.some((allowed) => jsonEqual(allowed, value))) {
-      this.errors.push(fieldErrors.notSupported(this.#path.toString(), value, schema.enum.map(String)));
+      this.#add(fieldErrors.notSupported(this.#path.toString(), value, schema.enum.map(String)));
     }
     if (typeof value === 'string') this.#string(value, schema);
     else if (isNumeric(value)) this.#number(value, schema);
@@ -58,9 +56,18 @@ class Validator {
     this.#combined(value, schema);
   }
 
+  /** What is wrong a hundred times is not looked at further. */
+  get #isFull(): boolean {
+    return this.errors.length >= FIELD_ERRORS_MAX;
+  }
+
+  #add(error: FieldError): void {
+    if (!this.#isFull) this.errors.push(error);
+  }
+
   #complain(value: unknown, why: string): void {
     const field = this.#path.toString();
-    this.errors.push(fieldErrors.invalid(field, value, `${field} in body ${why}`));
+    this.#add(fieldErrors.invalid(field, value, `${field} in body ${why}`));
   }
 
   #typeFits(value: unknown, schema: Schema): boolean {
@@ -77,19 +84,19 @@ class Validator {
   #wrongType(value: unknown, expected: string): false {
     const field = this.#path.toString();
     const actual = openapiTypeOf(value);
-    this.errors.push(fieldErrors.typeInvalid(field, actual, `${field} in body must be of type ${expected}: ${JSON.stringify(actual)}`));
+    this.#add(fieldErrors.typeInvalid(field, actual, `${field} in body must be of type ${expected}: ${JSON.stringify(actual)}`));
     return false;
   }
 
   #string(value: string, schema: Schema): void {
     if (schema.minLength !== undefined || schema.maxLength !== undefined) {
-      const length = Array.from(value).length;
+      const length = lengthOf(value);
       if (schema.minLength !== undefined && length < schema.minLength) this.#complain(value, `should be at least ${schema.minLength} chars long`);
-      if (schema.maxLength !== undefined && length > schema.maxLength) this.errors.push(fieldErrors.tooLong(this.#path.toString(), schema.maxLength));
+      if (schema.maxLength !== undefined && length > schema.maxLength) this.#add(fieldErrors.tooLong(this.#path.toString(), schema.maxLength));
     }
     if (schema.pattern !== undefined && !patternOf(schema.pattern).test(value)) this.#complain(value, `should match '${schema.pattern}'`);
     if (schema.format !== undefined && schema.type === 'string' && !hasFormat(value, schema.format)) {
-      this.#complain(value, `must be of type ${schema.format}: ${JSON.stringify(value)}`);
+      this.#complain(value, `must be of type ${schema.format}: ${JSON.stringify(value.slice(0, SHOWN_LENGTH_MAX))}`);
     }
   }
 
@@ -111,13 +118,14 @@ class Validator {
   #list(value: readonly unknown[], schema: Schema): void {
     const field = this.#path.toString();
     if (schema.maxItems !== undefined && value.length > schema.maxItems) {
-      this.errors.push(fieldErrors.tooMany(field, value.length, schema.maxItems));
+      this.#add(fieldErrors.tooMany(field, value.length, schema.maxItems));
       return;
     }
     if (schema.minItems !== undefined && value.length < schema.minItems) this.#complain(value.length, `should have at least ${schema.minItems} items`);
     this.#duplicates(value, schema);
     if (schema.items === undefined) return;
     for (const [index, item] of value.entries()) {
+      if (this.#isFull) return;
       this.#path.push(index);
       this.visit(item, schema.items);
       this.#path.pop();
@@ -129,8 +137,9 @@ class Validator {
     if (keysOf === undefined) return;
     const seen = new Set<string>();
     for (const [index, item] of value.entries()) {
+      if (this.#isFull) return;
       const { id, shown } = keysOf(item);
-      if (seen.has(id)) this.errors.push(fieldErrors.duplicate(`${this.#path.toString()}[${index}]`, shown));
+      if (seen.has(id)) this.#add(fieldErrors.duplicate(`${this.#path.toString()}[${index}]`, shown));
       seen.add(id);
     }
   }
@@ -138,7 +147,7 @@ class Validator {
   #object(value: JsonObject, schema: Schema): void {
     const count = Object.keys(value).length;
     if (schema.maxProperties !== undefined && count > schema.maxProperties) {
-      this.errors.push(fieldErrors.tooMany(this.#path.toString(), count, schema.maxProperties));
+      this.#add(fieldErrors.tooMany(this.#path.toString(), count, schema.maxProperties));
       return;
     }
     if (schema.minProperties !== undefined && count < schema.minProperties) this.#complain(count, `should have at least ${schema.minProperties} properties`);
@@ -147,6 +156,7 @@ class Validator {
     }
     const { properties } = schema;
     for (const name of Object.keys(value)) {
+      if (this.#isFull) return;
       const isField = properties !== undefined && Object.hasOwn(properties, name);
       const property = this.#resolver.property(schema, name);
       if (property === undefined) continue;
@@ -170,7 +180,7 @@ class Validator {
 
   #missing(name: string): void {
     this.#path.push(name);
-    this.errors.push(fieldErrors.required(this.#path.toString()));
+    this.#add(fieldErrors.required(this.#path.toString()));
     this.#path.pop();
   }
 
@@ -193,6 +203,15 @@ function isMultiple(value: Int64, of: number): boolean {
 }
 
 /** A double beyond 2^53 counts as no integer: its digits are not known. */
+const SHOWN_LENGTH_MAX = 256;
+
+/** Code points. */
+function lengthOf(text: string): number {
+  let length = 0;
+  for (const _ of text) length += 1;
+  return length;
+}
+
 function openapiTypeOf(value: unknown): string {
   if (value === null) return 'null';
   if (Array.isArray(value)) return 'array';

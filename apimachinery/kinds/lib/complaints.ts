@@ -1,48 +1,57 @@
 /** Collects field errors in the order they are found; the words are those of `fieldErrors`. */
 import { parseQuantity } from '../../quantity.js';
-import { fieldErrors, type FieldError } from '../../status.js';
+import { FIELD_ERRORS_MAX, fieldErrors, type FieldError } from '../../status.js';
 import { absent, optionalNum, str, unset } from './value.js';
 
 export const NOT_NEGATIVE = 'must be greater than or equal to 0';
 export const IMMUTABLE = 'field is immutable';
 
+/** Ends a check that has found as much as anybody is told. */
+class Enough extends Error {}
+
 export class Complaints {
   readonly all: FieldError[] = [];
 
+  /** What is wrong a hundred times is not looked at further: neither answer nor work grow with the number of faults. */
+  #push(error: FieldError): void {
+    this.all.push(error);
+    if (this.all.length >= FIELD_ERRORS_MAX) throw new Enough();
+  }
+
   required(path: string, why?: string): void {
-    this.all.push(fieldErrors.required(path, why));
+    this.#push(fieldErrors.required(path, why));
   }
 
   invalid(path: string, value: unknown, why: string): void {
-    this.all.push(fieldErrors.invalid(path, value ?? null, why));
+    this.#push(fieldErrors.invalid(path, value ?? null, why));
   }
 
   unsupported(path: string, value: unknown, supported: readonly string[]): void {
-    this.all.push(fieldErrors.notSupported(path, value, supported));
+    this.#push(fieldErrors.notSupported(path, value, supported));
   }
 
   duplicate(path: string, value: unknown): void {
-    this.all.push(fieldErrors.duplicate(path, value));
+    this.#push(fieldErrors.duplicate(path, value));
   }
 
   forbidden(path: string, why: string): void {
-    this.all.push(fieldErrors.forbidden(path, why));
+    this.#push(fieldErrors.forbidden(path, why));
   }
 
   notFound(path: string, value: unknown): void {
-    this.all.push(fieldErrors.notFound(path, value));
+    this.#push(fieldErrors.notFound(path, value));
   }
 
   tooLong(path: string, limit: number): void {
-    this.all.push(fieldErrors.tooLong(path, limit));
+    this.#push(fieldErrors.tooLong(path, limit));
   }
 
   tooMany(path: string, count: number, limit: number): void {
-    this.all.push(fieldErrors.tooMany(path, count, limit));
+    this.#push(fieldErrors.tooMany(path, count, limit));
   }
 
   add(errors: readonly FieldError[]): void {
-    this.all.push(...errors);
+    for (const error of errors) this.#push(error);
   }
 
   /** Each complaint of a form check becomes an error on the value. */
@@ -95,6 +104,10 @@ export class Complaints {
 /** Runs a check and gives what it found. */
 export function complaintsOf(check: (complaints: Complaints) => void): FieldError[] {
   const complaints = new Complaints();
-  check(complaints);
+  try {
+    check(complaints);
+  } catch (error) {
+    if (!(error instanceof Enough)) throw error;
+  }
   return complaints.all;
 }

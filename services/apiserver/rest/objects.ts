@@ -109,15 +109,30 @@ class Report implements CallReport {
   }
 
   headers(): Record<string, string | readonly string[]> {
-    return this.warnings.size === 0 ? {} : { warning: [...this.warnings].map(warningHeader) };
+    return this.warnings.size === 0 ? {} : { warning: shortened([...this.warnings]).map(warningHeader) };
   }
 }
 
-const WARNING_LENGTH_MAX = 4096;
+/** What kube-apiserver sends at most: clients refuse headers beyond some size. */
+const WARNINGS_LENGTH_MAX = 4096;
+const WARNING_LENGTH_SHORT = 256;
+
+/** All of them if they fit; else each is cut, and what then fits is sent. */
+function shortened(messages: readonly string[]): readonly string[] {
+  const lengthOf = (all: readonly string[]): number => all.reduce((sum, { length }) => sum + length, 0);
+  if (lengthOf(messages) <= WARNINGS_LENGTH_MAX) return messages;
+  const sent: string[] = [];
+  for (const message of messages) {
+    const short = message.slice(0, WARNING_LENGTH_SHORT);
+    if (lengthOf(sent) + short.length > WARNINGS_LENGTH_MAX) break;
+    sent.push(short);
+  }
+  return sent;
+}
 
 /** RFC 7234, section 5.5: `299 - "text"`. */
 function warningHeader(message: string): string {
-  const text = message.slice(0, WARNING_LENGTH_MAX).replaceAll(/[^\x20-\x7e]/g, '?').replaceAll(/[\\"]/g, '\\$&');
+  const text = message.replaceAll(/[^\x20-\x7e]/g, '?').replaceAll(/[\\"]/g, '\\$&');
   return `299 - "${text}"`;
 }
 
