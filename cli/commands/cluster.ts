@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { holdProcess, systemClock } from '../../platform/clock.js';
 import { systemRandom } from '../../platform/random.js';
 import type { Recovered } from '../server/recover.js';
+import { makeFilesPrivate } from '../server/file-modes.js';
 
 interface RecoverFlags {
   readonly dataDir: string;
@@ -27,6 +28,7 @@ a new id: the old members are shut out, and join it anew (\`navarch member repai
 }
 
 async function recover(flags: RecoverFlags): Promise<void> {
+  makeFilesPrivate();
   const hold = holdProcess();
   try {
     // Only here: no other command needs what a store is made of.

@@ -20,6 +20,7 @@ import { issueMemberCertificates, type MemberCertificates } from '../server/cert
 import { joinCluster } from '../server/join.js';
 import { knownMember, MemberFileKeeper, peerOfKnown, readMemberFile, wasRecovered, writeMemberFile, type MemberFile } from '../server/member-file.js';
 import { claimProcess } from '../server/running.js';
+import { keepPrivate } from '../server/file-modes.js';
 import { hostPort, memberIdOf, peerInfoOf, type MemberAddress } from '../server/identity.js';
 import { apiServiceAddress, DEFAULT_NETWORK, type ClusterNetwork } from '../server/network.js';
 import { openExternalStore, parseStoreFlags, type StoreAddress, type StoreFlags } from '../server/store-flags.js';
@@ -238,6 +239,7 @@ function checkFlags(flags: ServerFlags): StoreAddress | undefined {
 
 async function runServer(flags: ServerFlags): Promise<void> {
   keepHeapSmall();
+  await keepPrivate(resolve(flags.dataDir));
   const address = checkFlags(flags);
   const self = selfOf(flags);
   const network = networkOf(flags);

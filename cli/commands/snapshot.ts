@@ -11,6 +11,7 @@ import { serverNameOptions } from '../../sdk/grpc/server-name.js';
 import { restoreSnapshot, snapshotStatus } from '../../services/store/snapshot/file.js';
 import { CliError } from '../lib/errors.js';
 import { defaultDataDir, layout } from '../lib/paths.js';
+import { makeFilesPrivate } from '../server/file-modes.js';
 import { liveState } from '../up/state-file.js';
 
 const CONNECT_MS = 3_000;
@@ -103,6 +104,7 @@ async function connect(endpoints: readonly string[], channel: ChannelCredentials
 }
 
 async function restore(file: string, flags: RestoreFlags): Promise<void> {
+  makeFilesPrivate();
   if (!/^\d+$/.test(flags.bumpRevision)) throw new CliError(`--bump-revision must be a count, not "${flags.bumpRevision}"`, 2);
   if (flags.clusterId !== undefined && !/^[0-9a-f]{16}$/.test(flags.clusterId)) throw new CliError(`--cluster-id must be 16 hexadecimal digits, not "${flags.clusterId}"`, 2);
   const pkiDir = flags.pkiDir ?? layout(flags.dataDir).pki;

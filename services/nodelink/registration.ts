@@ -36,10 +36,10 @@ export async function register(request: RegisterRequest, options: RegistrationOp
   const { nodeName, token, csr } = request;
   const { tokens, keys, certificates, members, logger } = options;
   try {
-    if (!NODE_NAME.test(nodeName)) throw new RegistrationError(GrpcStatus.INVALID_ARGUMENT, `"${nodeName.slice(0, 300)}" is not a node name: lower-case letters, digits, '-' and '.'`);
     // Before anything else: who has no token learns nothing of names.
     const grant = await tokens.find(token);
     if (grant === undefined) throw new RegistrationError(GrpcStatus.UNAUTHENTICATED, WRONG_TOKEN);
+    if (!NODE_NAME.test(nodeName)) throw new RegistrationError(GrpcStatus.INVALID_ARGUMENT, `"${nodeName.slice(0, 300)}" is not a node name: lower-case letters, digits, '-' and '.'`);
     if (certificates.reservedNames().includes(nodeName)) throw new RegistrationError(GrpcStatus.PERMISSION_DENIED, `"${nodeName}" is a name of the control plane: choose another --name`);
     const key = await requestKeyDigest(csr);
     // A host that asks again, the answer having been lost, has joined: it spends nothing.

@@ -80,6 +80,40 @@ describe('admission', () => {
     expect(node).toMatchObject({ spec: { taints: [{ key: 'node.kubernetes.io/not-ready', effect: 'NoSchedule' }] } });
   });
 
+  describe('aggregationRule (issue 6, row 7; upstream: clusterrole/policybased)', () => {
+    const aggregating = { metadata: { name: 'x' }, aggregationRule: { clusterRoleSelectors: [{ matchLabels: { a: 'b' } }] }, rules: [] };
+    const plain = { metadata: { name: 'x' }, rules: [] };
+    const holder = (...rules: object[]) => {
+      reader.put('clusterroles', { metadata: { name: 'held' }, rules } as KubeObject);
+      reader.put('clusterrolebindings', { metadata: { name: 'held' }, roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'held' }, subjects: [{ kind: 'User', name: 'jane' }] } as KubeObject);
+    };
+    const write = (object: object, oldObject?: object) => admission().validate(attributes(
+      oldObject === undefined ? 'CREATE' : 'UPDATE', { group: 'rbac.authorization.k8s.io', resource: 'clusterroles', namespaced: false }, object, { oldObject: oldObject as KubeObject | undefined }));
+    const everything = [{ verbs: ['*'], apiGroups: ['*'], resources: ['*'] }, { verbs: ['*'], nonResourceURLs: ['*'] }];
+    const writer = { verbs: ['*'], apiGroups: ['rbac.authorization.k8s.io'], resources: ['clusterroles'], resourceNames: ['y'] };
+
+    it.each<[string, object[], object, object | undefined, boolean]>([
+      ['may not be created by one who may write roles', [writer], aggregating, undefined, false],
+      ['may not be added', [writer], aggregating, plain, false],
+      ['may not be taken away', [writer], plain, aggregating, false],
+      ['may not be kept with another label', [writer], { ...aggregating, metadata: { name: 'x', labels: { l: '1' } } }, aggregating, false],
+      ['may be kept by the garbage collector', [writer], { ...aggregating, metadata: { name: 'x', finalizers: ['f'] } }, aggregating, true],
+      ['may be created by one who may do everything', everything, aggregating, undefined, true],
+      ['may be created by one who may escalate', [{ verbs: ['escalate'], apiGroups: ['rbac.authorization.k8s.io'], resources: ['clusterroles'] }], aggregating, undefined, true],
+      ['is none when it is empty', [writer], { ...plain, aggregationRule: { clusterRoleSelectors: [] } }, undefined, true],
+    ])('%s', async (_what, rules, object, oldObject, isAllowed) => {
+      holder(...rules);
+      if (isAllowed) await expect(write(object, oldObject)).resolves.toBeUndefined();
+      else await expect(write(object, oldObject)).rejects.toThrow('must have cluster-admin privileges to use the aggregationRule');
+    });
+
+    it('a role whose rules its author does not hold cannot be given a label, by which others would gather it', async () => {
+      holder(writer);
+      const secret = { metadata: { name: 'x' }, rules: [{ verbs: ['get'], apiGroups: [''], resources: ['secrets'] }] };
+      await expect(write({ ...secret, metadata: { name: 'x', labels: { 'rbac.authorization.k8s.io/aggregate-to-view': 'true' } } }, secret)).rejects.toThrow('attempting to grant RBAC permissions');
+    });
+  });
+
   it('lets nobody grant more than they hold', async () => {
     const role = (verbs: string[]) => ({ rules: [{ verbs, apiGroups: [''], resources: ['secrets'] }] });
     const create = (object: object, groups: string[]) => admission().validate(attributes(

@@ -203,11 +203,19 @@ describe('authentication', () => {
     const pod = { metadata: { name: 'p', namespace: 'a', uid: 'pu' }, spec: { serviceAccountName: 'web' } };
     reader.put('pods', pod as KubeObject);
     const handler = tokenRequest({ reader, tokens, audiences: ['api'], clock });
-    const call = { user: NOBODY, kind: {} as never, namespace: 'a', name: 'web', dryRun: false, warn: () => undefined };
-    const ask = (spec: object) => handler.create?.(call, { spec } as KubeObject) as Promise<{ status: { token: string } }>;
+    const warnings: string[] = [];
+    const call = { user: NOBODY, kind: {} as never, namespace: 'a', name: 'web', dryRun: false, warn: (message: string) => void warnings.push(message) };
+    const ask = (spec: object) => handler.create?.(call, { spec } as KubeObject) as Promise<{ spec: { expirationSeconds: number }; status: { token: string; expirationTimestamp: string } }>;
     const { status } = await ask({ boundObjectRef: { kind: 'Pod', apiVersion: 'v1', name: 'p' } });
     expect((await authenticator.authenticate(bearer(status.token)))?.extra?.['authentication.kubernetes.io/pod-name']).toEqual(['p']);
     await expect(ask({ expirationSeconds: 5 })).rejects.toThrow('10 minutes');
+    await expect(ask({ expirationSeconds: 2 ** 32 + 1 })).rejects.toThrow('2^32 seconds');
+    // Issue 6, row 8: no token until 2163.
+    expect(warnings).toEqual([]);
+    const long = await ask({ expirationSeconds: 2 ** 32 });
+    expect(long.spec.expirationSeconds).toBe(31_536_000);
+    expect(Date.parse(long.status.expirationTimestamp) - clock.now()).toBeLessThanOrEqual(31_536_000_000);
+    expect(warnings).toEqual(['requested expiration of 4294967296 seconds shortened to 31536000 seconds']);
     await expect(ask({ boundObjectRef: { kind: 'Pod', name: 'p', uid: 'other' } })).rejects.toThrow('does not match the UID');
     await expect(ask({ boundObjectRef: { kind: 'constructor', name: 'p' } })).rejects.toThrow('cannot bind token');
     reader.remove('pods');

@@ -162,6 +162,8 @@ const BOUND_KINDS: Readonly<Record<string, { readonly resource: ResourceId; read
 const LIFETIME_S_DEFAULT = 3600;
 const LIFETIME_S_MIN = 600;
 const LIFETIME_S_MAX = 2 ** 32;
+/** Longer ones are cut, with a warning (kube-apiserver's --service-account-max-token-expiration): an administrator's certificate lives a year too. */
+const LIFETIME_S_GRANTED_MAX = 365 * 24 * 3600;
 
 interface TokenRequestSpec {
   readonly audiences: readonly string[];
@@ -186,7 +188,9 @@ export function tokenRequest(options: TokenRequestOptions): ResourceHandler {
       const account = await options.reader.getFresh(core('serviceaccounts'), { namespace, name: call.name });
       const uid = account?.metadata?.uid;
       if (uid === undefined) throw apiErrors.notFound({ group: '', resource: 'serviceaccounts' }, call.name);
-      const lifetime_s = lifetimeOf(spec.expirationSeconds);
+      const asked_s = lifetimeOf(spec.expirationSeconds);
+      const lifetime_s = Math.min(asked_s, LIFETIME_S_GRANTED_MAX);
+      if (lifetime_s < asked_s) call.warn(`requested expiration of ${asked_s} seconds shortened to ${lifetime_s} seconds`);
       const audiences = (spec.audiences ?? []).length > 0 ? (spec.audiences ?? []) : options.audiences;
       const bound = spec.boundObjectRef === undefined ? {} : await boundTo(options.reader, call, spec.boundObjectRef);
       const subject = { namespace, serviceAccount: { name: call.name, uid }, ...bound };

@@ -155,8 +155,10 @@ export class RestFront {
   async #resource(request: RestRequest, asked: Asked, target: { readonly route: ResourceRoute; readonly verb: Verb }): Promise<RestResponse> {
     const { route, verb } = target;
     const kind = this.#options.scheme.byResource(route.id) ?? await this.#justDefined(route);
-    if (kind === undefined || route.rest.length > 0) throw noSuchResource();
+    if (kind === undefined) throw noSuchResource();
     checkScope(kind, route, verb);
+    if (isProxy(route)) throw noProxy(route);
+    if (route.rest.length > 0) throw noSuchResource();
     if (isConnect(route)) throw apiErrors.badRequest('Upgrade request required');
     if (isPodLog(route) && verb === 'get') {
       const signal = AbortSignal.any([request.signal, this.#closing.signal]);
@@ -236,6 +238,15 @@ function checkScope(kind: Kind, route: ResourceRoute, verb: Verb): void {
 }
 
 export const isConnect = (route: ResourceRoute): boolean => route.subresource !== undefined && CONNECT_SUBRESOURCES.has(route.subresource);
+
+const PROXIED = new Set(['pods', 'services', 'nodes']);
+
+const isProxy = ({ id, subresource }: ResourceRoute): boolean => id.group === '' && PROXIED.has(id.resource) && subresource === 'proxy';
+
+const noProxy = ({ id, name = '' }: ResourceRoute): ApiError => new ApiError({
+  kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', reason: '', code: 501, details: { name, kind: id.resource },
+  message: `this API server does not pass HTTP on to ${id.resource} yet: use kubectl port-forward for pods and Services`,
+});
 
 const isPodLog = ({ id, subresource }: ResourceRoute): boolean => id.group === '' && id.resource === 'pods' && subresource === 'log';
 

@@ -23,7 +23,8 @@ export function clusterService(context: EtcdContext): ClusterServer {
     return { header: context.header(), members: await members() };
   };
   return {
-    memberAdd: context.unary(() => {
+    memberAdd: context.unary((_request, identity) => {
+      context.require(identity, { kind: 'members-write' });
       throw unimplemented('members join with `navarch server --join` and a token; they are not added by URL');
     }),
     memberRemove: context.unary(async (request, identity) => {

@@ -1,6 +1,8 @@
 /** What all services of the etcd front share: the backend, answers' headers, identities, and errors as etcd sends them. */
 import { Metadata, status } from '@grpc/grpc-js';
 import type { handleUnaryCall, ServerDuplexStream, ServerUnaryCall, ServerWritableStream, ServiceError } from '@grpc/grpc-js';
+import { systemClock } from '../../../platform/clock.js';
+import type { Clock } from '../../../platform/clock.js';
 import type { ResponseHeader } from '../../../proto/gen/etcd/etcdserverpb/rpc.js';
 import type { Membership, MembershipChange, NodeId, RaftStatus } from '../../../raft/contract.js';
 import type { KvBackend } from '../backend.js';
@@ -75,16 +77,18 @@ export class EtcdContext {
   /** `https://` or `http://`: how clients reach addresses that name no scheme. */
   readonly scheme: string;
   readonly #authorize: EtcdAuthorizer;
+  readonly #clock: Clock;
   /** By connection: to parse a certificate takes longer than to serve a put. */
-  readonly #identities = new WeakMap<object, { readonly identity: EtcdIdentity | undefined }>();
+  readonly #identities = new WeakMap<object, { readonly identity: EtcdIdentity | undefined; readonly until_ms: number }>();
   #header: ResponseHeader = { clusterId: 0n, memberId: 0n, revision: 0, raftTerm: 0 };
 
-  constructor(options: { backend: KvBackend; member: EtcdMember | undefined; authorize: EtcdAuthorizer; progressInterval_ms: number; scheme: string }) {
+  constructor(options: { backend: KvBackend; member: EtcdMember | undefined; authorize: EtcdAuthorizer; progressInterval_ms: number; scheme: string; clock?: Clock }) {
     this.backend = options.backend;
     this.member = options.member;
     this.progressInterval_ms = options.progressInterval_ms;
     this.scheme = options.scheme;
     this.#authorize = options.authorize;
+    this.#clock = options.clock ?? systemClock;
   }
 
   /** Answers at one revision share one object. */
@@ -98,28 +102,25 @@ export class EtcdContext {
 
   identityOf(call: Call): EtcdIdentity | undefined {
     const session = sessionOf(call);
-    if (session === undefined) return this.#readIdentity(call);
-    let known = this.#identities.get(session);
-    if (known === undefined) {
-      known = { identity: this.#readIdentity(call) };
-      this.#identities.set(session, known);
-    }
-    return known.identity;
+    const known = (session === undefined ? undefined : this.#identities.get(session)) ?? readIdentity(call);
+    if (session !== undefined) this.#identities.set(session, known);
+    // The connection may outlive its certificate.
+    return this.#clock.now() < known.until_ms ? known.identity : undefined;
   }
 
-  #readIdentity(call: Call): EtcdIdentity | undefined {
-    const subject = call.getAuthContext().sslPeerCertificate?.subject as { CN?: string | string[]; O?: string | string[] } | undefined;
-    if (subject === undefined) return undefined;
-    return { name: list(subject.CN)[0] ?? '', roles: list(subject.O) };
+  /** Throws etcd's refusal for a caller that is nobody, where nobody may do anything. */
+  requireSomebody(call: Call): void {
+    const identity = this.identityOf(call);
+    if (identity === undefined) this.require(identity);
   }
 
   allows(identity: EtcdIdentity | undefined, operation: EtcdOperation): boolean {
     return this.#authorize(identity, operation);
   }
 
-  /** Throws etcd's refusal unless the identity may do all of it. */
+  /** Throws etcd's refusal unless the identity may do all of it. A request that does nothing is not answered to everybody either. */
   require(identity: EtcdIdentity | undefined, ...operations: readonly EtcdOperation[]): void {
-    for (const operation of operations) {
+    for (const operation of operations.length === 0 ? [USE] : operations) {
       if (!this.#authorize(identity, operation)) throw new EtcdError(status.PERMISSION_DENIED, 'etcdserver: permission denied');
     }
   }
@@ -147,6 +148,15 @@ export class EtcdContext {
 function sessionOf(call: Call): object | undefined {
   const { session } = (call as { call?: { stream?: { session?: unknown } } }).call?.stream ?? {};
   return typeof session === 'object' && session !== null ? session : undefined;
+}
+
+const USE: EtcdOperation = { kind: 'use' };
+
+function readIdentity(call: Call): { readonly identity: EtcdIdentity | undefined; readonly until_ms: number } {
+  const certificate = call.getAuthContext().sslPeerCertificate;
+  const subject = certificate?.subject as { CN?: string | string[]; O?: string | string[] } | undefined;
+  if (certificate === undefined || subject === undefined) return { identity: undefined, until_ms: Infinity };
+  return { identity: { name: list(subject.CN)[0] ?? '', roles: list(subject.O) }, until_ms: Date.parse(certificate.valid_to) };
 }
 
 const list = (value: string | string[] | undefined): string[] => (value === undefined ? [] : Array.isArray(value) ? value : [value]);

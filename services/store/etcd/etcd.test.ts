@@ -265,7 +265,7 @@ describe('the rest', () => {
 
   it('tells why a stream ends, rather than leave its client waiting', async () => {
     const [kv, maintenance, election, lease] = [open(KVClient), open(MaintenanceClient), open(ElectionClient), open(LeaseClient)];
-    forbidden = (operation) => operation.kind !== 'maintain';
+    forbidden = (operation) => operation.kind !== 'maintain' && operation.kind !== 'use';
     const endOf = (stream: { once(event: 'error', listener: (error: ServiceError) => void): unknown; resume(): unknown }) => new Promise<[number, string]>((resolve) => {
       stream.once('error', ({ code, details }) => resolve([code, details]));
       stream.resume();

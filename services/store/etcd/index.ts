@@ -13,7 +13,7 @@ import type { KvBackend } from '../backend.js';
 import { authService } from './auth.js';
 import type { EtcdAuthorizer } from './authorize.js';
 import { clusterService } from './cluster.js';
-import { EtcdContext } from './context.js';
+import { EtcdContext, failStream, toEtcdError } from './context.js';
 import type { EtcdMember } from './context.js';
 import { electionService } from './election.js';
 import { kvDefinition, kvService } from './kv.js';
@@ -53,9 +53,10 @@ export function etcdServices(options: EtcdServicesOptions): readonly GrpcService
     authorize: options.authorize,
     progressInterval_ms: options.progressInterval_ms ?? PROGRESS_INTERVAL_MS,
     scheme: options.tls ? 'https://' : 'http://',
+    clock: options.clock ?? systemClock,
   });
   const leader = new LeaderMonitor(options.member, options.clock ?? systemClock);
-  return [
+  const services: readonly GrpcService[] = [
     { definition: kvDefinition, implementation: kvService(context) },
     { definition: watchDefinition, implementation: watchService(context, leader) },
     { definition: LeaseService, implementation: leaseService(context, leader) },
@@ -65,4 +66,22 @@ export function etcdServices(options: EtcdServicesOptions): readonly GrpcService
     { definition: LockService, implementation: lockService(context) },
     { definition: ElectionService, implementation: electionService(context) },
   ];
+  return services.map(({ definition, implementation }) => ({ definition, implementation: forSomebody(context, implementation) }));
+}
+
+type AnyHandler = (call: Parameters<EtcdContext['requireSomebody']>[0] & { emit(event: 'error', error: Error): unknown }, callback?: (error: Error) => void) => void;
+
+/** The services' methods, none of which is answered to nobody; what somebody may do each of them asks itself. */
+export function forSomebody(context: EtcdContext, implementation: UntypedServiceImplementation): UntypedServiceImplementation {
+  const guarded = Object.entries(implementation).map(([name, handler]): [string, AnyHandler] => [name, (call, callback) => {
+    try {
+      context.requireSomebody(call);
+    } catch (error) {
+      if (callback === undefined) failStream(call, error);
+      else callback(toEtcdError(error));
+      return;
+    }
+    (handler as unknown as AnyHandler).call(implementation, call, callback);
+  }]);
+  return Object.fromEntries(guarded) as unknown as UntypedServiceImplementation;
 }

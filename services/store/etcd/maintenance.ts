@@ -61,7 +61,8 @@ export function maintenanceService(context: EtcdContext): MaintenanceServer {
         call.end();
       })().catch((error: unknown) => failStream(call, error));
     },
-    downgrade: context.unary(() => {
+    downgrade: context.unary((_request, identity) => {
+      context.require(identity, { kind: 'maintain' });
       throw unimplemented('there is no etcd to downgrade to');
     }),
   };

@@ -11,7 +11,7 @@ import type { KvWatch, WatchHandle } from '../backend.js';
 import { revisionOf } from '../errors.js';
 import type { StoreError, WatchBatch } from '../store.js';
 import type { EtcdIdentity } from './authorize.js';
-import { toEtcdError } from './context.js';
+import { failStream, toEtcdError } from './context.js';
 import type { EtcdContext } from './context.js';
 import { fromEvent } from './convert.js';
 import type { LeaderMonitor } from './leader-monitor.js';
@@ -81,7 +81,7 @@ class WatchStream {
     switch (requestUnion?.$case) {
       case 'createRequest': this.#create(requestUnion.value); break;
       case 'cancelRequest': this.#cancel(requestUnion.value.watchId); break;
-      case 'progressRequest': this.#requestProgress(); break;
+      case 'progressRequest': this.#progressAsked(); break;
       case undefined: break;
       default: requestUnion satisfies never;
     }
@@ -180,6 +180,16 @@ class WatchStream {
     if (this.#awaited === undefined || this.#awaited.size > 0) return true;
     this.#awaited = undefined;
     return this.#write({ watchId: NO_WATCH }, Number.isFinite(this.#progress) ? this.#progress : this.#context.backend.revision);
+  }
+
+  /** Without a watch nothing was asked for that took a right, and the answer has the revision in it. */
+  #progressAsked(): void {
+    try {
+      if (this.#watches.size === 0) this.#context.require(this.#identity);
+      this.#requestProgress();
+    } catch (error) {
+      failStream(this.#call, error);
+    }
   }
 
   #requestProgress(): void {

@@ -10,7 +10,7 @@ import type { Operation, Outcome, WriteRequest, WriteResponse, WriteServiceServe
 import type { KvBackend } from '../backend.js';
 import type { EtcdAuthorizer, EtcdIdentity } from '../etcd/authorize.js';
 import { EtcdContext, toEtcdError } from '../etcd/context.js';
-import type { GrpcService } from '../etcd/index.js';
+import { forSomebody, type GrpcService } from '../etcd/index.js';
 import { emptyKeyError } from '../errors.js';
 import { StoreError } from '../store.js';
 
@@ -37,7 +37,7 @@ export function writeService({ backend, authorize, clock }: WriteServiceOptions)
       call.on('error', () => undefined);
     },
   };
-  return { definition: WriteServiceService, implementation: { ...implementation } };
+  return { definition: WriteServiceService, implementation: forSomebody(context, { ...implementation }) };
 }
 
 interface WritesOptions {
