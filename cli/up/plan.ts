@@ -1,4 +1,5 @@
 /** What `navarch up` is to make, as data: which members and workers, where, and how each is started. */
+import { join } from 'node:path';
 import { agentDataDir, type HostsPlan } from '../hosts/plan.js';
 import { layout } from '../lib/paths.js';
 import type { MemberAddress } from '../server/identity.js';
