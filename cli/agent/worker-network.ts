@@ -14,10 +14,13 @@ import { connect } from '../../sdk/grpc/connect.js';
 import { InformerFactory } from '../../sdk/informer/informer-factory.js';
 import { createDns } from '../../services/dns/dns.js';
 import { nodePeerSource } from '../../services/overlay/node-source.js';
+import type { Backend } from '../../services/overlay/backend.js';
 import { createOverlay, type Overlay, type OverlayOptions } from '../../services/overlay/overlay.js';
 import { createProxy } from '../../services/proxy/proxy.js';
 import { dnsServiceAddress, type ClusterNetwork } from '../server/network.js';
 import type { WorkerCredentials } from './credentials.js';
+
+export type BackendName = Backend['name'];
 
 export interface WorkerNetworkOptions {
   readonly nodeName: string;
@@ -25,6 +28,7 @@ export interface WorkerNetworkOptions {
   readonly credentials: WorkerCredentials;
   readonly network: ClusterNetwork;
   readonly cni: OverlayOptions['cni'];
+  readonly backend: BackendName;
   readonly containment: Containment;
   readonly clock: Clock;
   readonly random: Random;
@@ -81,11 +85,11 @@ export class WorkerNetwork implements Service {
   }
 
   #overlay(informers: InformerFactory): Service {
-    const { nodeName, network, cni, containment, clock, logger, onReady } = this.#options;
+    const { nodeName, network, cni, backend, containment, clock, logger, onReady } = this.#options;
     return new ContainedService<Overlay>({
       name: 'overlay', containment, clock,
       create: (part) => createOverlay({
-        nodeName, cni, part, source: nodePeerSource(informers), executor: systemExecutor, clock: part.clock(clock), logger: logger.child({ component: 'overlay' }),
+        nodeName, cni, backend, part, source: nodePeerSource(informers), executor: systemExecutor, clock: part.clock(clock), logger: logger.child({ component: 'overlay' }),
         serviceCIDR: network.serviceCidr, ownAddresses: [dnsServiceAddress(network)],
       }),
       onStarted: (overlay) => void overlay.whenReady().then(onReady),

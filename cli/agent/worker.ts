@@ -18,16 +18,23 @@ import { FileCheckpoints } from '../../services/agent/pod/checkpoints.js';
 import { CriRuntime } from '../../services/agent/runtime/cri/cri-runtime.js';
 import { HollowRuntime } from '../../services/agent/runtime/hollow.js';
 import { HostVolumes } from '../../services/agent/volumes/host-volumes.js';
+import type { CniOptions } from '../../services/overlay/cni.js';
 import { dnsServiceAddress, type ClusterNetwork } from '../server/network.js';
 import { NODE_PORT, NodePort } from './node-port.js';
 import type { WorkerCredentials } from './credentials.js';
-import { WorkerNetwork } from './worker-network.js';
+import { WorkerNetwork, type BackendName } from './worker-network.js';
+
+export type CniLink = NonNullable<CniOptions['link']>;
 
 export interface CriChoice {
   readonly kind: 'cri';
   readonly socket: string;
   readonly cniConfDir: string;
   readonly cniDataDir: string;
+  /** How pods hang on their node. */
+  readonly cniLink: CniLink;
+  /** How packets get to pods of other nodes. */
+  readonly overlayBackend: BackendName;
   /** Shares of the disk between which unused images go. */
   readonly imageGarbage: { readonly high_percent: number; readonly low_percent: number };
 }
@@ -148,7 +155,7 @@ class CriWorker implements Service {
     const { nodeName, endpoints, credentials, network, containment, random, logger } = this.#options;
     return new WorkerNetwork({
       nodeName, endpoints, credentials, network, containment, random, logger, clock: part.clock(this.#options.clock),
-      cni: { confDir: this.#runtime.cniConfDir, dataDir: this.#runtime.cniDataDir },
+      backend: this.#runtime.overlayBackend, cni: { confDir: this.#runtime.cniConfDir, dataDir: this.#runtime.cniDataDir, link: this.#runtime.cniLink },
       onReady: () => {
         this.#networkReady = true;
         this.#agent.current?.refresh();

@@ -2,14 +2,15 @@
 import { hostname } from 'node:os';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { systemClock } from '../../platform/clock.js';
 import { Containment } from '../../platform/containment.js';
 import { createLogger, type LogLevel } from '../../platform/log.js';
 import { systemRandom } from '../../platform/random.js';
 import { WorkerCredentials } from '../agent/credentials.js';
-import { createWorker, type RuntimeChoice } from '../agent/worker.js';
+import { createWorker, type CniLink, type RuntimeChoice } from '../agent/worker.js';
 import { parseCapacity, type CapacityOptions } from '../../services/agent/node/capacity.js';
+import type { BackendName } from '../agent/worker-network.js';
 import { CliError } from '../lib/errors.js';
 import { splitEndpoint } from '../lib/join-token.js';
 import { defaultDataDir } from '../lib/paths.js';
@@ -29,6 +30,8 @@ interface AgentFlags {
   readonly runtimeSocket: string;
   readonly cniConfDir: string;
   readonly cniDataDir?: string;
+  readonly cniLink: CniLink;
+  readonly overlayBackend: BackendName;
   readonly imageGcHigh: string;
   readonly imageGcLow: string;
   readonly clusterCidr: string;
@@ -40,6 +43,9 @@ interface AgentFlags {
   readonly logLevel: LogLevel;
   readonly logFile?: string;
 }
+
+export const CNI_LINKS = ['ptp', 'bridge'] as const satisfies readonly CniLink[];
+export const BACKENDS = ['vxlan', 'host-gw'] as const satisfies readonly BackendName[];
 
 const collect = (value: string, all: readonly string[]) => [...all, value];
 
@@ -56,6 +62,8 @@ export function addAgentCommand(program: Command): void {
     .option('--runtime-socket <path>', 'the CRI socket', '/run/containerd/containerd.sock')
     .option('--cni-conf-dir <directory>', 'where the runtime reads its network configuration', '/etc/cni/net.d')
     .option('--cni-data-dir <directory>', 'where the address leases of pods lie (default: <data-dir>/cni)')
+    .addOption(new Option('--cni-link <kind>', 'ptp: each pod on a routed link of its own; bridge: all pods of the node on one bridge, which needs br_netfilter').choices(CNI_LINKS).default('ptp'))
+    .addOption(new Option('--overlay-backend <kind>', 'vxlan: a tunnel between nodes; host-gw: plain routes, for nodes on one link. The same on all nodes').choices(BACKENDS).default('vxlan'))
     .option('--image-gc-high <percent>', 'unused images go when the disk is fuller than this; 100: never', '85')
     .option('--image-gc-low <percent>', 'and until it is no fuller than this', '80')
     .option('--cluster-cidr <cidr>', 'addresses of pods: the cluster\'s own', DEFAULT_NETWORK.clusterCidr)
@@ -78,7 +86,7 @@ function runtimeOf(flags: AgentFlags): RuntimeChoice {
     case 'hollow':
       return { kind: 'hollow' };
     case 'cri':
-      return { kind: 'cri', socket: flags.runtimeSocket, cniConfDir: flags.cniConfDir, cniDataDir: flags.cniDataDir ?? join(flags.dataDir, 'cni'), imageGarbage: imageGarbageOf(flags) };
+      return { kind: 'cri', cniLink: flags.cniLink, overlayBackend: flags.overlayBackend, socket: flags.runtimeSocket, cniConfDir: flags.cniConfDir, cniDataDir: flags.cniDataDir ?? join(flags.dataDir, 'cni'), imageGarbage: imageGarbageOf(flags) };
     default:
       throw new CliError(`--runtime must be cri or hollow, not "${flags.runtime}"`, 2);
   }

@@ -18,6 +18,9 @@ export interface UpOptions {
   readonly toleration_s: number;
   /** What each worker has for pods, as `cpu=2,memory=4Gi`; what is not named is an equal part of the machine, or all of it for hollow ones. */
   readonly workerCapacity?: string;
+  /** Of real workers, as the flags of `agent`; its defaults when absent. */
+  readonly cniLink?: string;
+  readonly overlayBackend?: string;
 }
 
 export interface PlannedProcess {
@@ -57,6 +60,10 @@ function serverArgs(options: UpOptions, self: MemberAddress, members: readonly M
 const endpoints = (members: readonly MemberAddress[]) => members.map((m) => `${m.host}:${m.grpcPort}`).join(',');
 
 const capacityArgs = ({ workerCapacity = '' }: UpOptions): string[] => (workerCapacity === '' ? [] : ['--capacity', workerCapacity]);
+
+const networkArgs = ({ cniLink, overlayBackend }: UpOptions): string[] => [
+  ...(cniLink === undefined ? [] : ['--cni-link', cniLink]), ...(overlayBackend === undefined ? [] : ['--overlay-backend', overlayBackend]),
+];
 
 /** Members on loopback ports, workers that pretend. */
 export function planLoopback(options: UpOptions): UpPlan {
@@ -100,7 +107,7 @@ export function planOnHosts(options: UpOptions, hosts: HostsPlan): UpPlan {
             '--image-gc-high', '100',
             '--runtime-socket', host?.containerd?.socket ?? '', '--cni-conf-dir', host?.containerd?.cniConfDir ?? '',
             '--cni-data-dir', host?.containerd?.cniDataDir ?? '', '--data-dir', host === undefined ? '' : agentDataDir(host),
-            '--workers-here', String(workers.length), ...capacityArgs(options),
+            '--workers-here', String(workers.length), ...capacityArgs(options), ...networkArgs(options),
           ],
         };
       }),

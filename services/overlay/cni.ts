@@ -17,6 +17,9 @@ export interface CniOptions {
   readonly hostPorts?: boolean;
 }
 
+/** With `link: 'bridge'`. */
+export const POD_BRIDGE = 'nv-pods';
+
 /** The first in the folder by name is the one that the runtime takes. */
 export const CNI_FILE = '10-navarch.conflist';
 
@@ -31,7 +34,7 @@ export function cniConfig(options: CniOptions & { readonly podCIDR: string; read
     routes: [{ dst: '0.0.0.0/0' }],
   };
   const link = options.link === 'bridge'
-    ? { type: 'bridge', bridge: 'nv-pods', isGateway: true, hairpinMode: true, ipMasq: false, mtu: options.mtu, ipam }
+    ? { type: 'bridge', bridge: POD_BRIDGE, isGateway: true, hairpinMode: true, ipMasq: false, mtu: options.mtu, ipam }
     : { type: 'ptp', ipMasq: false, mtu: options.mtu, ipam };
   const plugins: object[] = [link];
   if (options.hostPorts === true) plugins.push({ type: 'portmap', capabilities: { portMappings: true }, snat: true });

@@ -3,8 +3,11 @@ import type { Executor } from '../../platform/exec.js';
 import { CommandError, mustRun } from '../../platform/exec.js';
 import type { Device, Underlay } from './backend.js';
 import { VXLAN_DEVICE } from './backend.js';
+import { POD_BRIDGE } from './cni.js';
 import { ROUTE_PROTOCOL, parseState } from './kernel-state.js';
 import type { Commands, KernelState } from './kernel-state.js';
+
+const BRIDGE_FILTERING = 'net.bridge.bridge-nf-call-iptables';
 
 interface LinkRow {
   readonly ifname?: string;
@@ -53,6 +56,20 @@ export class OverlayKernel {
     ], []);
   }
 
+  /** Of a backend that was used before. Not there: fine. */
+  async removeDevice(name: string): Promise<void> {
+    const found = await this.#executor.run('ip', ['-j', 'link', 'show', 'dev', name]);
+    if (found.code === 0) await this.#batch('ip', [`link delete ${name}`], []);
+  }
+
+  /** What one pod sends to another over a bridge passes the Services' rules only with this. */
+  async enableBridgeFiltering(): Promise<void> {
+    const result = await this.#executor.run('sysctl', ['-q', '-w', `${BRIDGE_FILTERING}=1`]);
+    if (result.code !== 0) {
+      throw new Error(`pods on a bridge cannot reach Services without ${BRIDGE_FILTERING}: load the kernel module br_netfilter, or choose --cni-link ptp (${result.stderr.trim()})`);
+    }
+  }
+
   async enableForwarding(): Promise<void> {
     await mustRun(this.#executor, 'sysctl', ['-q', '-w', 'net.ipv4.ip_forward=1']);
   }
@@ -82,6 +99,7 @@ export class OverlayKernel {
       ...[...routes.keys()].map((key) => `route delete ${key} protocol ${ROUTE_PROTOCOL}`),
       ...localAddresses.map((address) => `address delete ${address}/32 dev lo`),
       `link delete ${VXLAN_DEVICE}`,
+      `link delete ${POD_BRIDGE}`,
     ];
     // What is not there cannot be deleted, and need not be.
     await this.#batch('ip', lines, ['-force']).catch((error: unknown) => {

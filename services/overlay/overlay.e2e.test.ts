@@ -27,13 +27,13 @@ const underlay = `${id}u`;
 const workers = [1, 2].map((n) => ({ n, ns: `${id}w${n}`, peer: { name: `n${n}`, address: `198.18.78.${n}`, podCIDR: `10.244.${n}.0/24` } satisfies Peer }));
 const ip = (executor: typeof systemExecutor, line: string) => mustRun(executor, 'ip', line.split(' '));
 
-describe.skipIf(why !== undefined).each(['vxlan', 'host-gw'] as const)('pods of two workers by %s', (backend) => {
+describe.skipIf(why !== undefined).each([['vxlan', 'ptp'], ['host-gw', 'ptp'], ['vxlan', 'bridge'], ['host-gw', 'bridge']] as const)('pods of two workers by %s and %s', (backend, link) => {
   let folder: string;
   const pods: string[] = [];
   const overlays: Overlay[] = [];
   const listeners: PeerListener[] = [];
   const executors = workers.map(({ ns }) => inNetworkNamespace(systemExecutor, ns));
-  const cni = (n: number) => ({ confDir: join(folder, `${n}/conf`), dataDir: join(folder, `${n}/data`) });
+  const cni = (n: number) => ({ confDir: join(folder, `${n}/conf`), dataDir: join(folder, `${n}/data`), link });
 
   /** What the runtime does: the plugin's ADD with the list's first entry; the address it gave. */
   async function addPod(n: number): Promise<{ ns: string; address: string }> {

@@ -14,7 +14,7 @@ import type { Part } from '../../platform/containment.js';
 import type { Executor } from '../../platform/exec.js';
 import type { Logger } from '../../platform/log.js';
 import type { Service } from '../../platform/service.js';
-import { hostGateway, vxlan } from './backend.js';
+import { VXLAN_DEVICE, hostGateway, vxlan } from './backend.js';
 import type { Backend, Underlay } from './backend.js';
 import { removeCniConfig, writeCniConfig } from './cni.js';
 import type { CniOptions } from './cni.js';
@@ -202,6 +202,8 @@ class NodeOverlay implements Overlay {
     const backend = this.#options.backend === 'host-gw' ? hostGateway(underlay.dev) : vxlan;
     const device = backend.device(self, underlay);
     if (device !== undefined) await this.#kernel.ensureDevice(device);
+    else await this.#kernel.removeDevice(VXLAN_DEVICE);
+    if (this.#options.cni.link === 'bridge') await this.#kernel.enableBridgeFiltering();
     // A new device, or another subnet: what was there is not known any more.
     this.#known = undefined;
     await this.#kernel.ensureLocalAddresses(this.#options.ownAddresses ?? []);

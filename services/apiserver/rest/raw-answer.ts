@@ -14,6 +14,11 @@ export function plainAnswer(code: number, body: Uint8Array, contentType = 'appli
   ]);
 }
 
+/** An answer without a body. */
+export function statusLine(code: number): string {
+  return `HTTP/1.1 ${code} ${STATUS_CODES[code] ?? 'Error'}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`;
+}
+
 /** The last thing on the socket of an upgrade: a plain HTTP answer with a Status. */
 export function refuse(socket: Duplex, error: unknown): void {
   const failure = error instanceof ApiError ? error : apiErrors.internal((error as Error).message);

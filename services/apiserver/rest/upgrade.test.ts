@@ -1,7 +1,10 @@
 import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
 import { connect } from 'node:tls';
 import { describe, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
 import type { UnknownObject } from '../../../apimachinery/object.js';
+import type { PodStream, PodStreamOutput } from '../../../apimachinery/pod-streams.js';
 import type { AdmissionAttributes, UpgradeRequest } from '../ports.js';
 import { admin, admitEverything, pod, resources } from '../registry/testing.js';
 import { startApiServer } from './testing.js';
@@ -73,5 +76,69 @@ describe('upgrades', () => {
     ];
     for (const [path, token, code] of cases) expect(`${path} ${await test.upgrade(path, token)}`).toContain(`HTTP/1.1 ${code}`);
     expect(test.served).toEqual([]);
+  });
+});
+
+/** Issue 6 row 24: "pods/log over WebSocket drops the connection" (wsstream.Reader). */
+describe('pods/log over WebSocket', () => {
+  const bytes = Buffer.from([0, 255, 10, 65]);
+  async function logs(output: () => AsyncIterator<PodStreamOutput>) {
+    let closed = false;
+    const stream: PodStream = { write: () => Promise.resolve(), close: () => (closed = true), [Symbol.asyncIterator]: output };
+    const running = await startApiServer({
+      streamer: {
+        reach: () => Promise.resolve(),
+        open: (_node, _request, { signal }) => {
+          signal.addEventListener('abort', () => (closed = true));
+          return Promise.resolve(stream);
+        },
+      },
+    });
+    const object: UnknownObject = { ...pod('a'), spec: { nodeName: 'n1', containers: [{ name: 'x', image: 'i' }] } };
+    await running.server.registry.as(admin).create({ resource: resources.pods, namespace: 'default', object });
+    return {
+      closed: () => closed,
+      dial: (protocols: string[], token = 'admin') => {
+        const url = `${running.url.replace('https', 'wss')}${PODS}/a/log?follow=true`;
+        return new WebSocket(url, protocols, { ca: running.certificate, headers: { authorization: `Bearer ${token}` } });
+      },
+      [Symbol.asyncDispose]: () => running[Symbol.asyncDispose](),
+    };
+  }
+  async function* lines(): AsyncGenerator<PodStreamOutput> {
+    yield { kind: 'stdout', data: Buffer.from('one\n') };
+    await Promise.resolve();
+    yield { kind: 'stdout', data: bytes };
+  }
+
+  it.each<[string[], string, boolean, string[]]>([
+    [[], '', true, ['', 'one\n', bytes.toString('latin1')]], [['binary.k8s.io'], 'binary.k8s.io', true, ['', 'one\n', bytes.toString('latin1')]],
+    [['base64.binary.k8s.io'], 'base64.binary.k8s.io', false, ['', Buffer.from('one\n').toString('base64'), bytes.toString('base64')]],
+    [['what.k8s.io', 'base64.binary.k8s.io', 'binary.k8s.io'], 'base64.binary.k8s.io', false, ['', Buffer.from('one\n').toString('base64'), bytes.toString('base64')]],
+  ])('offers %j: speaks %j', async (offered, protocol, isBinary, expected) => {
+    await using test = await logs(lines);
+    const socket = test.dial(offered);
+    const got: [string, boolean][] = [];
+    socket.on('message', (data: Buffer, binary) => got.push([data.toString('latin1'), binary]));
+    const [code] = await once(socket, 'close') as [number];
+    expect([socket.protocol, code < 1002 || code === 1005]).toEqual([protocol, true]);
+    expect(got).toEqual(expected.map((text) => [text, isBinary]));
+    expect(test.closed()).toBe(true);
+  });
+
+  it.each<[string[], string, number]>([[['channel.k8s.io'], 'admin', 403], [['binary.k8s.io'], 'nobody', 401], [['binary.k8s.io'], 'no-rights', 403]])('%j of %s is refused with %i', async (offered, token, code) => {
+    await using test = await logs(lines);
+    const [, response] = await once(test.dial(offered, token), 'unexpected-response') as [unknown, IncomingMessage];
+    response.resume();
+    expect(response.statusCode).toBe(code);
+  });
+
+  it('of a client that leaves ends the stream at the node', async () => {
+    await using test = await logs(() => ({ next: () => new Promise(() => undefined) }));
+    const socket = test.dial(['binary.k8s.io']);
+    await once(socket, 'message');
+    socket.terminate();
+    for (let i = 0; i < 200 && !test.closed(); i++) await new Promise((resolve) => setTimeout(resolve, 10));
+    expect(test.closed()).toBe(true);
   });
 });

@@ -16,6 +16,7 @@ import type { RestRequest, RestResponse } from './message.js';
 import { containerOf, podTarget } from './pod-target.js';
 import { booleanOption } from './query.js';
 import { plainAnswer, refuse } from './raw-answer.js';
+import { readerBody, serveReaderSocket } from './reader-socket.js';
 import { parseUrl } from './url.js';
 import { isWatchUpgrade, serveWatchSocket } from './watch-socket.js';
 
@@ -49,8 +50,11 @@ export async function serveUpgrade(rest: RestRequest, connection: UpgradeSocket,
       return;
     }
     if (!isStream(rest)) {
+      const response = await options.front.handle(rest);
+      const stream = readerBody(rest, response);
+      if (stream !== undefined) await serveReaderSocket(rest, connection, stream);
       // An upgrade of what has none to offer is an offer that a server may leave aside (RFC 9110, section 7.8).
-      answer(connection.socket, await options.front.handle(rest));
+      else answer(connection.socket, response);
       return;
     }
     const upgrade = await resolve(rest, connection, options);

@@ -55,9 +55,29 @@ describe('exec over WebSocket', () => {
     expect(JSON.parse(textOf(frames, 3))).toMatchObject({ status: 'Failure', reason: 'NonZeroExitCode', details: { causes: [{ reason: 'ExitCode', message: '3' }] } });
   });
 
+  /** Issue 6 row 24; kubelet's remotecommand: the conformance test "remote command execution over websockets" speaks v1 and wants nothing but output. */
+  it.each<[string[], number, string]>([
+    [['channel.k8s.io'], 0, ''], [['base64.channel.k8s.io'], 0, ''], [[], 0, ''],
+    [['channel.k8s.io'], 3, 'command terminated with non-zero exit code: exit status 3'],
+    [['base64.channel.k8s.io'], 3, 'command terminated with non-zero exit code: exit status 3'],
+    [[], 3, 'command terminated with non-zero exit code: exit status 3'],
+    [['v4.channel.k8s.io'], 0, '{"metadata":{},"status":"Success"}'], [['v4.base64.channel.k8s.io'], 0, '{"metadata":{},"status":"Success"}'],
+    [['v5.channel.k8s.io'], 0, '{"metadata":{},"status":"Success"}'],
+  ])('%j, exit code %i: an empty message first, and on the error channel at the end %j', async (protocols, code, expected) => {
+    const { far, dial } = await setUp();
+    const { socket, frames } = dial(protocols);
+    await once(socket, 'open');
+    await until(() => far.length === 1 && frames.length === 1);
+    const base64 = protocols[0]?.includes('base64') === true;
+    const decode = (frame: Buffer) => (base64 ? [Number(frame.toString()[0]), Buffer.from(frame.toString().slice(1), 'base64').toString()] : [frame[0], frame.subarray(1).toString()]);
+    far[0]?.output.push({ kind: 'exit', code });
+    await once(socket, 'close');
+    expect(frames.map(decode)).toEqual([[1, ''], ...(expected === '' ? [] : [[3, expected]])]);
+  });
+
   it('reports success, and speaks base64 to those who ask for it', async () => {
     const { far, dial } = await setUp();
-    const { socket, frames } = dial(['base64.channel.k8s.io']);
+    const { socket, frames } = dial(['v4.base64.channel.k8s.io']);
     await once(socket, 'open');
     socket.send(`0${Buffer.from('hi').toString('base64')}`);
     await until(() => far[0]?.input.length === 1);
