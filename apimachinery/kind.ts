@@ -42,6 +42,8 @@ export interface Strategy {
   prepareForCreate?(draft: KubeObject, context: StrategyContext): void;
   prepareForUpdate?(draft: KubeObject, old: KubeObject, context: StrategyContext): void;
   validate?(object: KubeObject, context?: StrategyContext): FieldError[];
+  /** `validate` is complete: nothing but it judges the object. Without it, the schema's required fields and list keys count too. */
+  readonly validatesAll?: boolean;
   /** The context tells the subresource: a pod's `resize` and `ephemeralcontainers` allow what a plain update must refuse. */
   validateUpdate?(object: KubeObject, old: KubeObject, context?: StrategyContext): FieldError[];
   /** Seconds between the request to delete and the removal, when the client named none (pods: 30). Undefined: at once. */

@@ -2,6 +2,7 @@
  * Forms of names (k8s.io/apimachinery/pkg/util/validation). Each function gives the complaints, in Kubernetes' words; an
  * empty list means the name is good.
  */
+import { isIP } from 'node:net';
 
 const DNS1123_LABEL_MAX = 63;
 const DNS1123_SUBDOMAIN_MAX = 253;
@@ -15,10 +16,9 @@ const DNS1035_LABEL = /^[a-z]([-a-z0-9]*[a-z0-9])?$/;
 const QUALIFIED_NAME = new RegExp(`^${QUALIFIED}$`);
 const LABEL_VALUE = new RegExp(`^(${QUALIFIED})?$`);
 const PORT_NAME = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/;
-const ENV_NAME = /^[-._a-zA-Z][-._a-zA-Z0-9]*$/;
 const CONFIG_KEY = /^[-._a-zA-Z0-9]+$/;
 
-const tooLong = (max: number): string => `must be no more than ${max} characters`;
+const tooLong = (max: number, unit: 'characters' | 'bytes' = 'characters'): string => `must be no more than ${max} ${unit}`;
 
 const DNS1123_LABEL_RULE = 'a lowercase RFC 1123 label must consist of lower case alphanumeric characters or \'-\', and must start and end with an '
   + 'alphanumeric character (e.g. \'my-name\',  or \'123-abc\', regex used for validation is \'[a-z0-9]([-a-z0-9]*[a-z0-9])?\')';
@@ -33,16 +33,27 @@ const LABEL_VALUE_RULE = 'a valid label must be an empty string or consist of al
   + 'with an alphanumeric character (e.g. \'MyValue\',  or \'my_value\',  or \'12345\', regex used for validation is '
   + '\'(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?\')';
 
-/** The length is checked first and alone decides: patterns never see more than a few hundred characters. */
-function check(name: string, max: number, pattern: RegExp, rule: string): string[] {
-  if (name.length > max) return [tooLong(max)];
-  return pattern.test(name) ? [] : [rule];
+/** Patterns never see more than this: what is longer is refused by its length alone. */
+const PATTERN_CHARS_MAX = 1024;
+
+interface Form {
+  readonly max: number;
+  /** Of labels and their keys Kubernetes says "bytes". */
+  readonly unit?: 'bytes';
+  readonly pattern: RegExp;
+  readonly rule: string;
 }
 
-export const dns1123Label = (name: string): string[] => check(name, DNS1123_LABEL_MAX, DNS1123_LABEL, DNS1123_LABEL_RULE);
-export const dns1123Subdomain = (name: string): string[] => check(name, DNS1123_SUBDOMAIN_MAX, DNS1123_SUBDOMAIN, DNS1123_SUBDOMAIN_RULE);
-export const dns1035Label = (name: string): string[] => check(name, DNS1123_LABEL_MAX, DNS1035_LABEL, DNS1035_LABEL_RULE);
-export const labelValue = (value: string): string[] => check(value, LABEL_VALUE_MAX, LABEL_VALUE, LABEL_VALUE_RULE);
+function check(name: string, { max, unit, pattern, rule }: Form): string[] {
+  const complaints = name.length > max ? [tooLong(max, unit)] : [];
+  if (name.length <= PATTERN_CHARS_MAX && !pattern.test(name)) complaints.push(rule);
+  return complaints;
+}
+
+export const dns1123Label = (name: string): string[] => check(name, { max: DNS1123_LABEL_MAX, pattern: DNS1123_LABEL, rule: DNS1123_LABEL_RULE });
+export const dns1123Subdomain = (name: string): string[] => check(name, { max: DNS1123_SUBDOMAIN_MAX, pattern: DNS1123_SUBDOMAIN, rule: DNS1123_SUBDOMAIN_RULE });
+export const dns1035Label = (name: string): string[] => check(name, { max: DNS1123_LABEL_MAX, pattern: DNS1035_LABEL, rule: DNS1035_LABEL_RULE });
+export const labelValue = (value: string): string[] => check(value, { max: LABEL_VALUE_MAX, unit: 'bytes', pattern: LABEL_VALUE, rule: LABEL_VALUE_RULE });
 
 /** Keys of labels, annotations, taints; names of extended resources: `[prefix/]name`. */
 export function qualifiedName(text: string): string[] {
@@ -58,7 +69,7 @@ export function qualifiedName(text: string): string[] {
     else complaints.push(...dns1123Subdomain(first).map((complaint) => `prefix part ${complaint}`));
   }
   if (name === '') complaints.push('name part must be non-empty');
-  else complaints.push(...check(name, LABEL_VALUE_MAX, QUALIFIED_NAME, QUALIFIED_RULE).map((complaint) => `name part ${complaint}`));
+  complaints.push(...check(name, { max: LABEL_VALUE_MAX, unit: 'bytes', pattern: QUALIFIED_NAME, rule: QUALIFIED_RULE }).map((complaint) => `name part ${complaint}`));
   return complaints;
 }
 
@@ -78,12 +89,27 @@ export function portNumber(port: number): string[] {
   return Number.isInteger(port) && port >= 1 && port <= 65_535 ? [] : ['must be between 1 and 65535, inclusive'];
 }
 
-export function envVarName(name: string): string[] {
-  const complaints = ENV_NAME.test(name) ? [] : [
-    'a valid environment variable name must consist of alphabetic characters, digits, \'_\', \'-\', or \'.\', and must not start with a digit '
-    + '(e.g. \'my.env-name\',  or \'MY_ENV.NAME\',  or \'MyEnvName1\', regex used for validation is \'[-._a-zA-Z][-._a-zA-Z0-9]*\')'];
-  return [...complaints, ...dots(name)];
+/** Names of environment variables as Kubernetes takes them since 1.34 (RelaxedEnvironmentVariableValidation). */
+export function printableName(name: string): string[] {
+  return /^[\x20-\x3c\x3e-\x7e]*$/.test(name) ? [] : ["a valid environment variable name must consist only of printable ASCII characters other than '='"];
 }
+
+export function httpHeaderName(name: string): string[] {
+  return /^[-A-Za-z0-9]+$/.test(name) ? [] : [
+    'a valid HTTP header must consist of alphanumeric characters or \'-\' (e.g. \'X-Header-Name\', regex used for validation is \'[-A-Za-z0-9]+\')'];
+}
+
+const UNDERSCORED_LABEL = '_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?';
+const UNDERSCORED_SUBDOMAIN = new RegExp(`^${UNDERSCORED_LABEL}(\\.${UNDERSCORED_LABEL})*$`);
+const UNDERSCORED_SUBDOMAIN_RULE = 'a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, \'_\', \'-\' or \'.\', and must start '
+  + 'and end with an alphanumeric character (e.g. \'example.com\', regex used for validation is '
+  + '\'_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?(\\._?[a-z0-9]([-_a-z0-9]*[a-z0-9])?)*\')';
+
+/** Search domains of resolvers, where names of service records occur. */
+export const underscoredSubdomain = (name: string): string[] => check(name, { max: DNS1123_SUBDOMAIN_MAX, pattern: UNDERSCORED_SUBDOMAIN, rule: UNDERSCORED_SUBDOMAIN_RULE });
+
+/** An address of either family. */
+export const ipAddress = (text: string): string[] => (isIP(text) === 0 ? ['must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)'] : []);
 
 export function configMapKey(key: string): string[] {
   if (key.length > DNS1123_SUBDOMAIN_MAX) return [tooLong(DNS1123_SUBDOMAIN_MAX)];
@@ -104,4 +130,13 @@ function dots(name: string): string[] {
 export function pathSegment(name: string): string[] {
   if (name === '.' || name === '..') return [`may not be '${name}'`];
   return ['/', '%'].filter((illegal) => name.includes(illegal)).map((illegal) => `may not contain '${illegal}'`);
+}
+
+/** Names of controllers and the like: a domain, a slash, and a path. */
+export function domainPrefixedPath(text: string): string[] {
+  const slash = text.indexOf('/');
+  if (slash <= 0 || slash === text.length - 1) return ['must be a domain-prefixed path (such as "acme.io/foo")'];
+  const complaints = dns1123Subdomain(text.slice(0, slash));
+  if (!/^[A-Za-z0-9/\-._~%!$&'()*+,;=:]+$/.test(text.slice(slash + 1))) complaints.push('Invalid path (regex used for validation is \'[A-Za-z0-9/\\-._~%!$&\\\'()*+,;=:]+\')');
+  return complaints;
 }

@@ -134,7 +134,8 @@ export const apiErrors = {
     }),
   invalid(kind: { readonly group: string; readonly kind: string }, name: string, errors: readonly FieldError[]): ApiError {
     const told = errors.slice(0, FIELD_ERRORS_MAX);
-    const lines = told.map((error) => `${error.field}: ${error.detail}`);
+    // The message says each thing once; the causes list all, as Kubernetes' do.
+    const lines = [...new Set(told.map((error) => `${error.field}: ${error.detail}`))];
     const summary = lines.length === 1 ? lines[0] : `[${lines.join(', ')}]`;
     const qualified = kind.group === '' ? kind.kind : `${kind.kind}.${kind.group}`;
     return failure(422, 'Invalid', `${qualified} "${cut(name)}" is invalid: ${summary}`, {

@@ -2,20 +2,31 @@
 import { jsonEqual } from '../../value.js';
 import type { Strategy } from '../../kind.js';
 import type { ExtrasTable, KindExtras } from '../extras.js';
-import { at, num, type Rec } from '../lib/value.js';
+import { at, isRec, num, type Rec } from '../lib/value.js';
 import { strategyOf } from '../lib/strategy.js';
 import { complaintsOf } from '../lib/complaints.js';
+import { dropDisabledFields } from '../pod/disabled-fields.js';
 import * as print from '../printers/workloads.js';
 import {
   defaultDaemonSet, defaultDeployment, defaultReplicaSet, defaultReplicationController, defaultStatefulSet,
 } from './defaults.js';
-import { validateWorkload, validateWorkloadUpdate, type WorkloadRules } from './validate.js';
+import { validateWorkload, validateWorkloadUpdate, type WorkloadKind, type WorkloadUpdateRules } from './validate.js';
 
-function workload(defaults: (draft: Rec) => void, rules: WorkloadRules): Strategy {
+/** KEP-961 (`maxUnavailable` of a StatefulSet) is off in v1.36, like some fields of pods. */
+function dropDisabledTemplateFields(object: Rec): void {
+  const podSpec = at(object, 'spec', 'template', 'spec');
+  if (isRec(podSpec)) dropDisabledFields(podSpec);
+  const rolling = at(object, 'spec', 'updateStrategy', 'rollingUpdate');
+  if (object['kind'] === 'StatefulSet' && isRec(rolling)) delete rolling['maxUnavailable'];
+}
+
+function workload(defaults: (draft: Rec) => void, kind: WorkloadKind, update: WorkloadUpdateRules = {}): Strategy {
   return strategyOf({
-    status: true, generation: true, defaults,
-    validate: (object) => validateWorkload(object, rules),
-    validateUpdate: (object, old) => validateWorkloadUpdate(object, old, rules),
+    status: true, generation: true, defaults, validatesAll: true,
+    create: (object) => dropDisabledTemplateFields(object),
+    update: (object) => dropDisabledTemplateFields(object),
+    validate: (object) => validateWorkload(object, kind),
+    validateUpdate: (object, old) => validateWorkloadUpdate(object, old, update),
   });
 }
 
@@ -32,17 +43,15 @@ const STATEFUL_MUTABLE = [
 export const appsExtras: ExtrasTable = {
   'apps/deployments': {
     shortNames: ['deploy'], categories: all, scale, printer: print.deploymentPrinter,
-    strategy: workload(defaultDeployment, { rollout: { field: 'strategy', types: ['Recreate', 'RollingUpdate'] } }),
+    strategy: workload(defaultDeployment, 'deployment'),
   },
   'apps/replicasets': {
     shortNames: ['rs'], categories: all, scale, printer: print.replicaSetPrinter, fieldSelectors: replicas,
-    strategy: workload(defaultReplicaSet, {}),
+    strategy: workload(defaultReplicaSet, 'replicaSet'),
   },
   'apps/statefulsets': {
     shortNames: ['sts'], categories: all, scale, printer: print.statefulSetPrinter,
-    strategy: workload(defaultStatefulSet, {
-      noun: 'statefulset', templateMetadataOnly: true,
-      rollout: { field: 'updateStrategy', types: ['OnDelete', 'RollingUpdate'] },
+    strategy: workload(defaultStatefulSet, 'statefulSet', {
       mutable: STATEFUL_MUTABLE,
       mutableMessage: "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', "
         + "'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden",
@@ -50,7 +59,7 @@ export const appsExtras: ExtrasTable = {
   },
   'apps/daemonsets': {
     shortNames: ['ds'], categories: all, printer: print.daemonSetPrinter,
-    strategy: workload(defaultDaemonSet, { noun: 'daemonset', rollout: { field: 'updateStrategy', types: ['OnDelete', 'RollingUpdate'] } }),
+    strategy: workload(defaultDaemonSet, 'daemonSet'),
   },
   'apps/controllerrevisions': {
     printer: print.controllerRevisionPrinter,
@@ -66,5 +75,5 @@ export const appsExtras: ExtrasTable = {
 export const replicationControllerExtras: KindExtras = {
   shortNames: ['rc'], categories: all, storagePrefix: 'controllers', printer: print.replicationControllerPrinter, fieldSelectors: replicas,
   scale: { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.replicas', labelSelectorPath: '.spec.selector' },
-  strategy: workload(defaultReplicationController, { plainSelector: true }),
+  strategy: workload(defaultReplicationController, 'replicationController', { plainSelector: true }),
 };

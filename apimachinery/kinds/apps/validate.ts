@@ -1,38 +1,14 @@
-/** Validation of workloads (k8s.io/kubernetes/pkg/apis/apps/validation). */
+/** Validation of workloads (k8s.io/kubernetes/pkg/apis/apps/validation). The order of complaints is Kubernetes' own. */
+import { dns1123Label } from '../../names.js';
 import type { FieldError } from '../../status.js';
+import { validateAnnotations } from '../metadata.js';
 import { complaintsOf, type Complaints } from '../lib/complaints.js';
-import { selectorMatches, selectsEverything, validateLabelSelector } from '../lib/label-validation.js';
-import { absent, at, clone, field, isRec, keysOf, num, optionalNum, same, str, type Rec } from '../lib/value.js';
-import { validatePodTemplate, validateTemplateMetadata } from '../pod/validate.js';
+import { selectorMatches, selectsEverything, validateLabels, validateLabelSelector } from '../lib/label-validation.js';
+import { absent, at, clone, field, isRec, keysOf, num, optionalNum, recs, same, str, type Rec } from '../lib/value.js';
+import { validatePodTemplate } from '../pod/validate.js';
+import { validateClaimSpec } from '../storage/validate-claim.js';
 
-const NUMBERS = ['replicas', 'minReadySeconds', 'revisionHistoryLimit', 'progressDeadlineSeconds'];
-
-function validateSelector(complaints: Complaints, spec: Rec, noun: string): void {
-  const selector = spec['selector'];
-  if (absent(selector)) {
-    complaints.required('spec.selector');
-    return;
-  }
-  validateLabelSelector(complaints, selector, 'spec.selector');
-  if (selectsEverything(selector)) complaints.invalid('spec.selector', selector, `empty selector is invalid for ${noun}`);
-}
-
-function validateTemplate(complaints: Complaints, spec: Rec, selector: unknown, metadataOnly: boolean): void {
-  const template = spec['template'];
-  const labels = at(template, 'metadata', 'labels');
-  if (!absent(template) && !selectsEverything(selector) && !selectorMatches(selector, labels)) {
-    complaints.invalid('spec.template.metadata.labels', labels ?? null, '`selector` does not match template `labels`');
-  }
-  if (metadataOnly) validateTemplateMetadata(complaints, template, 'spec.template');
-  else validatePodTemplate(complaints, template, 'spec.template');
-  const restart = at(template, 'spec', 'restartPolicy');
-  if (!absent(template) && restart !== 'Always') complaints.unsupported('spec.template.spec.restartPolicy', restart ?? '', ['Always']);
-  if (!absent(at(template, 'spec', 'activeDeadlineSeconds'))) {
-    complaints.forbidden('spec.template.spec.activeDeadlineSeconds', 'activeDeadlineSeconds in ReplicaSet is not Supported');
-  }
-}
-
-/** A count or a percentage; gives its value, percentages as they are. */
+/** A count or a percentage. */
 export function validateCountOrPercent(complaints: Complaints, value: unknown, path: string): void {
   if (absent(value)) return;
   if (typeof value === 'number') {
@@ -42,61 +18,196 @@ export function validateCountOrPercent(complaints: Complaints, value: unknown, p
   }
 }
 
-const isZero = (value: unknown): boolean => value === 0 || (typeof value === 'string' && /^0+%$/.test(value));
+export function validateAtMost100Percent(complaints: Complaints, value: unknown, path: string): void {
+  const percent = /^([0-9]+)%$/.exec(str(value))?.[1];
+  if (percent !== undefined && Number(percent) > 100) complaints.invalid(path, value, 'must not be greater than 100%');
+}
 
-function validateRollout(complaints: Complaints, spec: Rec, name: string, types: readonly string[]): void {
-  const strategy = field(spec, name);
-  const path = `spec.${name}`;
-  const type = field(strategy, 'type');
-  const rolling = field(strategy, 'rollingUpdate');
-  complaints.oneOf(`${path}.type`, type, types, true);
-  if (type === 'Recreate' && !absent(rolling)) complaints.forbidden(`${path}.rollingUpdate`, "may not be specified when strategy `type` is 'Recreate'");
-  if (type !== 'RollingUpdate' || !isRec(rolling)) return;
-  complaints.atLeast(`${path}.rollingUpdate.partition`, rolling['partition']);
-  validateCountOrPercent(complaints, rolling['maxUnavailable'], `${path}.rollingUpdate.maxUnavailable`);
-  validateCountOrPercent(complaints, rolling['maxSurge'], `${path}.rollingUpdate.maxSurge`);
-  if (isZero(rolling['maxUnavailable']) && isZero(rolling['maxSurge'])) {
-    complaints.invalid(`${path}.rollingUpdate.maxUnavailable`, rolling['maxUnavailable'], 'may not be 0 when `maxSurge` is 0');
+/** What is no percentage counts as nothing, as in Kubernetes' comparisons. */
+const valueOf = (value: unknown): number => (typeof value === 'number' ? value : Number(/^([0-9]+)%$/.exec(str(value))?.[1] ?? 0));
+
+function validateSelector(complaints: Complaints, selector: unknown, noun: string): void {
+  if (absent(selector)) return complaints.required('spec.selector');
+  validateLabelSelector(complaints, selector, 'spec.selector');
+  if (selectsEverything(selector)) complaints.invalid('spec.selector', selector, `empty selector is invalid for ${noun}`);
+}
+
+function validateTemplateLabels(complaints: Complaints, template: unknown, selector: unknown): void {
+  const labels = at(template, 'metadata', 'labels');
+  if (!selectsEverything(selector) && !selectorMatches(selector, labels)) {
+    complaints.invalid('spec.template.metadata.labels', labels ?? null, '`selector` does not match template `labels`');
   }
 }
 
-export interface WorkloadRules {
-  /** What messages call the kind; 'deployment' when absent, as Kubernetes says it of replica sets too. */
-  readonly noun?: string;
-  /** The field of the update strategy, with the types it may have. */
-  readonly rollout?: { readonly field: string; readonly types: readonly string[] };
+/** Pods of a workload that is never done restart for ever. */
+function validateLifeOfPods(complaints: Complaints, template: unknown, kind: string): void {
+  const restart = str(at(template, 'spec', 'restartPolicy'));
+  if (restart !== 'Always') complaints.unsupported('spec.template.spec.restartPolicy', restart, ['Always']);
+  if (!absent(at(template, 'spec', 'activeDeadlineSeconds'))) complaints.forbidden('spec.template.spec.activeDeadlineSeconds', `activeDeadlineSeconds in ${kind} is not Supported`);
+}
+
+function validateSetTemplate(complaints: Complaints, spec: Rec, selector: unknown, kind: string): void {
+  validateTemplateLabels(complaints, spec['template'], selector);
+  validatePodTemplate(complaints, spec['template'], 'spec.template');
+  validateLifeOfPods(complaints, spec['template'], kind);
+}
+
+type SpecRules = (complaints: Complaints, spec: Rec) => void;
+
+const numbers = (complaints: Complaints, spec: Rec, ...names: readonly string[]): void => {
+  for (const name of names) complaints.atLeast(`spec.${name}`, spec[name]);
+};
+
+function validateRollout(complaints: Complaints, strategy: unknown): void {
+  const path = 'spec.strategy';
+  const rolling = field(strategy, 'rollingUpdate');
+  const type = str(field(strategy, 'type'));
+  if (type === 'Recreate') {
+    if (!absent(rolling)) complaints.forbidden(`${path}.rollingUpdate`, "may not be specified when strategy `type` is 'Recreate'");
+    return;
+  }
+  if (type !== 'RollingUpdate') return complaints.unsupported(path, strategy ?? {}, ['Recreate', 'RollingUpdate']);
+  if (!isRec(rolling)) return complaints.required(`${path}.rollingUpdate`, 'this should be defaulted and never be nil');
+  const { maxUnavailable, maxSurge } = rolling;
+  validateCountOrPercent(complaints, maxUnavailable, `${path}.rollingUpdate.maxUnavailable`);
+  validateCountOrPercent(complaints, maxSurge, `${path}.rollingUpdate.maxSurge`);
+  if (valueOf(maxUnavailable) === 0 && valueOf(maxSurge) === 0) complaints.invalid(`${path}.rollingUpdate.maxUnavailable`, maxUnavailable, 'may not be 0 when `maxSurge` is 0');
+  validateAtMost100Percent(complaints, maxUnavailable, `${path}.rollingUpdate.maxUnavailable`);
+}
+
+const deployment: SpecRules = (complaints, spec) => {
+  numbers(complaints, spec, 'replicas');
+  validateSelector(complaints, spec['selector'], 'deployment');
+  validateSetTemplate(complaints, spec, spec['selector'], 'ReplicaSet');
+  validateRollout(complaints, spec['strategy']);
+  numbers(complaints, spec, 'minReadySeconds', 'revisionHistoryLimit', 'progressDeadlineSeconds');
+  const deadline = optionalNum(spec['progressDeadlineSeconds']);
+  if (deadline !== undefined && deadline <= num(spec['minReadySeconds'])) complaints.invalid('spec.progressDeadlineSeconds', deadline, 'must be greater than minReadySeconds');
+};
+
+const replicaSet: SpecRules = (complaints, spec) => {
+  numbers(complaints, spec, 'replicas', 'minReadySeconds');
+  // Kubernetes says "deployment" of replica sets too.
+  validateSelector(complaints, spec['selector'], 'deployment');
+  validateSetTemplate(complaints, spec, spec['selector'], 'ReplicaSet');
+};
+
+const replicationController: SpecRules = (complaints, spec) => {
+  numbers(complaints, spec, 'minReadySeconds');
+  if (keysOf(spec['selector']).length === 0) complaints.required('spec.selector');
+  numbers(complaints, spec, 'replicas');
+  if (absent(spec['template'])) complaints.required('spec.template');
+  else validateSetTemplate(complaints, spec, { matchLabels: spec['selector'] }, 'ReplicationController');
+};
+
+function validateDaemonRollout(complaints: Complaints, strategy: unknown): void {
+  const path = 'spec.updateStrategy';
+  const type = str(field(strategy, 'type'));
+  if (type === 'OnDelete') return;
+  if (type !== 'RollingUpdate') return complaints.unsupported(path, strategy ?? {}, ['RollingUpdate', 'OnDelete']);
+  const rolling = field(strategy, 'rollingUpdate');
+  if (!isRec(rolling)) return complaints.required(`${path}.rollingUpdate`);
+  const { maxUnavailable, maxSurge } = rolling;
+  for (const check of [validateCountOrPercent, validateAtMost100Percent]) {
+    check(complaints, maxUnavailable, `${path}.rollingUpdate.maxUnavailable`);
+    check(complaints, maxSurge, `${path}.rollingUpdate.maxSurge`);
+  }
+  if (valueOf(maxUnavailable) !== 0 && valueOf(maxSurge) !== 0) complaints.invalid(`${path}.rollingUpdate.maxSurge`, maxSurge, 'may not be set when maxUnavailable is non-zero');
+  if (valueOf(maxUnavailable) === 0 && valueOf(maxSurge) === 0) complaints.required(`${path}.rollingUpdate.maxUnavailable`, 'cannot be 0 when maxSurge is 0');
+}
+
+const daemonSet: SpecRules = (complaints, spec) => {
+  const selector = spec['selector'];
+  validateLabelSelector(complaints, selector, 'spec.selector');
+  const labels = at(spec, 'template', 'metadata', 'labels');
+  // A selector that is not there selects nothing.
+  if (!isRec(selector) || !selectorMatches(selector, labels)) complaints.invalid('spec.template.metadata.labels', labels ?? null, '`selector` does not match template `labels`');
+  if (isRec(selector) && selectsEverything(selector)) complaints.invalid('spec.selector', selector, 'empty selector is invalid for daemonset');
+  validatePodTemplate(complaints, spec['template'], 'spec.template');
+  validateLifeOfPods(complaints, spec['template'], 'DaemonSet');
+  numbers(complaints, spec, 'minReadySeconds');
+  validateDaemonRollout(complaints, spec['updateStrategy']);
+  numbers(complaints, spec, 'revisionHistoryLimit');
+};
+
+function validateStatefulRollout(complaints: Complaints, strategy: unknown): void {
+  const path = 'spec.updateStrategy';
+  const type = str(field(strategy, 'type'));
+  const rolling = field(strategy, 'rollingUpdate');
+  if (type === '') return complaints.required(path);
+  if (type === 'OnDelete') {
+    if (!absent(rolling)) complaints.invalid(`${path}.rollingUpdate`, rolling, "only allowed for updateStrategy 'RollingUpdate'");
+    return;
+  }
+  if (type !== 'RollingUpdate') return complaints.invalid(path, strategy, "must be 'RollingUpdate' or 'OnDelete'");
+  if (!isRec(rolling)) return;
+  complaints.atLeast(`${path}.rollingUpdate.partition`, rolling['partition']);
+  const unavailable = rolling['maxUnavailable'];
+  if (absent(unavailable)) return;
+  validateCountOrPercent(complaints, unavailable, `${path}.rollingUpdate.maxUnavailable`);
+  if (valueOf(unavailable) === 0) complaints.invalid(`${path}.rollingUpdate.maxUnavailable`, unavailable, 'cannot be 0');
+  validateAtMost100Percent(complaints, unavailable, `${path}.rollingUpdate.maxUnavailable`);
+}
+
+/** A pod of the set has the claims of its templates: as volumes of the template's name, in place of any that it names itself. */
+function withClaimVolumes(spec: Rec): unknown {
+  const template = clone(spec['template']);
+  const podSpec = field(template, 'spec');
+  const claims = recs(spec['volumeClaimTemplates']).map((claim) => str(at(claim, 'metadata', 'name')));
+  if (!isRec(podSpec)) return template;
+  delete podSpec['hostname'];
+  delete podSpec['subdomain'];
+  if (claims.length > 0) {
+    podSpec['volumes'] = [
+      ...[...new Set(claims)].map((name) => ({ name, persistentVolumeClaim: { claimName: name } })),
+      ...recs(podSpec['volumes']).filter((volume) => !claims.includes(str(volume['name']))),
+    ];
+  }
+  return template;
+}
+
+const RETENTION = ['Retain', 'Delete'];
+
+const statefulSet: SpecRules = (complaints, spec) => {
+  const management = str(spec['podManagementPolicy']);
+  if (management === '') complaints.required('spec.podManagementPolicy');
+  else if (management !== 'OrderedReady' && management !== 'Parallel') complaints.invalid('spec.podManagementPolicy', management, "must be 'OrderedReady' or 'Parallel'");
+  validateStatefulRollout(complaints, spec['updateStrategy']);
+  const retention = spec['persistentVolumeClaimRetentionPolicy'];
+  for (const name of ['whenDeleted', 'whenScaled']) {
+    const policy = field(retention, name);
+    if (isRec(retention) && !RETENTION.includes(str(policy))) complaints.unsupported(`spec.persistentVolumeClaimRetentionPolicy.${name}`, policy ?? '', RETENTION);
+  }
+  for (const [index, claim] of recs(spec['volumeClaimTemplates']).entries()) validateClaimSpec(complaints, claim['spec'], `spec.volumeClaimTemplates[${index}].spec`);
+  numbers(complaints, spec, 'replicas', 'minReadySeconds');
+  complaints.atLeast('spec.ordinals.start', at(spec, 'ordinals', 'start'));
+  if (str(spec['serviceName']) !== '') complaints.form('spec.serviceName', spec['serviceName'], dns1123Label);
+  validateSelector(complaints, spec['selector'], 'statefulset');
+  const template = withClaimVolumes(spec);
+  validateTemplateLabels(complaints, template, spec['selector']);
+  validatePodTemplate(complaints, template, 'spec.template');
+  validateLabels(complaints, at(template, 'metadata', 'labels'), 'spec.template.labels');
+  validateAnnotations(complaints, at(template, 'metadata', 'annotations'), 'spec.template.annotations');
+  validateLifeOfPods(complaints, spec['template'], 'StatefulSet');
+};
+
+const RULES = { deployment, replicaSet, replicationController, daemonSet, statefulSet } as const;
+export type WorkloadKind = keyof typeof RULES;
+
+export function validateWorkload(object: Rec, kind: WorkloadKind): FieldError[] {
+  const spec = field(object, 'spec');
+  return complaintsOf((complaints) => RULES[kind](complaints, isRec(spec) ? spec : {}));
+}
+
+export interface WorkloadUpdateRules {
   /** Spec fields that an update may change; absent: all but the selector. */
   readonly mutable?: readonly string[];
   readonly mutableMessage?: string;
-  /** The pods' spec is not looked at: what it mounts may be a claim of its own pod (ValidatePodTemplateSpecForStatefulSet). */
-  readonly templateMetadataOnly?: boolean;
-  /** The selector is a plain map. */
+  /** The selector is a plain map, which may change. */
   readonly plainSelector?: boolean;
 }
 
-export function validateWorkload(object: Rec, rules: WorkloadRules): FieldError[] {
-  return complaintsOf((complaints) => {
-    const spec = field(object, 'spec');
-    if (!isRec(spec)) {
-      complaints.required('spec');
-      return;
-    }
-    for (const name of NUMBERS) complaints.atLeast(`spec.${name}`, spec[name]);
-    if (rules.plainSelector === true) {
-      if (keysOf(spec['selector']).length === 0) complaints.required('spec.selector');
-    } else {
-      validateSelector(complaints, spec, rules.noun ?? 'deployment');
-    }
-    if (rules.rollout !== undefined) validateRollout(complaints, spec, rules.rollout.field, rules.rollout.types);
-    const deadline = optionalNum(spec['progressDeadlineSeconds']);
-    if (deadline !== undefined && deadline <= num(spec['minReadySeconds'])) {
-      complaints.invalid('spec.progressDeadlineSeconds', deadline, 'must be greater than minReadySeconds');
-    }
-    validateTemplate(complaints, spec, rules.plainSelector === true ? { matchLabels: spec['selector'] } : spec['selector'], rules.templateMetadataOnly === true);
-  });
-}
-
-export function validateWorkloadUpdate(object: Rec, old: Rec, rules: WorkloadRules): FieldError[] {
+export function validateWorkloadUpdate(object: Rec, old: Rec, rules: WorkloadUpdateRules): FieldError[] {
   return complaintsOf((complaints) => {
     const spec = field(object, 'spec');
     const before = field(old, 'spec');

@@ -9,11 +9,10 @@ import { absent, at, child, children, clone, field, fill, fillZero, isRec, keysO
 import { defaultPodTemplate } from '../pod/defaults.js';
 import { validatePodTemplate } from '../pod/validate.js';
 import { cronJobPrinter, jobPrinter } from '../printers/workloads.js';
-import { scheduleComplaint } from './schedule.js';
+import { validateCronJob, validateJob } from './validate.js';
 
 const RETRIES_DEFAULT = 6;
 const INT32_MAX = 2_147_483_647;
-const CRON_NAME_MAX = 52;
 
 function defaultJob(job: Rec): void {
   const spec = child(job, 'spec');
@@ -54,44 +53,6 @@ function generateSelector(job: Rec, context: StrategyContext): void {
   if (match !== undefined) match['batch.kubernetes.io/controller-uid'] = uid;
 }
 
-const JOB_NUMBERS = ['parallelism', 'completions', 'activeDeadlineSeconds', 'backoffLimit', 'ttlSecondsAfterFinished', 'backoffLimitPerIndex', 'maxFailedIndexes'];
-
-function validateJobSpec(complaints: Complaints, spec: Rec, path: string): void {
-  for (const name of JOB_NUMBERS) complaints.atLeast(`${path}.${name}`, spec[name]);
-  if (unset(spec['completionMode'])) {
-    // A CronJob's template has no defaults of its own.
-  } else {
-    complaints.oneOf(`${path}.completionMode`, spec['completionMode'], ['Indexed', 'NonIndexed']);
-    if (spec['completionMode'] === 'Indexed' && absent(spec['completions'])) complaints.required(`${path}.completions`, 'when completion mode is Indexed');
-  }
-  validatePodTemplate(complaints, spec['template'], `${path}.template`);
-  const restart = at(spec, 'template', 'spec', 'restartPolicy');
-  if (restart === 'Always') {
-    complaints.required(`${path}.template.spec.restartPolicy`, 'valid values: "OnFailure", "Never"');
-  } else if (restart !== 'OnFailure' && restart !== 'Never') {
-    complaints.unsupported(`${path}.template.spec.restartPolicy`, restart ?? '', ['OnFailure', 'Never']);
-  } else if (!absent(spec['podFailurePolicy']) && restart !== 'Never') {
-    complaints.invalid(`${path}.template.spec.restartPolicy`, restart, 'only "Never" is supported when podFailurePolicy is specified');
-  }
-}
-
-function validateJob(job: Rec): FieldError[] {
-  return complaintsOf((complaints) => {
-    const spec = field(job, 'spec');
-    if (!isRec(spec)) {
-      complaints.required('spec');
-      return;
-    }
-    if (absent(spec['selector'])) complaints.required('spec.selector');
-    else validateLabelSelector(complaints, spec['selector'], 'spec.selector');
-    validateJobSpec(complaints, spec, 'spec');
-    const labels = at(spec, 'template', 'metadata', 'labels');
-    if (!absent(spec['selector']) && !selectorMatches(spec['selector'], labels)) {
-      complaints.invalid('spec.template.metadata.labels', labels ?? null, '`selector` does not match template `labels`');
-    }
-  });
-}
-
 const JOB_FIXED = ['selector', 'template', 'completionMode', 'podFailurePolicy', 'backoffLimitPerIndex', 'managedBy', 'successPolicy'];
 const STEERABLE = ['nodeSelector', 'affinity', 'tolerations', 'schedulingGates'];
 
@@ -130,48 +91,16 @@ function defaultCronJob(cronJob: Rec): void {
   defaultPodTemplate(at(spec, 'jobTemplate', 'spec', 'template'));
 }
 
-function timeZoneComplaint(zone: string): string | undefined {
-  try {
-    new Intl.DateTimeFormat('en', { timeZone: zone });
-    return zone.toLowerCase() === 'local' ? 'timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones' : undefined;
-  } catch {
-    return `unknown time zone ${zone}`;
-  }
-}
-
-function validateCronJob(cronJob: Rec): FieldError[] {
-  return complaintsOf((complaints) => {
-    const name = str(at(cronJob, 'metadata', 'name'));
-    if (name.length > CRON_NAME_MAX) complaints.invalid('metadata.name', name, `must be no more than ${CRON_NAME_MAX} characters`);
-    const spec = field(cronJob, 'spec');
-    const schedule = str(field(spec, 'schedule'));
-    const wrong = schedule === '' ? undefined : scheduleComplaint(schedule);
-    if (schedule === '') complaints.required('spec.schedule');
-    else if (wrong !== undefined) complaints.invalid('spec.schedule', schedule, wrong);
-    const zone = field(spec, 'timeZone');
-    if (typeof zone === 'string') {
-      const complaint = zone === '' ? 'timeZone must be nil or non-empty string' : timeZoneComplaint(zone);
-      if (complaint !== undefined) complaints.invalid('spec.timeZone', zone, complaint);
-    }
-    complaints.atLeast('spec.startingDeadlineSeconds', field(spec, 'startingDeadlineSeconds'));
-    complaints.oneOf('spec.concurrencyPolicy', field(spec, 'concurrencyPolicy'), ['Allow', 'Forbid', 'Replace'], true);
-    for (const limit of ['successfulJobsHistoryLimit', 'failedJobsHistoryLimit']) complaints.atLeast(`spec.${limit}`, field(spec, limit));
-    const jobSpec = at(spec, 'jobTemplate', 'spec');
-    if (isRec(jobSpec)) validateJobSpec(complaints, jobSpec, 'spec.jobTemplate.spec');
-    else complaints.required('spec.jobTemplate.spec');
-  });
-}
-
 export const batchExtras: ExtrasTable = {
   'batch/jobs': {
     categories: ['all'], printer: jobPrinter,
     fieldSelectors: { 'status.successful': (job) => String(num(optionalNum(at(job, 'status', 'succeeded')))) },
     strategy: strategyOf({
-      status: true, generation: true, defaults: defaultJob, create: generateSelector, validate: validateJob, validateUpdate: validateJobUpdate,
+      status: true, generation: true, defaults: defaultJob, create: generateSelector, validatesAll: true, validate: validateJob, validateUpdate: validateJobUpdate,
     }),
   },
   'batch/cronjobs': {
     shortNames: ['cj'], categories: ['all'], printer: cronJobPrinter,
-    strategy: strategyOf({ status: true, generation: true, defaults: defaultCronJob, validate: validateCronJob }),
+    strategy: strategyOf({ status: true, generation: true, defaults: defaultCronJob, validatesAll: true, validate: validateCronJob }),
   },
 };

@@ -26,6 +26,11 @@ export class Complaints {
     this.#push(fieldErrors.invalid(path, value ?? null, why));
   }
 
+  /** An invalid value that is not shown: what is wrong is a combination. */
+  wrong(path: string, why: string): void {
+    this.all.push({ type: 'FieldValueInvalid', field: path, detail: `Invalid value: ${why}` });
+  }
+
   unsupported(path: string, value: unknown, supported: readonly string[]): void {
     this.#push(fieldErrors.notSupported(path, value, supported));
   }
@@ -71,14 +76,20 @@ export class Complaints {
     if (known !== undefined && known < min) this.invalid(path, value, `must be greater than or equal to ${min}`);
   }
 
-  /** One of a closed set; an unset value is an error only where it is required. */
+  /** One of a closed set, listed in the given order; an unset value is an error only where it is required. */
   oneOf(path: string, value: unknown, supported: readonly string[], required = false): void {
     if (unset(value)) {
       if (required) this.required(path);
     } else if (!supported.includes(str(value))) {
-      this.unsupported(path, value, [...supported].sort());
+      this.unsupported(path, value, supported);
     }
   }
+
+  /** One of a closed set where the empty string is a value like any other (a pointer in Go's types). */
+  enumerated(path: string, value: unknown, supported: readonly string[]): void {
+    if (!absent(value) && !supported.includes(str(value))) this.unsupported(path, value, supported);
+  }
+
 
   port(path: string, value: unknown): void {
     const port = optionalNum(value);

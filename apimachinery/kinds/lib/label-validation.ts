@@ -37,8 +37,8 @@ function validateSelectorRequirement(complaints: Complaints, requirement: unknow
 
 const NODE_OPERATORS = [...OPERATORS, 'Gt', 'Lt'];
 
-/** One requirement of a node selector term: as for labels, with Gt and Lt on numbers. */
-export function validateNodeSelectorRequirement(complaints: Complaints, requirement: unknown, path: string): void {
+/** One requirement of a node selector term: as for labels, with Gt and Lt on numbers. A preference takes values of any form. */
+export function validateNodeSelectorRequirement(complaints: Complaints, requirement: unknown, path: string, how: { readonly values: 'checked' | 'any' } = { values: 'checked' }): void {
   const operator = str(field(requirement, 'operator'));
   const values = list(field(requirement, 'values'));
   if (!NODE_OPERATORS.includes(operator)) {
@@ -51,6 +51,7 @@ export function validateNodeSelectorRequirement(complaints: Complaints, requirem
     complaints.forbidden(`${path}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'");
   }
   complaints.form(`${path}.key`, field(requirement, 'key'), qualifiedName);
+  if (how.values === 'checked') for (const [index, value] of values.entries()) complaints.form(`${path}.values[${index}]`, value, labelValue);
 }
 
 /** True when every label of a plain selector is on the labels, and every expression holds. */

@@ -20,6 +20,8 @@ export interface StrategyParts {
   /** After the common steps of an update of the main resource or of a subresource. */
   readonly update?: (draft: Rec, old: Rec, context: StrategyContext) => void;
   readonly validate?: (object: Rec, context?: StrategyContext) => FieldError[];
+  /** `validate` is complete: the schema is not asked. */
+  readonly validatesAll?: boolean;
   /** What an update may not do besides what `validate` finds: the registry runs both. */
   readonly validateUpdate?: (object: Rec, old: Rec, context?: StrategyContext) => FieldError[];
   readonly defaultGracePeriodSeconds?: (object: KubeObject) => number | undefined;
@@ -67,7 +69,7 @@ function prepareUpdate(parts: StrategyParts, draft: Rec, old: Rec, context: Stra
 }
 
 export function strategyOf(parts: StrategyParts): Strategy {
-  const { defaults, validate, validateUpdate, defaultGracePeriodSeconds, allowCreateOnUpdate, allowUnconditionalUpdate } = parts;
+  const { defaults, validate, validatesAll, validateUpdate, defaultGracePeriodSeconds, allowCreateOnUpdate, allowUnconditionalUpdate } = parts;
   return {
     ...(defaults === undefined ? {} : { setDefaults: (draft: KubeObject) => defaults(open(draft)) }),
     prepareForCreate: (draft, context) => {
@@ -77,6 +79,7 @@ export function strategyOf(parts: StrategyParts): Strategy {
     },
     prepareForUpdate: (draft, old, context) => prepareUpdate(parts, open(draft), open(old), context),
     ...(validate === undefined ? {} : { validate: (object: KubeObject, context?: StrategyContext) => validate(open(object), context) }),
+    ...(validatesAll === undefined ? {} : { validatesAll }),
     ...(validateUpdate === undefined ? {} : {
       validateUpdate: (object: KubeObject, old: KubeObject, context?: StrategyContext) => validateUpdate(open(object), open(old), context),
     }),

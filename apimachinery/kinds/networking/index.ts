@@ -7,7 +7,7 @@ import { validateLabelSelector } from '../lib/label-validation.js';
 import { strategyOf } from '../lib/strategy.js';
 import { absent, at, child, children, field, fill, fillZero, isRec, list, recs, str, strs, unset, type Rec } from '../lib/value.js';
 import * as print from '../printers/network.js';
-import { validatePortRef } from '../pod/validate-container.js';
+import { validatePortRef } from '../pod/validate-probes.js';
 
 function validateBackend(complaints: Complaints, backend: unknown, path: string): void {
   const service = field(backend, 'service');

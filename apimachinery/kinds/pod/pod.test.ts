@@ -45,7 +45,7 @@ describe('validation', () => {
     ['good', { containers: [web()] }, []],
     ['no container', {}, ['spec.containers: Required value']],
     ['no image', { containers: [{ name: 'a' }] }, ['spec.containers[0].image: Required value']],
-    ['a name twice, across roles', { containers: [web()], initContainers: [web()] }, ['spec.containers[0].name: Duplicate value: "web"']],
+    ['a name twice, across roles', { containers: [web()], initContainers: [web()] }, ['spec.initContainers[0].name: Duplicate value: "web"']],
     ['a mount of nothing', { containers: [web({ volumeMounts: [{ name: 'x', mountPath: '/x' }] })] }, ['spec.containers[0].volumeMounts[0].name: Not found: "x"']],
     ['more than the limit', { containers: [web({ resources: { requests: { cpu: '2' }, limits: { cpu: '1' } } })] },
       ['spec.containers[0].resources.requests: Invalid value: "2": must be less than or equal to cpu limit of 1']],

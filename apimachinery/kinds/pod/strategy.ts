@@ -4,6 +4,8 @@ import { fieldErrors, type FieldError } from '../../status.js';
 import { strategyOf } from '../lib/strategy.js';
 import { at, child, clone, field, isRec, list, num, optionalNum, put, unset, type Rec } from '../lib/value.js';
 import { defaultPod } from './defaults.js';
+import { dropDisabledFields } from './disabled-fields.js';
+import { mergeLabelKeys } from './label-keys.js';
 import { podQosClass } from './qos.js';
 import { podFinished } from './readiness.js';
 import { validatePod } from './validate.js';
@@ -11,6 +13,10 @@ import { validatePodUpdate } from './validate-update.js';
 
 function prepareForCreate(pod: Rec, context: StrategyContext): void {
   const spec = field(pod, 'spec');
+  if (isRec(spec)) {
+    dropDisabledFields(spec);
+    mergeLabelKeys(spec, at(pod, 'metadata', 'labels'));
+  }
   pod['status'] = { phase: 'Pending', qosClass: podQosClass(pod) };
   if (list(field(spec, 'schedulingGates')).length === 0 || !isRec(pod['status'])) return;
   pod['status']['conditions'] = [{
@@ -63,6 +69,7 @@ export const podStrategy = strategyOf({
   status: true,
   generation: true,
   defaults: defaultPod,
+  validatesAll: true,
   create: prepareForCreate,
   update: prepareForUpdate,
   validate: (pod, context) => [...validatePod(pod), ...ephemeralOnCreate(pod, context)],

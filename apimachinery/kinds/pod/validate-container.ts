@@ -1,23 +1,28 @@
-/** Validation of containers: names, images, ports, environment, mounts, resources, probes, hooks. */
-import { configMapKey, dns1123Label, envVarName, portName, qualifiedName } from '../../names.js';
-import { compareQuantities, parseQuantity } from '../../quantity.js';
-import { NOT_NEGATIVE, type Complaints } from '../lib/complaints.js';
+/** Validation of containers: names, images, ports, and what the files beside this one check. */
+import { dns1123Label, portName } from '../../names.js';
+import type { Complaints } from '../lib/complaints.js';
 import { isRestartableInit, type ContainerSlot } from '../lib/containers.js';
-import { absent, entries, field, isRec, list, num, optionalNum, recs, str, unset, type Rec } from '../lib/value.js';
+import { absent, field, isRec, list, num, recs, str, unset, type Rec } from '../lib/value.js';
+import { validateEnv } from './validate-env.js';
+import { validateMounts, type Volumes } from './validate-mounts.js';
+import { PROBES, validateLifecycle, validateProbe, type PodFacts } from './validate-probes.js';
+import { validateResources } from './validate-resources.js';
+import { validateContainerSecurity } from './validate-security.js';
 
-/** Names of the pod's volumes -> whether the volume is a block device claim; mounts and devices refer to them. */
-export type VolumeNames = ReadonlySet<string>;
-
-const PROTOCOLS = ['TCP', 'UDP', 'SCTP'];
-const STANDARD_RESOURCES = new Set(['cpu', 'memory', 'ephemeral-storage', 'storage', 'pods']);
-/** Extended resources and huge pages are whole and cannot be overcommitted. */
-const isExact = (name: string): boolean => name.includes('/') || name.startsWith('hugepages-');
-const NANO = 1_000_000_000n;
-
-export function validatePortRef(complaints: Complaints, value: unknown, path: string): void {
-  if (typeof value === 'string') complaints.form(path, value, portName);
-  else complaints.port(path, value);
+/** What the checks of one container must know of its pod. */
+export interface ContainerContext extends PodFacts {
+  readonly volumes: Volumes;
+  /** Names in the pod's `resourceClaims`. */
+  readonly claims: ReadonlySet<string>;
+  readonly hostUsers: boolean;
+  readonly restartPolicy: string;
 }
+
+const PROTOCOLS = ['SCTP', 'TCP', 'UDP'];
+export const PULL_POLICIES = ['Always', 'IfNotPresent', 'Never'];
+const RESTART_POLICIES = ['Always', 'Never', 'OnFailure'];
+const RESTART_RULES_MAX = 20;
+const EXIT_CODES_MAX = 255;
 
 export function validateContainerPorts(complaints: Complaints, ports: unknown, path: string): void {
   const names = new Set<string>();
@@ -25,10 +30,10 @@ export function validateContainerPorts(complaints: Complaints, ports: unknown, p
     const here = `${path}[${index}]`;
     const name = str(port['name']);
     if (name !== '') {
-      const complaintCount = complaints.all.length;
-      complaints.form(`${here}.name`, name, portName);
-      if (complaints.all.length === complaintCount && names.has(name)) complaints.duplicate(`${here}.name`, name);
-      names.add(name);
+      const complaintsOfName = portName(name);
+      for (const why of complaintsOfName) complaints.invalid(`${here}.name`, name, why);
+      if (complaintsOfName.length === 0 && names.has(name)) complaints.duplicate(`${here}.name`, name);
+      if (complaintsOfName.length === 0) names.add(name);
     }
     if (num(port['containerPort']) === 0) complaints.required(`${here}.containerPort`);
     else complaints.port(`${here}.containerPort`, port['containerPort']);
@@ -37,194 +42,127 @@ export function validateContainerPorts(complaints: Complaints, ports: unknown, p
   }
 }
 
-const ENV_SOURCES = ['fieldRef', 'resourceFieldRef', 'configMapKeyRef', 'secretKeyRef', 'fileKeyRef'];
-const ENV_FIELDS = new Set([
-  'metadata.name', 'metadata.namespace', 'metadata.uid', 'spec.nodeName', 'spec.serviceAccountName', 'status.hostIP', 'status.podIP',
-  'status.hostIPs', 'status.podIPs',
-]);
-const KEYED_FIELD = /^metadata\.(labels|annotations)\['(.+)'\]$/;
+function validateResizePolicy(complaints: Complaints, policies: unknown, path: string, podRestartPolicy: string): void {
+  const seen = new Set<string>();
+  for (const [index, policy] of recs(policies).entries()) {
+    const resource = str(policy['resourceName']);
+    const restart = str(policy['restartPolicy']);
+    if (seen.has(resource)) complaints.duplicate(`${path}[${index}]`, resource);
+    seen.add(resource);
+    complaints.oneOf(path, resource, ['cpu', 'memory'], true);
+    complaints.oneOf(path, restart, ['NotRequired', 'RestartContainer'], true);
+    if (podRestartPolicy === 'Never' && restart !== 'NotRequired') complaints.invalid(path, restart, "must be 'NotRequired' when pod `restartPolicy` is 'Never'");
+  }
+}
 
-function validateEnvSource(complaints: Complaints, variable: Rec, path: string): void {
-  const source = variable['valueFrom'];
-  if (!isRec(source)) return;
-  const given = ENV_SOURCES.filter((name) => !absent(field(source, name)));
-  if (given.length === 0) complaints.invalid(path, '', 'must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`');
-  else if (!unset(variable['value'])) complaints.invalid(path, '', 'may not be specified when `value` is not empty');
-  else if (given.length > 1) complaints.invalid(path, '', 'may not have more than one field specified at a time');
-  const reference = field(source, 'fieldRef');
-  if (isRec(reference)) {
-    const fieldPath = str(reference['fieldPath']);
-    if (fieldPath === '') complaints.required(`${path}.fieldRef.fieldPath`);
-    else if (!ENV_FIELDS.has(fieldPath) && !KEYED_FIELD.test(fieldPath)) {
-      complaints.unsupported(`${path}.fieldRef.fieldPath`, fieldPath, [...ENV_FIELDS].sort());
+/** KEP-5307: a container's own restart policy, with rules by exit code. */
+function validateRestartPolicy(complaints: Complaints, container: Rec, path: string): void {
+  const policy = container['restartPolicy'];
+  const rules = recs(container['restartPolicyRules']);
+  if (absent(policy) && rules.length > 0) complaints.required(`${path}.restartPolicy`, 'must specify restartPolicy when restart rules are used');
+  complaints.enumerated(`${path}.restartPolicy`, policy, RESTART_POLICIES);
+  if (rules.length > RESTART_RULES_MAX) complaints.tooMany(`${path}.restartPolicyRules`, rules.length, RESTART_RULES_MAX);
+  for (const [index, rule] of rules.entries()) {
+    const here = `${path}.restartPolicyRules[${index}]`;
+    if (rule['action'] !== 'Restart') complaints.unsupported(`${here}.action`, rule['action'] ?? '', ['Restart']);
+    const codes = rule['exitCodes'];
+    if (!isRec(codes)) {
+      complaints.required(`${here}.exitCodes`, 'must be specified');
+      continue;
     }
-  }
-  for (const name of ['configMapKeyRef', 'secretKeyRef']) {
-    const keyRef = field(source, name);
-    if (isRec(keyRef)) complaints.requiredForm(`${path}.${name}.key`, keyRef['key'], configMapKey);
-  }
-  const resource = field(source, 'resourceFieldRef');
-  if (isRec(resource) && unset(resource['resource'])) complaints.required(`${path}.resourceFieldRef.resource`);
-}
-
-function validateEnv(complaints: Complaints, container: Rec, path: string): void {
-  for (const [index, variable] of recs(container['env']).entries()) {
-    const here = `${path}.env[${index}]`;
-    complaints.requiredForm(`${here}.name`, variable['name'], envVarName);
-    validateEnvSource(complaints, variable, `${here}.valueFrom`);
-  }
-  for (const [index, source] of recs(container['envFrom']).entries()) {
-    const here = `${path}.envFrom[${index}]`;
-    const given = ['configMapRef', 'secretRef'].filter((name) => !absent(source[name]));
-    if (!unset(source['prefix'])) complaints.form(`${here}.prefix`, source['prefix'], envVarName);
-    for (const name of given) if (unset(field(source[name], 'name'))) complaints.required(`${here}.${name}.name`);
-    if (given.length === 0) complaints.invalid(here, '', 'must specify one of: `configMapRef` or `secretRef`');
-    if (given.length > 1) complaints.invalid(here, '', 'may not have more than one field specified at a time');
+    if (!['In', 'NotIn'].includes(str(codes['operator']))) complaints.unsupported(`${here}.exitCodes.operator`, codes['operator'] ?? '', ['In', 'NotIn']);
+    const count = list(codes['values']).length;
+    if (count > EXIT_CODES_MAX) complaints.tooMany(`${here}.exitCodes.values`, count, EXIT_CODES_MAX);
   }
 }
 
-function validateMounts(complaints: Complaints, container: Rec, path: string, volumes: VolumeNames): void {
-  const paths = new Set<string>();
-  for (const [index, mount] of recs(container['volumeMounts']).entries()) {
-    const here = `${path}.volumeMounts[${index}]`;
-    const name = str(mount['name']);
-    if (name === '') complaints.required(`${here}.name`);
-    else if (!volumes.has(name)) complaints.notFound(`${here}.name`, name);
-    const mountPath = str(mount['mountPath']);
-    if (mountPath === '') complaints.required(`${here}.mountPath`);
-    else if (paths.has(mountPath)) complaints.invalid(`${here}.mountPath`, mountPath, 'must be unique');
-    paths.add(mountPath);
-    for (const sub of ['subPath', 'subPathExpr']) if (!unset(mount[sub])) validateLocalPath(complaints, `${here}.${sub}`, str(mount[sub]));
-    if (!unset(mount['subPath']) && !unset(mount['subPathExpr'])) complaints.invalid(`${here}.subPathExpr`, mount['subPathExpr'], 'subPathExpr and subPath are mutually exclusive');
-    complaints.oneOf(`${here}.mountPropagation`, mount['mountPropagation'], ['Bidirectional', 'HostToContainer', 'None']);
-  }
-  for (const [index, device] of recs(container['volumeDevices']).entries()) {
-    const here = `${path}.volumeDevices[${index}]`;
-    const name = str(device['name']);
-    if (name === '') complaints.required(`${here}.name`);
-    else if (!volumes.has(name)) complaints.notFound(`${here}.name`, name);
-    if (unset(device['devicePath'])) complaints.required(`${here}.devicePath`);
-    else if (paths.has(str(device['devicePath']))) complaints.invalid(`${here}.devicePath`, device['devicePath'], 'must not already exist as a path in volumeMounts');
-  }
-}
-
-/** A path inside a volume may not lead out of it. */
-export function validateLocalPath(complaints: Complaints, path: string, value: string): void {
-  if (value.startsWith('/')) complaints.invalid(path, value, 'must be a relative path');
-  if (value.split('/').includes('..')) complaints.invalid(path, value, "must not contain '..'");
-}
-
-function validateResourceName(complaints: Complaints, name: string, path: string): void {
-  for (const why of qualifiedName(name)) complaints.invalid(path, name, why);
-  if (qualifiedName(name).length === 0 && !name.includes('/') && !STANDARD_RESOURCES.has(name) && !name.startsWith('hugepages-')) {
-    complaints.invalid(path, name, 'must be a standard resource type or fully qualified');
-  }
-}
-
-/** Limits and requests: names, signs, and that nothing is requested beyond its limit. */
-export function validateResources(complaints: Complaints, resources: unknown, path: string): void {
-  const limits = field(resources, 'limits');
-  for (const side of ['limits', 'requests']) {
-    for (const [name, quantity] of entries(field(resources, side))) {
-      validateResourceName(complaints, name, `${path}.${side}`);
-      complaints.quantity(`${path}.${side}[${name}]`, quantity);
-      if (name.includes('/') && (parseQuantity(quantity)?.nano ?? 0n) % NANO !== 0n) {
-        complaints.invalid(`${path}.${side}[${name}]`, quantity, 'must be an integer');
-      }
-    }
-  }
-  for (const [name, request] of entries(field(resources, 'requests'))) {
-    const limit = field(limits, name);
-    if (absent(limit)) {
-      if (isExact(name)) complaints.required(`${path}.limits`, `Limit must be set for non overcommitable resources`);
-    } else if (isExact(name) && compareQuantities(request, limit) !== 0) {
-      complaints.invalid(`${path}.requests`, request, `must be equal to ${name} limit of ${String(limit as string)}`);
-    } else if (compareQuantities(request, limit) > 0) {
-      complaints.invalid(`${path}.requests`, request, `must be less than or equal to ${name} limit of ${String(limit as string)}`);
-    }
-  }
-}
-
-const HANDLERS = ['exec', 'httpGet', 'tcpSocket', 'grpc', 'sleep'];
-
-function validateHandler(complaints: Complaints, handler: Rec, path: string): void {
-  const given = HANDLERS.filter((name) => !absent(handler[name]));
-  if (given.length === 0) complaints.required(path, 'must specify a handler type');
-  for (const [index, name] of given.entries()) {
-    if (index > 0) complaints.forbidden(`${path}.${name}`, 'may not specify more than 1 handler type');
-    const action = field(handler, name);
-    if (name === 'exec' && list(field(action, 'command')).length === 0) complaints.required(`${path}.exec.command`);
-    if (name === 'httpGet') {
-      if (unset(field(action, 'path'))) complaints.required(`${path}.httpGet.path`);
-      validatePortRef(complaints, field(action, 'port'), `${path}.httpGet.port`);
-      complaints.oneOf(`${path}.httpGet.scheme`, field(action, 'scheme'), ['HTTP', 'HTTPS']);
-    }
-    if (name === 'tcpSocket') validatePortRef(complaints, field(action, 'port'), `${path}.tcpSocket.port`);
-    if (name === 'grpc') complaints.port(`${path}.grpc.port`, field(action, 'port'));
-    if (name === 'sleep') complaints.atLeast(`${path}.sleep.seconds`, field(action, 'seconds'));
-  }
-}
-
-function validateProbe(complaints: Complaints, container: Rec, name: string, path: string): void {
-  const probe = field(container, name);
-  if (!isRec(probe)) return;
-  validateHandler(complaints, probe, `${path}.${name}`);
-  for (const number of ['initialDelaySeconds', 'timeoutSeconds', 'periodSeconds', 'successThreshold', 'failureThreshold']) {
-    const value = optionalNum(probe[number]);
-    if (value !== undefined && value < 0) complaints.invalid(`${path}.${name}.${number}`, value, NOT_NEGATIVE);
-  }
-  const grace = optionalNum(probe['terminationGracePeriodSeconds']);
-  if (grace !== undefined && grace <= 0) complaints.invalid(`${path}.${name}.terminationGracePeriodSeconds`, grace, 'must be greater than 0');
-  if (name !== 'readinessProbe' && num(probe['successThreshold'], 1) !== 1) complaints.invalid(`${path}.${name}.successThreshold`, probe['successThreshold'], 'must be 1');
-}
-
-const PROBES = ['livenessProbe', 'readinessProbe', 'startupProbe'];
-
-function forbidBehaviour(complaints: Complaints, slot: ContainerSlot): void {
-  const { container, path, role } = slot;
-  if (role === 'regular' || (role === 'init' && isRestartableInit(container))) return;
-  const why = role === 'init' ? 'may not be set for init containers without restartPolicy=Always' : 'cannot be set for an Ephemeral Container';
-  for (const name of ['lifecycle', ...PROBES]) if (!absent(container[name])) complaints.forbidden(`${path}.${name}`, why);
-  if (role !== 'ephemeral') return;
-  for (const name of ['ports', 'resources']) {
-    const value = container[name];
-    const empty = absent(value) || (Array.isArray(value) && value.length === 0) || (isRec(value) && Object.keys(value).length === 0);
-    if (!empty) complaints.forbidden(`${path}.${name}`, why);
-  }
-}
-
-function validateSecurity(complaints: Complaints, container: Rec, path: string): void {
-  const security = field(container, 'securityContext');
-  if (!isRec(security)) return;
-  for (const name of ['runAsUser', 'runAsGroup']) {
-    const id = optionalNum(security[name]);
-    if (id !== undefined && (id < 0 || id > 2_147_483_647)) complaints.invalid(`${path}.securityContext.${name}`, id, 'must be between 0 and 2147483647, inclusive');
-  }
-  if (security['allowPrivilegeEscalation'] === false && security['privileged'] === true) {
-    complaints.invalid(`${path}.securityContext`, security, 'cannot set `allowPrivilegeEscalation` to false and `privileged` to true');
-  }
-}
-
-/** One container of any role. Its name's uniqueness is the pod's matter. */
-export function validateContainer(complaints: Complaints, slot: ContainerSlot, volumes: VolumeNames): void {
-  const { container, path, role } = slot;
+/** What containers of every role have in common. */
+function validateCommon(complaints: Complaints, { container, path }: ContainerSlot, context: ContainerContext): void {
   complaints.requiredForm(`${path}.name`, container['name'], dns1123Label);
-  const image = str(container['image']);
-  if (image === '') complaints.required(`${path}.image`);
-  else if (image !== image.trim()) complaints.invalid(`${path}.image`, image, 'must not have leading or trailing whitespace');
-  complaints.oneOf(`${path}.imagePullPolicy`, container['imagePullPolicy'], ['Always', 'IfNotPresent', 'Never'], true);
-  complaints.oneOf(`${path}.terminationMessagePolicy`, container['terminationMessagePolicy'], ['FallbackToLogsOnError', 'File']);
-  if (role !== 'ephemeral') validateContainerPorts(complaints, container['ports'], `${path}.ports`);
+  if (unset(container['image'])) complaints.required(`${path}.image`);
+  complaints.oneOf(`${path}.terminationMessagePolicy`, container['terminationMessagePolicy'], ['File', 'FallbackToLogsOnError'], true);
+  validateContainerPorts(complaints, container['ports'], `${path}.ports`);
   validateEnv(complaints, container, path);
-  validateMounts(complaints, container, path, volumes);
-  validateSecurity(complaints, container, path);
-  forbidBehaviour(complaints, slot);
-  if (role === 'ephemeral') return;
-  validateResources(complaints, container['resources'], `${path}.resources`);
-  for (const name of PROBES) validateProbe(complaints, container, name, path);
-  const lifecycle = field(container, 'lifecycle');
-  for (const hook of ['postStart', 'preStop']) {
-    const handler = field(lifecycle, hook);
-    if (isRec(handler)) validateHandler(complaints, handler, `${path}.lifecycle.${hook}`);
+  validateMounts(complaints, container, path, context.volumes);
+  complaints.oneOf(`${path}.imagePullPolicy`, container['imagePullPolicy'], PULL_POLICIES, true);
+  validateResources(complaints, container['resources'], `${path}.resources`, { level: 'container', claims: context.claims });
+  validateResizePolicy(complaints, container['resizePolicy'], `${path}.resizePolicy`, context.restartPolicy);
+  validateContainerSecurity(complaints, container['securityContext'], `${path}.securityContext`, context.hostUsers);
+}
+
+function validateLife(complaints: Complaints, { container, path }: ContainerSlot, context: ContainerContext): void {
+  validateLifecycle(complaints, container['lifecycle'], `${path}.lifecycle`, context);
+  for (const name of PROBES) validateProbe(complaints, container[name], `${path}.${name}`, { ...context, name });
+}
+
+/** A pod, unlike a template, is run as it is. */
+export function validateImageForm(complaints: Complaints, image: string, path: string): void {
+  if (image.trim() !== image) complaints.invalid(path, image, 'must not have leading or trailing whitespace');
+}
+
+export function validateRegularContainer(complaints: Complaints, slot: ContainerSlot, context: ContainerContext, names: Set<string>): void {
+  validateCommon(complaints, slot, context);
+  const name = str(slot.container['name']);
+  if (names.has(name)) complaints.duplicate(`${slot.path}.name`, name);
+  names.add(name);
+  validateLife(complaints, slot, context);
+  validateRestartPolicy(complaints, slot.container, slot.path);
+}
+
+export function validateInitContainer(complaints: Complaints, slot: ContainerSlot, context: ContainerContext, names: Set<string>): void {
+  const { container, path } = slot;
+  validateCommon(complaints, slot, context);
+  const restarts = isRestartableInit(container);
+  if (restarts && list(container['restartPolicyRules']).length > 0) {
+    complaints.forbidden(`${path}.restartPolicyRules`, 'restartPolicyRules are not allowed for init containers with restart policy Always');
+  } else if (!restarts) {
+    validateRestartPolicy(complaints, container, path);
+  }
+  const name = str(container['name']);
+  if (names.has(name)) complaints.duplicate(`${path}.name`, name);
+  else if (name !== '') names.add(name);
+  validateHostPorts(complaints, [slot], path.slice(0, path.lastIndexOf('[')));
+  if (restarts) return validateLife(complaints, slot, context);
+  for (const field_ of ['lifecycle', ...PROBES]) {
+    if (!absent(container[field_])) complaints.forbidden(`${path}.${field_}`, 'may not be set for init containers without restartPolicy=Always');
+  }
+  for (const [index, policy] of recs(container['resizePolicy']).entries()) {
+    if (policy['restartPolicy'] === 'RestartContainer') {
+      complaints.invalid(`${path}.resizePolicy[${index}].restartPolicy`, 'RestartContainer', "must not be set to 'RestartContainer' for non-sidecar initContainers");
+    }
+  }
+}
+
+/** Two containers of one pod cannot listen on the same port of the node. */
+export function validateHostPorts(complaints: Complaints, slots: readonly ContainerSlot[], path: string): void {
+  const taken = new Set<string>();
+  for (const [at, slot] of slots.entries()) {
+    for (const [index, port] of recs(slot.container['ports']).entries()) {
+      if (num(port['hostPort']) === 0) continue;
+      const key = `${str(port['protocol'])}/${str(port['hostIP'])}/${num(port['hostPort'])}`;
+      if (taken.has(key)) complaints.duplicate(`${path}[${at}].ports[${index}].hostPort`, key);
+      taken.add(key);
+    }
+  }
+}
+
+/** An ephemeral container may carry nothing that the pod would come to depend on. */
+const EPHEMERAL_FORBIDDEN = ['ports', 'lifecycle', 'livenessProbe', 'readinessProbe', 'startupProbe', 'resources', 'resizePolicy', 'restartPolicy', 'restartPolicyRules'];
+
+const isEmpty = (value: unknown): boolean =>
+  absent(value) || (Array.isArray(value) && value.length === 0) || (isRec(value) && Object.keys(value).length === 0);
+
+export function validateEphemeralContainer(complaints: Complaints, slot: ContainerSlot, context: ContainerContext, names: { readonly all: Set<string>; readonly others: ReadonlySet<string> }): void {
+  const { container, path } = slot;
+  validateCommon(complaints, slot, context);
+  validateImageForm(complaints, str(container['image']), `${path}.image`);
+  const name = str(container['name']);
+  if (names.all.has(name)) complaints.duplicate(`${path}.name`, name);
+  names.all.add(name);
+  const target = str(container['targetContainerName']);
+  if (target !== '' && !names.others.has(target)) complaints.notFound(`${path}.targetContainerName`, target);
+  for (const field_ of EPHEMERAL_FORBIDDEN) if (!isEmpty(container[field_])) complaints.forbidden(`${path}.${field_}`, 'cannot be set for an Ephemeral Container');
+  for (const [index, mount] of recs(field(container, 'volumeMounts')).entries()) {
+    for (const sub of ['subPath', 'subPathExpr']) if (!unset(mount[sub])) complaints.forbidden(`${path}.volumeMounts[${index}].${sub}`, 'cannot be set for an Ephemeral Container');
   }
 }

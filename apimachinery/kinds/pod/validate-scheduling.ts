@@ -1,10 +1,23 @@
 /** Validation of what steers scheduling: tolerations, affinity, spread constraints, gates. */
-import { labelValue, qualifiedName } from '../../names.js';
+import { dns1123Label, dns1123Subdomain, labelValue, qualifiedName } from '../../names.js';
 import type { Complaints } from '../lib/complaints.js';
 import { validateLabelSelector, validateNodeSelectorRequirement } from '../lib/label-validation.js';
-import { absent, field, isRec, list, num, recs, same, str, unset, type Rec } from '../lib/value.js';
+import { absent, field, isRec, keysOf, list, num, recs, same, str, strs, unset, type Rec } from '../lib/value.js';
 
-const EFFECTS = ['NoExecute', 'NoSchedule', 'PreferNoSchedule'];
+export const TAINT_EFFECTS = ['NoSchedule', 'PreferNoSchedule', 'NoExecute'];
+
+function validateTolerationValue(complaints: Complaints, operator: string, value: string, path: string): void {
+  if (operator === '' || operator === 'Equal') {
+    const why = labelValue(value);
+    if (why.length > 0) complaints.invalid(path, value, why.join(';'));
+  } else if (operator === 'Exists') {
+    if (value !== '') complaints.invalid(path, value, "value must be empty when `operator` is 'Exists'");
+  } else if (operator === 'Lt' || operator === 'Gt') {
+    complaints.unsupported(path, operator, ['Equal', 'Exists', 'Lt', 'Gt']);
+  } else {
+    complaints.unsupported(path, operator, ['Equal', 'Exists']);
+  }
+}
 
 export function validateTolerations(complaints: Complaints, tolerations: unknown, path: string): void {
   for (const [index, toleration] of recs(tolerations).entries()) {
@@ -16,14 +29,8 @@ export function validateTolerations(complaints: Complaints, tolerations: unknown
     if (!absent(toleration['tolerationSeconds']) && toleration['effect'] !== 'NoExecute') {
       complaints.invalid(`${here}.effect`, toleration['effect'] ?? '', "effect must be 'NoExecute' when `tolerationSeconds` is set");
     }
-    if (operator === '' || operator === 'Equal') {
-      for (const why of labelValue(str(toleration['value']))) complaints.invalid(`${here}.operator`, toleration['value'], why);
-    } else if (operator === 'Exists') {
-      if (!unset(toleration['value'])) complaints.invalid(`${here}.operator`, toleration, "value must be empty when `operator` is 'Exists'");
-    } else {
-      complaints.unsupported(`${here}.operator`, operator, ['Equal', 'Exists']);
-    }
-    complaints.oneOf(`${here}.effect`, toleration['effect'], EFFECTS);
+    validateTolerationValue(complaints, operator, str(toleration['value']), `${here}.operator`);
+    complaints.oneOf(`${here}.effect`, toleration['effect'], TAINT_EFFECTS);
   }
 }
 
@@ -41,16 +48,19 @@ export function validateTolerationsAdded(complaints: Complaints, now: unknown, b
 
 const FIELD_OPERATORS = ['In', 'NotIn'];
 
-export function validateNodeSelectorTerm(complaints: Complaints, term: unknown, path: string): void {
+function validateNodeField(complaints: Complaints, requirement: Rec, path: string): void {
+  const values = list(requirement['values']);
+  if (!FIELD_OPERATORS.includes(str(requirement['operator']))) complaints.invalid(`${path}.operator`, str(requirement['operator']), 'not a valid selector operator');
+  else if (values.length !== 1) complaints.required(`${path}.values`, "must be only one value when `operator` is 'In' or 'NotIn' for node field selector");
+  if (requirement['key'] !== 'metadata.name') complaints.invalid(`${path}.key`, str(requirement['key']), 'not a valid field selector key');
+  else for (const [index, value] of values.entries()) complaints.form(`${path}.values[${index}]`, value, dns1123Subdomain);
+}
+
+export function validateNodeSelectorTerm(complaints: Complaints, term: unknown, path: string, how: { readonly values: 'checked' | 'any' } = { values: 'checked' }): void {
   for (const [index, requirement] of recs(field(term, 'matchExpressions')).entries()) {
-    validateNodeSelectorRequirement(complaints, requirement, `${path}.matchExpressions[${index}]`);
+    validateNodeSelectorRequirement(complaints, requirement, `${path}.matchExpressions[${index}]`, how);
   }
-  for (const [index, requirement] of recs(field(term, 'matchFields')).entries()) {
-    const here = `${path}.matchFields[${index}]`;
-    if (!FIELD_OPERATORS.includes(str(requirement['operator']))) complaints.invalid(`${here}.operator`, requirement['operator'], 'not a valid selector operator');
-    else if (list(requirement['values']).length !== 1) complaints.required(`${here}.values`, "must be only one value when `operator` is 'In' or 'NotIn' for node field selector");
-    if (requirement['key'] !== 'metadata.name') complaints.invalid(`${here}.key`, requirement['key'], 'not a valid field selector key');
-  }
+  for (const [index, requirement] of recs(field(term, 'matchFields')).entries()) validateNodeField(complaints, requirement, `${path}.matchFields[${index}]`);
 }
 
 export function validateNodeSelector(complaints: Complaints, selector: unknown, path: string): void {
@@ -65,12 +75,36 @@ function validateWeight(complaints: Complaints, weight: unknown, path: string): 
   if (value < 1 || value > 100) complaints.invalid(`${path}.weight`, value, 'must be in the range 1-100');
 }
 
+/** KEP-3633: keys whose values come from the pod itself. */
+export function validateLabelKeys(complaints: Complaints, term: Rec, path: string): void {
+  const selector = term['labelSelector'];
+  const match = strs(term['matchLabelKeys']);
+  const mismatch = strs(term['mismatchLabelKeys']);
+  for (const [name, keys] of [['matchLabelKeys', match], ['mismatchLabelKeys', mismatch]] as const) {
+    if (keys.length === 0) continue;
+    if (!isRec(selector)) complaints.forbidden(`${path}.${name}`, 'must not be specified when labelSelector is not set');
+    else for (const [index, key] of keys.entries()) complaints.form(`${path}.${name}[${index}]`, key, qualifiedName);
+  }
+  const seen = new Set(keysOf(field(selector, 'matchLabels')));
+  for (const expression of recs(field(selector, 'matchExpressions'))) {
+    const key = str(expression['key']);
+    const at = match.lastIndexOf(key);
+    if (at >= 0 && seen.has(key)) complaints.invalid(`${path}[${at}]`, key, 'exists in both matchLabelKeys and labelSelector');
+    seen.add(key);
+  }
+  for (const [index, key] of match.entries()) {
+    if (mismatch.includes(key)) complaints.invalid(`${path}.matchLabelKeys[${index}]`, key, 'exists in both matchLabelKeys and mismatchLabelKeys');
+  }
+}
+
 function validatePodTerm(complaints: Complaints, term: unknown, path: string): void {
   validateLabelSelector(complaints, field(term, 'labelSelector'), `${path}.labelSelector`);
   validateLabelSelector(complaints, field(term, 'namespaceSelector'), `${path}.namespaceSelector`);
+  for (const namespace of strs(field(term, 'namespaces'))) complaints.form(`${path}.namespace`, namespace, dns1123Label);
+  if (isRec(term)) validateLabelKeys(complaints, term, path);
   const key = field(term, 'topologyKey');
   if (unset(key)) complaints.required(`${path}.topologyKey`, 'can not be empty');
-  else complaints.form(`${path}.topologyKey`, key, qualifiedName);
+  complaints.form(`${path}.topologyKey`, str(key), qualifiedName);
 }
 
 const REQUIRED = 'requiredDuringSchedulingIgnoredDuringExecution';
@@ -82,7 +116,7 @@ export function validateAffinity(complaints: Complaints, affinity: unknown, path
   for (const [index, term] of recs(field(node, PREFERRED)).entries()) {
     const here = `${path}.nodeAffinity.${PREFERRED}[${index}]`;
     validateWeight(complaints, term['weight'], here);
-    validateNodeSelectorTerm(complaints, term['preference'], `${here}.preference`);
+    validateNodeSelectorTerm(complaints, term['preference'], `${here}.preference`, { values: 'any' });
   }
   for (const name of ['podAffinity', 'podAntiAffinity']) {
     const pods = field(affinity, name);
@@ -95,25 +129,38 @@ export function validateAffinity(complaints: Complaints, affinity: unknown, path
   }
 }
 
+const WHEN_UNSATISFIABLE = ['DoNotSchedule', 'ScheduleAnyway'];
+
 export function validateSpreadConstraints(complaints: Complaints, constraints: unknown, path: string): void {
-  const seen = new Set<string>();
-  for (const [index, constraint] of recs(constraints).entries()) {
+  const all = recs(constraints);
+  const pairOf = (constraint: Rec): string => `{${str(constraint['topologyKey'])}, ${str(constraint['whenUnsatisfiable'])}}`;
+  for (const [index, constraint] of all.entries()) {
     const here = `${path}[${index}]`;
+    const when = str(constraint['whenUnsatisfiable']);
     if (num(constraint['maxSkew']) <= 0) complaints.invalid(`${here}.maxSkew`, num(constraint['maxSkew']), 'must be greater than zero');
     if (unset(constraint['topologyKey'])) complaints.required(`${here}.topologyKey`, 'can not be empty');
-    else complaints.form(`${here}.topologyKey`, constraint['topologyKey'], qualifiedName);
-    complaints.oneOf(`${here}.whenUnsatisfiable`, constraint['whenUnsatisfiable'], ['DoNotSchedule', 'ScheduleAnyway'], true);
-    const pair = `{${str(constraint['topologyKey'])}, ${str(constraint['whenUnsatisfiable'])}}`;
-    if (seen.has(pair)) complaints.duplicate(`${here}.{topologyKey, whenUnsatisfiable}`, pair);
-    seen.add(pair);
+    if (!WHEN_UNSATISFIABLE.includes(when)) complaints.unsupported(`${here}.whenUnsatisfiable`, when, WHEN_UNSATISFIABLE);
+    const pair = pairOf(constraint);
+    if (all.slice(index + 1).some((other) => pairOf(other) === pair)) complaints.duplicate(`${here}.{topologyKey, whenUnsatisfiable}`, pair);
     if (!absent(constraint['minDomains'])) {
       if (num(constraint['minDomains']) <= 0) complaints.invalid(`${here}.minDomains`, constraint['minDomains'], 'must be greater than zero');
-      if (constraint['whenUnsatisfiable'] !== 'DoNotSchedule') {
-        complaints.invalid(`${here}.minDomains`, constraint['minDomains'], 'can only use minDomains if whenUnsatisfiable=DoNotSchedule, not ScheduleAnyway');
-      }
+      if (when !== 'DoNotSchedule') complaints.invalid(`${here}.minDomains`, constraint['minDomains'], `can only use minDomains if whenUnsatisfiable=DoNotSchedule, not ${when}`);
     }
-    complaints.oneOf(`${here}.nodeAffinityPolicy`, constraint['nodeAffinityPolicy'], ['Honor', 'Ignore']);
-    complaints.oneOf(`${here}.nodeTaintsPolicy`, constraint['nodeTaintsPolicy'], ['Honor', 'Ignore']);
+    for (const name of ['nodeAffinityPolicy', 'nodeTaintsPolicy']) complaints.enumerated(`${here}.${name}`, constraint[name], ['Honor', 'Ignore']);
+    validateLabelKeys(complaints, { ...constraint, mismatchLabelKeys: [] }, here);
     validateLabelSelector(complaints, constraint['labelSelector'], `${here}.labelSelector`);
+  }
+}
+
+export function validateGates(complaints: Complaints, spec: unknown, path: string): void {
+  for (const [index, gate] of recs(field(spec, 'readinessGates')).entries()) {
+    complaints.form(`${path}.readinessGates[${index}].conditionType`, str(gate['conditionType']), qualifiedName);
+  }
+  const seen = new Set<string>();
+  for (const [index, gate] of recs(field(spec, 'schedulingGates')).entries()) {
+    const name = str(gate['name']);
+    complaints.form(`${path}.schedulingGates[${index}]`, name, qualifiedName);
+    if (seen.has(name)) complaints.duplicate(`${path}.schedulingGates[${index}]`, name);
+    seen.add(name);
   }
 }

@@ -1,141 +1,205 @@
-/** Validation of pod specs: of pods themselves and of the templates of workloads. */
-import { dns1123Label, dns1123Subdomain, qualifiedName } from '../../names.js';
+/** Validation of pod specs: of pods themselves and of the templates of workloads. The order of complaints is Kubernetes' own. */
+import { dns1123Label, dns1123Subdomain, ipAddress, underscoredSubdomain } from '../../names.js';
 import type { FieldError } from '../../status.js';
-import { validateAnnotations } from '../metadata.js';
 import { complaintsOf, type Complaints } from '../lib/complaints.js';
 import { containersOf } from '../lib/containers.js';
 import { validateLabels } from '../lib/label-validation.js';
-import { absent, field, isRec, list, num, optionalNum, recs, str, unset } from '../lib/value.js';
-import { validateContainer, validateResources } from './validate-container.js';
-import { validateAffinity, validateSpreadConstraints, validateTolerations } from './validate-scheduling.js';
+import { absent, at, field, isRec, keysOf, list, num, optionalNum, recs, str, strs, unset, type Rec } from '../lib/value.js';
+import {
+  validateEphemeralContainer, validateHostPorts, validateImageForm, validateInitContainer, validateRegularContainer, type ContainerContext,
+} from './validate-container.js';
+import { validateResources } from './validate-resources.js';
+import { validateAffinity, validateGates, validateSpreadConstraints, validateTolerations } from './validate-scheduling.js';
+import { validatePodSecurity } from './validate-security.js';
+import { validateTemplateMetadata } from './validate-template.js';
 import { validateVolumes } from './validate-volumes.js';
 
-export const RESTART_POLICIES = ['Always', 'Never', 'OnFailure'];
-const DNS_POLICIES = ['ClusterFirst', 'ClusterFirstWithHostNet', 'Default', 'None'];
+export const RESTART_POLICIES = ['Always', 'OnFailure', 'Never'];
+const DNS_POLICIES = ['ClusterFirstWithHostNet', 'ClusterFirst', 'Default', 'None'];
 const ACTIVE_DEADLINE_MAX = 2_147_483_647;
+const NAMESERVERS_MAX = 3;
+const SEARCH_DOMAINS_MAX = 32;
+const SEARCH_CHARS_MAX = 2048;
+const HOSTNAME_MAX = 64;
 
-function validateContainers(complaints: Complaints, spec: unknown, path: string): void {
-  const volumes = validateVolumes(complaints, spec, path);
+/** What is checked of a pod and not of a template, whose pods get their names, and perhaps their images, later. */
+export interface PodSpecOptions {
+  /** '' for a template. */
+  readonly podName: string;
+  readonly isPod: boolean;
+}
+
+const TEMPLATE: PodSpecOptions = { podName: '', isPod: false };
+
+function contextOf(complaints: Complaints, spec: Rec, path: string, options: PodSpecOptions): ContainerContext {
+  return {
+    volumes: validateVolumes(complaints, spec, path, options.podName),
+    claims: new Set(recs(spec['resourceClaims']).map((claim) => str(claim['name']))),
+    gracePeriodSeconds: optionalNum(spec['terminationGracePeriodSeconds']),
+    os: str(field(spec['os'], 'name')),
+    hostUsers: spec['hostUsers'] !== false,
+    restartPolicy: str(spec['restartPolicy']),
+  };
+}
+
+function validateResourceClaims(complaints: Complaints, claims: unknown, path: string): void {
   const names = new Set<string>();
-  const hostPorts = new Set<string>();
-  if (list(field(spec, 'containers')).length === 0) complaints.required(`${path}.containers`);
-  for (const slot of containersOf(spec, path)) {
-    validateContainer(complaints, slot, volumes);
-    const name = str(slot.container['name']);
-    if (name !== '' && names.has(name)) complaints.duplicate(`${slot.path}.name`, name);
+  for (const [index, claim] of recs(claims).entries()) {
+    const here = `${path}[${index}]`;
+    const name = str(claim['name']);
+    if (name === '') complaints.required(`${here}.name`);
+    else if (names.has(name)) complaints.duplicate(`${here}.name`, name);
+    else complaints.form(`${here}.name`, name, dns1123Label);
     names.add(name);
-    if (!unset(slot.container['restartPolicy']) && slot.role === 'init' && slot.container['restartPolicy'] !== 'Always') {
-      complaints.oneOf(`${slot.path}.restartPolicy`, slot.container['restartPolicy'], RESTART_POLICIES);
-    }
-    if (slot.role !== 'regular') continue;
-    for (const [index, port] of recs(slot.container['ports']).entries()) {
-      if (num(port['hostPort']) === 0) continue;
-      const key = `${str(port['protocol'])}/${str(port['hostIP'])}/${num(port['hostPort'])}`;
-      if (hostPorts.has(key)) complaints.duplicate(`${slot.path}.ports[${index}].hostPort`, key);
-      hostPorts.add(key);
-    }
+    const sources = ['resourceClaimName', 'resourceClaimTemplateName'].filter((source) => !absent(claim[source]));
+    if (sources.length > 1) complaints.invalid(here, claim, 'at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified');
+    if (sources.length === 0) complaints.invalid(here, claim, 'must specify one of: `resourceClaimName`, `resourceClaimTemplateName`');
+    for (const source of sources) complaints.form(`${here}.${source}`, claim[source], dns1123Subdomain);
   }
 }
 
-function validateDns(complaints: Complaints, spec: unknown, path: string): void {
-  complaints.oneOf(`${path}.dnsPolicy`, field(spec, 'dnsPolicy'), DNS_POLICIES, true);
-  const config = field(spec, 'dnsConfig');
-  const servers = list(field(config, 'nameservers'));
-  if (field(spec, 'dnsPolicy') === 'None' && servers.length === 0) {
-    complaints.required(`${path}.dnsConfig.nameservers`, 'must provide at least one DNS nameserver when `dnsPolicy` is None');
-  }
-  if (servers.length > 3) complaints.invalid(`${path}.dnsConfig.nameservers`, servers, 'must not have more than 3 nameservers');
+function validateContainers(complaints: Complaints, spec: Rec, path: string, options: PodSpecOptions): void {
+  const context = contextOf(complaints, spec, path, options);
+  validateResourceClaims(complaints, spec['resourceClaims'], `${path}.resourceClaims`);
+  const slots = [...containersOf(spec, path)];
+  const ofRole = (role: string) => slots.filter((slot) => slot.role === role);
+  const names = new Set<string>();
+  if (ofRole('regular').length === 0) complaints.required(`${path}.containers`);
+  for (const slot of ofRole('regular')) validateRegularContainer(complaints, slot, context, names);
+  validateHostPorts(complaints, ofRole('regular'), `${path}.containers`);
+  for (const slot of ofRole('init')) validateInitContainer(complaints, slot, context, names);
+  const others = new Set(names);
+  for (const slot of ofRole('ephemeral')) validateEphemeralContainer(complaints, slot, context, { all: names, others });
 }
 
-function validateHostNetwork(complaints: Complaints, spec: unknown, path: string): void {
-  if (field(spec, 'hostNetwork') !== true) return;
-  for (const { container, path: here } of containersOf(spec, path)) {
+function validateDns(complaints: Complaints, spec: Rec, path: string): void {
+  const config = spec['dnsConfig'];
+  const servers = strs(field(config, 'nameservers'));
+  if (spec['dnsPolicy'] === 'None') {
+    if (!isRec(config)) return complaints.required(path, 'must provide `dnsConfig` when `dnsPolicy` is None');
+    if (servers.length === 0) return complaints.required(`${path}.nameservers`, 'must provide at least one DNS nameserver when `dnsPolicy` is None');
+  }
+  if (servers.length > NAMESERVERS_MAX) complaints.invalid(`${path}.nameservers`, servers, `must not have more than ${NAMESERVERS_MAX} nameservers`);
+  for (const [index, server] of servers.entries()) complaints.form(`${path}.nameservers[${index}]`, server, ipAddress);
+  const searches = strs(field(config, 'searches'));
+  if (searches.length > SEARCH_DOMAINS_MAX) complaints.invalid(`${path}.searches`, searches, `must not have more than ${SEARCH_DOMAINS_MAX} search paths`);
+  if (searches.join(' ').length > SEARCH_CHARS_MAX) {
+    complaints.invalid(`${path}.searches`, searches, `must not have more than ${SEARCH_CHARS_MAX} characters (including spaces) in the search list`);
+  }
+  for (const [index, search] of searches.entries()) {
+    if (search !== '.') complaints.form(`${path}.searches[${index}]`, search.replace(/\.$/, ''), underscoredSubdomain);
+  }
+  for (const [index, option] of recs(field(config, 'options')).entries()) if (unset(option['name'])) complaints.required(`${path}.options[${index}]`, 'must not be empty');
+}
+
+function validateHostNetwork(complaints: Complaints, spec: Rec, path: string, isPod: boolean): void {
+  if (spec['hostNetwork'] !== true) return;
+  for (const [at_, container] of recs(spec['containers']).entries()) {
     for (const [index, port] of recs(container['ports']).entries()) {
-      if (num(port['hostPort']) !== num(port['containerPort'])) {
-        complaints.invalid(`${here}.ports[${index}].hostPort`, num(port['hostPort']), 'must match `containerPort` when `hostNetwork` is true');
+      const hostPort = num(port['hostPort']);
+      if ((isPod || hostPort !== 0) && hostPort !== num(port['containerPort'])) {
+        complaints.invalid(`${path}.containers[${at_}].ports[${index}].hostPort`, hostPort, 'must match `containerPort` when `hostNetwork` is true');
       }
     }
   }
 }
 
-function validatePodSecurity(complaints: Complaints, spec: unknown, path: string): void {
-  const security = field(spec, 'securityContext');
-  for (const name of ['runAsUser', 'runAsGroup', 'fsGroup']) {
-    const id = optionalNum(field(security, name));
-    if (id !== undefined && (id < 0 || id > 2_147_483_647)) complaints.invalid(`${path}.securityContext.${name}`, id, 'must be between 0 and 2147483647, inclusive');
-  }
+function validateHostUsers(complaints: Complaints, spec: Rec, path: string): void {
+  if (spec['hostUsers'] !== false) return;
+  if (spec['hostNetwork'] === true) complaints.forbidden(`${path}.hostNetwork`, 'when `hostUsers` is false');
+  if (spec['hostPID'] === true) complaints.forbidden(`${path}.HostPID`, 'when `hostUsers` is false');
+  if (spec['hostIPC'] === true) complaints.forbidden(`${path}.HostIPC`, 'when `hostUsers` is false');
 }
 
-function validateGates(complaints: Complaints, spec: unknown, path: string): void {
-  for (const [index, gate] of recs(field(spec, 'readinessGates')).entries()) {
-    complaints.form(`${path}.readinessGates[${index}].conditionType`, gate['conditionType'], qualifiedName);
+function validateNames(complaints: Complaints, spec: Rec, path: string): void {
+  const override = spec['hostnameOverride'];
+  if (!absent(override)) {
+    const here = `${path}.hostnameOverride`;
+    if (spec['setHostnameAsFQDN'] === true) complaints.forbidden(here, 'may not be specified when setHostnameAsFQDN is true');
+    if (spec['hostNetwork'] === true) complaints.forbidden(here, 'may not be specified when hostNetwork is true');
+    if (str(override).length > HOSTNAME_MAX) complaints.tooLong(here, HOSTNAME_MAX);
+    complaints.form(here, override, dns1123Subdomain);
   }
-  const seen = new Set<string>();
-  for (const [index, gate] of recs(field(spec, 'schedulingGates')).entries()) {
-    const name = str(gate['name']);
-    complaints.form(`${path}.schedulingGates[${index}]`, name, qualifiedName);
-    if (seen.has(name)) complaints.duplicate(`${path}.schedulingGates[${index}]`, name);
-    seen.add(name);
-  }
-}
-
-/** A pod spec at `path`; the order of complaints is Kubernetes' own. */
-export function validatePodSpec(complaints: Complaints, spec: unknown, path: string): void {
-  if (!isRec(spec)) {
-    complaints.required(path);
-    return;
-  }
-  validateContainers(complaints, spec, path);
-  complaints.oneOf(`${path}.restartPolicy`, spec['restartPolicy'], RESTART_POLICIES, true);
-  validateDns(complaints, spec, path);
-  validateLabels(complaints, spec['nodeSelector'], `${path}.nodeSelector`);
-  validateHostNetwork(complaints, spec, path);
-  validatePodSecurity(complaints, spec, path);
-  validateGates(complaints, spec, path);
-  for (const [index, secret] of recs(spec['imagePullSecrets']).entries()) {
-    if (unset(secret['name'])) complaints.required(`${path}.imagePullSecrets[${index}].name`);
-  }
-  validateAffinity(complaints, spec['affinity'], `${path}.affinity`);
-  validateSpreadConstraints(complaints, spec['topologySpreadConstraints'], `${path}.topologySpreadConstraints`);
-  validateTolerations(complaints, spec['tolerations'], `${path}.tolerations`);
-  for (const name of ['serviceAccountName', 'nodeName', 'priorityClassName', 'runtimeClassName'] as const) {
-    if (!unset(spec[name])) complaints.form(`${path}.${name}`, spec[name], dns1123Subdomain);
-  }
-  for (const name of ['hostname', 'subdomain']) if (!unset(spec[name])) complaints.form(`${path}.${name}`, spec[name], dns1123Label);
-  complaints.requiredForm(`${path}.schedulerName`, spec['schedulerName'], qualifiedName);
+  for (const name of ['serviceAccountName', 'nodeName']) if (!unset(spec[name])) complaints.form(`${path}.${name}`, spec[name], dns1123Subdomain);
   const deadline = optionalNum(spec['activeDeadlineSeconds']);
   if (deadline !== undefined && (deadline < 1 || deadline > ACTIVE_DEADLINE_MAX)) {
     complaints.invalid(`${path}.activeDeadlineSeconds`, deadline, `must be between 1 and ${ACTIVE_DEADLINE_MAX}, inclusive`);
   }
-  complaints.atLeast(`${path}.terminationGracePeriodSeconds`, spec['terminationGracePeriodSeconds']);
-  if (isRec(spec['resources'])) validateResources(complaints, spec['resources'], `${path}.resources`);
+  for (const name of ['hostname', 'subdomain']) if (!unset(spec[name])) complaints.form(`${path}.${name}`, spec[name], dns1123Label);
+}
+
+function validateHostAliases(complaints: Complaints, aliases: unknown, path: string): void {
+  for (const [index, alias] of recs(aliases).entries()) {
+    complaints.form(`${path}[${index}].ip`, str(alias['ip']), ipAddress);
+    for (const [j, name] of strs(alias['hostnames']).entries()) complaints.form(`${path}[${index}].hostnames[${j}]`, name, dns1123Subdomain);
+  }
+}
+
+const OPERATING_SYSTEMS = ['linux', 'windows'];
+
+function validateOs(complaints: Complaints, spec: Rec, path: string): void {
+  const os = spec['os'];
+  if (!isRec(os)) return;
+  const name = str(os['name']);
+  if (name === '') complaints.required(`${path}.os.name`);
+  else if (!OPERATING_SYSTEMS.includes(name)) complaints.unsupported(`${path}.os`, name, OPERATING_SYSTEMS);
+  else if (name === 'linux') {
+    if (!absent(at(spec, 'securityContext', 'windowsOptions'))) complaints.forbidden(`${path}.securityContext.windowsOptions`, 'windows options cannot be set for a linux pod');
+    for (const { container, path: here } of containersOf(spec, path)) {
+      if (!absent(at(container, 'securityContext', 'windowsOptions'))) complaints.forbidden(`${here}.securityContext.windowsOptions`, 'windows options cannot be set for a linux pod');
+    }
+  }
+}
+
+function validatePodResources(complaints: Complaints, spec: Rec, path: string): void {
+  const resources = spec['resources'];
+  if (!isRec(resources)) return;
+  if (!absent(resources['claims'])) complaints.forbidden(`${path}.claims`, 'claims may not be set for Resources at pod-level');
+  validateResources(complaints, resources, path, { level: 'pod' });
+}
+
+/** A pod spec at `path`. */
+export function validatePodSpec(complaints: Complaints, value: unknown, path: string, options: PodSpecOptions = TEMPLATE): void {
+  const spec = isRec(value) ? value : {};
+  if (absent(spec['terminationGracePeriodSeconds'])) complaints.required(`${path}.terminationGracePeriodSeconds`);
+  validateContainers(complaints, spec, path, options);
+  validatePodResources(complaints, spec, `${path}.resources`);
+  validateHostNetwork(complaints, spec, path, options.isPod);
+  complaints.oneOf(`${path}.restartPolicy`, spec['restartPolicy'], RESTART_POLICIES, true);
+  complaints.oneOf(`${path}.dnsPolicy`, spec['dnsPolicy'], DNS_POLICIES, true);
+  validateLabels(complaints, spec['nodeSelector'], `${path}.nodeSelector`);
+  validatePodSecurity(complaints, spec, `${path}.securityContext`);
+  validateAffinity(complaints, spec['affinity'], `${path}.affinity`);
+  validateDns(complaints, spec, `${path}.dnsConfig`);
+  validateGates(complaints, spec, path);
+  validateSpreadConstraints(complaints, spec['topologySpreadConstraints'], `${path}.topologySpreadConstraints`);
+  validateHostUsers(complaints, spec, path);
+  validateNames(complaints, spec, path);
+  validateTolerations(complaints, spec['tolerations'], `${path}.tolerations`);
+  validateHostAliases(complaints, spec['hostAliases'], `${path}.hostAliases`);
+  for (const name of ['priorityClassName', 'runtimeClassName']) if (!unset(spec[name])) complaints.form(`${path}.${name}`, spec[name], dns1123Subdomain);
+  complaints.enumerated(`${path}.preemptionPolicy`, spec['preemptionPolicy'], ['PreemptLowerPriority', 'Never']);
+  if (keysOf(spec['overhead']).length > 0) validateResources(complaints, { limits: spec['overhead'] }, `${path}.overhead`);
+  validateOs(complaints, spec, path);
 }
 
 /** Pods may not come with ephemeral containers, nor bound and gated at once. */
 export function validatePod(pod: unknown): FieldError[] {
   return complaintsOf((complaints) => {
     const spec = field(pod, 'spec');
-    validatePodSpec(complaints, spec, 'spec');
+    validatePodSpec(complaints, spec, 'spec', { podName: str(field(field(pod, 'metadata'), 'name')), isPod: true });
+    for (const { role, container, path } of containersOf(spec)) {
+      if (role !== 'ephemeral') validateImageForm(complaints, str(container['image']), `${path}.image`);
+    }
     if (!unset(field(spec, 'nodeName')) && list(field(spec, 'schedulingGates')).length > 0) {
       complaints.forbidden('spec.nodeName', 'cannot be set until all schedulingGates have been cleared');
     }
   });
 }
 
-export function validateTemplateMetadata(complaints: Complaints, template: unknown, path: string): void {
-  const metadata = field(template, 'metadata');
-  validateLabels(complaints, field(metadata, 'labels'), `${path}.labels`);
-  validateAnnotations(complaints, field(metadata, 'annotations'), `${path}.annotations`);
-}
-
 export function validatePodTemplate(complaints: Complaints, template: unknown, path: string): void {
-  if (absent(template)) {
-    complaints.required(path);
-    return;
-  }
-  validateTemplateMetadata(complaints, template, path);
-  validatePodSpec(complaints, field(template, 'spec'), `${path}.spec`);
-  if (list(field(field(template, 'spec'), 'ephemeralContainers')).length > 0) {
-    complaints.forbidden(`${path}.spec.ephemeralContainers`, 'ephemeral containers not allowed in pod template');
-  }
+  const spec = field(template, 'spec');
+  validateTemplateMetadata(complaints, field(template, 'metadata'), path);
+  validatePodSpec(complaints, spec, `${path}.spec`);
+  if (list(field(spec, 'ephemeralContainers')).length > 0) complaints.forbidden(`${path}.spec.ephemeralContainers`, 'ephemeral containers not allowed in pod template');
 }

@@ -5,9 +5,8 @@ import { complaintsOf } from '../lib/complaints.js';
 import { validateLabelSelector } from '../lib/label-validation.js';
 import { strategyOf } from '../lib/strategy.js';
 import { absent, at, child, clone, entries, field, fill, fillZero, isRec, keysOf, list, same, strs, unset, type Rec } from '../lib/value.js';
+import { VOLUME_MODES, validateAccessModes, validateClaimSpec } from './validate-claim.js';
 
-const ACCESS_MODES = ['ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOnce', 'ReadWriteOncePod'];
-const VOLUME_MODES = ['Block', 'Filesystem'];
 const RECLAIM_POLICIES = ['Delete', 'Recycle', 'Retain'];
 
 /** Also for the claims that a StatefulSet stamps out. */
@@ -30,20 +29,7 @@ function defaultVolume(volume: Rec): void {
   if (status !== undefined) fillZero(status, 'phase', 'Pending');
 }
 
-function validateClaim(claim: Rec): FieldError[] {
-  return complaintsOf((complaints) => {
-    const spec = field(claim, 'spec');
-    const modes = strs(field(spec, 'accessModes'));
-    if (modes.length === 0) complaints.required('spec.accessModes', 'at least 1 access mode is required');
-    for (const mode of modes) complaints.oneOf('spec.accessModes', mode, ACCESS_MODES);
-    if (modes.includes('ReadWriteOncePod') && modes.length > 1) complaints.forbidden('spec.accessModes', 'may not use ReadWriteOncePod with other access modes');
-    validateLabelSelector(complaints, field(spec, 'selector'), 'spec.selector');
-    const storage = at(spec, 'resources', 'requests', 'storage');
-    if (absent(storage)) complaints.required('spec.resources[storage]');
-    else if (quantityNano(storage) <= 0n) complaints.invalid('spec.resources[storage]', storage, 'must be greater than zero');
-    complaints.oneOf('spec.volumeMode', field(spec, 'volumeMode'), VOLUME_MODES);
-  });
-}
+const validateClaim = (claim: Rec): FieldError[] => complaintsOf((complaints) => validateClaimSpec(complaints, field(claim, 'spec'), 'spec'));
 
 /** Only the request may grow, and an unbound claim may be bound or given a class. */
 function validateClaimUpdate(claim: Rec, old: Rec): FieldError[] {
@@ -78,7 +64,7 @@ function validateVolume(volume: Rec): FieldError[] {
   return complaintsOf((complaints) => {
     const spec = field(volume, 'spec');
     if (list(field(spec, 'accessModes')).length === 0) complaints.required('spec.accessModes');
-    for (const mode of strs(field(spec, 'accessModes'))) complaints.oneOf('spec.accessModes', mode, ACCESS_MODES);
+    validateAccessModes(complaints, strs(field(spec, 'accessModes')), 'spec.accessModes');
     if (keysOf(field(spec, 'capacity')).length === 0) complaints.required('spec.capacity');
     for (const [name, quantity] of entries(field(spec, 'capacity'))) complaints.quantity(`spec.capacity[${name}]`, quantity);
     complaints.oneOf('spec.persistentVolumeReclaimPolicy', field(spec, 'persistentVolumeReclaimPolicy'), RECLAIM_POLICIES);

@@ -104,8 +104,9 @@ export function normaliseObject(scheme: Scheme, kind: Kind, draft: KubeObject): 
   normalise(asJson(draft), kind.isCustom === true ? ENVELOPE : kind.schema, resolverOf(scheme));
 }
 
-/** What the schema says is wrong. Of the object before it is normalised: afterwards nothing is missing. */
+/** What the schema says is wrong. Of the object before it is normalised: afterwards nothing is missing. Nothing where the strategy judges alone. */
 export function validateStructure(scheme: Scheme, kind: Kind, object: KubeObject): FieldError[] {
+  if (kind.strategy.validatesAll === true) return [];
   return validateSchema(kind.schema, object, resolverOf(scheme), { required: kind.isCustom === true ? 'all' : 'lenient' });
 }
 

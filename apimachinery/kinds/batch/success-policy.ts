@@ -1,0 +1,59 @@
+/** Validation of `successPolicy` (KEP-3998), and the text form of sets of indexes, as `0,2-5`. */
+import type { Complaints } from '../lib/complaints.js';
+import { absent, field, num, recs, str, type Rec } from '../lib/value.js';
+
+const RULES_MAX = 20;
+const INDEXES_CHARS_MAX = 64 * 1024;
+
+type Counted = { readonly kind: 'counted'; readonly total: number } | { readonly kind: 'wrong'; readonly why: string };
+
+const wrong = (why: string): Counted => ({ kind: 'wrong', why });
+
+/** How many indexes the text names: increasing, each below `completions`. */
+export function countIndexes(text: string, completions: number): Counted {
+  if (text === '') return { kind: 'counted', total: 0 };
+  let total = 0;
+  let last: number | undefined;
+  for (const interval of text.split(',')) {
+    const limits = interval.split('-');
+    if (limits.length > 2) return wrong(`the fragment ${JSON.stringify(interval)} violates the requirement that an index interval can have at most two parts separated by '-'`);
+    const [from = 0, to = from] = limits.map((limit) => (/^[+-]?\d+$/.test(limit) ? Number(limit) : Number.NaN));
+    for (const [index, value] of [from, to].slice(0, limits.length).entries()) {
+      if (Number.isNaN(value)) return wrong(`cannot convert string to integer for index: ${JSON.stringify(limits[index])}`);
+      if (value >= completions) return wrong(`too large index: ${JSON.stringify(limits[index])}`);
+    }
+    if (limits.length === 2 && from >= to) return wrong(`non-increasing order, previous: ${from}, current: ${to}`);
+    if (last !== undefined && last >= from) return wrong(`non-increasing order, previous: ${last}, current: ${from}`);
+    total += to - from + 1;
+    last = to;
+  }
+  return { kind: 'counted', total };
+}
+
+function validateRule(complaints: Complaints, rule: Rec, path: string, completions: number): void {
+  const indexes = rule['succeededIndexes'];
+  const count = rule['succeededCount'];
+  if (absent(indexes) && absent(count)) complaints.required(path, 'at least one of succeededCount or succeededIndexes must be specified');
+  let total = 0;
+  if (!absent(indexes)) {
+    if (str(indexes).length > INDEXES_CHARS_MAX) complaints.tooLong(`${path}.succeededIndexes`, INDEXES_CHARS_MAX);
+    const counted = countIndexes(str(indexes), completions);
+    if (counted.kind === 'counted') total = counted.total;
+    else complaints.invalid(`${path}.succeededIndexes`, indexes, `error parsing succeededIndexes: ${counted.why}`);
+  }
+  if (absent(count)) return;
+  complaints.atLeast(`${path}.succeededCount`, count);
+  if (num(count) > completions) complaints.invalid(`${path}.succeededCount`, count, `must be less than or equal to ${completions} (the number of specified completions)`);
+  if (!absent(indexes) && num(count) > total) {
+    complaints.invalid(`${path}.succeededCount`, count, `must be less than or equal to ${total} (the number of indexes in the specified succeededIndexes field)`);
+  }
+}
+
+export function validateSuccessPolicy(complaints: Complaints, spec: Rec, path: string): void {
+  const policy = spec['successPolicy'];
+  if (spec['completionMode'] !== 'Indexed') return complaints.invalid(path, policy, 'requires indexed completion mode');
+  const rules = recs(field(policy, 'rules'));
+  if (rules.length === 0) complaints.required(`${path}.rules`, 'at least one rules must be specified when the successPolicy is specified');
+  if (rules.length > RULES_MAX) complaints.tooMany(`${path}.rules`, rules.length, RULES_MAX);
+  for (const [index, rule] of rules.entries()) validateRule(complaints, rule, `${path}.rules[${index}]`, num(spec['completions']));
+}
