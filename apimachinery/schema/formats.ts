@@ -2,12 +2,12 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import { parseDuration } from '../duration.js';
 import { dns1123Subdomain } from '../names.js';
-import { isTime } from './typed.js';
+import { isDate } from '../go-time.js';
 
 const FORMATS: Readonly<Record<string, (text: string) => boolean>> = {
-  'date-time': isTime,
-  datetime: isTime,
-  date: (text) => /^\d{4}-\d\d-\d\d$/.test(text) && !Number.isNaN(Date.parse(text)),
+  'date-time': isDateTime,
+  datetime: isDateTime,
+  date: isDate,
   duration: (text) => parseDuration(text) !== undefined,
   byte: (text) => /^[A-Za-z0-9+/]*={0,2}$/.test(text) && text.length % 4 === 0,
   ipv4: isIPv4,
@@ -25,6 +25,15 @@ const FORMATS: Readonly<Record<string, (text: string) => boolean>> = {
   email: (text) => /^[^\s@]{1,64}@[^\s@]{1,255}$/.test(text),
   mac: (text) => /^([0-9a-f]{2}[:-]){5}[0-9a-f]{2}$/i.test(text),
 };
+
+const CLOCK = /^(\d{2}):(\d{2}):(\d{2})(.\d+)?(z|([+-]\d{2}:\d{2}))$/;
+
+/** kube-openapi's strfmt: a date, then after a `t` of either case the time of day; what follows another `t` is not looked at. */
+function isDateTime(text: string): boolean {
+  const [date = '', clock = ''] = text.toLowerCase().split('t');
+  const [, hour = '', minute = '', second = ''] = CLOCK.exec(clock) ?? [];
+  return isDate(date) && hour !== '' && hour <= '23' && minute <= '59' && second <= '59';
+}
 
 export function hasFormat(text: string, format: string): boolean {
   const check = Object.hasOwn(FORMATS, format) ? FORMATS[format] : undefined;

@@ -39,6 +39,28 @@ export function prune(object: JsonObject, schema: Schema, resolver: SchemaResolv
   return dropped;
 }
 
+/**
+ * Drops, in place, nulls that a schema with no default and without `nullable` speaks of: what a template left empty
+ * (k8s.io/apiextensions-apiserver/pkg/apiserver/schema/defaulting). Nulls with a default are for the Defaulter.
+ */
+export function pruneNulls(value: unknown, declared: Schema | undefined, resolver: SchemaResolver): void {
+  if (declared === undefined) return;
+  const schema = resolver.resolve(declared);
+  if (Array.isArray(value)) {
+    for (const item of value) pruneNulls(item, schema.items, resolver);
+  } else if (isObject(value)) {
+    for (const name of Object.keys(value)) {
+      const property = resolver.property(schema, name);
+      if (isUnwantedNull(value[name], property, resolver) && resolver.resolve(property ?? {}).default === undefined) delete value[name];
+      else pruneNulls(value[name], property, resolver);
+    }
+  }
+}
+
+function isUnwantedNull(value: unknown, declared: Schema | undefined, resolver: SchemaResolver): boolean {
+  return value === null && declared !== undefined && resolver.resolve(declared).nullable !== true;
+}
+
 /** Fills in `default`s where a property is absent, or null though it may not be (CRD defaulting). Changes the object in place. */
 export class Defaulter {
   readonly #resolver: SchemaResolver;
@@ -52,14 +74,22 @@ export class Defaulter {
     const schema = this.#resolver.resolve(declared);
     if (!this.#hasDefaults(schema)) return;
     if (Array.isArray(value)) {
-      if (schema.items !== undefined) for (const item of value) this.apply(item, schema.items);
+      if (schema.items !== undefined) this.#items(value, schema.items);
       return;
     }
     if (!isObject(value)) return;
     for (const [name, property] of Object.entries(schema.properties ?? {})) this.#property(value, name, property);
     if (schema.additionalProperties === undefined) return;
     for (const name of Object.keys(value)) {
-      if (!Object.hasOwn(schema.properties ?? {}, name)) this.apply(value[name], schema.additionalProperties);
+      if (!Object.hasOwn(schema.properties ?? {}, name)) this.#property(value, name, schema.additionalProperties);
+    }
+  }
+
+  #items(list: unknown[], declared: Schema): void {
+    const { default: fallback } = this.#resolver.resolve(declared);
+    for (const [index, item] of list.entries()) {
+      if (fallback !== undefined && isUnwantedNull(item, declared, this.#resolver)) list[index] = cloneJson(fallback);
+      this.apply(list[index], declared);
     }
   }
 

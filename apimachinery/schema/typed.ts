@@ -1,12 +1,14 @@
 /**
  * What decoding into Go's types does to a body, done to a parsed one: values of wrong types are refused in the words
  * kubectl's users know, unknown fields are dropped and reported, nulls mean absent, as does what the encoder would omit, and
- * quantities become canonical text.
+ * quantities, times and bytes become canonical text.
  *
  * In: a fresh object of a built-in kind, changed in place. Out: the paths that were dropped. One walk for each write.
  */
 import { apiErrors } from '../status.js';
 import type { GroupVersionKind } from '../object.js';
+import { Base64Error, canonicalBase64 } from '../base64.js';
+import { canonicalMicroTime, canonicalTime, TimeError } from '../go-time.js';
 import { decimalText, isInt64, isNumeric } from '../int64.js';
 import { canonicalQuantity, parseQuantity } from '../quantity.js';
 import { isObject } from '../value.js';
@@ -89,7 +91,8 @@ class Conformer {
       }
       this.#path.push(name);
       const kept = this.#value(value, property, owner);
-      if (isOmitted(kept, property, this.#resolver)) delete object[name];
+      // Go's zero time is encoded as null.
+      if (kept === null || isOmitted(kept, property, this.#resolver)) delete object[name];
       else if (kept !== value) object[name] = kept;
       this.#path.pop();
     }
@@ -107,7 +110,7 @@ class Conformer {
     for (const key of Object.keys(map)) {
       const value = map[key];
       this.#path.push({ key });
-      // A null in a map is the zero of its type; only strings occur so in practice.
+      // A null in a map is the zero of its type.
       const kept = value === null ? zeroOf(this.#resolver.resolve(values)) : this.#value(value, values, owner);
       if (kept !== value) Object.defineProperty(map, key, { value: kept, enumerable: true, configurable: true, writable: true });
       this.#path.pop();
@@ -131,15 +134,22 @@ class Conformer {
       if (parseQuantity(value) !== undefined) return canonicalQuantity(value);
       throw decodingError(this.#kind, 'quantities must match the regular expression \'^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$\'');
     }
-    if (typeof value !== 'string') return this.#mismatch(value, declared, owner);
-    if ((schema.format === 'date-time' || schema.format === 'micro-time') && !isTime(value)) {
-      throw decodingError(this.#kind, `parsing time ${JSON.stringify(value)} as "2006-01-02T15:04:05Z07:00": cannot parse ${JSON.stringify(value)} as "2006"`);
+    const canonical = CANONICAL[schema.format ?? ''];
+    if (typeof value !== 'string') {
+      // Types that read themselves know nothing of the field they stand in.
+      if (canonical?.reads === 'text') throw decodingError(this.#kind, `json: cannot unmarshal ${jsonTypeOf(value, 'string')} into Go value of type string`);
+      return this.#mismatch(value, declared, owner);
     }
-    if (schema.format === 'byte') {
-      const at = illegalBase64(value);
-      if (at !== undefined) throw decodingError(this.#kind, `illegal base64 data at input byte ${at}`);
+    return canonical === undefined ? value : this.#canonical(value, canonical.of);
+  }
+
+  #canonical(value: string, of: (text: string) => string | null): string | null {
+    try {
+      return of(value);
+    } catch (error) {
+      if (error instanceof TimeError || error instanceof Base64Error) throw decodingError(this.#kind, error.message);
+      throw error;
     }
-    return value;
   }
 
   #integer(value: unknown, schema: Schema, declared: Schema, owner: string): unknown {
@@ -159,23 +169,16 @@ class Conformer {
   }
 }
 
-const TIME = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/;
-
-export function isTime(text: string): boolean {
-  return TIME.test(text) && !Number.isNaN(Date.parse(text));
-}
-
-/** Position of the first byte that is not standard base64 with padding; line breaks are allowed, as Go allows them. */
-function illegalBase64(text: string): number | undefined {
-  const at = text.search(/[^A-Za-z0-9+/=\r\n]|=[^=\r\n]/);
-  if (at !== -1) return at;
-  const length = text.replaceAll(/[\r\n]/g, '').length;
-  return length % 4 === 0 && !/={3,}$/.test(text) ? undefined : Math.floor(length / 4) * 4;
-}
+/** Formats with one text for each value; `text` tells types that decode a string by themselves from plain bytes. */
+const CANONICAL: Readonly<Record<string, { readonly reads: 'text' | 'bytes'; of(text: string): string | null }>> = {
+  'date-time': { reads: 'text', of: canonicalTime },
+  'micro-time': { reads: 'text', of: canonicalMicroTime },
+  byte: { reads: 'bytes', of: canonicalBase64 },
+};
 
 function zeroOf(schema: Schema): unknown {
   switch (schema.type) {
-    case 'string': return '';
+    case 'string': return schema.format === 'quantity' ? '0' : '';
     case 'integer': case 'number': return 0;
     case 'boolean': return false;
     case 'array': return [];

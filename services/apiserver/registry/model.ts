@@ -10,7 +10,7 @@ import { applyStrategicMergePatch } from '../../../apimachinery/patch/strategic.
 import { checkRules } from '../../../apimachinery/crd/cel.js';
 import { ENVELOPE } from '../../../apimachinery/crd/schema.js';
 import { normalise } from '../../../apimachinery/schema/encoding.js';
-import { Defaulter, prune } from '../../../apimachinery/schema/prune.js';
+import { Defaulter, prune, pruneNulls } from '../../../apimachinery/schema/prune.js';
 import { resolverOf } from '../../../apimachinery/schema/resolve.js';
 import type { Schema } from '../../../apimachinery/schema/schema.js';
 import { reportFieldIssues } from '../../../apimachinery/schema/strict.js';
@@ -83,7 +83,9 @@ const isCustomShape = ({ kind, shape }: Shape): boolean => kind.isCustom === tru
 /** A custom resource is no Go struct: only its metadata is. The rest is pruned, and what has a wrong type is found by validation. */
 function conformCustom(kind: Kind, draft: KubeObject, scheme: Scheme): string[] {
   const unknown = conform({ ...kind, schema: ENVELOPE }, asJson(draft), resolverOf(scheme));
-  return [...unknown, ...prune(asJson(draft), kind.schema, resolverOf(scheme))];
+  unknown.push(...prune(asJson(draft), kind.schema, resolverOf(scheme)));
+  pruneNulls(draft, kind.schema, resolverOf(scheme));
+  return unknown;
 }
 
 const defaulters = new WeakMap<Scheme, Defaulter>();

@@ -1,0 +1,27 @@
+/** Bytes in JSON, as Go's base64.StdEncoding answers to the same texts. */
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { canonicalBase64 } from './base64.js';
+
+const illegal = (at: number): string => `illegal base64 data at input byte ${at}`;
+
+it.each<[string, string]>([
+  ['', ''], ['YQ==', 'YQ=='], ['YR==', 'YQ=='], ['AAAA\nAAAA\n', 'AAAAAAAA'], ['aGVs\r\nbG8=', 'aGVsbG8='], ['aGk=\n', 'aGk='], ['Y\nQ\r=\n=\n', 'YQ=='], ['\n', ''],
+  ['aGVs bG8=', illegal(4)], ['a*==', illegal(1)], ['abc', illegal(0)], ['YWJj\nYWJ', illegal(5)], ['YQ=', illegal(3)], ['YQ=\n', illegal(4)], ['YQ=a', illegal(2)],
+  ['YQ==YQ==', illegal(4)], ['=', illegal(0)], ['Y===', illegal(1)], ['YWI==', illegal(4)], ['YWJj=', illegal(4)], ['aGVsbG8-', illegal(7)],
+])('%j', (text, wanted) => {
+  let answer: string;
+  try {
+    answer = canonicalBase64(text);
+  } catch (error) {
+    answer = (error as Error).message;
+  }
+  expect(answer).toBe(wanted);
+});
+
+it('of any bytes, broken over lines of any length, is the same without the breaks', () => {
+  fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), fc.integer({ min: 1, max: 80 }), fc.constantFrom('\n', '\r\n'), (bytes, width, lineBreak) => {
+    const text = Buffer.from(bytes).toString('base64');
+    expect(canonicalBase64(text.replaceAll(new RegExp(`.{${width}}`, 'g'), (line) => line + lineBreak))).toBe(text);
+  }));
+});
