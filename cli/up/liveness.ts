@@ -12,6 +12,8 @@ import type { ManagedProcess } from './managed-process.js';
 const PATH = '/livez/ping';
 const LOOK_INTERVAL_MS = 2_000;
 const ANSWER_MS_MAX = 5_000;
+/** A look that comes later than this after the one before it came from a supervisor that was held up itself. */
+const HELD_MS = 3 * LOOK_INTERVAL_MS;
 /** So long silent, and it is started again. */
 export const SILENT_MS_MAX = 30_000;
 /** A member that was started again for its silence gets this long; nor are two of them started again within it. */
@@ -67,10 +69,10 @@ export class LivenessKeeper {
     const { clock, members, ask } = this.#options;
     const now_ms = clock.monotonic();
     // Whoever was held up himself has not looked: what happened meanwhile is not known.
-    const wasHeld = now_ms - this.#looked_ms > ANSWER_MS_MAX + 2 * LOOK_INTERVAL_MS;
+    const wasHeld = now_ms - this.#looked_ms > HELD_MS;
     const answers = await Promise.all(members.map(({ url }) => ask(`${url}${PATH}`)));
     for (const [i, member] of members.entries()) this.#judge(member, answers[i] === true, wasHeld);
-    this.#looked_ms = now_ms;
+    this.#looked_ms = clock.monotonic();
     this.#looking = false;
   }
 
@@ -102,11 +104,11 @@ export class LivenessKeeper {
 /** Whether the server answers anything at all in time. */
 export function answers(url: string, ca: string): Promise<boolean> {
   return new Promise((resolve) => {
-    const asking = get(url, { ca, agent: false, timeout: ANSWER_MS_MAX }, (response) => {
+    // Of the whole: a socket's own timeout begins anew with each step of the connection.
+    const asking = get(url, { ca, agent: false, signal: AbortSignal.timeout(ANSWER_MS_MAX) }, (response) => {
       response.resume();
       resolve(true);
     });
-    asking.on('timeout', () => asking.destroy());
     asking.on('error', () => resolve(false));
   });
 }
