@@ -4,10 +4,12 @@ import { hostname, networkInterfaces } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { holdProcess, systemClock } from '../../platform/clock.js';
+import { systemExecutor } from '../../platform/exec.js';
 import { createLogger, type Logger, type LogLevel } from '../../platform/log.js';
 import { createClusterPki, readClusterPki, writeClusterPki, type ClusterPki } from '../../platform/pki/cluster-pki.js';
 import { systemRandom } from '../../platform/random.js';
 import { startAll, stopAll, type Service } from '../../platform/service.js';
+import { SystemdWatchdog } from '../../platform/systemd-watchdog.js';
 import { RaftError, type NodeId, type PeerInfo } from '../../raft/contract.js';
 import type { AutoCompactionOptions } from '../../services/store/member/auto-compaction.js';
 import { CliError, EXIT_FENCED, isShutOut } from '../lib/errors.js';
@@ -248,6 +250,8 @@ async function runServer(flags: ServerFlags): Promise<void> {
   const logger = createLogger('navarch', { level: flags.logLevel, ...(flags.logFile === undefined ? {} : { file: flags.logFile }) }).child({ member: self.name });
   await mkdir(flags.dataDir, { recursive: true, mode: 0o700 });
   await claimProcess(flags.dataDir);
+  // Before all else: replaying a long log takes its time.
+  await new SystemdWatchdog({ executor: systemExecutor, clock: systemClock, logger, environment: process.env, pid: process.pid }).start();
   const names = [
     'localhost', '127.0.0.1', self.host, self.name, hostname(), 'kubernetes', 'kubernetes.default', 'kubernetes.default.svc',
     `kubernetes.default.svc.${network.clusterDomain}`, apiServiceAddress(network),

@@ -82,6 +82,11 @@ export class ManagedProcess {
     }));
   }
 
+  /** Ends it at once; it is started again like one that died. */
+  kill(): void {
+    this.#child?.kill('SIGKILL');
+  }
+
   /** SIGTERM, then SIGKILL for one that does not go. Resolves when it is gone. */
   async stop(): Promise<void> {
     this.#stopping = true;

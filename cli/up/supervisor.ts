@@ -26,6 +26,7 @@ import { kubeconfigText } from '../lib/kubeconfig.js';
 import { layout } from '../lib/paths.js';
 import { issueAdminCertificate } from '../server/certificates.js';
 import { hostPort } from '../server/identity.js';
+import { answers, LivenessKeeper, mainThreadWaited_ms } from './liveness.js';
 import { ManagedProcess } from './managed-process.js';
 import { issueWorkerCertificate, recordWorkerKey } from './worker-certificates.js';
 import { RuntimeKeeper } from './runtime-keeper.js';
@@ -83,6 +84,7 @@ export class Supervisor implements Service {
   readonly #stop = new AbortController();
   #processes: ManagedProcess[] = [];
   #hosts: HostsPlan | undefined;
+  #liveness: LivenessKeeper | undefined;
   #runtimes: RuntimeKeeper | undefined;
   #plan: UpPlan | undefined;
   /** Workers that have got a key of their own just now. */
@@ -114,6 +116,7 @@ export class Supervisor implements Service {
     this.#stop.abort(new Error('the supervisor was stopped'));
     this.#phase = 'stopping';
     this.#say('stopping');
+    this.#liveness?.stop();
     await this.#runtimes?.stop();
     const isWorker = (one: ManagedProcess) => this.#plan?.workers.some((worker) => worker.name === one.spec.name) === true;
     await Promise.all(this.#processes.filter(isWorker).map((one) => one.stop()));
@@ -143,6 +146,7 @@ export class Supervisor implements Service {
     }
     if (this.#hosts === undefined) this.#startProcesses(this.#plan, () => true);
     else await this.#startOnHosts(this.#plan, this.#hosts);
+    this.#watchMembers(pki, this.#plan);
     await this.#waitUntilReady(pki, admin, this.#plan);
   }
 
@@ -208,6 +212,18 @@ export class Supervisor implements Service {
       managed.start();
     }
     this.#say(`starting ${plan.members.length} members and ${plan.workers.length} workers`);
+  }
+
+  #watchMembers(pki: ClusterPki, plan: UpPlan): void {
+    const { clock, logger } = this.#options;
+    const members = plan.members.flatMap((member) => {
+      const process = this.#processes.find(({ spec }) => spec.name === member.name);
+      return process === undefined ? [] : [{ process, url: `https://${hostPort(member.host, member.apiPort)}` }];
+    });
+    this.#liveness = new LivenessKeeper({
+      members, clock, logger, waited_ms: mainThreadWaited_ms, ask: (url) => answers(url, pki.clusterAuthority.certificate),
+    });
+    this.#liveness.start();
   }
 
   async #waitUntilReady(pki: ClusterPki, admin: KeyPair, plan: UpPlan): Promise<void> {

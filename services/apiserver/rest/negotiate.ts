@@ -9,6 +9,8 @@ export interface Accepted {
   /** The apiVersion of Table or PartialObjectMetadata. */
   readonly apiVersion: string;
   readonly encoding: Encoding;
+  /** Whether metadata was asked for as that of a list. */
+  readonly ofList?: boolean;
 }
 
 interface MediaRange {
@@ -46,8 +48,8 @@ export const ALL_ENCODINGS: Offers = ['json', 'yaml', 'protobuf'];
 
 export const PLAIN: Accepted = { view: 'object', apiVersion: '', encoding: 'json' };
 
-/** Throws NotAcceptable when nothing the client names can be given. */
-export function negotiate(accept: string, offers: Offers = ALL_ENCODINGS): Accepted {
+/** `tables`: whether there is a table of what is asked for. Throws NotAcceptable when nothing the client names can be given. */
+export function negotiate(accept: string, offers: Offers = ALL_ENCODINGS, tables = true): Accepted {
   if (accept.trim() === '') return PLAIN;
   for (const { type, params } of mediaRanges(accept)) {
     const encoding = ENCODINGS.get(type);
@@ -56,7 +58,7 @@ export function negotiate(accept: string, offers: Offers = ALL_ENCODINGS): Accep
     if (as === undefined) return { ...PLAIN, encoding };
     const view = viewOf(as, params);
     // A table's cells hold any JSON: they have no protobuf form.
-    if (view !== undefined && !(view.view === 'table' && encoding === 'protobuf')) return { ...view, encoding };
+    if (view !== undefined && !(view.view === 'table' && (encoding === 'protobuf' || !tables))) return { ...view, encoding };
   }
   throw apiErrors.notAcceptable(`only the following media types are accepted: ${offers.map((one) => CONTENT_TYPES[one]).join(', ')}`);
 }
@@ -68,10 +70,10 @@ export function negotiateError(accept: string): Encoding {
 }
 
 function viewOf(as: string, params: ReadonlyMap<string, string>): Omit<Accepted, 'encoding'> | undefined {
-  const version = params.get('v') ?? 'v1';
-  if ((params.get('g') ?? 'meta.k8s.io') !== 'meta.k8s.io' || (version !== 'v1' && version !== 'v1beta1')) return undefined;
+  const version = params.get('v');
+  if (params.get('g') !== 'meta.k8s.io' || (version !== 'v1' && version !== 'v1beta1')) return undefined;
   const apiVersion = `meta.k8s.io/${version}`;
   if (as === 'Table') return { view: 'table', apiVersion };
-  if (as === 'PartialObjectMetadata' || as === 'PartialObjectMetadataList') return { view: 'metadata', apiVersion };
+  if (as === 'PartialObjectMetadata' || as === 'PartialObjectMetadataList') return { view: 'metadata', apiVersion, ofList: as === 'PartialObjectMetadataList' };
   return undefined;
 }

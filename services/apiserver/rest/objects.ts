@@ -67,7 +67,8 @@ export async function serveObjects(call: ObjectRequest): Promise<RestResponse> {
 }
 
 async function serve(call: ObjectRequest): Promise<RestResponse> {
-  const accepted = negotiate(headerOf(call.request, 'accept'), offersOf(call));
+  const accepted = negotiate(headerOf(call.request, 'accept'), offersOf(call), hasTable(call));
+  checkMetadataForm(call, accepted.ofList);
   const rendering: Rendering = { kind: call.kind, accepted, includeObject: includeObject(call.url.query), now_ms: call.clock.now() };
   switch (call.verb) {
     case 'get': return get(call, rendering);
@@ -79,6 +80,21 @@ async function serve(call: ObjectRequest): Promise<RestResponse> {
     case 'delete': return deleteOne(call, rendering);
     case 'deletecollection': return deleteMany(call, rendering);
   }
+}
+
+/** What is only ever answered, as reviews and tokens, is no row of a table. */
+const hasTable = ({ kind, route }: ObjectRequest): boolean => kind.verbs.includes('get') && !TABLELESS.has(route.subresource ?? '');
+const TABLELESS = new Set(['binding', 'eviction', 'token']);
+
+/** Metadata of a list for lists alone, of an object for objects (k8s.io/apiserver/pkg/endpoints/handlers/response.go). */
+function checkMetadataForm({ verb, kind }: ObjectRequest, ofList: boolean | undefined): void {
+  if (ofList === undefined || verb === 'watch') return;
+  const isList = verb === 'list' || verb === 'deletecollection';
+  if (isList === ofList) return;
+  const type = kind.isCustom === true ? 'unstructured.Unstructured' : `${kind.group === '' ? 'core' : (kind.group.split('.')[0] ?? '')}.${kind.kind}`;
+  throw apiErrors.notAcceptable(isList
+    ? `you requested PartialObjectMetadata, but the requested object is a list (*${type}List)`
+    : `you requested PartialObjectMetadataList, but the requested object is not a list (*${type})`);
 }
 
 function offersOf({ isBuiltIn, verb }: ObjectRequest): Offers {

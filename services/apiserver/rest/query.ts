@@ -2,6 +2,7 @@
 import { encodeJson } from '../../../apimachinery/codec/json-value.js';
 import type { DeleteOptions, ListRequest } from '../../../apimachinery/object-service.js';
 import { apiErrors } from '../../../apimachinery/status.js';
+import { checkListOptions } from './list-options.js';
 import { isObject } from '../../../apimachinery/value.js';
 
 type Query = URLSearchParams;
@@ -41,11 +42,13 @@ export interface ListOptions extends Pick<
 
 export function listOptions(query: Query): ListOptions {
   const match = textOption(query, 'resourceVersionMatch');
-  if (match !== undefined && !isOneOf(match, VERSION_MATCHES)) {
-    throw apiErrors.badRequest(`resourceVersionMatch: Unsupported value: ${JSON.stringify(match)}: supported values: "Exact", "NotOlderThan"`);
-  }
+  const watch = booleanOption(query, 'watch') ?? false;
+  checkListOptions({
+    watch, sendInitialEvents: booleanOption(query, 'sendInitialEvents'), resourceVersionMatch: match ?? '',
+    resourceVersion: query.get('resourceVersion') ?? '', continue: query.get('continue') ?? '',
+  });
   return defined({
-    watch: booleanOption(query, 'watch') ?? false,
+    watch,
     allowWatchBookmarks: booleanOption(query, 'allowWatchBookmarks') ?? false,
     sendInitialEvents: booleanOption(query, 'sendInitialEvents'),
     timeoutSeconds: integerOption(query, 'timeoutSeconds'),
@@ -54,7 +57,7 @@ export function listOptions(query: Query): ListOptions {
     limit: integerOption(query, 'limit'),
     continue: textOption(query, 'continue'),
     resourceVersion: textOption(query, 'resourceVersion'),
-    resourceVersionMatch: match,
+    resourceVersionMatch: isOneOf(match, VERSION_MATCHES) ? match : undefined,
   });
 }
 

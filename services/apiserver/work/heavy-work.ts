@@ -8,8 +8,10 @@ import type { Clock } from '../../../platform/clock.js';
 import type { HoldWatch } from '../../../platform/hold-watch.js';
 import { Turns } from '../../../platform/turns.js';
 
-/** All that is done with so many bytes takes a few milliseconds at most. */
-export const HEAVY_BYTES = 32 * 1024;
+/** All that is done with so many bytes takes some milliseconds at most: 2,700 empty objects are the dearest. */
+export const STEPS_BYTES = 8 * 1024;
+/** Larger ones are decoded a few at a time. */
+const HEAVY_BYTES = 64 * 1024;
 /** Heavy requests that are decoded and not yet answered. */
 const PLACES = 4;
 /** Bytes of bodies that wait, or are being read; beyond it clients are told to come back. */
@@ -79,7 +81,7 @@ interface Host {
 export class Heavy implements Pace {
   readonly #host: Host;
   #release: (() => void) | undefined;
-  #isHeavy = false;
+  #inSteps = false;
   #isInside = false;
 
   constructor(host: Host) {
@@ -94,9 +96,9 @@ export class Heavy implements Pace {
   /** A body of so many bytes is to be decoded: a large one waits until it may. */
   async arrived(bytes: number): Promise<void> {
     this.#host.note();
-    if (bytes <= HEAVY_BYTES) return;
-    this.#isHeavy = true;
-    if (!this.#isInside) {
+    if (bytes <= STEPS_BYTES) return;
+    this.#inSteps = true;
+    if (bytes > HEAVY_BYTES && !this.#isInside) {
       await this.#host.enter();
       this.#isInside = true;
     }
@@ -104,7 +106,7 @@ export class Heavy implements Pace {
   }
 
   async step(name: string, bytes = 0): Promise<void> {
-    if (this.#isHeavy || bytes > HEAVY_BYTES) await this.#host.turn(name);
+    if (this.#inSteps || bytes > STEPS_BYTES) await this.#host.turn(name);
     else this.#host.note();
   }
 
