@@ -12,6 +12,7 @@ import { startAll, stopAll, type Service } from '../../platform/service.js';
 import { SystemdWatchdog } from '../../platform/systemd-watchdog.js';
 import { RaftError, type NodeId, type PeerInfo } from '../../raft/contract.js';
 import type { AutoCompactionOptions } from '../../services/store/member/auto-compaction.js';
+import { LIMITS } from '../../services/store/limits.js';
 import { CliError, EXIT_FENCED, isShutOut } from '../lib/errors.js';
 import { keepHeapSmall } from '../lib/heap.js';
 import { defaultDataDir, layout } from '../lib/paths.js';
@@ -47,6 +48,8 @@ interface ServerFlags extends StoreFlags {
   readonly nodeGrace: string;
   readonly defaultToleration: string;
   readonly quota: string;
+  readonly maxTxnOps: string;
+  readonly maxRequestBytes: string;
   readonly compaction: string;
   readonly logLevel: LogLevel;
   readonly logFile?: string;
@@ -85,6 +88,8 @@ export function addServerCommand(program: Command): void {
     .option('--node-grace <seconds>', 'silence after which a worker is NotReady', '40')
     .option('--default-toleration <seconds>', 'how long pods stay on an unreachable worker unless they say otherwise', '300')
     .option('--quota <MiB>', 'size of the store at which nothing may grow until something is deleted; 0: none', '2048')
+    .option('--max-txn-ops <number>', 'operations of one transaction of an etcd client, up to 2048', '128')
+    .option('--max-request-bytes <bytes>', 'longest write that the store takes, up to 10 MiB; objects of the API count too', '1572864')
     .option('--compaction <period or revisions>', 'history that the store keeps: a time such as 15m, a number of revisions, or off (also of an external store)', '15m')
     .option('--log-level <level>', 'debug, info, warn or error', 'info')
     .option('--log-file <file>', 'log here instead of to standard error')
@@ -120,10 +125,17 @@ export function parseCompaction(text: string): AutoCompactionOptions | undefined
   return { mode: 'periodic', keep_ms: Number(count) * PERIOD_MS[unit as keyof typeof PERIOD_MS] };
 }
 
-function storeLimits(flags: ServerFlags): { quota_bytes: number; autoCompaction?: AutoCompactionOptions } {
+function countOf(text: string, flag: string, max: number): number {
+  const count = Number(text);
+  if (!/^[1-9]\d*$/.test(text) || count > max) throw new CliError(`${flag} must be a number from 1 to ${max}, not "${text}"`, 2);
+  return count;
+}
+
+function storeLimits(flags: ServerFlags): { quota_bytes: number; request_bytes: number; autoCompaction?: AutoCompactionOptions } {
   if (!/^\d{1,9}$/.test(flags.quota)) throw new CliError(`--quota must be a number of MiB, not "${flags.quota}"`, 2);
   const autoCompaction = parseCompaction(flags.compaction);
-  return { quota_bytes: Number(flags.quota) * 2 ** 20, ...(autoCompaction === undefined ? {} : { autoCompaction }) };
+  const request_bytes = countOf(flags.maxRequestBytes, '--max-request-bytes', LIMITS.requestMax_bytes);
+  return { quota_bytes: Number(flags.quota) * 2 ** 20, request_bytes, ...(autoCompaction === undefined ? {} : { autoCompaction }) };
 }
 
 function secondsOf(text: string, flag: string): number {
@@ -246,6 +258,7 @@ async function runServer(flags: ServerFlags): Promise<void> {
   const self = selfOf(flags);
   const network = networkOf(flags);
   const timing = { nodeGrace_ms: secondsOf(flags.nodeGrace, '--node-grace') * 1000, defaultTolerationSeconds: secondsOf(flags.defaultToleration, '--default-toleration') };
+  const txnOps_max = countOf(flags.maxTxnOps, '--max-txn-ops', LIMITS.txnOps);
   const { createServer } = await import('../server/server.js');
   const logger = createLogger('navarch', { level: flags.logLevel, ...(flags.logFile === undefined ? {} : { file: flags.logFile }) }).child({ member: self.name });
   await mkdir(flags.dataDir, { recursive: true, mode: 0o700 });
@@ -259,7 +272,7 @@ async function runServer(flags: ServerFlags): Promise<void> {
   const place = address === undefined ? await openMember({ flags, self, names, logger }) : await openExternal({ flags, self, names, logger }, address);
   const server = createServer({
     address: self, listenHost: flags.listenAddress, backing: place.backing, pki: place.pki, certificates: place.certificates, network, logger,
-    elects: flags.only === undefined, ...timing, ...clockAndRandom,
+    elects: flags.only === undefined, txnOps_max, ...timing, ...clockAndRandom,
   });
   logger.info({ cluster: place.pki.clusterId, api: self.apiPort, grpc: self.grpcPort, ...place.told }, `${server.name} starts`);
   // The file first: while the others are awaited, it is known where they are.

@@ -2,9 +2,11 @@
 import { Server, type ServerCredentials, type ServiceDefinition, type UntypedServiceImplementation } from '@grpc/grpc-js';
 import type { Clock } from '../../platform/clock.js';
 import { GUARD_LIMITS } from '../../platform/grpc/limits.js';
-import { ServerGuard } from '../../platform/grpc/server-guard.js';
+import { http2ServersOf, ServerGuard } from '../../platform/grpc/server-guard.js';
 import type { Logger } from '../../platform/log.js';
 import type { Service } from '../../platform/service.js';
+import type { HttpAnswer, HttpRequest } from '../../services/store/etcd/http.js';
+import { ClientHttp } from './client-http.js';
 
 export interface GrpcEndpoint {
   readonly definition: ServiceDefinition;
@@ -18,6 +20,8 @@ export interface GrpcServerOptions {
   readonly endpoints: readonly GrpcEndpoint[];
   /** Whether the value of an `authorization` header is good: until then a caller without a certificate may send little. */
   readonly authenticates: (authorization: string) => Promise<boolean>;
+  /** Answers what comes over HTTP/1.1 on the same port. */
+  readonly http?: (request: HttpRequest) => Promise<HttpAnswer>;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -31,6 +35,7 @@ export class GrpcServer implements Service {
   readonly #options: GrpcServerOptions;
   readonly #server: Server;
   readonly #guard: ServerGuard;
+  readonly #http: ClientHttp | undefined;
   #port = 0;
 
   constructor(options: GrpcServerOptions) {
@@ -47,6 +52,7 @@ export class GrpcServer implements Service {
     });
     for (const { definition, implementation } of options.endpoints) this.#server.addService(definition, implementation);
     const { authenticates, clock, logger } = options;
+    this.#http = options.http === undefined ? undefined : new ClientHttp(options.http);
     this.#guard = new ServerGuard({ authenticates, message_bytes_max: MESSAGE_BYTES_MAX, clock, logger });
   }
 
@@ -66,6 +72,7 @@ export class GrpcServer implements Service {
           return;
         }
         try {
+          for (const listener of http2ServersOf(this.#server)) this.#http?.attach(listener);
           this.#guard.guard(this.#server);
           resolve(bound);
         } catch (failure) {
@@ -78,6 +85,7 @@ export class GrpcServer implements Service {
 
   stop(): Promise<void> {
     this.#guard.stop();
+    this.#http?.stop();
     return new Promise((resolve) => {
       const force = this.#options.clock.after(STOP_MS, () => this.#server.forceShutdown());
       this.#server.tryShutdown(() => {

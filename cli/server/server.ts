@@ -28,6 +28,7 @@ import { rotatingServerCredentials } from '../../services/apiserver/grpc/credent
 import { createObjectFront } from '../../services/apiserver/grpc/front.js';
 import { createStreamingFront } from '../../services/apiserver/streaming/index.js';
 import { createNodelink, type Nodelink } from '../../services/nodelink/nodelink.js';
+import { EtcdHttp } from '../../services/store/etcd/http.js';
 import { etcdServices } from '../../services/store/etcd/index.js';
 import { writeService } from '../../services/store/stream/write-stream.js';
 import { ApiEndpoints } from './api-endpoints.js';
@@ -38,7 +39,8 @@ import { createClusterService } from './cluster-service.js';
 import { createElected } from './elected.js';
 import { authorizeEtcd } from './etcd-roles.js';
 import { createExternalClusterService } from './external-cluster-service.js';
-import { GrpcServer, type GrpcEndpoint } from './grpc-server.js';
+import { GrpcServer, type GrpcEndpoint, type GrpcServerOptions } from './grpc-server.js';
+import { LeaderCalls } from './leader-calls.js';
 import { hostPort, type MemberAddress } from './identity.js';
 import { MemberDirectory } from './member-directory.js';
 import { memberMetrics } from './member-metrics.js';
@@ -61,6 +63,8 @@ export interface ServerOptions {
   readonly nodeGrace_ms: number;
   /** How long pods stay on an unreachable node unless they say otherwise. Kubernetes: 300 s. */
   readonly defaultTolerationSeconds?: number;
+  /** Operations of one transaction of an etcd client. Default: 128, as etcd. */
+  readonly txnOps_max?: number;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -136,6 +140,7 @@ class MemberServer implements Server {
     this.#grpc = new GrpcServer({
       host: options.listenHost, port: address.grpcPort, credentials: rotatingServerCredentials(tls), endpoints: this.#grpcEndpoints(), clock,
       authenticates: (authorization) => knowsCaller(this.apiServer.authenticator, authorization), logger: logger.child({ component: 'grpc' }),
+      ...this.#clientHttp(),
     });
     this.#endpoints = new ApiEndpoints({
       client: this.clientFor(SYSTEM_USERS.apiserver), member, presence: this.#presence, name: address.name, host: address.host, port: address.apiPort, clock, logger,
@@ -215,8 +220,20 @@ class MemberServer implements Server {
     return server;
   }
 
+  /** What etcd answers over HTTP/1.1 where it takes its clients; a server without a store has no such port. */
+  #clientHttp(): Partial<Pick<GrpcServerOptions, 'http'>> {
+    const { backing } = this.#options;
+    if (backing.kind !== 'member') return {};
+    const { member } = backing;
+    const http = new EtcdHttp({
+      status: () => member.store.status(), raftStatus: () => member.raftStatus(), confirm: () => member.store.readRevision(), authorize: authorizeEtcd,
+      resident_bytes: () => process.memoryUsage.rss(), metrics: async () => memberMetrics(await member.raftStatus(), this.#containment.faults()),
+    });
+    return { http: (request) => http.answer(request) };
+  }
+
   #grpcEndpoints(): GrpcEndpoint[] {
-    const { clock, logger, address, pki, backing } = this.#options;
+    const { clock, random, logger, address, pki, backing, txnOps_max } = this.#options;
     const apiAddress = hostPort(address.host, address.apiPort);
     const objects = createObjectFront({
       as: (user) => this.apiServer.registry.as(user), authenticator: this.apiServer.authenticator, authorizer: this.apiServer.authorizer,
@@ -227,8 +244,12 @@ class MemberServer implements Server {
       return [...common, createExternalClusterService({ backing, name: address.name, clusterId: pki.clusterId, apiAddress, grpcAddress: hostPort(address.host, address.grpcPort), clock })];
     }
     const { member } = backing;
+    const leaderCalls = new LeaderCalls(pki, { clock, random });
     return [
-      ...etcdServices({ backend: member.store, member, authorize: authorizeEtcd, tls: true }),
+      ...etcdServices({
+        backend: member.store, member: { ...member, askLeader: (raft, change) => leaderCalls.ask(raft, change) }, authorize: authorizeEtcd, tls: true,
+        ...(txnOps_max === undefined ? {} : { txnOps_max }),
+      }),
       writeService({ backend: member.store, authorize: authorizeEtcd, clock }),
       ...common,
       createClusterService({ member, pki, apiAddress, clock, logger }),

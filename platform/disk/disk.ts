@@ -39,6 +39,8 @@ export interface KeyValueDisk extends DiskView {
   write(operations: Iterable<DiskOperation>): Promise<void>;
   /** Removes a range bit by bit and without waiting for the disk: what is gone may be back after a crash. */
   clear(range: KeyRange): Promise<void>;
+  /** Space that its files take, about. Absent where there are none. */
+  size_bytes?(): Promise<number>;
   /** Gives the space of what was removed back to the machine, without stopping others. Absent where there is none to give. */
   reclaim?(): Promise<void>;
   close(): Promise<void>;

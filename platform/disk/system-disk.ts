@@ -73,6 +73,10 @@ class LevelDisk implements KeyValueDisk {
     return this.#level.clear(range);
   }
 
+  size_bytes(): Promise<number> {
+    return this.#level.approximateSize(FIRST_KEY, LAST_KEY);
+  }
+
   reclaim(): Promise<void> {
     return this.#level.compactRange(FIRST_KEY, LAST_KEY);
   }

@@ -1,12 +1,16 @@
 /** Limits of the store, in one place. */
 
 export const LIMITS = {
-  /** Operations of one transaction, nested ones and compares included; etcd's default is 128 a level. */
+  /** Operations of one level of a transaction that any member applies. */
   txnOps: 2048,
+  /** Those that a client may send, with those of the levels above, unless the member's options say otherwise; etcd's default. */
+  clientTxnOps: 128,
   /** Levels of nested transactions. */
   txnDepth: 16,
-  /** One command in the log: etcd's default of 1.5 MiB, and room for framing. */
-  command_bytes: 2 * 1024 * 1024,
+  /** One command in the log, unless the member's options say otherwise; etcd's default. */
+  request_bytes: 1.5 * 1024 * 1024,
+  /** The most that the options may allow: peers take messages of 16 MiB. */
+  requestMax_bytes: 10 * 1024 * 1024,
   /** Encoded size of all versions that are kept, unless the member's options say otherwise; etcd's default. */
   quota_bytes: 2 * 1024 * 1024 * 1024,
   diskReserve_bytes: 64 * 1024 * 1024,
@@ -15,6 +19,8 @@ export const LIMITS = {
   leaseTtl_s: 9_000_000_000,
   /** Shortest lease: a shorter one could not be renewed across a change of leader. */
   leaseTtlMin_s: 1,
+  /** Shortest one that clients of etcd's API are granted, as by etcd. */
+  clientLeaseTtlMin_s: 2,
   /** Batches that a watcher may hold unread before it is served from history. */
   watchWindow_batches: 16,
   /** Events of one batch, unless a single revision has more. */

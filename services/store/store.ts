@@ -111,7 +111,10 @@ export interface StoreStatus {
   readonly revision: Revision;
   readonly compactRevision: Revision;
   readonly appliedIndex: number;
+  /** Encoded size of all versions that are kept. */
   readonly dbSize_bytes: number;
+  /** What it takes on disk, at least as much. */
+  readonly dbAllocated_bytes?: number;
   /** Size at which nothing may grow any more; 0 or absent: none that is known. */
   readonly quota_bytes?: number;
   readonly alarms?: readonly { readonly member: bigint; readonly kind: 'nospace' | 'corrupt' | 'disk' }[];

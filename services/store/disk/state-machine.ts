@@ -151,6 +151,11 @@ export class KvStateMachine implements StateMachine {
     await this.#disk.disk.reclaim?.();
   }
 
+  /** About: what was written last may not be counted yet. */
+  async diskSize_bytes(): Promise<number> {
+    return (await this.#disk.disk.size_bytes?.()) ?? 0;
+  }
+
   openSnapshot(): Promise<SnapshotReader & { readonly meta: Meta }> {
     return openSnapshot(this.#disk.disk);
   }

@@ -22,17 +22,31 @@ export function clusterService(context: EtcdContext): ClusterServer {
     await context.member?.changeMembership(wanted);
     return { header: context.header(), members: await members() };
   };
+  const askLeader = async (raft: RaftStatus, wanted: { readonly kind: 'remove' | 'promote'; readonly id: NodeId }) => {
+    if (context.member?.askLeader === undefined) throw new EtcdError(status.FAILED_PRECONDITION, 'etcdserver: not leader');
+    await context.member.askLeader(raft, wanted);
+    await membersUntil(wanted);
+    return { header: context.header(), members: await members() };
+  };
+  /** The leader has it; this member may hear of it a moment later, and must not answer with what was before. */
+  const membersUntil = async ({ kind, id }: { readonly kind: 'remove' | 'promote'; readonly id: NodeId }) => {
+    await context.backend.readRevision();
+    const { membership } = (await context.member?.raftStatus()) ?? { membership: undefined };
+    if (membership === undefined) return;
+    const isDone = kind === 'remove' ? !membership.peers.some((one) => one.id === id) : membership.voters.includes(id);
+    if (!isDone) throw new EtcdError(status.UNAVAILABLE, 'etcdserver: the leader has changed the members, this member has not heard of it yet');
+  };
   return {
     memberAdd: context.unary((_request, identity) => {
       context.require(identity, { kind: 'members-write' });
-      throw unimplemented('members join with `navarch server --join` and a token; they are not added by URL');
+      throw unimplemented('members are not added by URL: on the new host run `navarch server --join <member>:2379` with the token that `navarch token --member` prints on a member');
     }),
     memberRemove: context.unary(async (request, identity) => {
       context.require(identity, { kind: 'members-write' });
       const { id } = await peer(request.ID);
       const raft = await context.member?.raftStatus();
       // Only the leader knows who is alive, and so whether the others could go on.
-      if (raft !== undefined && raft.role !== 'leader') throw new EtcdError(status.FAILED_PRECONDITION, 'etcdserver: not leader');
+      if (raft !== undefined && raft.role !== 'leader') return askLeader(raft, { kind: 'remove', id });
       if (raft !== undefined && !canLose(raft, id)) throw new EtcdError(status.FAILED_PRECONDITION, 'etcdserver: re-configuration failed due to not enough started members');
       return change({ kind: 'remove', id });
     }),
@@ -48,7 +62,8 @@ export function clusterService(context: EtcdContext): ClusterServer {
       const { id } = await peer(request.ID);
       const raft = await context.member?.raftStatus();
       if (raft?.membership.voters.includes(id) === true) throw new EtcdError(status.FAILED_PRECONDITION, 'etcdserver: can only promote a learner member');
-      if (raft?.role === 'leader' && (raft.progress[id]?.match ?? 0) < raft.commitIndex * IN_SYNC) {
+      if (raft !== undefined && raft.role !== 'leader') return askLeader(raft, { kind: 'promote', id });
+      if (raft !== undefined && (raft.progress[id]?.match ?? 0) < raft.commitIndex * IN_SYNC) {
         throw new EtcdError(status.FAILED_PRECONDITION, 'etcdserver: can only promote a learner member which is in sync with leader');
       }
       return change({ kind: 'promote', id });

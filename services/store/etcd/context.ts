@@ -6,6 +6,7 @@ import type { Clock } from '../../../platform/clock.js';
 import type { ResponseHeader } from '../../../proto/gen/etcd/etcdserverpb/rpc.js';
 import type { Membership, MembershipChange, NodeId, RaftStatus } from '../../../raft/contract.js';
 import type { KvBackend } from '../backend.js';
+import { LIMITS } from '../limits.js';
 import { StoreError } from '../store.js';
 import type { StoreErrorCode } from '../store.js';
 import type { EtcdAuthorizer, EtcdIdentity, EtcdOperation } from './authorize.js';
@@ -15,6 +16,8 @@ export interface EtcdMember {
   raftStatus(): Promise<RaftStatus> | RaftStatus;
   transferLeadership(to: NodeId): Promise<unknown>;
   changeMembership(change: MembershipChange): Promise<Membership>;
+  /** Has the leader judge and make a change. Absent: it cannot be asked from here. */
+  askLeader?(raft: RaftStatus, change: { readonly kind: 'remove' | 'promote'; readonly id: NodeId }): Promise<void>;
 }
 
 /** Any server call of gRPC. */
@@ -74,6 +77,7 @@ export class EtcdContext {
   readonly backend: KvBackend;
   readonly member: EtcdMember | undefined;
   readonly progressInterval_ms: number;
+  readonly txnOps_max: number;
   /** `https://` or `http://`: how clients reach addresses that name no scheme. */
   readonly scheme: string;
   readonly #authorize: EtcdAuthorizer;
@@ -82,10 +86,11 @@ export class EtcdContext {
   readonly #identities = new WeakMap<object, { readonly identity: EtcdIdentity | undefined; readonly until_ms: number }>();
   #header: ResponseHeader = { clusterId: 0n, memberId: 0n, revision: 0, raftTerm: 0 };
 
-  constructor(options: { backend: KvBackend; member: EtcdMember | undefined; authorize: EtcdAuthorizer; progressInterval_ms: number; scheme: string; clock?: Clock }) {
+  constructor(options: { backend: KvBackend; member: EtcdMember | undefined; authorize: EtcdAuthorizer; progressInterval_ms: number; scheme: string; txnOps_max?: number; clock?: Clock }) {
     this.backend = options.backend;
     this.member = options.member;
     this.progressInterval_ms = options.progressInterval_ms;
+    this.txnOps_max = options.txnOps_max ?? LIMITS.clientTxnOps;
     this.scheme = options.scheme;
     this.#authorize = options.authorize;
     this.#clock = options.clock ?? systemClock;

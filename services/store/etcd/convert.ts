@@ -8,7 +8,7 @@ import type {
 } from '../../../proto/gen/etcd/etcdserverpb/rpc.js';
 import { Event_EventType } from '../../../proto/gen/etcd/mvccpb/kv.js';
 import type { Event, KeyValue as EtcdKeyValue } from '../../../proto/gen/etcd/mvccpb/kv.js';
-import { revisionOf } from '../errors.js';
+import { revisionOf, tooManyOpsError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import type { KvCompare, KvDelete, KvOp, KvOpResult, KvPut, KvRange, KvTxn, KvTxnResult, SortTarget } from '../mvcc/operations.js';
 import type { KeyValue, RangeResult, StoreEvent } from '../store.js';
@@ -59,19 +59,24 @@ export function toDelete(request: DeleteRangeRequest): KvDelete {
   return { kind: 'delete', key, prevKv, ...(rangeEnd.length === 0 ? {} : { rangeEnd }) };
 }
 
-/** Refused before anything walks through it: nesting beyond the limit costs more than it is worth at every step. */
-export function toTxn(request: TxnRequest, depth = 0): KvTxn {
+/**
+ * Refused before anything walks through it: nesting beyond the limit costs more than it is worth at every step. `ops_max`: of this
+ * level; what it takes is no longer there for the levels inside.
+ */
+export function toTxn(request: TxnRequest, ops_max: number, depth = 0): KvTxn {
   if (depth > LIMITS.txnDepth) throw new EtcdError(status.INVALID_ARGUMENT, 'etcdserver: transactions are nested too deep');
-  const op = (one: RequestOp) => toOp(one, depth);
+  const ops = Math.max(request.compare.length, request.success.length, request.failure.length);
+  if (ops > ops_max) throw tooManyOpsError();
+  const op = (one: RequestOp) => toOp(one, ops_max - ops, depth);
   return { compare: request.compare.map(toCompare), success: request.success.map(op), failure: request.failure.map(op) };
 }
 
-function toOp({ request }: RequestOp, depth: number): KvOp {
+function toOp({ request }: RequestOp, ops_max: number, depth: number): KvOp {
   switch (request?.$case) {
     case 'requestRange': return { kind: 'range', request: toRange(request.value) };
     case 'requestPut': return toPut(request.value);
     case 'requestDeleteRange': return toDelete(request.value);
-    case 'requestTxn': return { kind: 'txn', txn: toTxn(request.value, depth + 1) };
+    case 'requestTxn': return { kind: 'txn', txn: toTxn(request.value, ops_max, depth + 1) };
     case undefined: throw new EtcdError(status.INVALID_ARGUMENT, 'etcdserver: key not found');
     default: return request satisfies never;
   }

@@ -13,6 +13,7 @@ import type { RaftStatus } from '../../../raft/contract.js';
 import { TestAuthority } from '../../../raft/testing/certificates.js';
 import { MemoryStore } from '../memory-store.js';
 import type { EtcdIdentity, EtcdOperation } from './authorize.js';
+import { EtcdError } from './context.js';
 import { etcdServices } from './index.js';
 import { serializePutResponse } from './put-response.js';
 
@@ -368,4 +369,88 @@ it('tells a watcher that asked for a leader when there is none, with the code an
   expect(await ended).toMatchObject({ code: status.UNAVAILABLE, details: 'etcdserver: no leader' });
   watch.close();
   alone.forceShutdown();
+});
+
+describe('limits and answers of etcd (issue 6, rows 26 and 33)', () => {
+  const op = (key: string) => ({ request: { $case: 'requestPut' as const, value: put(key, '') } });
+  const ops = (count: number, name = 'n') => Array.from({ length: count }, (_, i) => op(`${name}${i}`));
+  const nested = (count: number, inner: number) => TxnRequest.fromPartial({
+    success: [...ops(count - 1, 'o'), { request: { $case: 'requestTxn' as const, value: TxnRequest.fromPartial({ success: ops(inner) }) } }],
+  });
+
+  it('a transaction has at most 128 operations, those of the levels above counted', async () => {
+    const kv = open(KVClient);
+    const tooMany = { code: status.INVALID_ARGUMENT, details: 'etcdserver: too many operations in txn request' };
+    await ask(kv, kv.txn, TxnRequest.fromPartial({ success: ops(128) }));
+    await expect(ask(kv, kv.txn, TxnRequest.fromPartial({ success: ops(129) }))).rejects.toMatchObject(tooMany);
+    await expect(ask(kv, kv.txn, TxnRequest.fromPartial({ failure: ops(129) }))).rejects.toMatchObject(tooMany);
+    await ask(kv, kv.txn, nested(64, 64));
+    await expect(ask(kv, kv.txn, nested(64, 65))).rejects.toMatchObject(tooMany);
+    kv.close();
+  });
+
+  it.each([[-1, 2], [0, 2], [1, 2], [2, 2], [3, 3]])('a lease that is asked for %i seconds gets %i', async (asked, granted) => {
+    const lease = open(LeaseClient);
+    expect(await ask(lease, lease.leaseGrant, { TTL: asked, ID: 0n })).toMatchObject({ TTL: granted });
+    lease.close();
+  });
+
+  it('authentication is off, and says so', async () => {
+    const auth = open(AuthClient);
+    expect(await ask(auth, auth.authStatus, {})).toMatchObject({ enabled: false, authRevision: 1 });
+    await expect(ask(auth, auth.authEnable, {})).rejects.toMatchObject({ code: status.UNIMPLEMENTED });
+    auth.close();
+  });
+
+  it('progress of a stream with a watch from the future is told when it is asked for', async () => {
+    const client = open(WatchClient);
+    const kv = open(KVClient);
+    const { header } = await ask(kv, kv.put, put('future/x', '1'));
+    const stream = client.watch();
+    stream.on('error', () => undefined);
+    const responses: WatchResponse[] = [];
+    const answered = new Promise<void>((resolve) => stream.on('data', (response: WatchResponse) => {
+      responses.push(response);
+      if (!response.created) resolve();
+    }));
+    const startRevision = (header?.revision ?? 0) + 100;
+    stream.write({ requestUnion: { $case: 'createRequest', value: WatchCreateRequest.fromPartial({ key: bytes('future/x'), startRevision }) } });
+    stream.write({ requestUnion: { $case: 'createRequest', value: WatchCreateRequest.fromPartial({ key: bytes('future/x') }) } });
+    stream.write({ requestUnion: { $case: 'progressRequest', value: {} } });
+    await answered;
+    expect(responses.at(-1)).toMatchObject({ watchId: -1, header: { revision: header?.revision } });
+    stream.cancel();
+    client.close();
+    kv.close();
+  });
+
+  it.each([
+    ['remove', 'a follower', { role: 'follower', leader: 2 }], ['promote', 'a follower', { role: 'follower', leader: 2 }],
+  ] as const)('members are changed by the leader when %s comes to %s', async (kind, _, role) => {
+    const asked: unknown[] = [];
+    const peers = [1, 2, 3].map((id) => ({ id, name: `m${id}`, peerAddress: '', clientAddresses: [], learner: id === 3 }));
+    let membership = { voters: [1, 2], learners: [3], learnersNext: [], peers };
+    const raftStatus = () => ({ ...role, id: 1, commitIndex: 100, progress: {}, membership }) as unknown as RaftStatus;
+    const member = {
+      raftStatus, transferLeadership: () => Promise.resolve(), changeMembership: () => Promise.reject(new Error('judged by nobody')),
+      askLeader: async (_raft: RaftStatus, change: { kind: string; id: number }) => {
+        asked.push(change);
+        if (change.id === 2) throw new EtcdError(status.FAILED_PRECONDITION, 'etcdserver: re-configuration failed due to not enough started members');
+        membership = change.kind === 'remove' ? { ...membership, peers: peers.slice(0, 2), learners: [] } : { ...membership, voters: [1, 2, 3], learners: [] };
+      },
+    };
+    const follower = new Server();
+    for (const { definition, implementation } of etcdServices({ backend: store, member, tls: false, authorize: () => true })) follower.addService(definition, implementation);
+    const port = await new Promise<number>((resolve, reject) => {
+      follower.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) => (error === null ? resolve(bound) : reject(error)));
+    });
+    const cluster = new ClusterClient(`127.0.0.1:${port}`, ChannelCredentials.createInsecure());
+    const call = (id: bigint) => (kind === 'remove' ? ask(cluster, cluster.memberRemove, { ID: id }) : ask(cluster, cluster.memberPromote, { ID: id }));
+    const { members } = await call(3n);
+    expect(members.map(({ ID, isLearner }) => [ID, isLearner])).toEqual(kind === 'remove' ? [[1n, false], [2n, false]] : [[1n, false], [2n, false], [3n, false]]);
+    expect(asked).toEqual([{ kind, id: 3 }]);
+    if (kind === 'remove') await expect(call(2n)).rejects.toMatchObject({ code: status.FAILED_PRECONDITION });
+    cluster.close();
+    follower.forceShutdown();
+  });
 });

@@ -34,6 +34,8 @@ export interface EtcdServicesOptions {
   readonly authorize: EtcdAuthorizer;
   /** How often a watch that asked for it hears of progress. etcd's default is 10 minutes. */
   readonly progressInterval_ms?: number;
+  /** Operations of one transaction. Default: 128, as etcd. */
+  readonly txnOps_max?: number;
   /** Whether clients reach the members by TLS. */
   readonly tls: boolean;
   readonly clock?: Clock;
@@ -52,6 +54,7 @@ export function etcdServices(options: EtcdServicesOptions): readonly GrpcService
     member: options.member,
     authorize: options.authorize,
     progressInterval_ms: options.progressInterval_ms ?? PROGRESS_INTERVAL_MS,
+    ...(options.txnOps_max === undefined ? {} : { txnOps_max: options.txnOps_max }),
     scheme: options.tls ? 'https://' : 'http://',
     clock: options.clock ?? systemClock,
   });
@@ -62,7 +65,7 @@ export function etcdServices(options: EtcdServicesOptions): readonly GrpcService
     { definition: LeaseService, implementation: leaseService(context, leader) },
     { definition: ClusterService, implementation: clusterService(context) },
     { definition: MaintenanceService, implementation: maintenanceService(context) },
-    { definition: AuthService, implementation: authService() },
+    { definition: AuthService, implementation: authService(context) },
     { definition: LockService, implementation: lockService(context) },
     { definition: ElectionService, implementation: electionService(context) },
   ];

@@ -51,7 +51,7 @@ export function kvService(context: EtcdContext): KVServer {
     }),
 
     txn: context.unary(async (request, identity) => {
-      const txn = toTxn(request);
+      const txn = toTxn(request, context.txnOps_max);
       context.require(identity, ...operationsOf(txn));
       const result = await backend.kvTxn(txn);
       return fromTxn(result, context.header(result.revision));

@@ -1,5 +1,6 @@
 /** etcdserverpb.Lease. */
 import type { LeaseServer } from '../../../proto/gen/etcd/etcdserverpb/rpc.js';
+import { LIMITS } from '../limits.js';
 import { StoreError } from '../store.js';
 import { failStream } from './context.js';
 import type { EtcdContext } from './context.js';
@@ -10,7 +11,7 @@ export function leaseService(context: EtcdContext, leader: LeaderMonitor): Lease
   return {
     leaseGrant: context.unary(async (request, identity) => {
       context.require(identity, { kind: 'lease-grant' });
-      const { id, ttl_s } = await backend.leaseGrant({ id: request.ID, ttl_s: request.TTL });
+      const { id, ttl_s } = await backend.leaseGrant({ id: request.ID, ttl_s: Math.max(request.TTL, LIMITS.clientLeaseTtlMin_s) });
       return { header: context.header(), ID: id, TTL: ttl_s, error: '' };
     }),
 

@@ -9,7 +9,7 @@ import { EtcdError, failStream, unimplemented } from './context.js';
 import type { EtcdContext } from './context.js';
 
 /** The etcd whose API this is: clients look at it before they use what came later. */
-const ETCD_VERSION = '3.5.16';
+export const ETCD_VERSION = '3.5.16';
 
 export function maintenanceService(context: EtcdContext): MaintenanceServer {
   const { backend } = context;
@@ -97,7 +97,7 @@ async function statusOf(context: EtcdContext): Promise<StatusResponse> {
   return {
     header: context.header(store.revision),
     version: ETCD_VERSION,
-    dbSize: store.dbSize_bytes,
+    dbSize: store.dbAllocated_bytes ?? store.dbSize_bytes,
     dbSizeInUse: store.dbSize_bytes,
     leader: raft === undefined ? context.backend.head.memberId : BigInt(raft.leader ?? 0),
     raftIndex: raft?.commitIndex ?? store.appliedIndex,

@@ -45,7 +45,7 @@ export function assembleInlineMember(data: InlineMemberOptions): Promise<MemberC
   }));
 }
 
-type Common = Pick<StoreMemberData, 'dataDir' | 'autoCompaction' | 'hotValues_bytes' | 'quota_bytes' | 'hashCheck_ms'>;
+type Common = Pick<StoreMemberData, 'dataDir' | 'autoCompaction' | 'hotValues_bytes' | 'quota_bytes' | 'request_bytes' | 'hashCheck_ms'>;
 
 async function assemble(data: Common, around: MemberSurroundings & { readonly reserve?: DiskReserve }, startRaft: RaftFactory): Promise<MemberCore> {
   const { clock, random, onHead, onFatal, reserve } = around;
@@ -62,6 +62,7 @@ async function assemble(data: Common, around: MemberSurroundings & { readonly re
       random,
       ...(data.autoCompaction === undefined ? {} : { autoCompaction: data.autoCompaction }),
       ...(data.quota_bytes === undefined ? {} : { quota_bytes: data.quota_bytes }),
+      ...(data.request_bytes === undefined ? {} : { request_bytes: data.request_bytes }),
       ...(data.hashCheck_ms === undefined ? {} : { hashCheck_ms: data.hashCheck_ms }),
       ...(reserve === undefined ? {} : { reserve }),
       ...(onHead === undefined ? {} : { onHead }),

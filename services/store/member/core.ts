@@ -44,6 +44,8 @@ export interface MemberCoreOptions {
   readonly random: Random;
   readonly autoCompaction?: AutoCompactionOptions;
   readonly quota_bytes?: number;
+  /** Longest command; see LIMITS. */
+  readonly request_bytes?: number;
   readonly hashCheck_ms?: number;
   readonly reserve?: DiskReserve;
   /** Long reads take this much of a turn of the event loop. */
@@ -147,7 +149,7 @@ export class MemberCore implements KvBackend {
 
   /** Replicates an encoded command. Rejects with StoreError alone. */
   async proposeBytes(data: Uint8Array, options?: StoreCallOptions): Promise<CommandResult> {
-    if (data.length > LIMITS.command_bytes) throw tooLargeError();
+    if (data.length > (this.#options.request_bytes ?? LIMITS.request_bytes)) throw tooLargeError();
     if (!isAlarm(data)) this.#checkFence();
     if (isPut(data)) this.#checkRoom();
     let result: unknown;
@@ -314,6 +316,7 @@ export class MemberCore implements KvBackend {
       compactRevision: revisionOf(mvcc.compactRevision),
       appliedIndex: this.#machine.appliedIndex,
       dbSize_bytes: mvcc.size_bytes,
+      dbAllocated_bytes: Math.max(mvcc.size_bytes, await this.#machine.diskSize_bytes()),
       quota_bytes: this.#options.quota_bytes ?? LIMITS.quota_bytes,
       alarms: this.#machine.state.alarms.all,
     };

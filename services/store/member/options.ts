@@ -25,6 +25,8 @@ export interface StoreMemberData {
   readonly autoCompaction?: AutoCompactionOptions;
   /** Size of the state at which nothing may grow any more. 0: none. Default: 2 GiB. The same on all members. */
   readonly quota_bytes?: number;
+  /** Longest request that is taken: what it writes, encoded. Default: 1.5 MiB, as etcd. */
+  readonly request_bytes?: number;
   /** Room kept on the disk for when it is full; below it nothing may grow. 0: none, and no watch on the disk. Default: 64 MiB. */
   readonly diskReserve_bytes?: number;
   /** How often the leader has the members' states compared. 0: never. Default: 10 minutes. */
