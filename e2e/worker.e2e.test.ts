@@ -147,6 +147,41 @@ describe.skipIf(lacking.length > 0)('a worker', () => {
     })).toContain("console.log('up')");
   });
 
+  /** Where the kernel keeps the group of a pod, in each hierarchy. */
+  async function groupsOf(uid: string): Promise<string[]> {
+    const found = await systemExecutor.run('find', ['/sys/fs/cgroup', '-type', 'd', '-name', `pod${uid}`]);
+    return found.stdout.trim().split('\n').filter((path) => path !== '');
+  }
+
+  it('requests and limits are the kernel\'s, before and after a resize, and go with the pod', async () => {
+    const resources = { requests: { cpu: '50m', memory: '32Mi' }, limits: { cpu: '200m', memory: '96Mi' } };
+    await apply('limited', { container: { resources } });
+    await kubectl.ok(['wait', '--for=condition=Ready', 'pod/limited', '--timeout=30s']);
+    const uid = await kubectl.ok(['get', 'pod', 'limited', '-o', 'jsonpath={.metadata.uid}']);
+    const groups = await groupsOf(uid);
+    /** v1, or v2. */
+    const limits = async () => {
+      const read = async (...files: string[]) => (await systemExecutor.run('sh', ['-c', 'cat "$@" 2>/dev/null', 'sh', ...groups.flatMap((group) => files.map((file) => `${group}/${file}`))])).stdout.trim();
+      return { quota: (await read('cpu.cfs_quota_us', 'cpu.max')).split(/\s/)[0], memory: await read('memory.limit_in_bytes', 'memory.max') };
+    };
+    expect(await limits()).toEqual({ quota: '20000', memory: String(96 * 2 ** 20) });
+    const status = async () => (await kubectl.json<{ status: { containerStatuses: readonly unknown[] } }>(['get', 'pod', 'limited'])).status.containerStatuses[0];
+    expect(await status()).toMatchObject({ resources, allocatedResources: resources.requests });
+    const wanted = { requests: { cpu: '100m', memory: '32Mi' }, limits: { cpu: '400m', memory: '128Mi' } };
+    await kubectl.ok(['patch', 'pod', 'limited', '--subresource', 'resize', '-p', JSON.stringify({ spec: { containers: [{ name: 'c', resources: wanted }] } })]);
+    await until('the resize', async () => (await limits()).quota === '40000');
+    await until('its report', async () => JSON.stringify(await status()).includes('"400m"'));
+    expect(await limits()).toEqual({ quota: '40000', memory: String(128 * 2 ** 20) });
+    expect(await status()).toMatchObject({ resources: wanted, allocatedResources: wanted.requests, restartCount: 0 });
+    await kubectl.ok(['delete', 'pod', 'limited', '--wait']);
+    await until('the groups to go', async () => (await groupsOf(uid)).length === 0);
+  });
+
+  it('exec of a command that is not there says so in the runtime\'s words', async () => {
+    const { code, stderr } = await kubectl.run(['exec', 'steady', '--', 'nothing-here']);
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/^error: Internal error occurred: .*"nothing-here": executable file not found in \$PATH/m)]);
+  });
+
   it('the last words of a container are its log, when it asks for that', async () => {
     await apply('words', { script: "console.log('because'); process.exit(3)", container: { terminationMessagePolicy: 'FallbackToLogsOnError' }, spec: { restartPolicy: 'Never' } });
     await until('its end', async () => (await pod('words')).status.phase === 'Failed');

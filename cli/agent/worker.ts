@@ -16,6 +16,7 @@ import { ImageGarbage } from '../../services/agent/node/image-garbage.js';
 import type { CapacityOptions } from '../../services/agent/node/capacity.js';
 import { FileCheckpoints } from '../../services/agent/pod/checkpoints.js';
 import { CriRuntime } from '../../services/agent/runtime/cri/cri-runtime.js';
+import type { HollowRule } from '../../services/agent/runtime/hollow-behaviour.js';
 import { HollowRuntime } from '../../services/agent/runtime/hollow.js';
 import { HostVolumes } from '../../services/agent/volumes/host-volumes.js';
 import type { CniOptions } from '../../services/overlay/cni.js';
@@ -39,7 +40,12 @@ export interface CriChoice {
   readonly imageGarbage: { readonly high_percent: number; readonly low_percent: number };
 }
 
-export type RuntimeChoice = { readonly kind: 'hollow' } | CriChoice;
+export interface HollowChoice {
+  readonly kind: 'hollow';
+  readonly rules: readonly HollowRule[];
+}
+
+export type RuntimeChoice = HollowChoice | CriChoice;
 
 export interface WorkerOptions {
   readonly nodeName: string;
@@ -59,7 +65,7 @@ export interface WorkerOptions {
 }
 
 export function createWorker(options: WorkerOptions): Service {
-  return options.runtime.kind === 'hollow' ? hollowWorker(options) : new CriWorker(options, options.runtime);
+  return options.runtime.kind === 'hollow' ? hollowWorker(options, options.runtime) : new CriWorker(options, options.runtime);
 }
 
 function agentOptions(options: WorkerOptions) {
@@ -74,13 +80,13 @@ function agentOptions(options: WorkerOptions) {
   };
 }
 
-function hollowWorker(options: WorkerOptions): Service {
+function hollowWorker(options: WorkerOptions, { rules }: HollowChoice): Service {
   const { containment, clock, credentials } = options;
   const agent: ContainedService<Agent> = new ContainedService({
     name: 'agent', containment, clock,
     create: (part) => createAgent({
       ...agentOptions(options), part, clock: part.clock(clock), faults: () => containment.faults(),
-      runtime: new HollowRuntime({ clock: part.clock(clock), podCIDR: () => agent.current?.podCIDR() }),
+      runtime: new HollowRuntime({ clock: part.clock(clock), rules, podCIDR: () => agent.current?.podCIDR() }),
     }),
   });
   return {

@@ -1,6 +1,6 @@
 /** `navarch agent`: one worker, in the foreground, until it is told to stop. Its containers stay. */
 import { hostname } from 'node:os';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Option, type Command } from 'commander';
 import { systemClock } from '../../platform/clock.js';
@@ -11,6 +11,7 @@ import { WorkerCredentials } from '../agent/credentials.js';
 import { createWorker, type CniLink, type RuntimeChoice } from '../agent/worker.js';
 import { parseCapacity, type CapacityOptions } from '../../services/agent/node/capacity.js';
 import type { BackendName } from '../agent/worker-network.js';
+import { parseHollowRules, type HollowRule } from '../../services/agent/runtime/hollow-behaviour.js';
 import { CliError } from '../lib/errors.js';
 import { splitEndpoint } from '../lib/join-token.js';
 import { defaultDataDir } from '../lib/paths.js';
@@ -28,6 +29,7 @@ interface AgentFlags {
   readonly dataDir: string;
   readonly runtime: string;
   readonly runtimeSocket: string;
+  readonly hollowRules?: string;
   readonly cniConfDir: string;
   readonly cniDataDir?: string;
   readonly cniLink: CniLink;
@@ -60,6 +62,7 @@ export function addAgentCommand(program: Command): void {
     .option('--data-dir <directory>', 'certificates, volumes and logs of this worker', join(defaultDataDir(), 'agent'))
     .option('--runtime <kind>', 'cri: containers; hollow: pods that only pretend, for tests and for scale', 'cri')
     .option('--runtime-socket <path>', 'the CRI socket', '/run/containerd/containerd.sock')
+    .option('--hollow-rules <file>', 'what hollow containers of some images do (docs/workers.md)')
     .option('--cni-conf-dir <directory>', 'where the runtime reads its network configuration', '/etc/cni/net.d')
     .option('--cni-data-dir <directory>', 'where the address leases of pods lie (default: <data-dir>/cni)')
     .addOption(new Option('--cni-link <kind>', 'ptp: each pod on a routed link of its own; bridge: all pods of the node on one bridge, which needs br_netfilter').choices(CNI_LINKS).default('ptp'))
@@ -81,10 +84,19 @@ Stopping the agent, even with kill -9, leaves the containers running; started ag
     .action(async (flags: AgentFlags) => runAgent(flags));
 }
 
-function runtimeOf(flags: AgentFlags): RuntimeChoice {
+async function hollowRulesOf({ hollowRules }: AgentFlags): Promise<HollowRule[]> {
+  if (hollowRules === undefined) return [];
+  try {
+    return parseHollowRules(await readFile(hollowRules, 'utf8'));
+  } catch (error) {
+    throw new CliError(`--hollow-rules ${hollowRules}: ${(error as Error).message}`, 2);
+  }
+}
+
+async function runtimeOf(flags: AgentFlags): Promise<RuntimeChoice> {
   switch (flags.runtime) {
     case 'hollow':
-      return { kind: 'hollow' };
+      return { kind: 'hollow', rules: await hollowRulesOf(flags) };
     case 'cri':
       return { kind: 'cri', cniLink: flags.cniLink, overlayBackend: flags.overlayBackend, socket: flags.runtimeSocket, cniConfDir: flags.cniConfDir, cniDataDir: flags.cniDataDir ?? join(flags.dataDir, 'cni'), imageGarbage: imageGarbageOf(flags) };
     default:
@@ -119,7 +131,7 @@ function labelsOf(flags: AgentFlags): Record<string, string> {
 }
 
 async function runAgent(flags: AgentFlags): Promise<void> {
-  const runtime = runtimeOf(flags);
+  const runtime = await runtimeOf(flags);
   const labels = labelsOf(flags);
   const capacity = capacityOptionsOf(flags);
   const endpoints = flags.server.split(',').map((text) => {

@@ -33,6 +33,7 @@ interface UpFlags {
   readonly workerCapacity: string;
   readonly cniLink: string;
   readonly overlayBackend: string;
+  readonly hollowRules?: string;
 }
 
 type DownFlags = Pick<UpFlags, 'dataDir' | 'workers'> & { readonly purge?: boolean };
@@ -54,6 +55,7 @@ const otherOptions = (): readonly Option[] => [
   new Option('--peer-port <port>', 'on loopback: Raft port of the first member; the others in steps of ten').default('2380'),
   new Option('--cni-link <kind>', 'of real workers: how pods hang on their node').choices(CNI_LINKS).default('ptp'),
   new Option('--overlay-backend <kind>', 'of real workers: how packets get to pods of other nodes').choices(BACKENDS).default('vxlan'),
+  new Option('--hollow-rules <file>', 'what hollow containers of some images do (docs/workers.md)'),
   new Option('--worker-capacity <cpu=2,memory=4Gi,...>', 'what pods may have on each worker; otherwise real ones share the machine, and hollow ones pretend to have all of it').default(''),
   new Option('--node-grace <seconds>', 'silence after which a worker is NotReady').default('40'),
   new Option('--default-toleration <seconds>', 'how long pods stay on an unreachable worker unless they say otherwise').default('300'),
@@ -114,7 +116,8 @@ function optionsOf(flags: UpFlags): SupervisorOptions {
   return {
     dataDir: resolve(flags.dataDir), members, workers: count(flags.workers, '--workers', WORKERS_MAX), loopback: flags.loopback === true, underlay: flags.underlay,
     apiPort: count(flags.apiPort, '--api-port', 65_535), grpcPort: count(flags.grpcPort, '--grpc-port', 65_535), peerPort: count(flags.peerPort, '--peer-port', 65_535),
-    ...workerCapacityOf(flags), cniLink: flags.cniLink, overlayBackend: flags.overlayBackend, nodeGrace_s: count(flags.nodeGrace, '--node-grace', 86_400), toleration_s: count(flags.defaultToleration, '--default-toleration', 86_400),
+    ...workerCapacityOf(flags), cniLink: flags.cniLink, overlayBackend: flags.overlayBackend,
+    ...(flags.hollowRules === undefined ? {} : { hollowRules: resolve(flags.hollowRules) }), nodeGrace_s: count(flags.nodeGrace, '--node-grace', 86_400), toleration_s: count(flags.defaultToleration, '--default-toleration', 86_400),
     executor: systemExecutor, clock: systemClock, random: systemRandom,
     logger: createLogger('supervisor', { file: join(layout(resolve(flags.dataDir)).logs, 'supervisor.log') }),
   };

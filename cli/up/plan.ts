@@ -20,6 +20,8 @@ export interface UpOptions {
   readonly workerCapacity?: string;
   /** Of real workers, as the flags of `agent`; its defaults when absent. */
   readonly cniLink?: string;
+  /** A file of rules for hollow workers. */
+  readonly hollowRules?: string;
   readonly overlayBackend?: string;
 }
 
@@ -80,7 +82,7 @@ export function planLoopback(options: UpOptions): UpPlan {
       ...workers.map((w): PlannedProcess => ({
         name: w.name, namespace: undefined,
         args: ['agent', '--name', w.name, '--server', endpoints(members), '--node-ip', w.address, '--runtime', 'hollow', '--data-dir', layout(options.dataDir).worker(w.name),
-          ...capacityArgs(options)],
+          ...capacityArgs(options), ...(options.hollowRules === undefined ? [] : ['--hollow-rules', options.hollowRules])],
       })),
     ],
   };

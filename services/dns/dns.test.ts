@@ -4,8 +4,10 @@ import { connect, createServer } from 'node:net';
 import { decode, encode } from 'dns-packet';
 import type { Answer, DecodedPacket, RecordType } from 'dns-packet';
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { systemClock } from '../../platform/clock.js';
+import { ContainedService } from '../../platform/contained-service.js';
+import { Containment } from '../../platform/containment.js';
 import { silentLogger } from '../../platform/log.js';
 import { seededRandom } from '../../platform/random.js';
 import { endpointSlices, services } from '../../apimachinery/gen/resources.js';
@@ -276,6 +278,63 @@ describe('other names', () => {
   it('come from resolv.conf, without ourselves', () => {
     expect(upstreamsOf('# x\nnameserver 10.96.0.10\nnameserver 192.0.2.53 # y\n nameserver nonsense\nsearch a\nnameserver 2001:db8::1\n', ['10.96.0.10']))
       .toEqual([{ address: '192.0.2.53', port: 53 }, { address: '2001:db8::1', port: 53 }]);
+  });
+});
+
+/** Issue 6 row 27: DNS fails and starts again for itself. */
+describe('a contained DNS', () => {
+  const contained = (port: number, answerWith: { throws: boolean }) => {
+    const containment = new Containment({ clock: systemClock, logger: silentLogger });
+    const dns = new ContainedService<Dns>({
+      name: 'dns', containment, clock: systemClock,
+      create: (part) => createDns({
+        informers, part, clock: part.clock(systemClock), random, address: '127.0.0.1', port, upstreams: [],
+        logger: { ...silentLogger, warn: () => { if (answerWith.throws) throw new Error('our mistake'); } },
+      }),
+    });
+    stops.push(() => dns.stop());
+    return { containment, dns };
+  };
+  const until = async (holds: () => boolean) => {
+    for (let i = 0; i < 500 && !holds(); i++) await systemClock.sleep(10);
+    expect(holds()).toBe(true);
+  };
+
+  it('whose port is taken is tried until it is free', async () => {
+    const taken = createSocket('udp4');
+    await new Promise<void>((resolve) => taken.bind(0, '127.0.0.1', resolve));
+    const { port } = taken.address();
+    const { containment, dns } = contained(port, { throws: false });
+    await dns.start();
+    expect([dns.current, containment.faults()]).toMatchObject([undefined, [{ part: 'dns', last: expect.stringContaining('EADDRINUSE') as string }]]);
+    await new Promise<void>((resolve) => taken.close(() => resolve()));
+    await until(() => dns.current !== undefined);
+    const current = dns.current ?? expect.fail('it does not run');
+    expect(addresses((await ask(current, 'web.shop.svc.cluster.local')).answers)).toEqual(['10.96.0.7']);
+  });
+
+  it.each(['udp', 'tcp'] as const)('a question over %s that fails in our own code is counted; the next is answered by the same sockets', async (transport) => {
+    const answerWith = { throws: false };
+    const { containment, dns } = contained(0, answerWith);
+    await dns.start();
+    const current = dns.current ?? expect.fail('it does not run');
+    // The order of answers is drawn; that fails, and so does the report of it.
+    const failing = vi.spyOn(random, 'int').mockImplementation(() => {
+      throw new Error('our mistake');
+    });
+    answerWith.throws = true;
+    if (transport === 'udp') createSocket('udp4').unref().send(query('db.shop.svc.cluster.local', 'A'), current.port, '127.0.0.1');
+    else {
+      const socket = connect(current.port, '127.0.0.1');
+      socket.on('error', () => undefined).write(frame(query('db.shop.svc.cluster.local', 'A')));
+      await new Promise((resolve) => socket.on('close', resolve));
+    }
+    await until(() => containment.faults().length > 0);
+    failing.mockRestore();
+    answerWith.throws = false;
+    expect(containment.faults()).toMatchObject([{ part: 'dns-question', count: 1, last: 'our mistake' }]);
+    expect(dns.current).toBe(current);
+    expect(addresses((await ask(current, 'web.shop.svc.cluster.local')).answers)).toEqual(['10.96.0.7']);
   });
 });
 

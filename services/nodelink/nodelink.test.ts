@@ -119,6 +119,25 @@ describe('a worker with a hollow runtime', () => {
     expect(healthy === undefined ? '' : await textOf(healthy)).toContain('[exit 0]');
   });
 
+  it('ends what is meant to end: init containers and tasks; runs images that are not root\'s; logs and attach end with them (issue 6, client-diffs)', async () => {
+    const api = testApi();
+    const [member] = await members(api, 1);
+    await worker([member?.endpoint ?? '']);
+    const securityContext = { runAsNonRoot: true };
+    await api.client.create(pods, podOf('job', {
+      restartPolicy: 'Never', securityContext, initContainers: [{ name: 'init', image: 'example.test/init:1' }], containers: [{ name: 'web', image: 'example.test/job:1', command: ['echo', 'done'] }],
+    }));
+    const running = await phase(api, 'job', 'Running');
+    const log = await member?.nodelink.open('w1', {
+      kind: 'log', namespace: 'default', pod: 'job', uid: running.metadata?.uid ?? '', container: 'web', follow: true, previous: false, timestamps: false,
+    }, { signal: new AbortController().signal });
+    expect(log === undefined ? '' : await textOf(log)).toMatch(/\ndone\n.*exits with code 0\n$/s);
+    const ended = await phase(api, 'job', 'Succeeded');
+    expect(ended.status?.initContainerStatuses?.[0]?.state?.terminated).toMatchObject({ exitCode: 0, reason: 'Completed' });
+    await api.client.create(pods, podOf('root', { securityContext, containers: [{ name: 'web', image: 'example.test/root/web:1' }] }));
+    await until('the refusal of root', async () => (await api.client.get(pods, ref('root'))).status?.containerStatuses?.[0]?.state?.waiting?.reason === 'CreateContainerConfigError');
+  });
+
   it('starts without members: its pods carry on from disk', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'navarch-agent-'));
     stops.push(() => rm(directory, { recursive: true }));

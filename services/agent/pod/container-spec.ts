@@ -184,11 +184,19 @@ export function containerSpec(input: ContainerInput): ContainerSpec {
       [ANNOTATIONS.messagePolicy]: container.terminationMessagePolicy ?? 'File',
     },
     logPath: `${container.name}/${attempt}.log`,
+    lifetime: lifetimeOf(pod, container),
     stdin: container.stdin === true, stdinOnce: container.stdinOnce === true, tty: container.tty === true,
     resources: cgroupOf(specOf(pod), container, node.memoryCapacity_bytes),
     security: securityOf(pod, container, input.image),
     ...(input.targetId === undefined ? {} : { targetId: input.targetId }),
   };
+}
+
+function lifetimeOf(pod: Pod, container: Container): ContainerSpec['lifetime'] {
+  const spec = specOf(pod);
+  const role = containersOf(spec).find((roled) => roled.container.name === container.name)?.role;
+  if (role === 'init') return 'init';
+  return role === 'main' && (spec.restartPolicy ?? 'Always') !== 'Always' ? 'task' : 'service';
 }
 
 function securityOf(pod: Pod, container: Container, image: ImageRecord | undefined): ContainerSpec['security'] {

@@ -6,6 +6,7 @@ import type { Clock, Timer } from '../../../platform/clock.js';
 import { toMicroTime } from '../../../platform/clock.js';
 import type { PodStream, PodStreamInput } from '../../../apimachinery/pod-streams.js';
 import { apiErrors } from '../../../apimachinery/status.js';
+import { HOLLOW_ANNOTATIONS, annotationOf, behaviourOf, hollowUser, type Annotations, type HollowRule } from './hollow-behaviour.js';
 import { runHollowCommand } from './hollow-commands.js';
 import { PipedStream } from './piped-stream.js';
 import { PodTable } from './pod-table.js';
@@ -14,27 +15,24 @@ import type {
   ContainerRecord, ContainerSpec, ExecRequest, ExecResult, ImageRecord, LogRequest, Runtime, RuntimeInfo, RuntimeSnapshot, SandboxRecord, SandboxSpec,
 } from './runtime.js';
 
-/** What pods may carry to be less than perfect. Values are numbers in milliseconds, codes or texts. */
-export const HOLLOW_ANNOTATIONS = {
-  startDelay: 'hollow.navarch.dev/start-delay-ms',
-  stopDelay: 'hollow.navarch.dev/stop-delay-ms',
-  /** The containers end by themselves so long after their start. */
-  exitAfter: 'hollow.navarch.dev/exit-after-ms',
-  exitCode: 'hollow.navarch.dev/exit-code',
-  /** Creating the container fails with this message. */
-  failCreate: 'hollow.navarch.dev/fail-create',
-} as const;
+export { HOLLOW_ANNOTATIONS } from './hollow-behaviour.js';
 
 /** Images whose name says so cannot be pulled, as `example.test/missing/web:1`. */
 const MISSING_IMAGE = /(^|\/)missing\//;
 const LOG_LINES_MAX = 1000;
 
+interface Follower {
+  send(line: { readonly at_ms: number; readonly text: string }): void;
+  /** The container has ended: `code` is how. */
+  end(code: number): void;
+}
+
 interface Life {
   readonly spec: ContainerSpec;
-  readonly annotations: Readonly<Record<string, string>>;
+  readonly annotations: Annotations;
   readonly hostname: string;
   readonly lines: { readonly at_ms: number; readonly text: string }[];
-  readonly followers: Set<(line: { at_ms: number; text: string }) => void>;
+  readonly followers: Set<Follower>;
   timer: Timer | undefined;
 }
 
@@ -42,6 +40,8 @@ export interface HollowOptions {
   readonly clock: Clock;
   /** IPv4 range for pods' addresses, as `10.244.1.0/24`; asked when a pod starts. Undefined: the network is not ready yet. */
   readonly podCIDR?: () => string | undefined;
+  /** How containers of some images differ from what they do by default. */
+  readonly rules?: readonly HollowRule[];
 }
 
 const CIDR_DEFAULT = '10.88.0.0/16';
@@ -51,9 +51,10 @@ export class HollowRuntime implements Runtime {
   readonly pretends = true;
   readonly #clock: Clock;
   readonly #podCIDR: () => string | undefined;
+  readonly #rules: readonly HollowRule[];
   readonly #table: PodTable;
   readonly #lives = new Map<string, Life>();
-  readonly #annotations = new Map<string, Readonly<Record<string, string>>>();
+  readonly #annotations = new Map<string, Annotations>();
   readonly #addresses = new Map<string, string>();
   readonly #images = new Set<string>();
   readonly #taken = new Set<string>();
@@ -62,6 +63,7 @@ export class HollowRuntime implements Runtime {
   constructor(options: HollowOptions) {
     this.#clock = options.clock;
     this.#podCIDR = options.podCIDR ?? (() => CIDR_DEFAULT);
+    this.#rules = options.rules ?? [];
     this.#table = new PodTable(options.clock, 'hollow');
   }
 
@@ -99,7 +101,7 @@ export class HollowRuntime implements Runtime {
 
   createContainer(sandboxId: string, spec: ContainerSpec, sandbox: SandboxSpec): Promise<string> {
     const annotations = this.#annotations.get(sandboxId) ?? {};
-    const failure = annotations[HOLLOW_ANNOTATIONS.failCreate];
+    const failure = annotationOf(annotations, HOLLOW_ANNOTATIONS.failCreate, spec.name);
     if (failure !== undefined) return Promise.reject(new Error(failure));
     const id = this.#table.addContainer(sandboxId, spec);
     this.#lives.set(id, { spec, annotations, hostname: sandbox.hostname, lines: [], followers: new Set(), timer: undefined });
@@ -111,11 +113,9 @@ export class HollowRuntime implements Runtime {
     const life = this.#life(id);
     const command = [...life.spec.command, ...life.spec.args].join(' ');
     this.#log(life, `${life.spec.name} of ${life.hostname} started (hollow: ${life.spec.image}${command === '' ? '' : `, would run ${command}`})`);
-    const exitAfter_ms = Number(life.annotations[HOLLOW_ANNOTATIONS.exitAfter] ?? NaN);
-    if (exitAfter_ms >= 0) {
-      const code = Number(life.annotations[HOLLOW_ANNOTATIONS.exitCode] ?? 0);
-      life.timer = this.#clock.after(exitAfter_ms, () => this.#exit(id, code));
-    }
+    const { exitAfter_ms, exitCode, output } = behaviourOf(life.spec, life.hostname, { annotations: life.annotations, rules: this.#rules });
+    for (const line of output === '' ? [] : output.replace(/\n$/, '').split('\n')) this.#log(life, line);
+    if (exitAfter_ms !== Infinity) life.timer = this.#clock.after(exitAfter_ms, () => this.#exit(id, exitCode));
     return Promise.resolve();
   }
 
@@ -126,7 +126,7 @@ export class HollowRuntime implements Runtime {
   async stopContainer(id: string, timeout_s: number): Promise<void> {
     const life = this.#lives.get(id);
     if (life === undefined) return;
-    const wanted_ms = Number(life.annotations[HOLLOW_ANNOTATIONS.stopDelay] ?? 0);
+    const wanted_ms = Number(annotationOf(life.annotations, HOLLOW_ANNOTATIONS.stopDelay, life.spec.name) ?? 0);
     await this.#wait(String(Math.min(wanted_ms, timeout_s * 1000)));
     this.#exit(id, wanted_ms > timeout_s * 1000 ? 137 : 0);
   }
@@ -138,7 +138,7 @@ export class HollowRuntime implements Runtime {
   }
 
   imageStatus(image: string): Promise<ImageRecord | undefined> {
-    return Promise.resolve(this.#images.has(image) ? imageRecord(image) : undefined);
+    return Promise.resolve(this.#images.has(image) ? this.#imageRecord(image) : undefined);
   }
 
   pullImage(image: string): Promise<void> {
@@ -148,18 +148,19 @@ export class HollowRuntime implements Runtime {
   }
 
   listImages(): Promise<readonly ImageRecord[]> {
-    return Promise.resolve([...this.#images].map(imageRecord));
+    return Promise.resolve([...this.#images].map((image) => this.#imageRecord(image)));
   }
 
   removeImage(id: string): Promise<void> {
-    for (const name of this.#images) if (imageRecord(name).id === id) this.#images.delete(name);
+    for (const name of this.#images) if (imageId(name) === id) this.#images.delete(name);
     return Promise.resolve();
   }
 
   execSync(containerId: string, command: readonly string[]): Promise<ExecResult> {
     const life = this.#life(containerId);
-    const { output, code } = runHollowCommand(command, { hostname: life.hostname, env: life.spec.env });
-    return Promise.resolve({ exitCode: code, stdout: Buffer.from(output), stderr: new Uint8Array() });
+    const { known, output, code } = runHollowCommand(command, { hostname: life.hostname, env: life.spec.env });
+    // Probes and hooks: what it does not know counts as well done, or no pod of such an image would ever be ready.
+    return Promise.resolve({ exitCode: known ? code : 0, stdout: Buffer.from(output), stderr: new Uint8Array() });
   }
 
   async openExec(containerId: string, request: ExecRequest, signal: AbortSignal): Promise<PodStream> {
@@ -179,8 +180,9 @@ export class HollowRuntime implements Runtime {
       stream.end();
     };
     if (!echo) {
-      const { output, code } = runHollowCommand(request.command, { hostname: life.hostname, env: life.spec.env });
-      if (output !== '') await stream.push({ kind: 'stdout', data: Buffer.from(output) });
+      const { known, output, code } = runHollowCommand(request.command, { hostname: life.hostname, env: life.spec.env });
+      const kind = known || !request.stderr ? 'stdout' : 'stderr';
+      if (output !== '') await stream.push({ kind, data: Buffer.from(output) });
       finish(code);
     }
     return stream;
@@ -188,19 +190,20 @@ export class HollowRuntime implements Runtime {
 
   async openLog(container: ContainerRecord, request: LogRequest, signal: AbortSignal): Promise<PodStream> {
     const life = this.#life(container.id);
-    const stream = new PipedStream({ signal, onClose: () => void life.followers.delete(send) });
+    const stream = new PipedStream({ signal, onClose: () => void life.followers.delete(follower) });
     const since_ms = request.sinceTime === undefined ? this.#clock.now() - (request.sinceSeconds ?? Infinity) * 1000 : Date.parse(request.sinceTime);
     let left_bytes = request.limitBytes ?? Infinity;
-    const send = (line: { at_ms: number; text: string }) => {
+    const send: Follower['send'] = (line) => {
       const text = `${request.timestamps ? `${toMicroTime(line.at_ms)} ` : ''}${line.text}\n`;
       const data = Buffer.from(text).subarray(0, left_bytes);
       left_bytes -= data.length;
       if (data.length > 0) void stream.push({ kind: 'stdout', data });
       if (left_bytes <= 0) stream.end();
     };
+    const follower: Follower = { send, end: () => stream.end() };
     const kept = life.lines.filter((line) => line.at_ms >= since_ms);
     for (const line of request.tailLines === undefined ? kept : kept.slice(Math.max(kept.length - request.tailLines, 0))) send(line);
-    if (request.follow && this.#table.container(container.id)?.phase === 'running') life.followers.add(send);
+    if (request.follow && this.#table.container(container.id)?.phase === 'running') life.followers.add(follower);
     else stream.end();
     return Promise.resolve(stream);
   }
@@ -230,10 +233,20 @@ export class HollowRuntime implements Runtime {
     return Promise.resolve();
   }
 
+  #imageRecord(name: string): ImageRecord {
+    return { id: imageId(name), names: [name], size_bytes: 1 << 20, uid: hollowUser(name, this.#rules) };
+  }
+
   #follow(life: Life, signal: AbortSignal): PodStream {
-    const stream = new PipedStream({ signal, onClose: () => void life.followers.delete(send) });
-    const send = (line: { text: string }) => void stream.push({ kind: 'stdout', data: Buffer.from(`${line.text}\n`) });
-    life.followers.add(send);
+    const stream = new PipedStream({ signal, onClose: () => void life.followers.delete(follower) });
+    const follower: Follower = {
+      send: ({ text }) => void stream.push({ kind: 'stdout', data: Buffer.from(`${text}\n`) }),
+      end: (code) => {
+        void stream.push({ kind: 'exit', code });
+        stream.end();
+      },
+    };
+    life.followers.add(follower);
     return stream;
   }
 
@@ -246,7 +259,10 @@ export class HollowRuntime implements Runtime {
   #exit(id: string, code: number): void {
     const life = this.#lives.get(id);
     life?.timer?.cancel();
-    if (life !== undefined) this.#log(life, `${life.spec.name} exits with code ${code}`);
+    if (life !== undefined) {
+      this.#log(life, `${life.spec.name} exits with code ${code}`);
+      for (const follower of [...life.followers]) follower.end(code);
+    }
     this.#table.exited(id, code);
   }
 
@@ -259,7 +275,7 @@ export class HollowRuntime implements Runtime {
     const line = { at_ms: this.#clock.now(), text };
     life.lines.push(line);
     if (life.lines.length > LOG_LINES_MAX) life.lines.shift();
-    for (const follower of life.followers) follower(line);
+    for (const follower of life.followers) follower.send(line);
   }
 
   async #wait(delay_ms: string | undefined): Promise<void> {
@@ -290,6 +306,4 @@ export class HollowRuntime implements Runtime {
   }
 }
 
-function imageRecord(name: string): ImageRecord {
-  return { id: `sha256:${Buffer.from(name).toString('hex').padEnd(64, '0').slice(0, 64)}`, names: [name], size_bytes: 1 << 20 };
-}
+const imageId = (name: string) => `sha256:${Buffer.from(name).toString('hex').padEnd(64, '0').slice(0, 64)}`;

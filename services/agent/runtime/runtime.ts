@@ -55,6 +55,8 @@ export interface ContainerSpec {
   readonly logPath: string;
   /** A running container of the pod whose processes this one sees. */
   readonly targetId?: string;
+  /** Whether it is meant to end by itself. A runtime that runs real processes need not know. */
+  readonly lifetime: 'init' | 'task' | 'service';
   readonly stdin: boolean;
   readonly stdinOnce: boolean;
   readonly tty: boolean;
