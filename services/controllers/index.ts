@@ -21,6 +21,7 @@ import { createNodeSubnetController } from './node/subnets.js';
 import { createPodGcController } from './podgc/podgc.js';
 import { createReplicaSetController } from './replicaset/replicaset.js';
 import { createNamespaceDefaultsController } from './serviceaccount/defaults.js';
+import { createClaimProtectionController, createVolumeProtectionController } from './volumeprotection/volumeprotection.js';
 
 export type { ControllerContext, EventSink } from './context.js';
 export type { Discovery } from './discovery.js';
@@ -52,6 +53,8 @@ export function createControllers(options: ControllersOptions): Service {
     createDisruptionController(context, { discovery: options.discovery }),
     createStaleTargetsController(context),
     createPodGcController(context),
+    createClaimProtectionController(context),
+    createVolumeProtectionController(context),
     createTokenCleaner(context),
     createGarbageCollector(context, { discovery: options.discovery }),
     createNamespaceController(context, { discovery: options.discovery }),
