@@ -4,6 +4,7 @@
  * could lose. They never see the store or the API server.
  */
 import { startAll, stopAll, type Service } from '../../platform/service.js';
+import { createClusterRoleAggregationController } from './clusterroleaggregation/clusterroleaggregation.js';
 import type { ControllerContext } from './context.js';
 import { createTokenCleaner } from './bootstrap/token-cleaner.js';
 import type { Discovery } from './discovery.js';
@@ -52,6 +53,7 @@ export function createControllers(options: ControllersOptions): Service {
     createEndpointSliceMirroringController(context),
     createDisruptionController(context, { discovery: options.discovery }),
     createStaleTargetsController(context),
+    createClusterRoleAggregationController(context),
     createPodGcController(context),
     createClaimProtectionController(context),
     createVolumeProtectionController(context),
