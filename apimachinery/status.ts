@@ -151,6 +151,11 @@ export function isApiError(error: unknown, reason?: StatusReason): error is ApiE
   return error instanceof ApiError && (reason === undefined || error.reason === reason);
 }
 
+/** The refusal to make something in a namespace that is being deleted: trying again is of no use. */
+export function isNamespaceTerminating(error: unknown): boolean {
+  return isApiError(error) && error.status.details?.causes?.some(({ reason }) => reason === 'NamespaceTerminating') === true;
+}
+
 /** Builders of FieldErrors with the wording of k8s.io/apimachinery/pkg/util/validation/field. What is shown of a value costs no more than it takes. */
 export const fieldErrors = {
   required: (field: string, why = ''): FieldError => fieldError('FieldValueRequired', field, `Required value${why === '' ? '' : `: ${cut(why, REASON_LENGTH_MAX)}`}`),

@@ -16,3 +16,7 @@ export const NOT_READY_TAINT = 'node.kubernetes.io/not-ready';
 export const UNREACHABLE_TAINT = 'node.kubernetes.io/unreachable';
 /** Of a node that was cordoned. */
 export const UNSCHEDULABLE_TAINT = 'node.kubernetes.io/unschedulable';
+
+/** Finalizers of claims and volumes that may be in use (StorageObjectInUseProtection). */
+export const PVC_PROTECTION = 'kubernetes.io/pvc-protection';
+export const PV_PROTECTION = 'kubernetes.io/pv-protection';

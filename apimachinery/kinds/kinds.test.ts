@@ -100,6 +100,15 @@ describe('workloads', () => {
     expect(at(job, 'spec', 'template', 'metadata', 'labels', 'job-name')).toBe('x');
     expect(texts(strategyOf('batch/jobs').validate?.(job))).toEqual([]);
   });
+
+  it('gives a job without labels those of its template, with what is added to them, and leaves its own alone', () => {
+    const spec = { template: { metadata: { labels: { a: 'b' } }, spec: { restartPolicy: 'Never', containers: [{ name: 'c', image: 'i' }] } } };
+    const labels = { 'batch.kubernetes.io/controller-uid': 'uid', 'batch.kubernetes.io/job-name': 'x', 'controller-uid': 'uid', 'job-name': 'x' };
+    expect(at(created('batch/jobs', { spec }), 'metadata', 'labels')).toEqual({ a: 'b', ...labels });
+    expect(at(created('batch/jobs', { metadata: { name: 'x', uid: 'uid', labels: { own: 'c' } }, spec }), 'metadata', 'labels')).toEqual({ own: 'c' });
+    const bare = created('batch/jobs', { spec: { template: { spec: spec.template.spec } } });
+    expect([at(bare, 'metadata', 'labels'), at(bare, 'spec', 'template', 'metadata', 'labels')]).toEqual([undefined, labels]);
+  });
 });
 
 describe('services', () => {

@@ -3,6 +3,7 @@ import { VirtualClock } from '../../platform/clock.js';
 import { silentLogger } from '../../platform/log.js';
 import { seededRandom } from '../../platform/random.js';
 import { pods, replicaSets } from '../../apimachinery/gen/resources.js';
+import { ApiError, apiErrors } from '../../apimachinery/status.js';
 import { InformerFactory } from '../informer/informer-factory.js';
 import { clientOf } from '../object-client.js';
 import { FakeObjectService } from '../testing/fake-object-service.js';
@@ -87,6 +88,21 @@ describe('Controller', () => {
     await t.client.update(replicaSets, { ...set, spec: { ...set.spec, selector: {}, replicas: 2 } });
     await t.clock.advance(0);
     expect(calls).toBe(2);
+    await t.stop();
+  });
+
+  it('does not try again to make something in a namespace that is being deleted (KEP-5080: its pods go first)', async () => {
+    let calls = 0;
+    const cause = { reason: 'NamespaceTerminating', message: 'namespace d is being terminated', field: 'metadata.namespace' };
+    const t = setUp(async () => {
+      calls++;
+      const refusal = apiErrors.forbidden({ group: '', resource: 'pods' }, 'p', 'unable to create new content in namespace d because it is being terminated');
+      throw new ApiError({ ...refusal.status, details: { ...refusal.status.details, causes: [cause] } });
+    });
+    await t.create('a');
+    await t.start();
+    await t.clock.advance(100_000);
+    expect(calls).toBe(1);
     await t.stop();
   });
 

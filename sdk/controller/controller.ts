@@ -10,7 +10,7 @@ import { InvariantError } from '../../platform/assert.js';
 import type { Clock } from '../../platform/clock.js';
 import type { Logger } from '../../platform/log.js';
 import type { Service } from '../../platform/service.js';
-import { isApiError } from '../../apimachinery/status.js';
+import { isApiError, isNamespaceTerminating } from '../../apimachinery/status.js';
 import type { RateLimiter } from '../workqueue/rate-limiter.js';
 import { WorkQueue } from '../workqueue/work-queue.js';
 import type { Source } from './source.js';
@@ -126,6 +126,11 @@ export class Controller implements Service {
     if (error instanceof TerminalError) {
       this.#queue.forget(key);
       this.#logger.error({ key, error: error.message }, 'reconcile failed for good');
+      return;
+    }
+    if (isNamespaceTerminating(error)) {
+      this.#queue.forget(key);
+      this.#logger.debug({ key, error: String(error) }, 'reconcile made nothing in a namespace that is being deleted');
       return;
     }
     this.#queue.addRateLimited(key);

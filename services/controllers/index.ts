@@ -4,6 +4,7 @@
  * could lose. They never see the store or the API server.
  */
 import { startAll, stopAll, type Service } from '../../platform/service.js';
+import { createClusterRoleAggregationController } from './clusterroleaggregation/clusterroleaggregation.js';
 import type { ControllerContext } from './context.js';
 import { createTokenCleaner } from './bootstrap/token-cleaner.js';
 import type { Discovery } from './discovery.js';
@@ -21,6 +22,7 @@ import { createNodeSubnetController } from './node/subnets.js';
 import { createPodGcController } from './podgc/podgc.js';
 import { createReplicaSetController } from './replicaset/replicaset.js';
 import { createNamespaceDefaultsController } from './serviceaccount/defaults.js';
+import { createClaimProtectionController, createVolumeProtectionController } from './volumeprotection/volumeprotection.js';
 
 export type { ControllerContext, EventSink } from './context.js';
 export type { Discovery } from './discovery.js';
@@ -51,7 +53,10 @@ export function createControllers(options: ControllersOptions): Service {
     createEndpointSliceMirroringController(context),
     createDisruptionController(context, { discovery: options.discovery }),
     createStaleTargetsController(context),
+    createClusterRoleAggregationController(context),
     createPodGcController(context),
+    createClaimProtectionController(context),
+    createVolumeProtectionController(context),
     createTokenCleaner(context),
     createGarbageCollector(context, { discovery: options.discovery }),
     createNamespaceController(context, { discovery: options.discovery }),

@@ -41,13 +41,16 @@ function generateSelector(job: Rec, context: StrategyContext): void {
   const template = child(spec, 'template');
   const labels = template === undefined ? undefined : child(child(template, 'metadata') ?? {}, 'labels');
   if (metadata === undefined || labels === undefined) return;
+  // A job that took its labels from the template takes what is added to them too.
+  const own = field(metadata, 'labels');
+  const targets = isRec(own) && same(own, labels) ? [labels, own] : [labels];
   fillZero(metadata, 'uid', context.uuid());
   const uid = str(metadata['uid']);
-  const own: Readonly<Record<string, string>> = {
+  const generated: Readonly<Record<string, string>> = {
     'batch.kubernetes.io/controller-uid': uid, 'controller-uid': uid,
     'batch.kubernetes.io/job-name': str(metadata['name']), 'job-name': str(metadata['name']),
   };
-  for (const [key, value] of Object.entries(own)) setOwn(labels, key, value);
+  for (const target of targets) for (const [key, value] of Object.entries(generated)) setOwn(target, key, value);
   const selector = child(spec, 'selector');
   const match = selector === undefined ? undefined : child(selector, 'matchLabels');
   if (match !== undefined) match['batch.kubernetes.io/controller-uid'] = uid;

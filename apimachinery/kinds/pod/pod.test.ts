@@ -95,8 +95,26 @@ describe('updates', () => {
   it('resizes cpu by the subresource only', () => {
     const resize = (spec: Rec): void => { first(spec)['resources'] = { requests: { cpu: '1' } }; };
     expect(update(resize).errors).toHaveLength(1);
-    expect(update(resize, 'resize').errors).toEqual([]);
     expect(update((spec) => { first(spec)['image'] = 'x'; }, 'resize').errors).toEqual(['spec: Forbidden: only cpu and memory resources are mutable']);
+  });
+
+  it.each<[string, object, object, string[]]>([
+    ['more of what there is', { requests: { cpu: '1' } }, { requests: { cpu: '2' } }, []],
+    ['more kinds, of the same class', { requests: { cpu: '1' } }, { requests: { cpu: '1', memory: '1Gi' }, limits: { cpu: '2' } }, []],
+    ['something where there was nothing', {}, { requests: { cpu: '1' } }, ['spec: Invalid value: "BestEffort": Pod QOS Class may not change as a result of resizing']],
+    ['Guaranteed out of Burstable', { requests: { cpu: '1', memory: '1Gi' } }, { requests: { cpu: '1', memory: '1Gi' }, limits: { cpu: '1', memory: '1Gi' } },
+      ['spec: Invalid value: "Burstable": Pod QOS Class may not change as a result of resizing']],
+    ['Burstable out of Guaranteed', { requests: { cpu: '1', memory: '1Gi' }, limits: { cpu: '1', memory: '1Gi' } }, { requests: { cpu: '1', memory: '1Gi' }, limits: { cpu: '2', memory: '1Gi' } },
+      ['spec: Invalid value: "Guaranteed": Pod QOS Class may not change as a result of resizing']],
+    ['less kinds of it', { requests: { cpu: '1', memory: '1Gi' }, limits: { cpu: '2' } }, { requests: { cpu: '1' } },
+      ['spec.containers[0].resources.requests: Forbidden: resource requests cannot be removed', 'spec.containers[0].resources.limits: Forbidden: resource limits cannot be removed']],
+    ['another resource', { requests: { cpu: '1' } }, { requests: { cpu: '1', 'x.y/z': '1' } }, ['spec.containers[0].resources: Forbidden: only cpu and memory resources are mutable']],
+  ])('resizes to %s (KEP-1287)', (_, before, after, errors) => {
+    const stored = pod({ containers: [{ ...web(), resources: before }] });
+    (stored as Rec)['status'] = { qosClass: podQosClass(stored) };
+    const draft = pod({ containers: [{ ...web(), resources: after }] }, { status: structuredClone(stored['status']) });
+    podStrategy.prepareForUpdate?.(draft, stored, context('resize'));
+    expect((podStrategy.validateUpdate?.(draft, stored, context('resize')) ?? []).map((e) => `${e.field}: ${e.detail}`)).toEqual(errors);
   });
 
   it('adds ephemeral containers by the subresource, and takes nothing else from it', () => {

@@ -2,6 +2,7 @@
 import type { FieldError } from '../../status.js';
 import { complaintsOf, type Complaints } from '../lib/complaints.js';
 import { absent, at, clone, field, isRec, list, num, optionalNum, recs, same, setOwn, str, type Rec } from '../lib/value.js';
+import { podQosClass } from './qos.js';
 import { validateTolerationsAdded } from './validate-scheduling.js';
 
 const MAY_CHANGE = 'pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,'
@@ -101,13 +102,31 @@ const withoutCpuAndMemory = (resources: unknown): Rec => {
   return result;
 };
 
-function validateResize(complaints: Complaints, spec: Rec, before: Rec): void {
+/** What was set once may change its value, not go: the runtime could not take it back. */
+function checkKept(complaints: Complaints, path: string, of: { readonly now: unknown; readonly before: unknown }): void {
+  for (const [side, name] of [['requests', 'resource requests'], ['limits', 'resource limits']] as const) {
+    const now = field(of.now, side);
+    const gone = Object.keys(isRec(field(of.before, side)) ? (field(of.before, side) as Rec) : {}).some((resource) => !isRec(now) || !Object.hasOwn(now, resource));
+    if (gone) complaints.forbidden(`${path}.${side}`, `${name} cannot be removed`);
+  }
+}
+
+function validateResize(complaints: Complaints, pod: Rec, old: Rec): void {
+  const [spec, before] = [field(pod, 'spec'), field(old, 'spec')];
+  if (!isRec(spec) || !isRec(before)) return;
+  const stored = at(old, 'status', 'qosClass') ?? podQosClass(old);
+  if (stored !== podQosClass(pod)) complaints.invalid('spec', stored, 'Pod QOS Class may not change as a result of resizing');
+  checkResources(complaints, spec, before);
+}
+
+function checkResources(complaints: Complaints, spec: Rec, before: Rec): void {
   const munged = clone(spec);
   copyContainerFields(munged, before, ['containers', 'initContainers'], ['resources', 'resizePolicy']);
   put(munged, 'resources', before);
   if (!same(munged, before)) complaints.forbidden('spec', MAY_RESIZE);
   const old = recs(before['containers']);
   for (const [index, container] of recs(spec['containers']).entries()) {
+    checkKept(complaints, `spec.containers[${index}].resources`, { now: container['resources'], before: old[index]?.['resources'] });
     if (!same(withoutCpuAndMemory(container['resources']), withoutCpuAndMemory(old[index]?.['resources']))) {
       complaints.forbidden(`spec.containers[${index}].resources`, MAY_RESIZE);
     }
@@ -127,7 +146,7 @@ export function validatePodUpdate(pod: Rec, old: Rec, subresource: string | unde
         validateEphemeral(complaints, spec, before);
         return;
       case 'resize':
-        validateResize(complaints, spec, before);
+        validateResize(complaints, pod, old);
         return;
       default:
         validatePlain(complaints, spec, before);

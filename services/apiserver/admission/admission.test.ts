@@ -47,6 +47,15 @@ describe('admission', () => {
     });
   });
 
+  it.each([['persistentvolumeclaims', 'kubernetes.io/pvc-protection'], ['persistentvolumes', 'kubernetes.io/pv-protection']])('protects new %s while they are in use', async (resource, finalizer) => {
+    const object: KubeObject = { metadata: { name: 'x', finalizers: ['mine/own'] } };
+    for (let i = 0; i < 2; i++) await admission().mutate(attributes('CREATE', { resource }, object, { namespace: 'a' }));
+    expect(object.metadata?.finalizers).toEqual(['mine/own', finalizer]);
+    const untouched: KubeObject = { metadata: { name: 'x' } };
+    await admission().mutate(attributes('UPDATE', { resource }, untouched, { namespace: 'a' }));
+    expect(untouched.metadata?.finalizers).toBeUndefined();
+  });
+
   it('mounts no token where pod or account say so', async () => {
     reader.put('serviceaccounts', { metadata: { name: 'shy', namespace: 'a' }, automountServiceAccountToken: false } as KubeObject);
     const shy = pod({ serviceAccountName: 'shy' });

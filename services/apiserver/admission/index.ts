@@ -8,6 +8,7 @@ import { podSecurity } from './pod-security/pod-security.js';
 import { ABSENCE_S_DEFAULT, defaultTolerationSeconds, podPriority, taintNewNodes } from './pod-defaults.js';
 import { rbacEscalation } from './rbac-escalation.js';
 import { serviceAccount } from './service-account.js';
+import { storageProtection } from './storage-protection.js';
 
 export interface AdmissionOptions {
   /** How long pods stay on a node that is away, unless they say otherwise; Kubernetes' 300 when absent. */
@@ -22,6 +23,7 @@ export function createAdmission(context: ApiServerContext, authorizer: RbacAutho
     podSecurity(context.reader, context.clock),
     podPriority(context.reader),
     defaultTolerationSeconds(options.tolerationSeconds ?? ABSENCE_S_DEFAULT),
+    storageProtection(),
     rbacEscalation(authorizer, context.reader),
     notActedOn(),
   ]);

@@ -5,7 +5,7 @@
 import { pods, replicaSets } from '../../../apimachinery/gen/resources.js';
 import type { Pod, ReplicaSet, ReplicaSetCondition, ReplicaSetStatus } from '../../../apimachinery/gen/types.js';
 import { labelSelectorOf, labelSelectorOfMap } from '../../../apimachinery/selector/labels.js';
-import { isApiError } from '../../../apimachinery/status.js';
+import { isApiError, isNamespaceTerminating } from '../../../apimachinery/status.js';
 import { toTime } from '../../../platform/clock.js';
 import { Controller, done, requeueAfter, type ReconcileContext, type ReconcileResult } from '../../../sdk/controller/controller.js';
 import { byController, sourceOf } from '../../../sdk/controller/source.js';
@@ -112,7 +112,7 @@ class ReplicaSetReconciler {
       if (this.#pods.get(keyOf(pod)) === undefined) this.#expectations.expect(key, pod.metadata?.uid ?? '');
       this.#context.events.event({ resource: replicaSets, object: set }, 'Normal', 'SuccessfulCreate', `Created pod: ${pod.metadata?.name ?? ''}`);
     } catch (error) {
-      if (!signal.aborted) {
+      if (!signal.aborted && !isNamespaceTerminating(error)) {
         this.#context.events.event({ resource: replicaSets, object: set }, 'Warning', 'FailedCreate', `Error creating: ${(error as Error).message}`);
       }
       throw error;
