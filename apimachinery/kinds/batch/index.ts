@@ -2,12 +2,10 @@
 import type { StrategyContext } from '../../kind.js';
 import type { FieldError } from '../../status.js';
 import type { ExtrasTable } from '../extras.js';
-import { complaintsOf, type Complaints } from '../lib/complaints.js';
-import { selectorMatches, validateLabelSelector } from '../lib/label-validation.js';
+import { complaintsOf } from '../lib/complaints.js';
 import { strategyOf } from '../lib/strategy.js';
-import { absent, at, child, children, clone, field, fill, fillZero, isRec, keysOf, num, optionalNum, same, setOwn, str, unset, type Rec } from '../lib/value.js';
+import { absent, at, child, children, clone, field, fill, fillZero, isRec, keysOf, num, optionalNum, same, setOwn, str, type Rec } from '../lib/value.js';
 import { defaultPodTemplate } from '../pod/defaults.js';
-import { validatePodTemplate } from '../pod/validate.js';
 import { cronJobPrinter, jobPrinter } from '../printers/workloads.js';
 import { validateCronJob, validateJob } from './validate.js';
 

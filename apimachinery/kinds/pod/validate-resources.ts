@@ -2,7 +2,7 @@
 import { qualifiedName } from '../../names.js';
 import { compareQuantities, formatQuantity, parseQuantity } from '../../quantity.js';
 import type { Complaints } from '../lib/complaints.js';
-import { absent, entries, field, list } from '../lib/value.js';
+import { absent, entries, field, list, str } from '../lib/value.js';
 
 const NANO = 1_000_000_000n;
 const NATIVE_DOMAIN = 'kubernetes.io/';
@@ -94,8 +94,8 @@ function validateBelowLimit(complaints: Complaints, { name, request, limit }: { 
 function validateClaims(complaints: Complaints, claims: unknown, path: string, known: ReadonlySet<string>): void {
   const seen = new Set<string>();
   for (const [index, claim] of list(claims).entries()) {
-    const name = String(field(claim, 'name') ?? '');
-    const request = String(field(claim, 'request') ?? '');
+    const name = str(field(claim, 'name'));
+    const request = str(field(claim, 'request'));
     const key = `${name}/${request}`;
     if (name === '') complaints.required(`${path}[${index}]`);
     else if (seen.has(key)) complaints.duplicate(`${path}[${index}]`, request === '' ? name : key);

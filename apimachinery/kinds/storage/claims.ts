@@ -2,7 +2,6 @@
 import { quantityNano } from '../../quantity.js';
 import type { FieldError } from '../../status.js';
 import { complaintsOf } from '../lib/complaints.js';
-import { validateLabelSelector } from '../lib/label-validation.js';
 import { strategyOf } from '../lib/strategy.js';
 import { absent, at, child, clone, entries, field, fill, fillZero, isRec, keysOf, list, same, strs, unset, type Rec } from '../lib/value.js';
 import { VOLUME_MODES, validateAccessModes, validateClaimSpec } from './validate-claim.js';
