@@ -16,7 +16,7 @@ import type { Schema } from '../../../apimachinery/schema/schema.js';
 import { reportFieldIssues } from '../../../apimachinery/schema/strict.js';
 import { conform } from '../../../apimachinery/schema/typed.js';
 import { validateSchema } from '../../../apimachinery/schema/validate.js';
-import { ApiError, apiErrors } from '../../../apimachinery/status.js';
+import { ApiError, apiErrors, fieldErrors } from '../../../apimachinery/status.js';
 import type { FieldError } from '../../../apimachinery/status.js';
 import { isObject } from '../../../apimachinery/value.js';
 import type { JsonObject } from '../../../apimachinery/value.js';
@@ -143,7 +143,10 @@ export function patchObject(scheme: Scheme, shape: Shape, request: Pick<PatchReq
   switch (request.type) {
     case 'json': {
       const patched = applyJsonPatch(object, request.patch);
-      if (!isObject(patched)) throw apiErrors.badRequest('the patch leaves no object');
+      if (!isObject(patched)) {
+        const why = 'json: cannot unmarshal array into Go value of type struct';
+        throw apiErrors.invalid({ group: '', kind: '' }, '', [fieldErrors.invalid('patch', JSON.stringify(patched), why)]);
+      }
       return patched;
     }
     case 'merge':

@@ -1,6 +1,7 @@
 import { encodeJson } from '../../../apimachinery/codec/json-value.js';
 import type { PatchRequest } from '../../../apimachinery/object-service.js';
 import type { KubeObject } from '../../../apimachinery/object.js';
+import { goText } from '../../../apimachinery/patch/go-text.js';
 import { apiErrors, fieldErrors, isApiError } from '../../../apimachinery/status.js';
 import { cloneJson, isObject } from '../../../apimachinery/value.js';
 import type { CachedObject } from '../cacher/cached-object.js';
@@ -97,13 +98,6 @@ function checkPatchedFields(call: Call, shape: Shape, { patched, request }: { re
     const shown = request.type === 'strategic' ? goText(request.patch) : encodeJson(patched);
     throw apiErrors.invalid({ group: '', kind: '' }, '', [fieldErrors.invalid('patch', shown, why)]);
   }
-}
-
-/** `fmt.Sprintf("%+v")` of decoded JSON. */
-function goText(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(goText).join(' ')}]`;
-  if (isObject(value)) return `map[${Object.keys(value).sort().map((key) => `${key}:${goText(value[key])}`).join(' ')}]`;
-  return value === null ? '<nil>' : String(value as string | number | bigint | boolean);
 }
 
 function namesVersion(request: PatchRequest): boolean {

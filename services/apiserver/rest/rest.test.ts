@@ -105,7 +105,7 @@ describe('bad requests', () => {
       [MAPS, { method: 'POST', body: 'k8s\0\xff\xff', headers: { 'content-type': 'application/vnd.kubernetes.protobuf' } }, 400],
       [MAPS, { method: 'POST', body: JSON.stringify({ ...configMap('a'), metadata: { name: 'a', labels: { '-': '' } } }), headers: { 'content-type': 'application/json' } }, 422],
       [`${MAPS}/a`, { method: 'PATCH', body: '{}', headers: { 'content-type': 'application/json' } }, 415],
-      [`${MAPS}/a`, { method: 'PATCH', body: '{}', headers: { 'content-type': 'application/json-patch+json' } }, 400],
+      [`${MAPS}/a`, { method: 'PATCH', body: '{}', headers: { 'content-type': 'application/json-patch+json' } }, 404],
       [`${MAPS}/%E0%A4%A`, {}, 400],
       [`${MAPS}/..%2f..%2fsecrets`, {}, 400],
       [`${MAPS}?limit=x`, {}, 400],
