@@ -52,3 +52,15 @@ export function jsonType(value: unknown): string {
     default: return value === null ? 'null' : 'object';
   }
 }
+
+/** `fmt.Sprintf("%#v")`: `map[string]interface {}{"a":1}`. */
+export function goSyntax(value: unknown): string {
+  const text = syntax(value);
+  return text.length > LENGTH_MAX ? `${text.slice(0, LENGTH_MAX)}...` : text;
+}
+
+function syntax(value: unknown): string {
+  if (Array.isArray(value)) return `[]interface {}{${value.slice(0, LENGTH_MAX).map(syntax).join(', ')}}`;
+  if (isObject(value)) return `map[string]interface {}{${Object.keys(value).sort().map((key) => `${JSON.stringify(key)}:${syntax(value[key])}`).join(', ')}}`;
+  return typeof value === 'string' ? JSON.stringify(value) : goText(value);
+}

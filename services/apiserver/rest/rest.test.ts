@@ -109,7 +109,7 @@ describe('bad requests', () => {
       [`${MAPS}/%E0%A4%A`, {}, 400],
       [`${MAPS}/..%2f..%2fsecrets`, {}, 400],
       [`${MAPS}?limit=x`, {}, 400],
-      [`${MAPS}?dryRun=Some`, { method: 'POST', body: '{}' }, 400],
+      [`${MAPS}?dryRun=Some`, { method: 'POST', body: '{}' }, 422],
       ['/api/v1/namespaces/default/nodes', {}, 404],
       ['/api/v1/nothing', {}, 404],
       ['/apis/nothing/v1/x', {}, 404],
