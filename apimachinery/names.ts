@@ -18,7 +18,7 @@ const PORT_NAME = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/;
 const ENV_NAME = /^[-._a-zA-Z][-._a-zA-Z0-9]*$/;
 const CONFIG_KEY = /^[-._a-zA-Z0-9]+$/;
 
-const tooLong = (max: number): string => `must be no more than ${max} characters`;
+const tooLong = (max: number): string => `must be no more than ${max} bytes`;
 
 const DNS1123_LABEL_RULE = 'a lowercase RFC 1123 label must consist of lower case alphanumeric characters or \'-\', and must start and end with an '
   + 'alphanumeric character (e.g. \'my-name\',  or \'123-abc\', regex used for validation is \'[a-z0-9]([-a-z0-9]*[a-z0-9])?\')';
@@ -44,12 +44,16 @@ export const dns1123Subdomain = (name: string): string[] => check(name, DNS1123_
 export const dns1035Label = (name: string): string[] => check(name, DNS1123_LABEL_MAX, DNS1035_LABEL, DNS1035_LABEL_RULE);
 export const labelValue = (value: string): string[] => check(value, LABEL_VALUE_MAX, LABEL_VALUE, LABEL_VALUE_RULE);
 
-/** Keys of labels, annotations, taints; names of extended resources: `[prefix/]name`. */
-export function qualifiedName(text: string): string[] {
+/** Keys of annotations and taints; names of extended resources: `[prefix/]name`. */
+export const qualifiedName = (text: string): string[] => prefixedName(text, 'a qualified name');
+/** The same of a label, whose rule has a name of its own. */
+export const labelKey = (text: string): string[] => prefixedName(text, 'a valid label key');
+
+function prefixedName(text: string, what: string): string[] {
   const parts = text.split('/');
   const [first = '', second] = parts;
   if (parts.length > 2) {
-    return [`a qualified name ${QUALIFIED_RULE} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')`];
+    return [`${what} ${QUALIFIED_RULE} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')`];
   }
   const name = second ?? first;
   const complaints: string[] = [];

@@ -152,9 +152,8 @@ function watchObjects(call: ObjectRequest, options: ListOptions, rendering: Rend
   const timeoutSeconds = integerOption(call.url.query, 'timeoutSeconds') ?? WATCH_TIMEOUT_S;
   const signal = AbortSignal.any([call.request.signal, call.closing]);
   const { resourceVersionMatch, limit: _limit, continue: _continue, ...selection } = options;
-  if (resourceVersionMatch === 'Exact') throw apiErrors.badRequest('resourceVersionMatch "Exact" is forbidden for watch');
   const events: AsyncIterable<WatchEvent> = call.service.watch({
-    ...targetOf(call), ...selection, timeoutSeconds, ...(resourceVersionMatch === undefined ? {} : { resourceVersionMatch }),
+    ...targetOf(call), ...selection, timeoutSeconds, ...(resourceVersionMatch === 'NotOlderThan' ? { resourceVersionMatch } : {}),
   }, { signal });
   return Promise.resolve({
     status: 200, headers: { 'content-type': rendering.accepted.encoding === 'json' ? CONTENT_TYPES.json : `${CONTENT_TYPES[rendering.accepted.encoding]};stream=watch`, 'transfer-encoding': 'chunked' },

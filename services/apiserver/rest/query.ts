@@ -15,14 +15,13 @@ function isOneOf<T extends string>(value: unknown, allowed: readonly T[]): value
   return (allowed as readonly unknown[]).includes(value);
 }
 
+/** As Go's conversion of query parameters reads and refuses it; a value below the minimum is as good as none. */
 export function integerOption(query: Query, name: string, minimum = 0): number | undefined {
   const text = query.get(name);
   if (text === null || text === '') return undefined;
   const value = Number(text);
-  if (!/^-?\d{1,15}$/.test(text) || value < minimum) {
-    throw apiErrors.badRequest(`invalid query parameter ${name}=${JSON.stringify(text.slice(0, 64))}: an integer not below ${minimum} was expected`);
-  }
-  return value;
+  if (!/^[+-]?\d{1,18}$/.test(text)) throw apiErrors.badRequest(`strconv.ParseInt: parsing ${JSON.stringify(text.slice(0, 64))}: invalid syntax`);
+  return value < minimum ? undefined : Math.min(value, Number.MAX_SAFE_INTEGER);
 }
 
 /** `true`, `1` or a bare name are true, as Go's conversion of query parameters has it. */
@@ -42,9 +41,8 @@ export interface ListOptions extends Pick<
 
 export function listOptions(query: Query): ListOptions {
   const match = textOption(query, 'resourceVersionMatch');
-  if (match !== undefined && !isOneOf(match, VERSION_MATCHES)) {
-    throw apiErrors.badRequest(`resourceVersionMatch: Unsupported value: ${JSON.stringify(match)}: supported values: "Exact", "NotOlderThan"`);
-  }
+  const errors = booleanOption(query, 'watch') === true ? watchErrors(query, match) : listErrors(query, match);
+  if (errors.length > 0 || (match !== undefined && !isOneOf(match, VERSION_MATCHES))) throw apiErrors.invalid({ group: 'meta.k8s.io', kind: 'ListOptions' }, '', errors);
   return defined({
     watch: booleanOption(query, 'watch') ?? false,
     allowWatchBookmarks: booleanOption(query, 'allowWatchBookmarks') ?? false,
@@ -57,6 +55,34 @@ export function listOptions(query: Query): ListOptions {
     resourceVersion: textOption(query, 'resourceVersion'),
     resourceVersionMatch: match,
   });
+}
+
+const MATCH = 'resourceVersionMatch';
+const DURING_CONTINUE = fieldErrors.forbidden(MATCH, 'resourceVersionMatch is forbidden when continue is provided');
+
+/** What of the options of a list contradicts itself (meta/internalversion/validation, ValidateListOptions). */
+function listErrors(query: Query, match: string | undefined): FieldError[] {
+  const errors: FieldError[] = [];
+  if (match !== undefined) {
+    const version = textOption(query, 'resourceVersion');
+    if (version === undefined) errors.push(fieldErrors.forbidden(MATCH, 'resourceVersionMatch is forbidden unless resourceVersion is provided'));
+    if (textOption(query, 'continue') !== undefined) errors.push(DURING_CONTINUE);
+    if (!isOneOf(match, VERSION_MATCHES)) errors.push(fieldErrors.notSupported(MATCH, match, [...VERSION_MATCHES, '']));
+    if (match === 'Exact' && version === '0') errors.push(fieldErrors.forbidden(MATCH, 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'));
+  }
+  if (query.has('sendInitialEvents')) errors.push(fieldErrors.forbidden('sendInitialEvents', 'sendInitialEvents is forbidden for list'));
+  return errors;
+}
+
+function watchErrors(query: Query, match: string | undefined): FieldError[] {
+  const errors: FieldError[] = [];
+  const initial = query.has('sendInitialEvents');
+  if (initial && match !== 'NotOlderThan') errors.push(fieldErrors.forbidden(MATCH, 'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan'));
+  if (match === undefined) return errors;
+  if (!initial) errors.push(fieldErrors.forbidden(MATCH, 'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided'));
+  if (match !== 'NotOlderThan') errors.push(fieldErrors.notSupported(MATCH, match, ['NotOlderThan']));
+  if (textOption(query, 'continue') !== undefined) errors.push(DURING_CONTINUE);
+  return errors;
 }
 
 export interface WriteOptions {
