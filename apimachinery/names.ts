@@ -55,12 +55,16 @@ export const dns1123Subdomain = (name: string): string[] => check(name, { max: D
 export const dns1035Label = (name: string): string[] => check(name, { max: DNS1123_LABEL_MAX, pattern: DNS1035_LABEL, rule: DNS1035_LABEL_RULE });
 export const labelValue = (value: string): string[] => check(value, { max: LABEL_VALUE_MAX, unit: 'bytes', pattern: LABEL_VALUE, rule: LABEL_VALUE_RULE });
 
-/** Keys of labels, annotations, taints; names of extended resources: `[prefix/]name`. */
-export function qualifiedName(text: string): string[] {
+/** Keys of annotations and taints; names of extended resources: `[prefix/]name`. */
+export const qualifiedName = (text: string): string[] => prefixedName(text, 'a qualified name');
+/** The same of a label, whose rule has a name of its own. */
+export const labelKey = (text: string): string[] => prefixedName(text, 'a valid label key');
+
+function prefixedName(text: string, what: string): string[] {
   const parts = text.split('/');
   const [first = '', second] = parts;
   if (parts.length > 2) {
-    return [`a qualified name ${QUALIFIED_RULE} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')`];
+    return [`${what} ${QUALIFIED_RULE} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')`];
   }
   const name = second ?? first;
   const complaints: string[] = [];

@@ -2,8 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { scaledValue } from './int-or-string.js';
 import { configMapKey, dns1123Label, dns1123Subdomain, labelValue, portName, qualifiedName } from './names.js';
 import { addQuantities, canonicalQuantity, compareQuantities, parseQuantity, quantityMilli, quantityUnits, subtractQuantities } from './quantity.js';
-import { formatFieldSelector, matchesFields, parseFieldSelector, requiredValue } from './selector/fields.js';
-import { labelSelectorOf, labelSelectorOfMap, parseLabelSelector } from './selector/labels.js';
+import { checkFields, formatFieldSelector, matchesFields, parseFieldSelector, requiredValue } from './selector/fields.js';
+import { parseLabelSelector } from './selector/label-text.js';
+import { labelSelectorOf, labelSelectorOfMap } from './selector/labels.js';
 
 describe('quantities (k8s.io/apimachinery/pkg/api/resource)', () => {
   it.each([
@@ -33,7 +34,7 @@ describe('names', () => {
   it('have Kubernetes\' forms', () => {
     expect(dns1123Label('a-1')).toEqual([]);
     expect(dns1123Label('A')[0]).toContain('lowercase RFC 1123 label');
-    expect(dns1123Label('a'.repeat(64))).toEqual(['must be no more than 63 characters']);
+    expect(dns1123Label('a'.repeat(64))).toEqual(['must be no more than 63 bytes']);
     expect(dns1123Subdomain('a.b-c.d')).toEqual([]);
     expect(dns1123Subdomain('a..b')).not.toEqual([]);
     expect(qualifiedName('example.com/A_b')).toEqual([]);
@@ -68,8 +69,25 @@ describe('label selectors', () => {
     expect(parseLabelSelector(selector.format()).matches(labels)).toBe(expected);
   });
 
-  it.each(['=a', 'a in', 'a in (b', 'a b', ',', 'a,', 'a=b=c', 'x in b', 'a>b', '-a=b', 'a=-', `a=${'x'.repeat(64)}`])('%j is a bad request', (text) => {
-    expect(() => parseLabelSelector(text)).toThrow('unable to parse requirement');
+  /** Each was put to kube-apiserver. */
+  it.each([
+    ['=a', "found '=', expected: !, identifier, or 'end of string'"], [',', "found ',', expected: !, identifier, or 'end of string'"], ['(a)', "found '(', expected: !, identifier, or 'end of string'"],
+    ['a,', "found '', expected: identifier after ','"], ['a,=', "found '=', expected: identifier after ','"], ['a=b=c', "found '=', expected: ',' or 'end of string'"],
+    ['a=b c', "found 'c', expected: ',' or 'end of string'"], ['!', "unable to parse requirement: found '', expected: identifier"], ['!!a', "unable to parse requirement: found '!', expected: identifier"],
+    ['a b', "unable to parse requirement: found 'b', expected: in, notin, =, ==, !=, gt, lt"], ['a in', "unable to parse requirement: found '' expected: '('"],
+    ['x in b', "unable to parse requirement: found 'b' expected: '('"], ['a in (b', "unable to parse requirement: found '', expected: ',' or ')'"],
+    ['a>b', 'unable to parse requirement: values[0]: Invalid value: "b": for \'Gt\', \'Lt\' operators, the value must be an integer'],
+    ['-a=b', 'unable to parse requirement: <nil>: Invalid value: "-a": name part must consist of'], ['a/b/c=d', 'unable to parse requirement: <nil>: Invalid value: "a/b/c": a valid label key must consist of'],
+    ['a=-', 'unable to parse requirement: values[0][a]: Invalid value: "-": a valid label must be an empty string'],
+    [`a=${'x'.repeat(64)}`, `unable to parse requirement: values[0][a]: Invalid value: "${'x'.repeat(64)}": must be no more than 63 bytes`],
+  ])('%j is a bad request: %s', (text, why) => {
+    expect(() => parseLabelSelector(text)).toThrow(why);
+  });
+
+  it('keywords are names where no operator can stand, and a set has each value once', () => {
+    expect(parseLabelSelector('in in (in,,b,b),notin').requirements).toEqual([
+      { key: 'in', operator: 'in', values: ['', 'b', 'in'] }, { key: 'notin', operator: 'exists', values: [] },
+    ]);
   });
 
   it('of objects: absent selects nothing, empty everything', () => {
@@ -98,5 +116,12 @@ describe('field selectors', () => {
     expect(parseFieldSelector('')).toEqual([]);
   });
 
-  it.each(['a', 'a=b=c', 'a=\\n', '=b'])('%j is a bad request', (text) => expect(() => parseFieldSelector(text)).toThrow('invalid'));
+  it.each([
+    ['a', "invalid selector: 'a'; can't understand 'a'"], ['a=b=c', 'invalid field selector: unescaped character in value: 61'], ['a=\\n', 'invalid field selector: invalid escape sequence: \\n'],
+  ])('%j is a bad request: %s', (text, why) => expect(() => parseFieldSelector(text)).toThrow(why));
+
+  it('names the fields that there are, where a kind has none of its own', () => {
+    expect(() => checkFields(parseFieldSelector('data.a=b'), [])).toThrow('"data.a" is not a known field selector: only "metadata.name", "metadata.namespace"');
+    expect(() => checkFields(parseFieldSelector('data.a=b'), ['spec.nodeName'])).toThrow('field label not supported: data.a');
+  });
 });

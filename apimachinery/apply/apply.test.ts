@@ -141,7 +141,7 @@ describe('apply (KEP-555)', () => {
   });
 
   it('gives what was there before to before-first-apply', () => {
-    const conflict = conflictOf(() => applyPatch({ live: configMap({ a: '1' }), config: configMap({ a: '2' }), owner: owner('me') }, configMaps));
+    const conflict = conflictOf(() => applyPatch({ live: configMap({ a: '1' }), config: configMap({ a: '2' }), owner: owner('me', '2026-01-01T00:00:00Z', 'v1') }, configMaps));
     expect(conflict.message).toContain('"before-first-apply" using v1: .data.a');
   });
 
@@ -156,7 +156,7 @@ describe('apply (KEP-555)', () => {
     const pod = (finalizers: string[]): KubeObject => ({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p', finalizers } });
     const one = applyPatch<KubeObject>({ live: undefined, config: pod(['a', 'b']), owner: owner('one') }, pods);
     const two = applyPatch<KubeObject>({ live: one, config: pod(['c', 'b']), owner: owner('two') }, pods);
-    expect(two.metadata?.finalizers).toEqual(['c', 'a', 'b']);
+    expect(two.metadata?.finalizers).toEqual(['a', 'c', 'b']);
     expect(applyPatch<KubeObject>({ live: two, config: pod(['b']), owner: owner('one') }, pods).metadata?.finalizers).toEqual(['c', 'b']);
   });
 });
@@ -187,10 +187,11 @@ describe('tracking of updates', () => {
   });
 
   it('keeps the status of a subresource apart, and forgets all on request', () => {
-    const before = deployment({ replicas: 1 });
-    const after = { ...before, status: { replicas: 1 } };
-    const entries = trackUpdate({ before, after, owner: { ...owner('controller'), subresource: 'status' } }, deployments);
-    expect(entries).toMatchObject([{ manager: 'controller', subresource: 'status', fieldsV1: { 'f:status': { 'f:replicas': {} } } }]);
+    const created = deployment({ replicas: 1 });
+    const before = withManagedFields(created, trackUpdate({ before: undefined, after: created, owner: owner('one') }, deployments));
+    const after = { ...created, status: { replicas: 1 } };
+    const entries = trackUpdate({ before, after: { ...after, metadata: before.metadata ?? {} }, owner: { ...owner('controller', '2026-01-02T00:00:00Z'), subresource: 'status' } }, deployments);
+    expect(entries).toMatchObject([{ manager: 'one' }, { manager: 'controller', subresource: 'status', fieldsV1: { 'f:status': { 'f:replicas': {} } } }]);
     expect(trackUpdate({ before, after: { ...after, metadata: { managedFields: [{}] } }, owner: owner('x') }, deployments)).toEqual([]);
   });
 
@@ -208,11 +209,36 @@ describe('tracking of updates', () => {
 
   it('bounds the number of updaters', () => {
     let live = configMap({ k: '0' });
+    live = withManagedFields(live, trackUpdate({ before: undefined, after: live, owner: owner('first') }, configMaps));
     for (let i = 0; i < 30; i += 1) {
       const after = configMap({ ...live.data, [`k${i}`]: '1' });
       live = withManagedFields(after, trackUpdate({ before: live, after, owner: owner(`m${i}`, `2026-01-01T00:00:${String(i).padStart(2, '0')}Z`) }, configMaps));
     }
     expect(live.metadata?.managedFields).toHaveLength(10);
     expect(live.metadata?.managedFields?.[0]?.manager).toBe('ancient-changes');
+  });
+});
+
+/** What `.` marks: lists, maps and optional structures that the writer brought into being; not what Go's types always have. */
+describe('FieldsV1 of a create', () => {
+  const created = (spec: object): unknown => trackUpdate({ before: undefined, after: deployment(spec), owner: owner('me') }, deployments)[0]?.fieldsV1;
+  const below = (fields: object): unknown => ({ 'f:spec': { 'f:template': { 'f:spec': fields } } });
+  it.each<[string, object, unknown]>([
+    ['a structure held by value is not marked', { strategy: { type: 'Recreate' } }, { 'f:spec': { 'f:strategy': { 'f:type': {} } } }],
+    ['an optional one is', { strategy: { rollingUpdate: { maxSurge: 1 } } }, { 'f:spec': { 'f:strategy': { 'f:rollingUpdate': { '.': {}, 'f:maxSurge': {} } } } }],
+    ['a required list is not', { template: { spec: { containers: [{ name: 'c', image: 'i' }] } } }, below({ 'f:containers': { 'k:{"name":"c"}': { '.': {}, 'f:image': {}, 'f:name': {} } } })],
+    ['another is', { template: { spec: { volumes: [{ name: 'v', emptyDir: {} }] } } }, below({ 'f:volumes': { '.': {}, 'k:{"name":"v"}': { '.': {}, 'f:emptyDir': {}, 'f:name': {} } } })],
+    ['a map is', { template: { metadata: { labels: { a: 'b' } } } }, { 'f:spec': { 'f:template': { 'f:metadata': { 'f:labels': { '.': {}, 'f:a': {} } } } } }],
+    ['an atomic map is one', { template: { spec: { nodeSelector: { a: 'b' } } } }, below({ 'f:nodeSelector': {} })],
+  ])('%s', (_what, spec, expected) => expect(created(spec)).toEqual(expected));
+
+  it('a set has its items under keys of their own', () => {
+    const after: KubeObject = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p', finalizers: ['a.b/c'] } };
+    expect(trackUpdate({ before: undefined, after, owner: owner('me') }, pods)[0]?.fieldsV1).toEqual({ 'f:metadata': { 'f:finalizers': { '.': {}, 'v:"a.b/c"': {} } } });
+  });
+
+  it('an applier owns neither empty lists nor the list itself', () => {
+    const applied = applyPatch<Deployment>({ live: undefined, config: deployment({ template: { spec: { containers: [{ name: 'c', env: [] }] } } }), owner: owner('me') }, deployments);
+    expect(fieldsOf(applied, 'me')).toEqual(below({ 'f:containers': { 'k:{"name":"c"}': { '.': {}, 'f:name': {} } } }));
   });
 });

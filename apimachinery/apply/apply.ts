@@ -5,18 +5,21 @@
  * `managedFields`. Nothing here changes its arguments. It does not default, validate or store; the registry does so after.
  * Paths are compared as they are named in each manager's version; kinds served in several shapes convert before.
  */
-import { ApiError } from '../status.js';
-import type { StatusCause } from '../status.js';
+import { apiErrors } from '../status.js';
 import type { KubeObject, ManagedFieldsEntry } from '../object.js';
 import type { SchemaResolver } from '../schema/resolve.js';
 import type { Schema } from '../schema/schema.js';
 import { cloneJson, isObject, jsonEqual } from '../value.js';
 import type { JsonObject } from '../value.js';
-import { appliedFields, compareObjects, presentFields } from './compare.js';
-import { FieldSet, formatPath } from './field-set.js';
-import { identityOf, readManagers, writeManagers } from './managers.js';
-import type { FieldOwner, Manager, Managers } from './managers.js';
-import { mergeApplied, removePaths } from './merge.js';
+import { appliedFields, compareObjects } from './compare.js';
+import type { Comparison } from './compare.js';
+import { refuseConflicts } from './conflicts.js';
+import { FieldSet } from './field-set.js';
+import { fieldsOfLastApplied, withLastApplied } from './last-applied.js';
+import { boundUpdaters, flawOf, identityOf, readManagers, writeManagers } from './managers.js';
+import type { FieldOwner, Managers } from './managers.js';
+import { mergeApplied } from './merge.js';
+import { prune } from './prune.js';
 
 export type { FieldOwner } from './managers.js';
 
@@ -42,41 +45,49 @@ const BEFORE_FIRST_APPLY = 'before-first-apply';
 /** Returns a fresh object. Throws ApiError Conflict with one cause for each field that others own with another value. */
 export function applyPatch<T extends KubeObject>(request: ApplyRequest<T>, kind: KindFacts): T {
   const { owner } = request;
+  const { schema, resolver } = kind;
   const config = cloneJson(request.config) as JsonObject;
   for (const field of request.resetFields ?? []) delete config[field];
-  const applied = appliedFields(config, kind.schema, kind.resolver);
+  const applied = appliedFields(config, schema, resolver);
   const live = (request.live ?? {}) as JsonObject;
-  const managers = managersBeforeApply(request.live, kind);
+  const managers = managersBeforeApply(request.live, owner, kind);
   const id = identityOf(owner, 'Apply');
   const previous = managers.get(id);
   const others = new Map([...managers].filter(([other]) => other !== id));
 
-  const merged = mergeApplied(live, config, kind.schema, kind.resolver) as JsonObject;
+  let merged = mergeApplied(live, config, schema, resolver);
   if (previous !== undefined) {
-    const owned = [...others.values()].reduce((all, manager) => all.union(manager.set), new FieldSet());
-    removePaths(merged, previous.set.difference(applied), { others: owned, kept: applied }, kind.schema, kind.resolver);
+    const owned = [...others.values()].reduce((all, manager) => all.union(manager.set), applied);
+    merged = prune(merged, { last: previous.set, owned }, schema, resolver);
   }
-  const { changed, removed } = compareObjects(live, merged, kind.schema, kind.resolver);
-  if (request.force !== true) refuseConflicts(others, changed);
-  const result = takeFrom(others, changed, removed);
-  const same = previous !== undefined && previous.set.equals(applied) && previous.apiVersion === owner.apiVersion;
-  result.set(id, same ? previous : { ...owner, operation: 'Apply', set: applied });
-  return withManagedFields(merged, writeManagers(result)) as T;
+  const difference = compareObjects(live, merged, schema, resolver);
+  if (request.force !== true) {
+    const allowed = request.live === undefined ? new FieldSet() : fieldsOfLastApplied(owner.manager, request.live, kind);
+    refuseConflicts(others, difference.changed, allowed);
+  }
+  const result = takeFrom(others, difference);
+  // Who changes nothing has no new time, and none at all when it applies for the first time.
+  const time = jsonEqual(live, merged) ? (previous?.time ?? '') : owner.time;
+  result.set(id, { ...owner, time, operation: 'Apply', set: applied });
+  return withLastApplied(withManagedFields(merged as T, writeManagers(result)), request.config, owner.manager);
 }
 
-function managersBeforeApply(live: KubeObject | undefined, kind: KindFacts): Managers {
+/** Those of the live object; one for all that it has when nobody was tracked. */
+function managersBeforeApply(live: KubeObject | undefined, applier: FieldOwner, kind: KindFacts): Managers {
   const entries = live?.metadata?.managedFields;
+  const flaw = flawOf(entries);
+  if (flaw !== undefined) throw apiErrors.internal(`failed to decode managed fields: ${flaw}`);
   if (live === undefined || (entries !== undefined && entries.length > 0)) return readManagers(entries);
-  const owner: FieldOwner = { manager: BEFORE_FIRST_APPLY, apiVersion: live.apiVersion ?? '', time: live.metadata?.creationTimestamp ?? '' };
-  const set = presentFields(live as JsonObject, kind.schema, kind.resolver);
-  return new Map([[identityOf(owner, 'Update'), { ...owner, operation: 'Update', set }]]);
+  const owner: FieldOwner = { manager: BEFORE_FIRST_APPLY, apiVersion: applier.apiVersion, time: applier.time };
+  const { changed } = compareObjects({}, live as JsonObject, kind.schema, kind.resolver);
+  return new Map(changed.isEmpty ? [] : [[identityOf(owner, 'Update'), { ...owner, operation: 'Update', set: changed }]]);
 }
 
 /** What was changed or removed belongs to its last writer alone. */
-function takeFrom(managers: Managers, changed: FieldSet, removed: FieldSet): Managers {
+function takeFrom(managers: Managers, { changed, removed }: Comparison): Managers {
   const result: Managers = new Map();
   for (const [id, manager] of managers) {
-    const set = manager.set.difference(changed).difference(removed, true);
+    const set = manager.set.difference(changed).difference(removed);
     if (!set.isEmpty) result.set(id, set.equals(manager.set) ? manager : { ...manager, set });
   }
   return result;
@@ -85,76 +96,59 @@ function takeFrom(managers: Managers, changed: FieldSet, removed: FieldSet): Man
 export interface UpdateRequest {
   /** Undefined for a create. */
   readonly before: KubeObject | undefined;
-  /** What will be stored, defaults and admission included. Its own managedFields, when it has any, are taken as the client's. */
+  /** What the client wants stored, with defaults. Its own managedFields, when it has any, are taken as the client's. */
   readonly after: KubeObject;
   readonly owner: FieldOwner;
+  /** Fields the endpoint does not let a client set: nobody wins or loses them. */
+  readonly resetFields?: readonly string[];
 }
 
 /**
  * `managedFields` for a create, update or patch. When no field changed hands the list of `before` comes back as it is, and
- * costs one comparison.
+ * costs one comparison. An object that nobody is tracked on stays so until the first apply.
  */
 export function trackUpdate(request: UpdateRequest, kind: KindFacts): readonly ManagedFieldsEntry[] {
   const { before, after, owner } = request;
-  const sent = after.metadata?.managedFields;
-  if (isReset(sent)) return [];
-  const base = sent === undefined || sent.length === 0 ? before?.metadata?.managedFields ?? [] : sent;
-  const { changed, removed } = compareObjects((before ?? {}) as JsonObject, after as JsonObject, kind.schema, kind.resolver);
-  if (changed.isEmpty && removed.isEmpty) return jsonEqual(base, before?.metadata?.managedFields ?? []) ? before?.metadata?.managedFields ?? [] : base;
-  const managers = readManagers(base);
-  const id = identityOf(owner, 'Update');
-  const own = managers.get(id);
-  managers.delete(id);
-  const result = takeFrom(managers, changed, removed);
-  const set = (own?.set ?? new FieldSet()).union(changed).difference(removed, true);
-  result.set(id, own?.set.equals(set) === true ? own : { ...owner, operation: 'Update', set });
-  return writeManagers(result);
+  const stored = before?.metadata?.managedFields ?? [];
+  const base = startingPoint(stored, after.metadata?.managedFields, owner);
+  if (before !== undefined && base.length === 0) return [];
+  const difference = comparison(request, kind);
+  if (difference.changed.isEmpty && difference.removed.isEmpty) return jsonEqual(base, stored) ? stored : base;
+  const result = takeFrom(readManagers(base), difference);
+  if (!difference.changed.isEmpty) {
+    const id = identityOf(owner, 'Update');
+    const own = readManagers(base).get(id);
+    const set = (result.get(id)?.set ?? new FieldSet()).union(difference.changed);
+    result.set(id, { ...owner, time: owner.time === '' ? (own?.time ?? '') : owner.time, operation: 'Update', set });
+  }
+  return writeManagers(boundUpdaters(result));
 }
 
-/** `managedFields: [{}]` is how a client asks to forget all owners. */
-function isReset(entries: readonly ManagedFieldsEntry[] | undefined): boolean {
-  return entries?.length === 1 && Object.keys(entries[0] ?? {}).length === 0;
+/** The managers that a write starts from: a client may send its own, or ask to forget all, but not through a subresource. */
+function startingPoint(
+  stored: readonly ManagedFieldsEntry[], sent: readonly ManagedFieldsEntry[] | undefined, owner: FieldOwner,
+): readonly ManagedFieldsEntry[] {
+  const kept = flawOf(stored) === undefined ? stored : [];
+  if (owner.subresource !== undefined || sent === undefined || sent === stored) return kept;
+  if (isReset(sent)) return [];
+  return flawOf(sent) === undefined ? sent : kept;
+}
+
+function comparison({ before, after, resetFields = [] }: UpdateRequest, kind: KindFacts): Comparison {
+  const difference = compareObjects((before ?? {}) as JsonObject, after as JsonObject, kind.schema, kind.resolver);
+  if (resetFields.length === 0) return difference;
+  const reset = new FieldSet();
+  for (const field of resetFields) reset.insert([`f:${field}`]);
+  return { changed: difference.changed.difference(reset, true), removed: difference.removed.difference(reset, true) };
+}
+
+/** `managedFields: []` and `[{}]` are how a client asks to forget all owners. */
+function isReset(entries: readonly ManagedFieldsEntry[]): boolean {
+  return entries.length === 0 || (entries.length === 1 && Object.keys(entries[0] ?? {}).length === 0);
 }
 
 /** The same object with the given managers; an empty list leaves no field behind. */
 export function withManagedFields<T extends KubeObject>(object: T, entries: readonly ManagedFieldsEntry[]): T {
   const { managedFields: _old, ...metadata } = isObject(object.metadata) ? object.metadata : {};
   return { ...object, metadata: entries.length === 0 ? metadata : { ...metadata, managedFields: [...entries] } };
-}
-
-interface Conflict {
-  readonly manager: Manager;
-  readonly path: string;
-}
-
-function refuseConflicts(others: Managers, changed: FieldSet): void {
-  const conflicts: Conflict[] = [];
-  for (const manager of others.values()) {
-    for (const path of manager.set.intersection(changed).paths()) conflicts.push({ manager, path: formatPath(path) });
-  }
-  if (conflicts.length === 0) return;
-  const causes: StatusCause[] = conflicts.map(({ manager, path }) => ({
-    reason: 'FieldManagerConflict', message: `conflict with ${describe(manager)}`, field: path,
-  }));
-  throw new ApiError({
-    kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', reason: 'Conflict', code: 409,
-    message: conflictMessage(conflicts), details: { causes },
-  });
-}
-
-function describe(manager: Manager): string {
-  const name = `${JSON.stringify(manager.manager)}${manager.subresource === undefined ? '' : ` with subresource ${JSON.stringify(manager.subresource)}`}`;
-  return manager.operation === 'Update' ? `${name} using ${manager.apiVersion}` : name;
-}
-
-function conflictMessage(conflicts: readonly Conflict[]): string {
-  const [only] = conflicts;
-  if (only !== undefined && conflicts.length === 1) return `Apply failed with 1 conflict: conflict with ${describe(only.manager)}: ${only.path}`;
-  const byManager = new Map<string, string[]>();
-  for (const { manager, path } of conflicts) {
-    const name = describe(manager);
-    byManager.set(name, [...(byManager.get(name) ?? []), path]);
-  }
-  const blocks = [...byManager].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, paths]) => `conflicts with ${name}:\n- ${paths.join('\n- ')}`);
-  return `Apply failed with ${conflicts.length} conflicts: ${blocks.join('\n')}`;
 }

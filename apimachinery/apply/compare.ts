@@ -1,10 +1,14 @@
-/** What is in an object, and what differs between two, as sets of paths. Runs for each tracked write: equal parts cost no allocation. */
+/**
+ * What is in an object, and what differs between two, as sets of paths (structured-merge-diff, ToFieldSet and Compare). Runs for
+ * each tracked write: equal parts cost no allocation.
+ */
 import type { SchemaResolver } from '../schema/resolve.js';
 import type { Schema } from '../schema/schema.js';
 import { isObject, jsonEqual } from '../value.js';
 import type { JsonObject } from '../value.js';
 import { FieldSet } from './field-set.js';
-import { childSchema, Duplicates, indexDistinctItems, indexItems, structureOf } from './structure.js';
+import { childSchema, declares, Duplicates, indexDistinctItems, indexItems, structureOf } from './structure.js';
+import type { ListStructure, ObjectStructure } from './structure.js';
 
 export interface Comparison {
   /** Paths that were added or have another value. */
@@ -12,18 +16,14 @@ export interface Comparison {
   readonly removed: FieldSet;
 }
 
-/** All that a manager who applies `config` owns: leaves, and items of lists themselves. Throws ApiError BadRequest for duplicates. */
+/** All that a manager who applies `config` owns. Throws ApiError BadRequest for items that share their keys. */
 export function appliedFields(config: JsonObject, schema: Schema, resolver: SchemaResolver): FieldSet {
-  const set = new FieldSet();
-  new Collector(resolver, { withMaps: false, index: indexDistinctItems }).collect(config, schema, set);
-  return withoutServerFields(set);
+  return withoutServerFields(collect(config, schema, resolver, indexDistinctItems));
 }
 
-/** All that a stored object has. */
+/** All that an object has: leaves, items of lists, keys of maps; not structures, nor empty lists. */
 export function presentFields(object: JsonObject, schema: Schema, resolver: SchemaResolver): FieldSet {
-  const set = new FieldSet();
-  new Collector(resolver, { withMaps: false, index: indexItems }).collect(object, schema, set);
-  return withoutServerFields(set);
+  return collect(object, schema, resolver, indexItems);
 }
 
 export function compareObjects(before: JsonObject, after: JsonObject, schema: Schema, resolver: SchemaResolver): Comparison {
@@ -32,40 +32,49 @@ export function compareObjects(before: JsonObject, after: JsonObject, schema: Sc
   return { changed: withoutServerFields(comparer.changed), removed: withoutServerFields(comparer.removed) };
 }
 
-interface CollectorOptions {
-  /** Maps themselves are named too, as for updates that brought them into being. */
-  readonly withMaps: boolean;
-  readonly index: typeof indexItems;
+function collect(object: JsonObject, schema: Schema, resolver: SchemaResolver, index: typeof indexItems): FieldSet {
+  const set = new FieldSet();
+  new Collector(resolver, index).collect(object, schema, set);
+  return set;
 }
 
-/** Adds the paths of a whole value. */
+/** Adds the paths of a whole value; `set` is what stands below the value's own path. */
 class Collector {
   readonly #resolver: SchemaResolver;
-  readonly #options: CollectorOptions;
+  readonly #index: typeof indexItems;
 
-  constructor(resolver: SchemaResolver, options: CollectorOptions) {
+  constructor(resolver: SchemaResolver, index: typeof indexItems) {
     this.#resolver = resolver;
-    this.#options = options;
+    this.#index = index;
   }
 
-  /** `set`: what stands below the value's own path. */
   collect(value: unknown, schema: Schema, set: FieldSet): void {
     const structure = structureOf(schema, this.#resolver);
-    if (structure.kind === 'object' && isObject(value) && Object.keys(value).length > 0) {
-      if (this.#options.withMaps && structure.isMap) set.member = true;
-      for (const name of Object.keys(value)) this.collect(value[name], childSchema(structure, name, this.#resolver), set.child(`f:${name}`));
-    } else if (structure.kind === 'list' && Array.isArray(value) && value.length > 0) {
-      for (const [element, item] of this.#options.index(value, structure.elementOf)) {
-        const below = set.child(element);
-        below.member = true;
-        if (isObject(item) && !(item instanceof Duplicates)) this.collect(item, structure.items, below);
-      }
-    } else {
-      set.member = true;
+    if (structure.kind === 'object' && isObject(value)) this.#fields(value, structure, set);
+    else if (structure.kind === 'list' && Array.isArray(value)) this.#items(value, structure, set);
+    else set.member = true;
+  }
+
+  #fields(object: JsonObject, structure: ObjectStructure, set: FieldSet): void {
+    for (const name of Object.keys(object)) {
+      const value = object[name];
+      const below = new FieldSet();
+      this.collect(value, childSchema(structure, name, this.#resolver), below);
+      if (!declares(structure, name) || isEmptyObject(value)) below.member = true;
+      if (!below.isEmpty) set.set(`f:${name}`, below);
+    }
+  }
+
+  #items(list: readonly unknown[], structure: ListStructure, set: FieldSet): void {
+    for (const [element, item] of this.#index(list, structure.elementOf)) {
+      const below = set.child(element);
+      below.member = true;
+      if (!(item instanceof Duplicates)) this.collect(item, structure.items, below);
     }
   }
 }
 
+/** `undefined` stands for what is absent on one side. */
 class Comparer {
   readonly changed = new FieldSet();
   readonly removed = new FieldSet();
@@ -78,54 +87,82 @@ class Comparer {
 
   compare(before: unknown, after: unknown, schema: Schema): void {
     if (before === after) return;
-    if (before instanceof Duplicates || after instanceof Duplicates) {
-      if (!jsonEqual(itemsOf(before), itemsOf(after))) this.changed.insert(this.#path);
+    const structure = structureOf(schema, this.#resolver);
+    if (isLeaf(before, after, structure.kind)) {
+      this.#leaf(before, after);
       return;
     }
-    const structure = structureOf(schema, this.#resolver);
-    if (structure.kind === 'object' && isObject(before) && isObject(after)) {
-      for (const name of Object.keys(after)) {
-        this.#pair(`f:${name}`, ownOf(before, name), after[name], childSchema(structure, name, this.#resolver));
-      }
-      for (const name of Object.keys(before)) {
-        if (!Object.hasOwn(after, name)) this.#pair(`f:${name}`, before[name], undefined, childSchema(structure, name, this.#resolver));
-      }
-    } else if (structure.kind === 'list' && Array.isArray(before) && Array.isArray(after)) {
-      if (!jsonEqual(before, after)) this.#lists(before, after, structure);
-    } else if (!jsonEqual(before, after)) {
-      this.changed.insert(this.#path);
+    if (structure.kind === 'object') this.#fields(before, after, structure);
+    else if (structure.kind === 'list') this.#lists(before, after, structure);
+    if (before === undefined) this.changed.insert(this.#path);
+    else if (after === undefined) this.removed.insert(this.#path);
+  }
+
+  #leaf(before: unknown, after: unknown): void {
+    if (after === undefined) this.removed.insert(this.#path);
+    else if (before === undefined || !jsonEqual(before, after)) this.changed.insert(this.#path);
+  }
+
+  #fields(before: unknown, after: unknown, structure: ObjectStructure): void {
+    const [was, is] = [isObject(before) ? before : undefined, isObject(after) ? after : undefined];
+    const names = Object.keys(is ?? {});
+    for (const name of Object.keys(was ?? {})) {
+      if (is === undefined || !Object.hasOwn(is, name)) names.push(name);
+    }
+    for (const name of names) {
+      const absent = was !== undefined && is !== undefined ? structure.zeroOf(name) : undefined;
+      this.#pair(`f:${name}`, ownOf(was, name) ?? absent, ownOf(is, name) ?? absent, childSchema(structure, name, this.#resolver));
     }
   }
 
-  #lists(before: readonly unknown[], after: readonly unknown[], structure: { items: Schema; elementOf: (item: unknown) => string }): void {
-    const was = indexItems(before, structure.elementOf);
-    const is = indexItems(after, structure.elementOf);
-    for (const [element, item] of is) this.#pair(element, was.get(element), item, structure.items);
+  #lists(before: unknown, after: unknown, structure: ListStructure): void {
+    if (jsonEqual(before, after)) return;
+    const was = indexItems(Array.isArray(before) ? before : [], structure.elementOf);
+    const is = indexItems(Array.isArray(after) ? after : [], structure.elementOf);
+    for (const [element, item] of is) this.#item(element, was.get(element), item, structure.items);
     for (const [element, item] of was) {
-      if (!is.has(element)) this.#pair(element, item, undefined, structure.items);
+      if (!is.has(element)) this.#item(element, item, undefined, structure.items);
     }
+  }
+
+  /** Items that share their keys count as one, whose fields nobody owns one by one. */
+  #item(element: string, before: unknown, after: unknown, schema: Schema): void {
+    if (before instanceof Duplicates && after instanceof Duplicates) {
+      if (!jsonEqual(before.items, after.items)) this.#insert(this.changed, element);
+    } else if (before instanceof Duplicates) {
+      this.#pair(element, undefined, after, schema);
+      this.#insert(this.removed, element);
+    } else if (after instanceof Duplicates) {
+      this.#pair(element, before, undefined, schema);
+      this.#insert(this.changed, element);
+    } else {
+      this.#pair(element, before, after, schema);
+    }
+  }
+
+  #insert(set: FieldSet, element: string): void {
+    set.insert([...this.#path, element]);
   }
 
   #pair(element: string, before: unknown, after: unknown, schema: Schema): void {
     if (before === after) return;
     this.#path.push(element);
-    if (before === undefined) this.#whole(this.changed, after, schema, element);
-    else if (after === undefined) this.#whole(this.removed, before, schema, element);
-    else this.compare(before, after, schema);
+    this.compare(before, after, schema);
     this.#path.pop();
-  }
-
-  #whole(set: FieldSet, value: unknown, schema: Schema, element: string): void {
-    if (!element.startsWith('f:')) set.insert(this.#path);
-    if (element.startsWith('v:') || value instanceof Duplicates) return;
-    if (set === this.removed) set.insert(this.#path);
-    else new Collector(this.#resolver, { withMaps: true, index: indexItems }).collect(value, schema, set.below(this.#path));
   }
 }
 
-const itemsOf = (value: unknown): readonly unknown[] => (value instanceof Duplicates ? value.items : [value]);
+/** What is owned as one; of containers, those that are empty on both sides. Values of another type than the schema's are leaves. */
+function isLeaf(before: unknown, after: unknown, kind: 'atomic' | 'object' | 'list'): boolean {
+  if (kind === 'atomic') return true;
+  const fits = kind === 'object' ? isObject : Array.isArray;
+  const sides = [before, after].filter((side) => side !== undefined && side !== null);
+  return !sides.every((side) => fits(side)) || sides.every((side) => Object.keys(side as object).length === 0);
+}
 
-const ownOf = (object: JsonObject, name: string): unknown => (Object.hasOwn(object, name) ? object[name] : undefined);
+const isEmptyObject = (value: unknown): boolean => isObject(value) && Object.keys(value).length === 0;
+
+const ownOf = (object: JsonObject | undefined, name: string): unknown => (object !== undefined && Object.hasOwn(object, name) ? object[name] : undefined);
 
 /** Fields that are the server's own, or name the object: nobody manages them. */
 const SERVER_FIELDS = new FieldSet();
@@ -133,7 +170,9 @@ for (const name of ['apiVersion', 'kind', 'metadata']) SERVER_FIELDS.insert([`f:
 for (const name of ['name', 'namespace', 'creationTimestamp', 'selfLink', 'uid', 'generation', 'managedFields', 'resourceVersion']) {
   SERVER_FIELDS.insert(['f:metadata', `f:${name}`]);
 }
+const WHOLE_SERVER_FIELDS = new FieldSet();
+WHOLE_SERVER_FIELDS.insert(['f:metadata', 'f:managedFields']);
 
 function withoutServerFields(set: FieldSet): FieldSet {
-  return set.isEmpty ? set : set.difference(SERVER_FIELDS);
+  return set.isEmpty ? set : set.difference(SERVER_FIELDS).difference(WHOLE_SERVER_FIELDS, true);
 }

@@ -1,106 +1,83 @@
-/** The object side of apply: laying a configuration over a live object, and taking out what it no longer has. */
+/** Laying a configuration over a live object (structured-merge-diff, Merge). */
 import type { SchemaResolver } from '../schema/resolve.js';
 import type { Schema } from '../schema/schema.js';
 import { cloneJson, isObject, setOwn } from '../value.js';
 import type { JsonObject } from '../value.js';
-import type { FieldSet } from './field-set.js';
 import { childSchema, Duplicates, indexDistinctItems, indexItems, structureOf } from './structure.js';
+import type { ListStructure, ObjectStructure } from './structure.js';
 
-/** A new value: the configuration's parts win, the live object's others stay. */
-export function mergeApplied(live: unknown, config: unknown, schema: Schema, resolver: SchemaResolver): unknown {
-  const structure = structureOf(schema, resolver);
-  if (structure.kind === 'object' && isObject(live) && isObject(config)) {
-    const merged = cloneJson(live);
-    for (const name of Object.keys(config)) {
-      const current = Object.hasOwn(live, name) ? live[name] : undefined;
-      setOwn(merged, name, mergeApplied(current, config[name], childSchema(structure, name, resolver), resolver));
-    }
-    return merged;
-  }
-  if (structure.kind === 'list' && Array.isArray(live) && Array.isArray(config)) {
-    return mergeLists(live, config, structure, resolver);
-  }
-  return cloneJson(config);
+/** A new object: the configuration's parts win, the live object's others stay. */
+export function mergeApplied(live: JsonObject, config: JsonObject, schema: Schema, resolver: SchemaResolver): JsonObject {
+  const merged = new Merger(resolver).merge(live, config, schema);
+  return isObject(merged) ? merged : {};
 }
 
-/** The configuration's order holds; items only the live list has stay before the one they stood before. */
-function mergeLists(live: readonly unknown[], config: readonly unknown[],
-  structure: { readonly items: Schema; readonly elementOf: (item: unknown) => string }, resolver: SchemaResolver): unknown[] {
-  const wanted = indexDistinctItems(config, structure.elementOf);
-  const there = indexItems(live, structure.elementOf);
-  const elements = [...there.keys()];
-  const position = new Map(elements.map((element, index) => [element, index]));
-  const merged: unknown[] = [];
-  let next = 0;
-  const keepUpTo = (end: number): void => {
-    for (; next < end; next += 1) {
-      const element = elements[next] ?? '';
-      const item = there.get(element);
-      if (!wanted.has(element)) merged.push(...(item instanceof Duplicates ? item.items : [item]).map(cloneJson));
-    }
-  };
-  for (const [element, item] of wanted) {
-    keepUpTo(position.get(element) ?? 0);
-    const current = there.get(element);
-    merged.push(isObject(current) && !(current instanceof Duplicates) ? mergeApplied(current, item, structure.items, resolver) : cloneJson(item));
-  }
-  keepUpTo(elements.length);
-  return merged;
-}
+const isEmpty = (value: unknown): boolean => value === null || (typeof value === 'object' && Object.keys(value).length === 0);
 
-/**
- * Takes the paths of `gone` out of the draft, in place, except where `others` own something at or below them. What thereby
- * becomes empty goes too, unless `kept` names it.
- */
-export function removePaths(draft: JsonObject, gone: FieldSet, owners: { readonly others: FieldSet; readonly kept: FieldSet },
-  schema: Schema, resolver: SchemaResolver): void {
-  new Remover(resolver).fromObject(draft, gone, owners, schema);
-}
-
-interface Owners {
-  readonly others: FieldSet | undefined;
-  readonly kept: FieldSet | undefined;
-}
-
-const below = (owners: Owners, element: string): Owners => ({
-  others: owners.others?.children.get(element), kept: owners.kept?.children.get(element),
-});
-
-class Remover {
+class Merger {
   readonly #resolver: SchemaResolver;
 
   constructor(resolver: SchemaResolver) {
     this.#resolver = resolver;
   }
 
-  fromObject(object: JsonObject, gone: FieldSet, owners: Owners, schema: Schema): void {
+  merge(live: unknown, config: unknown, schema: Schema): unknown {
+    if (live === undefined || live === null) return cloneJson(config);
     const structure = structureOf(schema, this.#resolver);
-    if (structure.kind !== 'object') return;
-    for (const [element, child] of gone.children) {
-      const name = element.slice(2);
-      if (!Object.hasOwn(object, name)) continue;
-      const rest = this.#remove(object[name], child, below(owners, element), childSchema(structure, name, this.#resolver));
-      if (rest === undefined) delete object[name];
-      else setOwn(object, name, rest);
+    if (isEmpty(live) && isEmpty(config)) return cloneJson(config);
+    if (structure.kind === 'object' && isObject(live)) {
+      if (config === null) return cloneJson(live);
+      if (isObject(config)) return this.#fields(live, config, structure);
     }
+    if (structure.kind === 'list' && Array.isArray(live)) {
+      if (config === null) return cloneJson(live);
+      if (Array.isArray(config)) return this.#lists(live, config, structure);
+    }
+    return cloneJson(config);
   }
 
-  /** What stays of the value; undefined for nothing. */
-  #remove(value: unknown, gone: FieldSet, owners: Owners, schema: Schema): unknown {
-    const unowned = owners.others === undefined && owners.kept === undefined;
-    if (gone.member && unowned) return undefined;
-    if (gone.children.size === 0) return value;
-    const structure = structureOf(schema, this.#resolver);
-    if (structure.kind === 'list' && Array.isArray(value)) {
-      const rest = value.map((item: unknown) => {
-        const element = structure.elementOf(item);
-        const child = gone.children.get(element);
-        return child === undefined ? item : this.#remove(item, child, below(owners, element), structure.items);
-      }).filter((item) => item !== undefined);
-      return rest.length === 0 && unowned ? undefined : rest;
+  #fields(live: JsonObject, config: JsonObject, structure: ObjectStructure): JsonObject {
+    const merged = cloneJson(live);
+    for (const name of Object.keys(config)) {
+      const current = Object.hasOwn(live, name) ? live[name] : undefined;
+      setOwn(merged, name, this.merge(current, config[name], childSchema(structure, name, this.#resolver)));
     }
-    if (!isObject(value)) return value;
-    this.fromObject(value, gone, owners, schema);
-    return Object.keys(value).length === 0 && unowned ? undefined : value;
+    return merged;
+  }
+
+  /**
+   * The configuration's order holds among its items, the live list's among the others. Both lists are walked side by side: an
+   * item that only the live list has goes where the walk meets it, one that both have waits for its turn in the configuration.
+   */
+  #lists(live: readonly unknown[], config: readonly unknown[], structure: ListStructure): unknown[] {
+    const wanted = indexDistinctItems(config, structure.elementOf);
+    const there = indexItems(live, structure.elementOf);
+    const order = [...wanted.keys()];
+    const shared = order.filter((element) => there.has(element));
+    const elements = live.map(structure.elementOf);
+    const merged: unknown[] = [];
+    const taken = new Set<string>();
+    const take = (element: string): void => {
+      taken.add(element);
+      const current = there.get(element);
+      merged.push(this.merge(current instanceof Duplicates ? undefined : current, wanted.get(element), structure.items));
+    };
+    let [left, right, next] = [0, 0, 0];
+    while (left < elements.length || right < order.length) {
+      const [mine, theirs] = [elements[left], order[right]];
+      if (mine !== undefined && !wanted.has(mine)) {
+        merged.push(cloneJson(live[left]));
+        left += 1;
+      } else if (mine !== undefined && theirs !== undefined && mine !== theirs && next < shared.length && shared[next] !== mine) {
+        left += 1;
+      } else {
+        if (mine !== undefined && (mine === theirs || taken.has(mine))) left += 1;
+        if (theirs === undefined) continue;
+        take(theirs);
+        right += 1;
+        if (shared[next] === theirs) next += 1;
+      }
+    }
+    return merged;
   }
 }

@@ -1,6 +1,7 @@
 /** How a value is made up, for all of apply: which parts are owned one by one, and how items of a list are named. */
 import { encodeJson } from '../codec/json-value.js';
 import { apiErrors } from '../status.js';
+import { zeroOf } from '../schema/encoding.js';
 import type { SchemaResolver } from '../schema/resolve.js';
 import type { Schema } from '../schema/schema.js';
 import { isObject } from '../value.js';
@@ -9,8 +10,21 @@ import type { JsonObject } from '../value.js';
 export type Structure =
   /** Owned as one. */
   | { readonly kind: 'atomic' }
-  | { readonly kind: 'object'; readonly schema: Schema; readonly isMap: boolean }
-  | { readonly kind: 'list'; readonly items: Schema; readonly elementOf: (item: unknown) => string };
+  | ObjectStructure
+  | ListStructure;
+
+export interface ObjectStructure {
+  readonly kind: 'object';
+  readonly schema: Schema;
+  /** What stands for a field that is absent from an object of Kubernetes' own types, where the field always has a value. */
+  zeroOf(name: string): unknown;
+}
+
+export interface ListStructure {
+  readonly kind: 'list';
+  readonly items: Schema;
+  readonly elementOf: (item: unknown) => string;
+}
 
 const ATOMIC: Structure = { kind: 'atomic' };
 const ANYTHING: Schema = { preserveUnknown: true };
@@ -37,9 +51,17 @@ function makeStructure(schema: Schema, resolver: SchemaResolver): Structure {
     return { kind: 'list', items, elementOf: keyedElement(schema.listMapKeys, resolver.resolve(items)) };
   }
   if (schema.properties !== undefined || schema.additionalProperties !== undefined || schema.preserveUnknown === true) {
-    return { kind: 'object', schema, isMap: schema.properties === undefined };
+    return { kind: 'object', schema, zeroOf: zeros(schema, resolver) };
   }
   return ATOMIC;
+}
+
+/** Nobody brings into being what Go's types always have: it counts as there, empty. Custom resources have no such fields. */
+function zeros({ properties }: Schema, resolver: SchemaResolver): (name: string) => unknown {
+  return (name) => {
+    const property = properties !== undefined && Object.hasOwn(properties, name) ? properties[name] : undefined;
+    return property?.encoding === undefined || property.encoding === 'omit' ? undefined : zeroOf(property, resolver);
+  };
 }
 
 /** `k:{...}` with the keys in order; a key that is absent has its default, or is left out (KEP-555, "optional keys"). */
@@ -53,15 +75,28 @@ function keyedElement(names: readonly string[], items: Schema): (item: unknown) 
     if (!isObject(item)) throw apiErrors.badRequest(`items of a list with keys ${keys.join(', ')} must be objects`);
     const found: JsonObject = {};
     for (const key of keys) {
-      const value = Object.hasOwn(item, key) ? item[key] : items.properties?.[key]?.default;
+      const value = Object.hasOwn(item, key) ? item[key] : defaultOfKey(items, key);
       if (value !== undefined) found[key] = value;
     }
     return `k:${encodeJson(found)}`;
   };
 }
 
+/** A required key that is absent is empty, as OpenAPI v3 publishes for fields that Go always writes. */
+export function defaultOfKey({ properties, required }: Schema, key: string): unknown {
+  const property = properties?.[key];
+  if (property?.default !== undefined || required?.includes(key) !== true) return property?.default;
+  return property?.type === 'string' ? '' : property?.type === 'integer' ? 0 : undefined;
+}
+
 export function childSchema(structure: { readonly schema: Schema }, name: string, resolver: SchemaResolver): Schema {
   return resolver.property(structure.schema, name) ?? ANYTHING;
+}
+
+/** Whether the name is a field of the structure, and not a key of a map. */
+export function declares(structure: ObjectStructure, name: string): boolean {
+  const { properties } = structure.schema;
+  return properties !== undefined && Object.hasOwn(properties, name);
 }
 
 /**

@@ -1,136 +1,135 @@
 /**
- * RFC 6902. Operations and copied bytes are capped (CVE-2019-1002100). Pointers see own properties only, so that
- * `/metadata/__proto__/x` reaches nothing.
+ * RFC 6902 as kube-apiserver has it (gopkg.in/evanphx/json-patch.v4): indices below zero count from the end, `replace` sets a
+ * key that is absent, an absent `value` is null. Operations and copied bytes are capped (CVE-2019-1002100). Pointers see own
+ * properties only, so that `/metadata/__proto__/x` reaches nothing.
  */
 import { encodeJson } from '../codec/json-value.js';
 import { apiErrors } from '../status.js';
 import { cloneJson, isObject, jsonEqual, setOwn } from '../value.js';
+import type { JsonObject } from '../value.js';
 import { cannotApply } from './errors.js';
+import { jsonType } from './go-text.js';
 
 const OPERATIONS_MAX = 10_000;
 const COPIED_BYTES_MAX = 3 * 1024 * 1024;
-const POINTER_PARTS_MAX = 256;
 
 /** Returns a new document; `document` stays as it is. Throws ApiError: BadRequest for a malformed patch, 422 when it does not fit. */
 export function applyJsonPatch(document: unknown, patch: unknown): unknown {
-  if (!Array.isArray(patch)) throw apiErrors.badRequest('a JSON patch must be an array of operations');
-  if (patch.length > OPERATIONS_MAX) {
-    throw apiErrors.requestEntityTooLarge(`The allowed maximum operations in a JSON patch is ${OPERATIONS_MAX}, got ${patch.length}`);
+  const operations = decodeOperations(patch);
+  if (operations.length > OPERATIONS_MAX) {
+    throw apiErrors.requestEntityTooLarge(`The allowed maximum operations in a JSON patch is ${OPERATIONS_MAX}, got ${operations.length}`);
   }
   const root: Root = { value: cloneJson(document), copiedBytes: 0 };
-  for (const operation of patch) applyOperation(root, operation);
+  for (const operation of operations) applyOperation(root, operation);
   return root.value;
 }
+
+/** The types that kube-apiserver's own structure for operations asks for, in the words of Go's decoder. */
+function decodeOperations(patch: unknown): readonly JsonObject[] {
+  if (!Array.isArray(patch)) throw undecodable(patch, 'value of type []handlers.jsonPatchOp');
+  return patch.map((operation: unknown) => {
+    if (operation === null) return {};
+    if (!isObject(operation)) throw undecodable(operation, 'value of type handlers.jsonPatchOp');
+    for (const field of ['op', 'path', 'from']) {
+      const value = Object.hasOwn(operation, field) ? operation[field] : null;
+      if (value !== null && typeof value !== 'string') throw undecodable(value, `struct field jsonPatchOp.${field} of type string`);
+    }
+    return operation;
+  });
+}
+
+const undecodable = (value: unknown, into: string): Error =>
+  apiErrors.badRequest(`error decoding patch: json: cannot unmarshal ${jsonType(value)} into Go ${into}`);
 
 interface Root {
   value: unknown;
   copiedBytes: number;
 }
 
-function applyOperation(root: Root, operation: unknown): void {
-  if (!isObject(operation) || typeof operation['op'] !== 'string') throw apiErrors.badRequest('each operation of a JSON patch needs an "op"');
-  const path = parsePointer(operation['path']);
+function applyOperation(root: Root, operation: JsonObject): void {
+  const path = operation['path'];
+  const value = Object.hasOwn(operation, 'value') ? operation['value'] : null;
   switch (operation['op']) {
-    case 'add': add(root, path, cloneJson(valueOf(operation))); return;
-    case 'replace': replace(root, path, cloneJson(valueOf(operation))); return;
-    case 'remove': remove(root, path); return;
+    case 'add': add(find(root, path), cloneJson(value)); return;
+    case 'replace': replace(root, path, cloneJson(value)); return;
+    case 'remove': remove(find(root, path)); return;
     case 'test':
-      if (!jsonEqual(read(root, path), valueOf(operation))) throw cannotApply(`testing value ${textOf(path)} failed`);
+      if (!jsonEqual(path === '' ? root.value : read(find(root, path)), value)) throw cannotApply();
       return;
     case 'move': {
-      const from = parsePointer(operation['from']);
-      if (path.length > from.length && from.every((part, index) => part === path[index])) throw cannotApply(`${textOf(from)} cannot move into itself`);
-      const value = read(root, from);
-      remove(root, from);
-      add(root, path, value);
+      const from = find(root, operation['from']);
+      const moved = read(from);
+      remove(from);
+      add(find(root, path), moved);
       return;
     }
     case 'copy': {
-      const value = read(root, parsePointer(operation['from']));
-      root.copiedBytes += encodeJson(value).length;
-      if (root.copiedBytes > COPIED_BYTES_MAX) throw apiErrors.requestEntityTooLarge(`a JSON patch may copy at most ${COPIED_BYTES_MAX} bytes`);
-      add(root, path, cloneJson(value));
+      const copied = read(find(root, operation['from']));
+      root.copiedBytes += encodeJson(copied).length;
+      if (root.copiedBytes > COPIED_BYTES_MAX) throw cannotApply();
+      add(find(root, path), cloneJson(copied));
       return;
     }
-    default: throw apiErrors.badRequest(`unknown operation ${JSON.stringify(operation['op'].slice(0, 32))} in a JSON patch`);
+    default: throw cannotApply();
   }
 }
 
-function valueOf(operation: Record<string, unknown>): unknown {
-  if (!Object.hasOwn(operation, 'value')) throw apiErrors.badRequest(`operation ${JSON.stringify(operation['op'])} of a JSON patch needs a "value"`);
-  return operation['value'];
+interface Place {
+  readonly container: JsonObject | unknown[];
+  readonly key: string;
 }
 
-function parsePointer(pointer: unknown): string[] {
-  if (typeof pointer !== 'string' || (pointer !== '' && !pointer.startsWith('/'))) throw apiErrors.badRequest(`not a JSON pointer: ${JSON.stringify(pointer)?.slice(0, 128)}`);
+/** The container that a pointer's last part is a key or an index of. What stands before the first slash does not count. */
+function find(root: Root, pointer: unknown): Place {
+  if (typeof pointer !== 'string' || !pointer.includes('/')) throw cannotApply();
   const parts = pointer.split('/').slice(1).map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'));
-  if (parts.length > POINTER_PARTS_MAX) throw apiErrors.badRequest(`a JSON pointer may have at most ${POINTER_PARTS_MAX} parts`);
-  return parts;
+  const key = parts.pop() ?? '';
+  let container = containerOf(root.value);
+  for (const part of parts) container = containerOf(read({ container, key: part }));
+  return { container, key };
 }
 
-const textOf = (path: readonly string[]): string => `/${path.join('/')}`;
-const missing = (path: readonly string[]): Error => cannotApply(`path ${textOf(path)} does not exist`);
-
-function child(container: unknown, part: string): unknown {
-  if (Array.isArray(container)) return container[indexOf(container, part, container.length - 1)];
-  return isObject(container) && Object.hasOwn(container, part) ? container[part] : undefined;
+function containerOf(value: unknown): JsonObject | unknown[] {
+  if (Array.isArray(value)) return value as unknown[];
+  if (isObject(value)) return value;
+  throw cannotApply();
 }
 
-/** -1 for what is no index of the list. */
-function indexOf(list: readonly unknown[], part: string, max: number): number {
-  if (!/^(0|[1-9]\d{0,8})$/.test(part)) return -1;
-  const index = Number(part);
-  return index <= max ? index : -1;
+/** Null for a key that is absent; an index must be there. */
+function read({ container, key }: Place): unknown {
+  if (Array.isArray(container)) return container[indexOf(key, container.length)];
+  return Object.hasOwn(container, key) ? container[key] : null;
 }
 
-function read(root: Root, path: readonly string[]): unknown {
-  let value = root.value;
-  for (const part of path) {
-    value = child(value, part);
-    if (value === undefined) throw missing(path);
-  }
-  return value;
+/** An index of a list with `length` places, as Go's Atoi reads it. */
+function indexOf(key: string, length: number): number {
+  const index = /^[+-]?\d{1,9}$/.test(key) ? Number(key) : NaN;
+  const place = index < 0 ? index + length : index;
+  if (!(place >= 0 && place < length)) throw cannotApply();
+  return place;
 }
 
-function parentOf(root: Root, path: readonly string[]): unknown {
-  return read(root, path.slice(0, -1));
+function add({ container, key }: Place, value: unknown): void {
+  if (!Array.isArray(container)) setOwn(container, key, value);
+  else if (key === '-') container.push(value);
+  else container.splice(indexOf(key, container.length + 1), 0, value);
 }
 
-function add(root: Root, path: readonly string[], value: unknown): void {
-  const last = path.at(-1);
-  if (last === undefined) {
-    root.value = value;
+function replace(root: Root, pointer: unknown, value: unknown): void {
+  if (pointer === '') {
+    root.value = containerOf(value);
     return;
   }
-  const parent = parentOf(root, path);
-  if (Array.isArray(parent)) {
-    const index = last === '-' ? parent.length : indexOf(parent, last, parent.length);
-    if (index === -1) throw missing(path);
-    parent.splice(index, 0, value);
-  } else if (isObject(parent)) {
-    setOwn(parent, last, value);
+  const { container, key } = find(root, pointer);
+  if (Array.isArray(container)) container[indexOf(key, container.length)] = value;
+  else setOwn(container, key, value);
+}
+
+function remove({ container, key }: Place): void {
+  if (Array.isArray(container)) {
+    container.splice(indexOf(key, container.length), 1);
   } else {
-    throw missing(path);
+    if (!Object.hasOwn(container, key)) throw cannotApply();
+    delete container[key];
   }
-}
-
-function replace(root: Root, path: readonly string[], value: unknown): void {
-  read(root, path);
-  const last = path.at(-1);
-  if (last === undefined) {
-    root.value = value;
-    return;
-  }
-  const parent = parentOf(root, path);
-  if (Array.isArray(parent)) parent[Number(last)] = value;
-  else if (isObject(parent)) setOwn(parent, last, value);
-}
-
-function remove(root: Root, path: readonly string[]): void {
-  read(root, path);
-  const last = path.at(-1);
-  if (last === undefined) throw cannotApply('the whole document cannot be removed');
-  const parent = parentOf(root, path);
-  if (Array.isArray(parent)) parent.splice(Number(last), 1);
-  else if (isObject(parent)) delete parent[last];
 }

@@ -1,167 +1,189 @@
 /**
- * Strategic merge patch (kubernetes/community, "Strategic Merge Patch"; k8s.io/apimachinery/pkg/util/strategicpatch): a
- * merge patch that knows which lists merge and by which key, with the directives `$patch`, `$retainKeys`,
- * `$setElementOrder/<list>` and `$deleteFromPrimitiveList/<list>`.
+ * Strategic merge patch (k8s.io/apimachinery/pkg/util/strategicpatch): a merge patch that knows which lists merge and by which
+ * key, with the directives `$patch`, `$retainKeys`, `$setElementOrder/<list>` and `$deleteFromPrimitiveList/<list>`.
  *
- * In: an object and a patch, neither of which changes, and the kind's schema. Out: a new object. Custom resources have no
- * such patches; the registry refuses them before it comes here.
+ * In: an object and a patch, neither of which changes, and the kind's schema. Out: a new object. What the object does not have
+ * yet is taken from the patch whole: only `$patch` items and nulls fall away there, and other directives stay as unknown fields.
+ * Custom resources have no such patches; the registry refuses them before it comes here.
  */
 import { apiErrors } from '../status.js';
+import { simpleNameOf } from '../schema/resolve.js';
 import type { SchemaResolver } from '../schema/resolve.js';
 import type { Schema } from '../schema/schema.js';
 import { cloneJson, isObject, setOwn } from '../value.js';
 import type { JsonObject } from '../value.js';
-import { deletePrimitives, mergeObjects, mergePrimitives, orderLike } from './strategic-lists.js';
+import { strategicErrors, unclassified } from './errors.js';
+import { goText, goType, jsonType } from './go-text.js';
+import { dropNulls } from './nulls.js';
+import { checkElementOrder } from './strategic-element-order.js';
+import { elementType, mergeLists } from './strategic-lists.js';
 import type { ListFacts } from './strategic-lists.js';
+import { normalizeOrder } from './strategic-order.js';
 
-const SET_ELEMENT_ORDER = '$setElementOrder/';
-const DELETE_FROM_PRIMITIVES = '$deleteFromPrimitiveList/';
+const SET_ELEMENT_ORDER = '$setElementOrder';
+const DELETE_FROM_PRIMITIVES = '$deleteFromPrimitiveList';
 
-/** Throws ApiError BadRequest for malformed directives. */
+/** Throws ApiError: BadRequest for malformed directives, 500 without a reason for what does not fit the schema, as upstream. */
 export function applyStrategicMergePatch(object: JsonObject, patch: unknown, schema: Schema, resolver: SchemaResolver): JsonObject {
-  if (!isObject(patch)) throw apiErrors.badRequest('a strategic merge patch must be an object');
-  const merger = new StrategicMerger(resolver);
-  return merger.mergeMap(cloneJson(object), patch, schema);
+  if (patch === null) return cloneJson(object);
+  if (!isObject(patch)) throw apiErrors.badRequest(`json: cannot unmarshal ${jsonType(patch)} into Go value of type map[string]interface {}`);
+  return new StrategicMerger(resolver).mergeMap(cloneJson(object), cloneJson(patch), schema);
 }
 
-export class StrategicMerger {
+/** What the schema says of one field. */
+interface FieldFacts {
+  readonly schema: Schema;
+  readonly strategy: string;
+}
+
+/** Both arguments of each step are the merger's own copies, and change. */
+class StrategicMerger {
   readonly #resolver: SchemaResolver;
 
   constructor(resolver: SchemaResolver) {
     this.#resolver = resolver;
   }
 
-  /** Changes and returns `target`, or returns what takes its place. */
   mergeMap(target: JsonObject, patch: JsonObject, declared: Schema): JsonObject {
-    const schema = this.#resolver.resolve(declared);
-    const directive = Object.hasOwn(patch, '$patch') ? patch['$patch'] : 'merge';
-    if (directive === 'replace') return this.#fresh(patch, schema);
-    if (directive === 'delete') return {};
-    if (directive !== 'merge') throw apiErrors.badRequest(`Unknown patch type found: ${JSON.stringify(directive)}`);
+    if (Object.hasOwn(patch, '$patch')) return replaced(patch);
     retainKeys(target, patch);
-    const before = listsToOrder(target, patch);
-    this.#deleteListed(target, patch);
-    for (const key of Object.keys(patch)) {
-      if (!isDirective(key)) this.#mergeKey(target, patch, key, schema);
+    this.#mergeOrderedLists(target, patch, declared);
+    // Deletions from lists of plain values come first: upstream's order is that of Go's maps, none.
+    for (const key of Object.keys(patch).sort((a, b) => Number(isDeletion(b)) - Number(isDeletion(a)))) {
+      if (isDeletion(key)) this.#merge(target, nameIn(key, DELETE_FROM_PRIMITIVES), { value: patch[key], deletes: true, declared });
+      else this.#merge(target, key, { value: patch[key], deletes: false, declared });
     }
-    this.#order(target, patch, before, schema);
     return target;
   }
 
-  #mergeKey(target: JsonObject, patch: JsonObject, key: string, schema: Schema): void {
-    const value = patch[key];
+  #merge(target: JsonObject, key: string, change: { readonly value: unknown; readonly deletes: boolean; readonly declared: Schema }): void {
+    const { value, deletes, declared } = change;
     if (value === null) {
       delete target[key];
       return;
     }
-    const property = this.#resolver.property(schema, key) ?? {};
     const current = Object.hasOwn(target, key) ? target[key] : undefined;
-    const facts = this.#resolver.resolve(property);
-    if (isObject(value)) {
-      const merges = isObject(current) && !strategies(facts).includes('replace');
-      setOwn(target, key, merges ? this.mergeMap(current, value, property) : this.#fresh(value, facts));
-    } else if (Array.isArray(value)) {
-      const order = Object.hasOwn(patch, SET_ELEMENT_ORDER + key) ? patch[SET_ELEMENT_ORDER + key] : undefined;
-      setOwn(target, key, this.#mergeList(current, value, order, facts));
+    if (current === undefined || goType(current) !== goType(value)) {
+      if (!deletes) take(target, key, dropNulls(value));
+    } else if (isObject(current) && isObject(value)) {
+      const { schema, strategy } = this.#factsOf(declared, key);
+      setOwn(target, key, strategy === 'replace' ? value : this.mergeMap(current, value, schema));
+    } else if (Array.isArray(current) && Array.isArray(value)) {
+      const { strategy, list } = this.#listFactsOf(declared, key);
+      setOwn(target, key, strategy === 'merge' || deletes ? mergeLists(current, { patch: value, isDeletion: deletes }, list).list : value);
     } else {
       setOwn(target, key, value);
     }
   }
 
-  #mergeList(current: unknown, patch: readonly unknown[], order: unknown, facts: Schema): unknown {
-    const merges = strategies(facts).includes('merge');
-    const original: unknown[] = Array.isArray(current) ? current : [];
-    if (!merges) return patch.filter((item) => !isDirectiveItem(item)).map((item) => this.#freshItem(item, facts));
-    const list = this.#factsOf(facts);
-    const merged = list.mergeKey === undefined
-      ? mergePrimitives(original, patch)
-      : mergeObjects(original, patch, list, {
-          wanted: Array.isArray(order) ? order : undefined,
-          merge: (target, change) => this.mergeMap(target, change, facts.items ?? {}),
-          fresh: (item) => this.#fresh(item, this.#resolver.resolve(facts.items ?? {})),
-        });
-    return orderLike(merged, patch, original, list);
-  }
-
-  /** A value that had no counterpart: directives and nulls have nothing to act on and fall away. */
-  #fresh(patch: JsonObject, schema: Schema): JsonObject {
-    const { $patch: _directive, ...rest } = patch;
-    return this.mergeMap({}, rest, schema);
-  }
-
-  #freshItem(item: unknown, facts: Schema): unknown {
-    return isObject(item) ? this.#fresh(item, this.#resolver.resolve(facts.items ?? {})) : cloneJson(item);
-  }
-
-  /** Values to delete from lists of plain values, before those lists are merged. */
-  #deleteListed(target: JsonObject, patch: JsonObject): void {
-    for (const key of Object.keys(patch)) {
-      if (!key.startsWith(DELETE_FROM_PRIMITIVES)) continue;
-      const name = key.slice(DELETE_FROM_PRIMITIVES.length);
-      const value = patch[key];
-      if (!Array.isArray(value)) throw apiErrors.badRequest(`${key} must be a list`);
-      const current = Object.hasOwn(target, name) ? target[name] : undefined;
-      if (Array.isArray(current)) setOwn(target, name, deletePrimitives(current, value));
+  /** Lists whose order the patch gives are merged first, and taken out of the patch. */
+  #mergeOrderedLists(target: JsonObject, patch: JsonObject, declared: Schema): void {
+    for (const directive of Object.keys(patch).filter((key) => key.startsWith(SET_ELEMENT_ORDER))) {
+      const order = patch[directive];
+      delete patch[directive];
+      if (!Array.isArray(order)) throw unclassified(`expected a []interface {}, but received a ${goType(order)}`);
+      const name = nameIn(directive, SET_ELEMENT_ORDER);
+      const stored = listIn(target, name);
+      const change = listIn(patch, name);
+      const { strategy, list } = this.#listFactsOf(declared, name);
+      checkElementOrder(change ?? [], order, list.mergeKey);
+      if (stored === undefined && change === undefined) continue;
+      elementType(stored ?? [], change ?? []);
+      const merged = mergeOrdered(stored, change, strategy === 'merge' ? (original, items) => mergeLists(original, { patch: items, order }, list) : undefined);
+      setOwn(target, name, normalizeOrder(merged.list, { wanted: order, stored: merged.stored, mergeKey: list.mergeKey }));
+      delete patch[name];
     }
   }
 
-  /** `$setElementOrder` of lists, after they were merged; `before` has their order at the server. */
-  #order(target: JsonObject, patch: JsonObject, before: ReadonlyMap<string, readonly unknown[]>, schema: Schema): void {
-    for (const key of Object.keys(patch)) {
-      if (!key.startsWith(SET_ELEMENT_ORDER)) continue;
-      const name = key.slice(SET_ELEMENT_ORDER.length);
-      const order = patch[key];
-      if (!Array.isArray(order)) throw apiErrors.badRequest(`${key} must be a list`);
-      const merged = Object.hasOwn(target, name) ? target[name] : undefined;
-      if (!Array.isArray(merged)) continue;
-      const facts = this.#resolver.resolve(this.#resolver.property(schema, name) ?? {});
-      setOwn(target, name, orderLike(merged, order, before.get(name) ?? [], this.#factsOf(facts)));
+  #factsOf(declared: Schema, key: string): FieldFacts {
+    const schema = this.#resolver.resolve(declared);
+    if (schema.properties === undefined && schema.additionalProperties !== undefined) {
+      throw unclassified('merging an object in json but data type is not struct, instead is: map');
     }
+    const { properties } = schema;
+    const property = properties !== undefined && Object.hasOwn(properties, key) ? properties[key] : undefined;
+    if (property === undefined) throw unclassified(`unable to find api field in struct ${simpleNameOf(declared.ref ?? '')} for the json field ${JSON.stringify(key)}`);
+    const strategies = this.#resolver.resolve(property).patchStrategy?.split(',') ?? [];
+    return { schema: property, strategy: strategies.find((strategy) => strategy !== 'retainKeys') ?? '' };
   }
 
-  #factsOf(facts: Schema): ListFacts {
-    const items = this.#resolver.resolve(facts.items ?? {});
-    const isList = items.type === 'object' || items.properties !== undefined;
-    const mapKeys = (facts.listType === 'map' ? facts.listMapKeys : undefined) ?? [];
+  #listFactsOf(declared: Schema, key: string): { readonly strategy: string; readonly list: ListFacts } {
+    const { schema: property, strategy } = this.#factsOf(declared, key);
+    const schema = this.#resolver.resolve(property);
+    if (schema.items === undefined) throw unclassified('expected slice or array type, but got: struct');
+    const { items } = schema;
+    const { properties } = this.#resolver.resolve(items);
+    const mapKeys = (schema.listType === 'map' ? schema.listMapKeys : undefined) ?? [];
     return {
-      ...(isList && facts.patchMergeKey !== undefined ? { mergeKey: facts.patchMergeKey } : {}),
-      otherKeys: mapKeys.filter((key) => key !== facts.patchMergeKey),
-      defaultOf: (key) => items.properties?.[key]?.default,
+      strategy,
+      list: {
+        mergeKey: schema.patchMergeKey ?? '', itemKind: properties === undefined ? 'string' : 'struct',
+        otherKeys: mapKeys.filter((name) => name !== schema.patchMergeKey),
+        defaultOf: (name) => properties?.[name]?.default,
+        mergeItems: (target, patch) => this.mergeMap(target, patch, items),
+      },
     };
   }
 }
 
-function listsToOrder(target: JsonObject, patch: JsonObject): ReadonlyMap<string, readonly unknown[]> {
-  const lists = new Map<string, readonly unknown[]>();
-  for (const key of Object.keys(patch)) {
-    if (!key.startsWith(SET_ELEMENT_ORDER)) continue;
-    const name = key.slice(SET_ELEMENT_ORDER.length);
-    const list = Object.hasOwn(target, name) ? target[name] : undefined;
-    if (Array.isArray(list)) lists.set(name, [...(list as unknown[])]);
-  }
-  return lists;
+/** `$patch` of a map: what takes its place. */
+function replaced({ $patch: directive, ...rest }: JsonObject): JsonObject {
+  if (directive === 'replace') return rest;
+  if (directive === 'delete') return {};
+  throw unclassified(`unknown patch type: ${goText(directive)} in map: ${goText({ $patch: directive, ...rest })}`);
 }
 
-function strategies(schema: Schema): readonly string[] {
-  return schema.patchStrategy?.split(',') ?? [];
+const isDeletion = (key: string): boolean => key.startsWith(DELETE_FROM_PRIMITIVES);
+
+/** `containers` of `$setElementOrder/containers`. */
+function nameIn(key: string, prefix: string): string {
+  if (key.startsWith(`${prefix}/`)) return key.slice(prefix.length + 1);
+  throw prefix === SET_ELEMENT_ORDER ? strategicErrors.elementOrder() : strategicErrors.primitiveList();
 }
 
-function isDirective(key: string): boolean {
-  return key === '$patch' || key === '$retainKeys' || key.startsWith(SET_ELEMENT_ORDER) || key.startsWith(DELETE_FROM_PRIMITIVES);
+function listIn(object: JsonObject, name: string): readonly unknown[] | undefined {
+  if (!Object.hasOwn(object, name)) return undefined;
+  const list = object[name];
+  if (!Array.isArray(list)) throw unclassified(`expected a []interface {}, but received a ${goType(list)}`);
+  return list;
 }
 
-function isDirectiveItem(item: unknown): boolean {
-  return isObject(item) && Object.hasOwn(item, '$patch');
+type Merge = (stored: readonly unknown[], change: readonly unknown[]) => { readonly list: readonly unknown[]; readonly stored: readonly unknown[] };
+
+/** `merge` is undefined for lists that are replaced as one. */
+function mergeOrdered(stored: readonly unknown[] | undefined, change: readonly unknown[] | undefined, merge: Merge | undefined): ReturnType<Merge> {
+  if (stored === undefined) return { list: withoutDirectives(change) as readonly unknown[], stored: [] };
+  if (change === undefined) return { list: stored, stored };
+  return merge === undefined ? { list: change, stored } : merge(stored, change);
 }
 
 function retainKeys(target: JsonObject, patch: JsonObject): void {
   if (!Object.hasOwn(patch, '$retainKeys')) return;
   const keys = patch['$retainKeys'];
-  if (!Array.isArray(keys)) throw apiErrors.badRequest('$retainKeys must be a list of names');
+  delete patch['$retainKeys'];
+  if (!Array.isArray(keys)) throw strategicErrors.retainKeys();
+  const kept = new Set<unknown>(keys);
   for (const key of Object.keys(patch)) {
-    if (!isDirective(key) && patch[key] !== null && !keys.includes(key)) throw apiErrors.badRequest(`$retainKeys names all fields that stay; ${JSON.stringify(key)} is missing`);
+    const excepted = patch[key] === null || key.startsWith(DELETE_FROM_PRIMITIVES) || key.startsWith(SET_ELEMENT_ORDER);
+    if (!excepted && !kept.has(key)) throw strategicErrors.retainKeys();
   }
   for (const key of Object.keys(target)) {
-    if (!keys.includes(key)) delete target[key];
+    if (!kept.has(key)) delete target[key];
   }
+}
+
+/** Sets what the object did not have; a map that is only a directive leaves nothing. */
+function take(target: JsonObject, key: string, value: unknown): void {
+  const rest = withoutDirectives(value);
+  if (rest === undefined) delete target[key];
+  else setOwn(target, key, rest);
+}
+
+/** Maps with `$patch` fall away, from lists too; undefined when the value is such a map. */
+function withoutDirectives(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutDirectives).filter((item) => item !== undefined);
+  if (!isObject(value)) return value;
+  if (Object.hasOwn(value, '$patch')) return undefined;
+  for (const key of Object.keys(value)) take(value, key, value[key]);
+  return value;
 }

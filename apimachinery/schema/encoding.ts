@@ -66,7 +66,8 @@ function alwaysThere(schema: Schema): readonly (readonly [string, Schema])[] {
   return found;
 }
 
-function zeroOf(property: Schema, resolver: SchemaResolver): unknown {
+/** What stands in an object for a field that is never absent. */
+export function zeroOf(property: Schema, resolver: SchemaResolver): unknown {
   if (property.encoding === 'null') return null;
   if (property.encoding === 'struct') return {};
   const { type, format, intOrString } = resolver.resolve(property);

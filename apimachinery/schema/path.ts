@@ -13,6 +13,12 @@ export class FieldPath {
     this.#parts.pop();
   }
 
+  /** The name of the innermost field; undefined within a list or a map. */
+  last(): string | undefined {
+    const part = this.#parts.at(-1);
+    return typeof part === 'string' ? part : undefined;
+  }
+
   /** `spec.containers[0].resources.limits[cpu]`, as field errors have it. */
   toString(): string {
     let text = '';

@@ -106,7 +106,16 @@ describe('validation by schema', () => {
     const fields = validateSchema(deployment.schema, { spec: { template: { spec: { containers: [{}] } } } }, resolver, { required: 'lenient' }).map((e) => e.field);
     expect(fields).toEqual(['spec.selector', 'spec.template.spec.containers[0].name']);
   });
+
+  it('lets lists of built-in kinds hold what kube-apiserver stores: a variable given twice', () => {
+    const container = { name: 'c', env: [{ name: 'A', value: '1' }, { name: 'A', value: '2' }], ports: [{ containerPort: 1 }, { containerPort: 1 }] };
+    const spec = { selector: {}, template: { spec: { containers: [container], topologySpreadConstraints: [SPREAD, SPREAD] } } };
+    const fields = validateSchema(deployment.schema, { spec }, resolver, { required: 'lenient' }).map((e) => e.field);
+    expect(fields).toEqual(['spec.template.spec.topologySpreadConstraints[1]']);
+  });
 });
+
+const SPREAD = { maxSkew: 1, topologyKey: 'zone', whenUnsatisfiable: 'DoNotSchedule' };
 
 describe('pruning and defaulting', () => {
   const schema: Schema = {

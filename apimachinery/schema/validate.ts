@@ -134,7 +134,7 @@ class Validator {
 
   #duplicates(value: readonly unknown[], schema: Schema): void {
     const keysOf = listIdentity(schema);
-    if (keysOf === undefined) return;
+    if (keysOf === undefined || (this.#required === 'lenient' && REPEATABLE.has(this.#path.last() ?? ''))) return;
     const seen = new Set<string>();
     for (const [index, item] of value.entries()) {
       if (this.#isFull) return;
@@ -218,6 +218,12 @@ function openapiTypeOf(value: unknown): string {
   if (isNumeric(value)) return isInt64(value) ? 'integer' : 'number';
   return typeof value;
 }
+
+/**
+ * Lists of built-in kinds that kube-apiserver lets hold two items with the same keys, whatever their schema says: their merge key
+ * came after objects that have such (a variable given twice). Service ports have a check of their own.
+ */
+const REPEATABLE = new Set(['env', 'ports', 'imagePullSecrets', 'hostAliases', 'secrets', 'conditions', 'ownerReferences', 'finalizers', 'addresses', 'hostIPs']);
 
 /** How items of a list tell each other apart; undefined where they need not. */
 function listIdentity(schema: Schema): ((item: unknown) => { id: string; shown: unknown }) | undefined {

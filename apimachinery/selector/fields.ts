@@ -10,7 +10,7 @@ export interface FieldRequirement {
 /** Throws ApiError BadRequest. Absent and empty text gives no requirements. */
 export function parseFieldSelector(text: string | undefined): readonly FieldRequirement[] {
   if (text === undefined || text === '') return [];
-  return splitTerms(text).filter((term) => term !== '').map((term) => parseTerm(term, text));
+  return splitTerms(text).filter((term) => term !== '').sort().map((term) => parseTerm(term, text));
 }
 
 function splitTerms(text: string): string[] {
@@ -28,18 +28,26 @@ function splitTerms(text: string): string[] {
 }
 
 function parseTerm(term: string, text: string): FieldRequirement {
-  const match = /^([^=!\\]+)(!=|==|=)(.*)$/s.exec(term);
+  const match = /^(.*?)(!=|==|=)(.*)$/s.exec(term);
   if (match === null) throw apiErrors.badRequest(`invalid selector: '${text.slice(0, 256)}'; can't understand '${term.slice(0, 256)}'`);
   const [, field = '', operator, value = ''] = match;
-  return { field: field.trim(), operator: operator === '!=' ? '!=' : '=', value: unescape(value, text) };
+  return { field, operator: operator === '!=' ? '!=' : '=', value: unescape(value) };
 }
 
-function unescape(value: string, text: string): string {
-  const plain = value.replace(/\\(.?)/gs, (escape, next: string) => {
-    if (next !== ',' && next !== '=' && next !== '\\') throw apiErrors.badRequest(`invalid field selector: '${escape}' in '${text.slice(0, 256)}' escapes nothing`);
-    return next;
-  });
-  if (/(^|[^\\])=/.test(value)) throw apiErrors.badRequest(`invalid field selector: unescaped '=' in '${text.slice(0, 256)}'`);
+function unescape(value: string): string {
+  let plain = '';
+  for (let at = 0; at < value.length; at += 1) {
+    const char = value[at] ?? '';
+    if (char === '=') throw apiErrors.badRequest(`invalid field selector: unescaped character in value: ${char.charCodeAt(0)}`);
+    if (char !== '\\') {
+      plain += char;
+      continue;
+    }
+    at += 1;
+    const escaped = value[at] ?? '';
+    if (escaped !== ',' && escaped !== '=' && escaped !== '\\') throw apiErrors.badRequest(`invalid field selector: invalid escape sequence: \\${escaped}`);
+    plain += escaped;
+  }
   return plain;
 }
 
@@ -53,10 +61,16 @@ export function requiredValue(requirements: readonly FieldRequirement[], field: 
   return requirements.find((requirement) => requirement.field === field && requirement.operator === '=')?.value;
 }
 
-/** Throws ApiError BadRequest for a field that cannot be selected. */
-export function checkFields(requirements: readonly FieldRequirement[], supported: (field: string) => boolean): void {
-  const unknown = requirements.find(({ field }) => !supported(field));
-  if (unknown !== undefined) throw apiErrors.badRequest(`field label not supported: ${unknown.field}`);
+/** Fields that every kind can be selected by. */
+export const METADATA_FIELDS: readonly string[] = ['metadata.name', 'metadata.namespace'];
+
+/** Throws ApiError BadRequest for a field that cannot be selected; `more` are those of the kind beside its name and namespace. */
+export function checkFields(requirements: readonly FieldRequirement[], more: readonly string[]): void {
+  const unknown = requirements.find(({ field }) => !METADATA_FIELDS.includes(field) && !more.includes(field));
+  if (unknown === undefined) return;
+  throw apiErrors.badRequest(more.length === 0
+    ? `${JSON.stringify(unknown.field)} is not a known field selector: only ${METADATA_FIELDS.map((field) => JSON.stringify(field)).join(', ')}`
+    : `field label not supported: ${unknown.field}`);
 }
 
 export function formatFieldSelector(requirements: readonly FieldRequirement[]): string {

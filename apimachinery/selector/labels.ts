@@ -1,8 +1,7 @@
 /**
- * Label selectors: the text of a query (`app=web,tier in (a, b),!gone`) and the LabelSelector of objects, both compiled to
- * one predicate (k8s.io/apimachinery/pkg/labels). Matching allocates nothing: it runs for every event of every watcher.
+ * Label selectors: the text of a query (label-text.ts) and the LabelSelector of objects, both compiled to one predicate
+ * (k8s.io/apimachinery/pkg/labels). Matching allocates nothing: it runs for every event of every watcher.
  */
-import { labelValue, qualifiedName } from '../names.js';
 import { apiErrors } from '../status.js';
 
 export type Labels = Readonly<Record<string, string>>;
@@ -73,76 +72,6 @@ function formatRequirement({ key, operator, values }: LabelRequirement): string 
     case 'in': case 'notin': return `${key} ${operator} (${[...values].sort((a, b) => (a < b ? -1 : 1)).join(',')})`;
     default: return `${key}${operator}${values[0] ?? ''}`;
   }
-}
-
-const TOKEN = /\s*(==|!=|[=,()!<>]|[^\s=,()!<>]+)/y;
-
-/** Throws ApiError BadRequest. Absent and empty text selects everything. */
-export function parseLabelSelector(text: string | undefined): LabelSelector {
-  if (text === undefined || text.trim() === '') return everything;
-  const tokens = tokenize(text);
-  const requirements: LabelRequirement[] = [];
-  let at = 0;
-  for (;;) {
-    const { requirement, next } = parseRequirement(tokens, at, text);
-    requirements.push(checked(requirement, text));
-    if (next === tokens.length) return new LabelSelector(requirements);
-    if (tokens[next] !== ',') throw unparsable(text, `found '${tokens[next]}', expected: ',' or 'end of string'`);
-    at = next + 1;
-  }
-}
-
-function unparsable(text: string, why: string): Error {
-  return apiErrors.badRequest(`unable to parse requirement: ${why} (in label selector ${JSON.stringify(text.slice(0, 256))})`);
-}
-
-function tokenize(text: string): string[] {
-  const tokens: string[] = [];
-  const end = text.trimEnd().length;
-  for (let at = 0; at < end;) {
-    TOKEN.lastIndex = at;
-    const match = TOKEN.exec(text);
-    if (match === null) throw unparsable(text, `unexpected character at ${at}`);
-    tokens.push(match[1] ?? '');
-    at = TOKEN.lastIndex;
-  }
-  return tokens;
-}
-
-const isWord = (token: string | undefined): token is string => token !== undefined && !/^(==|!=|[=,()!<>])$/.test(token);
-
-function parseRequirement(tokens: readonly string[], start: number, text: string): { requirement: LabelRequirement; next: number } {
-  const negated = tokens[start] === '!';
-  const at = negated ? start + 1 : start;
-  const key = tokens[at];
-  if (!isWord(key)) throw unparsable(text, `found '${key ?? ''}', expected: identifier`);
-  const operator = tokens[at + 1];
-  if (negated || operator === undefined || operator === ',') {
-    return { requirement: { key, operator: negated ? '!' : 'exists', values: [] }, next: at + 1 };
-  }
-  if (operator === 'in' || operator === 'notin') {
-    const close = tokens.indexOf(')', at + 2);
-    if (tokens[at + 2] !== '(' || close === -1) throw unparsable(text, `found '${tokens[at + 2] ?? ''}', expected: '('`);
-    const values = tokens.slice(at + 3, close).join(' ').split(',').map((value) => value.trim());
-    return { requirement: { key, operator, values }, next: close + 1 };
-  }
-  if (!['=', '==', '!=', '<', '>'].includes(operator)) throw unparsable(text, `found '${operator}', expected: in, notin, =, ==, !=, gt, lt`);
-  const value = tokens[at + 2];
-  const kind = operator === '==' ? '=' : (operator as LabelOperator);
-  if (isWord(value)) return { requirement: { key, operator: kind, values: [value] }, next: at + 3 };
-  return { requirement: { key, operator: kind, values: [''] }, next: at + 2 };
-}
-
-function checked(requirement: LabelRequirement, text: string): LabelRequirement {
-  const { key, operator, values } = requirement;
-  const [badKey] = qualifiedName(key);
-  if (badKey !== undefined) throw unparsable(text, `key: Invalid value: ${JSON.stringify(key)}: ${badKey}`);
-  for (const value of values) {
-    const [badValue] = labelValue(value);
-    if (badValue !== undefined) throw unparsable(text, `values[${values.indexOf(value)}][${key}]: Invalid value: ${JSON.stringify(value)}: ${badValue}`);
-    if ((operator === '<' || operator === '>') && !/^-?\d+$/.test(value)) throw unparsable(text, `for '${operator}' the value must be an integer`);
-  }
-  return requirement;
 }
 
 const OPERATORS: Readonly<Record<string, LabelOperator>> = { In: 'in', NotIn: 'notin', Exists: 'exists', DoesNotExist: '!' };

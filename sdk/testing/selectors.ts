@@ -2,7 +2,7 @@
 import { encodeJson } from '../../apimachinery/codec/json-value.js';
 import type { KubeObject } from '../../apimachinery/object.js';
 import { matchesFields, parseFieldSelector } from '../../apimachinery/selector/fields.js';
-import { parseLabelSelector } from '../../apimachinery/selector/labels.js';
+import { parseLabelSelector } from '../../apimachinery/selector/label-text.js';
 
 /** Throws ApiError BadRequest for a selector that cannot be parsed. */
 export function selects(labelSelector: string | undefined, fieldSelector: string | undefined): (object: KubeObject) => boolean {

@@ -56,6 +56,16 @@ describe('admission', () => {
     expect(untouched.metadata?.finalizers).toBeUndefined();
   });
 
+  it('puts back on an update what it gave and the update leaves out: a patch may name only the toleration that it adds', async () => {
+    const old = pod({ priority: 7, preemptionPolicy: 'Never' });
+    const object = pod({ tolerations: [{ key: 'q', operator: 'Exists' }] });
+    await admission().mutate(attributes('UPDATE', { resource: 'pods' }, object, { namespace: 'a', oldObject: old as KubeObject }));
+    expect(object.spec).toMatchObject({
+      priority: 7, preemptionPolicy: 'Never',
+      tolerations: [{ key: 'q' }, { key: 'node.kubernetes.io/not-ready', tolerationSeconds: 300 }, { key: 'node.kubernetes.io/unreachable', tolerationSeconds: 300 }],
+    });
+  });
+
   it('mounts no token where pod or account say so', async () => {
     reader.put('serviceaccounts', { metadata: { name: 'shy', namespace: 'a' }, automountServiceAccountToken: false } as KubeObject);
     const shy = pod({ serviceAccountName: 'shy' });

@@ -1,6 +1,6 @@
-/** What every new pod and node is given: tolerations of short absences, a priority; a taint until it is ready. */
+/** What pods and new nodes are given: tolerations of short absences, a priority; a taint until the node is ready. */
 import { priorityClasses } from '../../../apimachinery/gen/resources.js';
-import type { Node, Pod, PriorityClass, Toleration } from '../../../apimachinery/gen/types.js';
+import type { Node, Pod, PodSpec, PriorityClass, Toleration } from '../../../apimachinery/gen/types.js';
 import { apiErrors } from '../../../apimachinery/status.js';
 import { NOT_READY_TAINT, UNREACHABLE_TAINT } from '../../../apimachinery/well-known.js';
 import type { ObjectReader } from '../ports.js';
@@ -8,12 +8,12 @@ import { concerns, type AdmissionPlugin } from './plugin.js';
 
 export const ABSENCE_S_DEFAULT = 300;
 
-/** A pod outlives its node's absence by `seconds` unless it says otherwise. */
+/** A pod outlives its node's absence by `seconds` unless it says otherwise. What an update leaves out is put back too. */
 export function defaultTolerationSeconds(seconds: number): AdmissionPlugin {
   return {
     name: 'DefaultTolerationSeconds',
     mutate(attributes) {
-      if (!concerns(attributes, '', 'pods') || attributes.operation !== 'CREATE') return;
+      if (!concerns(attributes, '', 'pods') || attributes.operation === 'DELETE') return;
       const spec = (attributes.object as Pod).spec;
       if (spec === undefined) return;
       const tolerations = spec.tolerations ?? [];
@@ -44,9 +44,13 @@ export function podPriority(reader: ObjectReader): AdmissionPlugin {
   return {
     name: 'Priority',
     async mutate(attributes) {
-      if (!concerns(attributes, '', 'pods') || attributes.operation !== 'CREATE') return;
+      if (!concerns(attributes, '', 'pods') || attributes.operation === 'DELETE') return;
       const spec = (attributes.object as Pod).spec;
       if (spec === undefined) return;
+      if (attributes.operation === 'UPDATE') {
+        keepPriority(spec, (attributes.oldObject as Pod).spec);
+        return;
+      }
       const found = (spec.priorityClassName ?? '') === ''
         ? defaultClass(reader)
         : await namedClass(reader, spec.priorityClassName ?? '', attributes.name);
@@ -58,6 +62,12 @@ export function podPriority(reader: ObjectReader): AdmissionPlugin {
       spec.preemptionPolicy ??= found.preemptionPolicy;
     },
   };
+}
+
+/** An update that leaves them out does not ask for others: validation refuses any change. */
+function keepPriority(spec: PodSpec, old: PodSpec | undefined): void {
+  if (old?.priority !== undefined) spec.priority ??= old.priority;
+  if (old?.preemptionPolicy !== undefined) spec.preemptionPolicy ??= old.preemptionPolicy;
 }
 
 interface FoundClass {

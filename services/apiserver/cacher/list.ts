@@ -1,4 +1,5 @@
 /** Lists: from the cache as of now, or from the store as of a revision that the cache has left behind. */
+import { unclassified } from '../../../apimachinery/patch/errors.js';
 import type { Kind } from '../../../apimachinery/kind.js';
 import type { ObjectList, Pace } from '../../../apimachinery/object-service.js';
 import type { ListMeta } from '../../../apimachinery/object.js';
@@ -38,7 +39,7 @@ export async function list(cacher: Cacher, kind: Kind, query: ListQuery): Promis
   if (query.continue !== undefined && query.continue !== '') {
     return answer(kind, await nextPage(cacher, cache, query, query.continue));
   }
-  const asked = parseResourceVersion(query.resourceVersion, query.resourceVersionMatch);
+  const asked = versionOfList(query);
   if (query.resourceVersionMatch === 'Exact' && asked !== undefined) {
     return answer(kind, await pageAt(cacher, cache, query, asked, undefined));
   }
@@ -47,26 +48,34 @@ export async function list(cacher: Cacher, kind: Kind, query: ListQuery): Promis
   return answer(kind, await pageNow(cacher, cache, query, undefined));
 }
 
-/** Undefined: none was given. Throws BadRequest for what is no version, and for a match that makes no sense with it. */
-export function parseResourceVersion(text: string | undefined, match?: string): number | undefined {
+/** Undefined: none was given. What is not a version is refused as kube-apiserver does: a plain error, and a BadRequest of a list. */
+export function parseResourceVersion(text: string | undefined): number | undefined {
+  if (text === undefined || text === '') return undefined;
+  if (!/^\d{1,15}$/.test(text)) throw unclassified(notAVersion(text));
+  return Number(text);
+}
+
+const notAVersion = (text: string): string => {
+  const shown = JSON.stringify(text.slice(0, 64));
+  return `resourceVersion: Invalid value: ${shown}: strconv.ParseUint: parsing ${shown}: ${/^\d+$/.test(text) ? 'value out of range' : 'invalid syntax'}`;
+};
+
+function versionOfList({ resourceVersion: text, resourceVersionMatch: match }: ListQuery): number | undefined {
   if (text === undefined || text === '') {
     if (match !== undefined) throw apiErrors.badRequest('resourceVersionMatch is forbidden unless resourceVersion is provided');
     return undefined;
   }
-  const version = Number(text);
-  if (!/^\d{1,16}$/.test(text) || !Number.isSafeInteger(version)) {
-    throw apiErrors.badRequest(`resourceVersion: Invalid value: ${JSON.stringify(text.slice(0, 64))}: it is not a version of this server`);
-  }
-  if (match === 'Exact' && version === 0) throw apiErrors.badRequest('resourceVersionMatch "Exact" is forbidden for resourceVersion "0"');
-  return version;
+  if (!/^\d{1,15}$/.test(text)) throw apiErrors.badRequest(`invalid resource version: ${notAVersion(text)}`);
+  if (match === 'Exact' && Number(text) === 0) throw apiErrors.badRequest('resourceVersionMatch "exact" is forbidden for resourceVersion "0"');
+  return Number(text);
 }
 
 async function nextPage(cacher: Cacher, cache: ResourceCache, query: ListQuery, text: string): Promise<Page> {
   if (query.resourceVersionMatch !== undefined) throw apiErrors.badRequest('resourceVersionMatch is forbidden when continue is provided');
+  const token = decodeContinue(text);
   if (query.resourceVersion !== undefined && query.resourceVersion !== '' && query.resourceVersion !== '0') {
     throw apiErrors.badRequest('specifying resource version is not allowed when using continue');
   }
-  const token = decodeContinue(text);
   if (token.revision === 'latest') {
     await cacher.fresh(query.signal);
     return pageNow(cacher, cache, query, token.after);

@@ -6,12 +6,18 @@ import { apiVersionOf } from '../../../apimachinery/object.js';
 import { resolverOf } from '../../../apimachinery/schema/resolve.js';
 import { apiErrors } from '../../../apimachinery/status.js';
 import { toTime } from '../../../platform/clock.js';
+import { cloneJson } from '../../../apimachinery/value.js';
 import type { Call } from './context.js';
+import { normaliseObject } from './model.js';
 import type { Target } from './target.js';
 
 /** The object with its owners after a create, update or patch by this call's manager. */
 export function trackFields(call: Call, target: Target, after: KubeObject, before: KubeObject | undefined): KubeObject {
-  return withManagedFields(after, trackUpdate({ before, after, owner: ownerOf(call, target) }, factsOf(call, target)));
+  // As it would be stored: what is left out as empty is not owned.
+  const stored = cloneJson(after);
+  normaliseObject(call.registry.scheme, target.kind, stored);
+  const request = { before, after: stored, owner: ownerOf(call, target), resetFields: resetFields(target, { ...before, ...after }) };
+  return withManagedFields(after, trackUpdate(request, factsOf(call, target)));
 }
 
 export interface Apply {
@@ -23,7 +29,7 @@ export interface Apply {
 /** A fresh object with what is applied merged in. Throws Conflict for fields that others own. */
 export function applyFields(call: Call, target: Target, { live, applied, force }: Apply): KubeObject {
   const { managedFields, resourceVersion: _, ...metadata } = applied.metadata ?? {};
-  if (managedFields !== undefined && managedFields.length > 0) {
+  if (managedFields !== undefined) {
     throw apiErrors.badRequest('metadata.managedFields must be nil');
   }
   return applyPatch({
@@ -32,16 +38,18 @@ export function applyFields(call: Call, target: Target, { live, applied, force }
 }
 
 /** What the endpoint does not let a client set: status on the object, all but status on status. */
-function resetFields(target: Target, applied: KubeObject): string[] {
-  if (target.subresource?.name === 'status') return Object.keys(applied).filter((field) => !STATUS_KEEPS.has(field));
+function resetFields(target: Target, object: KubeObject): string[] {
+  if (target.subresource?.name === 'status') return Object.keys(object).filter((field) => !STATUS_KEEPS.has(field));
   return target.kind.subresources.some((sub) => sub.name === 'status') ? ['status'] : [];
 }
 
 const STATUS_KEEPS = new Set(['apiVersion', 'kind', 'metadata', 'status']);
 
 function ownerOf(call: Call, target: Target): FieldOwner {
+  // Whoever scales is noted without a time, as kube-apiserver's ScaleHandler leaves it.
+  const time = target.subresource?.name === 'scale' ? '' : toTime(call.registry.clock.now());
   return {
-    manager: call.fieldManager, apiVersion: apiVersionOf(target.kind), time: toTime(call.registry.clock.now()),
+    manager: call.fieldManager, apiVersion: apiVersionOf(target.kind), time,
     ...(target.subresource === undefined ? {} : { subresource: target.subresource.name }),
   };
 }

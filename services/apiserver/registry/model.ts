@@ -2,8 +2,9 @@
 import type { Kind, Scheme, StrategyContext } from '../../../apimachinery/kind.js';
 import { validateMetadata } from '../../../apimachinery/kinds/metadata.js';
 import type { PatchRequest } from '../../../apimachinery/object-service.js';
-import { apiVersionOf } from '../../../apimachinery/object.js';
 import type { GroupVersionKind, KubeObject } from '../../../apimachinery/object.js';
+import { typeFlaws } from '../../../apimachinery/apply/typed-check.js';
+import { unclassified } from '../../../apimachinery/patch/errors.js';
 import { applyJsonPatch } from '../../../apimachinery/patch/json-patch.js';
 import { applyMergePatch } from '../../../apimachinery/patch/merge-patch.js';
 import { applyStrategicMergePatch } from '../../../apimachinery/patch/strategic.js';
@@ -16,7 +17,7 @@ import type { Schema } from '../../../apimachinery/schema/schema.js';
 import { reportFieldIssues } from '../../../apimachinery/schema/strict.js';
 import { conform } from '../../../apimachinery/schema/typed.js';
 import { validateSchema } from '../../../apimachinery/schema/validate.js';
-import { ApiError, apiErrors } from '../../../apimachinery/status.js';
+import { apiErrors, fieldErrors } from '../../../apimachinery/status.js';
 import type { FieldError } from '../../../apimachinery/status.js';
 import { isObject } from '../../../apimachinery/value.js';
 import type { JsonObject } from '../../../apimachinery/value.js';
@@ -57,25 +58,26 @@ export function checkFields(call: Call, shape: Shape, draft: KubeObject): void {
 }
 
 /**
- * Fields of an apply configuration: none may be unknown, whatever `fieldValidation` says, since nobody could own it. The words,
- * and the code of a plain error, are those of structured-merge-diff behind kube-apiserver.
+ * An apply configuration must fit its type, whatever `fieldValidation` says, since nobody could own what does not. The words, and
+ * the code of an error without a class, are kube-apiserver's.
  */
 export function checkAppliedFields(call: Call, shape: Shape, applied: KubeObject): void {
   const { scheme } = call.registry;
-  if (isCustomShape(shape)) {
-    checkFields(call, shape, applied);
-    return;
+  const schema = isCustomShape(shape) ? withEnvelope(shape.kind.schema, scheme) : schemaOf(scheme, shape);
+  const flaws = typeFlaws(applied, schema, resolverOf(scheme));
+  if (flaws.length > 0) {
+    const { namespace = '', name = '' } = applied.metadata ?? {};
+    const why = flaws.length === 1 ? flaws[0] : `errors:\n${flaws.map((flaw) => `  ${flaw}`).join('\n')}`;
+    const { group, version, kind } = shape.shape;
+    throw unclassified(`failed to create typed patch object (${namespace}/${name}; ${group}/${version}, Kind=${kind}): ${why}`);
   }
-  const unknown = conform({ ...shape.shape, schema: schemaOf(scheme, shape) }, asJson(applied), resolverOf(scheme));
-  if (unknown.length === 0) return;
-  const { namespace, name = '' } = applied.metadata ?? {};
-  const lines = unknown.map((field) => `.${field}: field not declared in schema`);
-  const why = lines.length === 1 ? lines[0] : `errors:\n${lines.map((line) => `  ${line}`).join('\n')}`;
-  const gvk = `${apiVersionOf(shape.shape)}, Kind=${shape.shape.kind}`;
-  throw new ApiError({
-    kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', code: 500,
-    message: `failed to create typed patch object (${namespace === undefined ? '' : `${namespace}/`}${name}; ${gvk}): ${why}`,
-  });
+  checkFields(call, shape, applied);
+}
+
+/** A custom resource's schema with the types that every object has. */
+function withEnvelope(schema: Schema, scheme: Scheme): Schema {
+  const { properties } = resolverOf(scheme).resolve(schema);
+  return properties === undefined ? schema : { ...schema, properties: { ...properties, ...ENVELOPE.properties } };
 }
 
 const isCustomShape = ({ kind, shape }: Shape): boolean => kind.isCustom === true && shape.kind === kind.kind && shape.group === kind.group;
@@ -146,7 +148,10 @@ export function patchObject(scheme: Scheme, shape: Shape, request: Pick<PatchReq
   switch (request.type) {
     case 'json': {
       const patched = applyJsonPatch(object, request.patch);
-      if (!isObject(patched)) throw apiErrors.badRequest('the patch leaves no object');
+      if (!isObject(patched)) {
+        const why = 'json: cannot unmarshal array into Go value of type struct';
+        throw apiErrors.invalid({ group: '', kind: '' }, '', [fieldErrors.invalid('patch', JSON.stringify(patched), why)]);
+      }
       return patched;
     }
     case 'merge':

@@ -1,6 +1,8 @@
 import { encodeJson } from '../../../apimachinery/codec/json-value.js';
 import type { PatchRequest } from '../../../apimachinery/object-service.js';
-import type { KubeObject } from '../../../apimachinery/object.js';
+import { apiVersionOf } from '../../../apimachinery/object.js';
+import type { GroupVersionKind, KubeObject } from '../../../apimachinery/object.js';
+import { goText, jsonType } from '../../../apimachinery/patch/go-text.js';
 import { apiErrors, fieldErrors, isApiError } from '../../../apimachinery/status.js';
 import { cloneJson, isObject } from '../../../apimachinery/value.js';
 import type { CachedObject } from '../cacher/cached-object.js';
@@ -44,14 +46,12 @@ function plainPatch(call: Call, target: NamedTarget, request: PatchRequest, opti
 
 async function applyPatch(call: Call, target: NamedTarget, request: PatchRequest, options: Record<string, unknown>): Promise<CachedObject> {
   const { kind } = target;
-  if (request.fieldManager === undefined || request.fieldManager === '') {
-    throw apiErrors.badRequest('PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch');
-  }
-  if (!isObject(request.patch)) throw apiErrors.badRequest('an apply patch must be an object');
-  const applied = cloneJson(request.patch) as KubeObject;
   const shape = bodyKind(target);
-  checkType(applied, shape);
-  checkScope(applied, target);
+  if ((request.fieldManager ?? '') === '') {
+    throw apiErrors.invalid({ group: 'meta.k8s.io', kind: 'PatchOptions' }, '', [fieldErrors.required('fieldManager', 'is required for apply patch')]);
+  }
+  const applied = configuration(request.patch);
+  checkAppliedType(applied, shape);
   reportAppliedDuplicates(call);
   await step(call, 'checking fields');
   checkAppliedFields(call, { kind, shape }, applied);
@@ -63,7 +63,9 @@ async function applyPatch(call: Call, target: NamedTarget, request: PatchRequest
     draft(old, base) {
       checkPatchedVersion(target, applied, base);
       if (isScale) return withScale(kind, old, applied);
-      return applyFields(call, target, { live: old, applied, force });
+      const draft = applyFields(call, target, { live: old, applied, force });
+      checkScope(draft, target);
+      return draft;
     },
     ...(target.subresource === undefined ? {
       whenMissing: () => {
@@ -72,6 +74,7 @@ async function applyPatch(call: Call, target: NamedTarget, request: PatchRequest
           throw apiErrors.conflict(kind, target.name, `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`);
         }
         const created = applyFields(call, target, { live: undefined, applied, force });
+        checkAppliedName(created, target);
         return createObject(call, target, created, how);
       },
     } : {}),
@@ -99,11 +102,26 @@ function checkPatchedFields(call: Call, shape: Shape, { patched, request }: { re
   }
 }
 
-/** `fmt.Sprintf("%+v")` of decoded JSON. */
-function goText(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(goText).join(' ')}]`;
-  if (isObject(value)) return `map[${Object.keys(value).sort().map((key) => `${key}:${goText(value[key])}`).join(' ')}]`;
-  return value === null ? '<nil>' : String(value as string | number | bigint | boolean);
+function configuration(patch: unknown): KubeObject {
+  if (isObject(patch)) return cloneJson(patch) as KubeObject;
+  if (patch === null) return {};
+  throw apiErrors.badRequest(
+    `error decoding YAML: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal ${jsonType(patch)} into Go value of type map[string]interface {}`);
+}
+
+/** What apply creates names itself too: the URL alone does not name it. */
+function checkAppliedName(created: KubeObject, target: NamedTarget): void {
+  if ((created.metadata?.name ?? '') === '') {
+    throw apiErrors.badRequest(`the name of the object (${target.name} based on URL) was undeterminable: name must be provided`);
+  }
+  checkScope(created, target);
+}
+
+/** An apply configuration names its type itself. */
+function checkAppliedType(applied: KubeObject, { group, version, kind }: GroupVersionKind): void {
+  const { apiVersion = '', kind: named = '' } = applied;
+  if (apiVersion === apiVersionOf({ group, version }) && named === kind) return;
+  throw apiErrors.badRequest(`invalid object type: ${apiVersion.includes('/') ? apiVersion : `/${apiVersion}`}, Kind=${named}`);
 }
 
 function namesVersion(request: PatchRequest): boolean {

@@ -39,9 +39,12 @@ export async function prepareCreate(call: Call, target: Target, draft: KubeObjec
   clearForCreate(draft);
   await step(call, 'setting defaults');
   setDefaults(call.registry.scheme, kind, draft);
-  const attributes = admissionOf(call, target, { operation: 'CREATE', object: draft, oldObject: undefined, options: how.options });
+  await step(call, 'finding the owners of fields');
+  // Before admission and the kind's strategy: what they put in is not the client's.
+  const tracked = how.fieldsTracked === true ? draft : trackFields(call, target, draft, undefined);
+  const attributes = admissionOf(call, target, { operation: 'CREATE', object: tracked, oldObject: undefined, options: how.options });
   await call.registry.admission.mutate(attributes);
-  let object = attributes.object ?? draft;
+  const object = attributes.object ?? tracked;
   await step(call, 'setting defaults after admission');
   setDefaults(call.registry.scheme, kind, object);
   clearForCreate(object);
@@ -51,10 +54,6 @@ export async function prepareCreate(call: Call, target: Target, draft: KubeObjec
   await step(call, 'validating by schema');
   const structural = validateStructure(call.registry.scheme, kind, object);
   normaliseObject(call.registry.scheme, kind, object);
-  if (how.fieldsTracked !== true) {
-    await step(call, 'finding the owners of fields');
-    object = trackFields(call, target, object, undefined);
-  }
   await step(call, 'preparing');
   const guard = await runHook(call, kind, { operation: 'CREATE', draft: object, old: undefined, attempt: how.attempt });
   refuse(kind, object, await validateObject(call, kind, { object, structural }, context));
@@ -72,9 +71,11 @@ export async function prepareUpdate(
   const bytes = how.bytes;
   await step(call, 'setting defaults', bytes);
   setDefaults(call.registry.scheme, kind, draft);
-  const attributes = admissionOf(call, target, { operation: 'UPDATE', object: draft, oldObject: old, options: how.options });
+  await step(call, 'finding the owners of fields', bytes);
+  const tracked = how.fieldsTracked === true ? draft : trackFields(call, target, draft, old);
+  const attributes = admissionOf(call, target, { operation: 'UPDATE', object: tracked, oldObject: old, options: how.options });
   await call.registry.admission.mutate(attributes);
-  let object = attributes.object ?? draft;
+  const object = attributes.object ?? tracked;
   await step(call, 'setting defaults after admission', bytes);
   setDefaults(call.registry.scheme, kind, object);
   keepForUpdate(object, old, kind);
@@ -82,10 +83,6 @@ export async function prepareUpdate(
   await step(call, 'validating by schema', bytes);
   const structural = validateStructure(call.registry.scheme, kind, object);
   normaliseObject(call.registry.scheme, kind, object);
-  if (how.fieldsTracked !== true) {
-    await step(call, 'finding the owners of fields', bytes);
-    object = trackFields(call, target, object, old);
-  }
   await step(call, 'preparing', bytes);
   const guard = target.subresource === undefined
     ? await runHook(call, kind, { operation: 'UPDATE', draft: object, old, attempt: how.attempt })

@@ -1,6 +1,6 @@
 import type { Kind } from '../../../apimachinery/kind.js';
 import { checkFields, matchesFields, parseFieldSelector, requiredValue } from '../../../apimachinery/selector/fields.js';
-import { parseLabelSelector } from '../../../apimachinery/selector/labels.js';
+import { parseLabelSelector } from '../../../apimachinery/selector/label-text.js';
 import type { CachedObject } from '../cacher/cached-object.js';
 import type { Selection } from '../cacher/selection.js';
 
@@ -13,7 +13,7 @@ export function selectionOf(
 ): Selection {
   const labels = parseLabelSelector(request.labelSelector);
   const requirements = parseFieldSelector(request.fieldSelector);
-  checkFields(requirements, (field) => field === NAME || field === NAMESPACE || Object.hasOwn(kind.fieldSelectors, field));
+  checkFields(requirements, Object.keys(kind.fieldSelectors));
   const name = requiredValue(requirements, NAME);
   const rest = requirements.filter((one) => !(one.field === NAME && one.operator === '='));
   const namespace = request.namespace ?? (kind.namespaced ? requiredValue(requirements, NAMESPACE) : undefined);

@@ -38,7 +38,7 @@ export function resolveTarget(scheme: Scheme, request: TargetRequest, verb: stri
   if (!kind.namespaced && namespace !== undefined) {
     throw apiErrors.badRequest(`${groupResourceOf(kind)} is cluster-scoped: the request must not name a namespace`);
   }
-  if (namespace !== undefined) checkSegment('namespace', namespace);
+  if (namespace !== undefined) checkSegment('Namespace', namespace);
   return { kind, namespace, subresource };
 }
 
@@ -48,7 +48,7 @@ export function resolveNamed(scheme: Scheme, request: TargetRequest, verb: strin
   if (kind.namespaced && namespace === undefined) throw namespaceMissing(kind);
   const name = request.name ?? '';
   if (name === '') throw apiErrors.badRequest('name must be provided');
-  checkSegment('name', name);
+  checkSegment('Name', name);
   return { ...target, name, key: storageKey(kind, namespace, name) };
 }
 
@@ -73,8 +73,8 @@ export function noSuchResource(): ApiError {
 }
 
 /** A name becomes a part of a key: it must not be able to leave its place (CVE-2022-3162). */
-function checkSegment(what: string, value: string): void {
-  if (value === '.' || value === '..' || value.includes('/') || value.includes('%') || value.includes('\0')) {
-    throw apiErrors.badRequest(`invalid ${what} ${JSON.stringify(value.slice(0, 256))}: it may not be '.' or '..', nor hold '/' or '%'`);
-  }
+function checkSegment(what: 'Name' | 'Namespace', value: string): void {
+  const part = ['/', '%', '\0'].find((char) => value.includes(char));
+  const why = value === '.' || value === '..' ? `may not be '${value}'` : part === undefined ? undefined : `may not contain '${part}'`;
+  if (why !== undefined) throw apiErrors.badRequest(`${what} parameter invalid: ${JSON.stringify(value.slice(0, 256))}: ${why}`);
 }

@@ -4,7 +4,7 @@
  * is believed.
  */
 import type { Kind } from '../../../apimachinery/kind.js';
-import type { KubeObject } from '../../../apimachinery/object.js';
+import type { KubeObject, ObjectMeta } from '../../../apimachinery/object.js';
 import { apiVersionOf } from '../../../apimachinery/object.js';
 import { upgradeStored } from '../../../apimachinery/scheme/stored.js';
 import { apiErrors } from '../../../apimachinery/status.js';
@@ -117,12 +117,15 @@ export function isHeld(call: Call, kind: Kind, object: KubeObject): boolean {
   return call.registry.extensions.deletions.get(extensionKey(kind))?.held(object) ?? false;
 }
 
-/** A write that changes nothing is none: no new version, no event. */
+/** A write that changes nothing is none: no new version, no event. When a manager last wrote does not count by itself. */
 function unchanged(object: KubeObject, old: KubeObject): boolean {
   const { metadata, ...rest } = object;
   const { metadata: oldMetadata, ...oldRest } = old;
-  return jsonEqual(rest, oldRest)
-    && jsonEqual({ ...metadata, resourceVersion: '' }, { ...oldMetadata, resourceVersion: '' });
+  return jsonEqual(rest, oldRest) && jsonEqual(comparable(metadata), comparable(oldMetadata));
+}
+
+function comparable({ managedFields = [], ...metadata }: ObjectMeta = {}): unknown {
+  return { ...metadata, resourceVersion: '', managedFields: managedFields.map((entry) => ({ ...entry, time: '' })) };
 }
 
 /** The object as its storage version has it. A conversion names that version itself: it may be of another group (events). */

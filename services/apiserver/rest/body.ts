@@ -73,9 +73,6 @@ export async function readPatch(request: RestRequest, tools: BodyTools): Promise
   }
   const bytes = await readBytes(request, tools);
   const { value: patch, issues } = patchType === 'apply' ? await readYaml(bytes, tools.yaml) : { value: decodeJson(bytes), issues: untypedIssues(bytes) };
-  if (patchType === 'json' ? !Array.isArray(patch) : !isObject(patch)) {
-    throw apiErrors.badRequest(`a ${type} must be ${patchType === 'json' ? 'a list of operations' : 'an object'}`);
-  }
   return { type: patchType, patch, issues };
 }
 

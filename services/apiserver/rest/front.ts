@@ -27,6 +27,7 @@ import type { Encoding } from './negotiate.js';
 import { serveObjects, verbOf } from './objects.js';
 import type { ResourceRoute, Verb } from './objects.js';
 import { serveLog } from './pod-log.js';
+import { prettyWhenAsked } from './pretty.js';
 import { renderStatus } from './render.js';
 import type { HeavyWork } from '../work/heavy-work.js';
 import type { YamlPool } from '../work/yaml-pool.js';
@@ -89,6 +90,7 @@ export class RestFront {
     } catch (error) {
       response = this.#failure(error, request);
     }
+    response = prettyWhenAsked(response, request.url);
     response.headers['audit-id'] = this.#options.random.uuid();
     response.headers['cache-control'] ??= 'no-cache, private';
     const streams = !(response.body instanceof Uint8Array);

@@ -75,7 +75,7 @@ describe('hostile bytes', () => {
   it('selectors and numbers of any size are refused in time', async () => {
     await using test = await start();
     const codes = await Promise.all([
-      `labelSelector=${encodeURIComponent('a in ('.repeat(2000))}`, `labelSelector=${'a,'.repeat(20_000)}%3D%3D`, 'limit=99999999999999999999', 'limit=-1', 'timeoutSeconds=x&watch=1',
+      `labelSelector=${encodeURIComponent('a in ('.repeat(2000))}`, `labelSelector=${'a,'.repeat(20_000)}%3D%3D`, 'limit=99999999999999999999', 'timeoutSeconds=x&watch=1',
       'resourceVersion=1e9', 'resourceVersion=-1', `continue=${'x'.repeat(10_000)}`, `fieldSelector=${'='.repeat(10_000)}`, 'continue=e30',
     ].map(async (query) => (await test.call(`${MAPS}?${query}`)).status));
     expect(codes.filter((code) => code < 400 || code > 431)).toEqual([]);

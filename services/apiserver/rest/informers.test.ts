@@ -181,7 +181,7 @@ describe('writes', () => {
     });
     expect(await send('application/merge-patch+json', '{"data":{"a":1}}')).toMatchObject({ code: 422, message: expect.stringContaining('cannot unmarshal number into Go struct field ConfigMap.data') as string });
     expect(await send('application/apply-patch+yaml', 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\nbogus: 1\n')).toMatchObject({
-      code: 500, message: 'failed to create typed patch object (default/a; v1, Kind=ConfigMap): .bogus: field not declared in schema',
+      code: 500, message: 'failed to create typed patch object (/a; /v1, Kind=ConfigMap): .bogus: field not declared in schema',
     });
   });
 
@@ -193,6 +193,6 @@ describe('writes', () => {
     expect((await apply('one', '1')).code).toBe(201);
     expect(await apply('two', '2')).toMatchObject({ code: 409, reason: 'Conflict', details: { causes: [{ reason: 'FieldManagerConflict', field: '.data.k' }] } });
     expect((await apply('two', '2', true)).code).toBe(200);
-    expect((await test.json(`${MAPS}/a?fieldManager=`, { method: 'PATCH', headers: { 'content-type': 'application/apply-patch+yaml' }, body: '{}' })).code).toBe(400);
+    expect((await test.json(`${MAPS}/a?fieldManager=`, { method: 'PATCH', headers: { 'content-type': 'application/apply-patch+yaml' }, body: '{}' })).code).toBe(422);
   });
 });

@@ -1,8 +1,8 @@
 /** Resource requests: one ObjectService call each, translated from HTTP and back. Nothing per kind. */
 import type { Kind } from '../../../apimachinery/kind.js';
 import type { CallReport, DeleteResult, ObjectHandle, ObjectService, UserInfo, WatchEvent } from '../../../apimachinery/object-service.js';
-import { apiErrors } from '../../../apimachinery/status.js';
-import type { Status } from '../../../apimachinery/status.js';
+import { apiErrors, fieldErrors } from '../../../apimachinery/status.js';
+import type { FieldError, Status } from '../../../apimachinery/status.js';
 import type { Clock } from '../../../platform/clock.js';
 import type { Heavy } from '../work/heavy-work.js';
 import type { YamlPool } from '../work/yaml-pool.js';
@@ -168,9 +168,8 @@ function watchObjects(call: ObjectRequest, options: ListOptions, rendering: Rend
   const timeoutSeconds = integerOption(call.url.query, 'timeoutSeconds') ?? WATCH_TIMEOUT_S;
   const signal = AbortSignal.any([call.request.signal, call.closing]);
   const { resourceVersionMatch, limit: _limit, continue: _continue, ...selection } = options;
-  if (resourceVersionMatch === 'Exact') throw apiErrors.badRequest('resourceVersionMatch "Exact" is forbidden for watch');
   const events: AsyncIterable<WatchEvent> = call.service.watch({
-    ...targetOf(call), ...selection, timeoutSeconds, ...(resourceVersionMatch === undefined ? {} : { resourceVersionMatch }),
+    ...targetOf(call), ...selection, timeoutSeconds, ...(resourceVersionMatch === 'NotOlderThan' ? { resourceVersionMatch } : {}),
   }, { signal });
   return Promise.resolve({
     status: 200, headers: { 'content-type': rendering.accepted.encoding === 'json' ? CONTENT_TYPES.json : `${CONTENT_TYPES[rendering.accepted.encoding]};stream=watch`, 'transfer-encoding': 'chunked' },
@@ -183,7 +182,7 @@ const WATCH_TIMEOUT_S = 1800;
 
 async function write(call: ObjectRequest, rendering: Rendering, verb: 'create' | 'update'): Promise<RestResponse> {
   const shape = subresourceKind(call) ?? call.kind;
-  const options = writeOptions(call.url.query, headerOf(call.request, 'user-agent'));
+  const options = writeOptions(call.url.query, headerOf(call.request, 'user-agent'), verb === 'create' ? 'CreateOptions' : 'UpdateOptions');
   const { object, issues } = await readObject(call.request, call, { ...shape, isCustom: call.kind.isCustom === true });
   const report = new Report();
   const target = { ...targetOf(call), ...options, object, body: issues };
@@ -196,12 +195,11 @@ async function write(call: ObjectRequest, rendering: Rendering, verb: 'create' |
 async function patchObject(call: ObjectRequest, rendering: Rendering): Promise<RestResponse> {
   const { query } = call.url;
   const { type, patch, issues } = await readPatch(call.request, call);
-  const named = query.get('fieldManager');
-  const { fieldManager, ...options } = writeOptions(query, headerOf(call.request, 'user-agent'));
-  const manager = type === 'apply' ? (named ?? undefined) : fieldManager;
-  if (type !== 'apply' && query.has('force')) {
-    throw apiErrors.badRequest('PatchOptions.meta.k8s.io "" is invalid: force: Forbidden: may not be specified for non-apply patch');
-  }
+  const named = query.get('fieldManager') ?? '';
+  const errors: FieldError[] = [];
+  if (type === 'apply' && named === '') errors.push(fieldErrors.required('fieldManager', 'is required for apply patch'));
+  if (type !== 'apply' && query.has('force')) errors.push(fieldErrors.forbidden('force', 'may not be specified for non-apply patch'));
+  const { fieldManager: manager, ...options } = writeOptions(query, headerOf(call.request, 'user-agent'), 'PatchOptions', errors);
   const report = new Report();
   const handle = await call.service.patch({
     ...targetOf(call), ...options, name: nameOf(call), type, patch, body: issues, force: booleanOption(query, 'force') ?? false,

@@ -1,9 +1,10 @@
 /** Options of requests, from the query and from bodies of DeleteOptions. Everything malformed is a BadRequest. */
 import { encodeJson } from '../../../apimachinery/codec/json-value.js';
 import type { DeleteOptions, ListRequest } from '../../../apimachinery/object-service.js';
-import { apiErrors } from '../../../apimachinery/status.js';
-import { checkListOptions } from './list-options.js';
+import { apiErrors, fieldErrors } from '../../../apimachinery/status.js';
+import type { FieldError } from '../../../apimachinery/status.js';
 import { isObject } from '../../../apimachinery/value.js';
+import { checkListOptions } from './list-options.js';
 
 type Query = URLSearchParams;
 
@@ -15,14 +16,13 @@ function isOneOf<T extends string>(value: unknown, allowed: readonly T[]): value
   return (allowed as readonly unknown[]).includes(value);
 }
 
+/** As Go's conversion of query parameters reads and refuses it; a value below the minimum is as good as none. */
 export function integerOption(query: Query, name: string, minimum = 0): number | undefined {
   const text = query.get(name);
   if (text === null || text === '') return undefined;
   const value = Number(text);
-  if (!/^-?\d{1,15}$/.test(text) || value < minimum) {
-    throw apiErrors.badRequest(`invalid query parameter ${name}=${JSON.stringify(text.slice(0, 64))}: an integer not below ${minimum} was expected`);
-  }
-  return value;
+  if (!/^[+-]?\d{1,18}$/.test(text)) throw apiErrors.badRequest(`strconv.ParseInt: parsing ${JSON.stringify(text.slice(0, 64))}: invalid syntax`);
+  return value < minimum ? undefined : Math.min(value, Number.MAX_SAFE_INTEGER);
 }
 
 /** `true`, `1` or a bare name are true, as Go's conversion of query parameters has it. */
@@ -68,18 +68,34 @@ export interface WriteOptions {
 }
 
 const FIELD_MANAGER_LENGTH_MAX = 128;
+const FIELD_VALIDATIONS_SHOWN = ['', 'Ignore', 'Strict', 'Warn'];
+
+export type WriteKind = 'CreateOptions' | 'UpdateOptions' | 'PatchOptions';
 
 /** `userAgent` gives the manager's name when the client named none: what stands before its first slash. */
-export function writeOptions(query: Query, userAgent: string): WriteOptions {
-  const fieldManager = textOption(query, 'fieldManager') ?? (/^[\x20-\x2e\x30-\x7e]{1,128}/.exec(userAgent)?.[0]);
-  if (fieldManager !== undefined && fieldManager.length > FIELD_MANAGER_LENGTH_MAX) {
-    throw apiErrors.badRequest(`fieldManager: Too long: may not be more than ${FIELD_MANAGER_LENGTH_MAX} bytes`);
-  }
+export function writeOptions(query: Query, userAgent: string, kind: WriteKind, others: readonly FieldError[] = []): WriteOptions {
+  const named = textOption(query, 'fieldManager');
   const validation = textOption(query, 'fieldValidation');
-  if (validation !== undefined && !isOneOf(validation, FIELD_VALIDATIONS)) {
-    throw apiErrors.badRequest(`fieldValidation: Unsupported value: ${JSON.stringify(validation)}: supported values: "Ignore", "Strict", "Warn"`);
+  const dryRun = query.getAll('dryRun').filter((value) => value !== '');
+  const errors = [...others, ...fieldManagerErrors(named ?? '')];
+  if (dryRun.some((value) => value !== 'All')) errors.push(fieldErrors.notSupported('dryRun', dryRun, ['All']));
+  if (validation !== undefined && !isOneOf(validation, FIELD_VALIDATIONS)) errors.push(fieldErrors.notSupported('fieldValidation', validation, FIELD_VALIDATIONS_SHOWN));
+  if (errors.length > 0) throw apiErrors.invalid({ group: 'meta.k8s.io', kind }, '', errors);
+  return defined({
+    dryRun: dryRun.length > 0, fieldManager: named ?? (/^[\x20-\x2e\x30-\x7e]{1,128}/.exec(userAgent)?.[0]),
+    fieldValidation: isOneOf(validation, FIELD_VALIDATIONS) ? validation : undefined,
+  });
+}
+
+function fieldManagerErrors(name: string): FieldError[] {
+  const errors: FieldError[] = [];
+  if (Buffer.byteLength(name) > FIELD_MANAGER_LENGTH_MAX) errors.push(fieldErrors.tooLong('fieldManager', FIELD_MANAGER_LENGTH_MAX));
+  const unprintable = /[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/u.exec(name);
+  if (unprintable !== null) {
+    const code = (unprintable[0].codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0');
+    errors.push(fieldErrors.invalid('fieldManager', name, `invalid character U+${code} (at position ${Buffer.byteLength(name.slice(0, unprintable.index))})`));
   }
-  return defined({ dryRun: isDryRun(query.getAll('dryRun')), fieldManager, fieldValidation: validation });
+  return errors;
 }
 
 export function deleteOptions(query: Query, body: unknown): DeleteOptions {

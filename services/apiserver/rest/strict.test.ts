@@ -53,11 +53,11 @@ it('of two documents the first one counts, whatever fieldValidation says', async
 
 it('what is applied twice is refused by Strict, and else applied with a warning', async () => {
   await using test = await start();
-  const apply = (validation: string) => test.send('application/apply-patch+yaml', 'apiVersion: v1\nkind: ConfigMap\ndata:\n  a: "1"\n  a: "2"\n', validation, {
+  const apply = (validation: string) => test.send('application/apply-patch+yaml', 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: applied}\ndata:\n  a: "1"\n  a: "2"\n', validation, {
     method: 'PATCH', path: '/api/v1/namespaces/default/configmaps/applied?fieldManager=test&dryRun=All',
   });
-  expect(await apply('Strict')).toMatchObject({ code: 400, message: 'error strict decoding YAML: yaml: unmarshal errors:\n  line 5: key "a" already set in map' });
-  expect(await apply('Warn')).toMatchObject({ code: 201, warnings: ['line 5: key "a" already set in map'], data: { a: '2' } });
+  expect(await apply('Strict')).toMatchObject({ code: 400, message: 'error strict decoding YAML: yaml: unmarshal errors:\n  line 6: key "a" already set in map' });
+  expect(await apply('Warn')).toMatchObject({ code: 201, warnings: ['line 6: key "a" already set in map'], data: { a: '2' } });
 });
 
 it('at most a hundred issues are told, and nothing is said of what stands inside an unknown field', async () => {

@@ -1,0 +1,20 @@
+import { describe, expect, it } from 'vitest';
+import { prettyWhenAsked, printJson } from './pretty.js';
+
+describe('?pretty=true', () => {
+  it.each<[string]>([
+    ['{"a":1,"b":[1,{"c":"x, {y}: \\"z\\""},[]],"d":{},"e":null}'], ['[]'], ['{}'], ['"x"'], ['[[],{}]'], ['{"a":[{"b":[1.50]}]}'],
+  ])('prints %s as JSON.stringify with an indent of two does', (text) => {
+    expect(printJson(text)).toBe(JSON.stringify(JSON.parse(text), null, 2).replace('1.5', text.includes('1.50') ? '1.50' : '1.5'));
+  });
+
+  it('keeps every digit', () => expect(printJson('{"n":9007199254740993}')).toBe('{\n  "n": 9007199254740993\n}'));
+
+  it.each<[string, string, boolean]>([
+    ['/x?pretty=true', 'application/json', true], ['/x?a=b&pretty=1', 'application/json', true], ['/x?pretty=false', 'application/json', false],
+    ['/x', 'application/json', false], ['/x?pretty=true', 'application/yaml', false],
+  ])('%s of %s: %s', (url, type, expected) => {
+    const answer = prettyWhenAsked({ status: 200, headers: { 'content-type': type }, body: Buffer.from('{"a":1}') }, url);
+    expect(Buffer.from(answer.body as Uint8Array).toString()).toBe(expected ? '{\n  "a": 1\n}' : '{"a":1}');
+  });
+});
