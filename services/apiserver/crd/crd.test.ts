@@ -116,7 +116,7 @@ describe('custom resources', () => {
     expect(await why({ schedule: 'NO' })).toBe('CronTab.stable.example.com "b" is invalid: spec.schedule: Invalid value: "NO": spec.schedule in body should match \'^[a-z]+$\'');
     expect(await why({ replicas: 'x' })).toContain('spec.replicas in body must be of type integer: "string"');
     expect(await why({ replicas: 11 })).toContain('should be less than or equal to 10');
-    expect(await why({ min: 5 })).toContain('spec: Invalid value: "object": min must not exceed replicas');
+    expect(await why({ min: 5 })).toContain('spec: Invalid value: min must not exceed replicas');
     expect(await why({ ports: [{ name: 'x' }, { name: 'x' }] })).toContain('spec.ports[1]: Duplicate value: {"name":"x"}');
     expect((await test.post(TABS, { ...tab('b'), spec: {} }))['message']).toContain('spec.schedule: Required value');
     expect(await test.post(`${TABS}?fieldValidation=Strict`, tab('b', { unknown: 1 }))).toMatchObject({ code: 400, message: expect.stringContaining('unknown field "spec.unknown"') as string });

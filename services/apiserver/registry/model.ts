@@ -127,7 +127,7 @@ export async function validateObject(call: Call, kind: Kind, change: CheckedChan
   await step(call, 'validating metadata', bytes);
   const semantic = validateMetadata(object, kind);
   await step(call, 'validating', bytes);
-  semantic.push(...(kind.strategy.validate?.(object, context) ?? []));
+  semantic.push(...(kind.strategy.validate?.(object, old === undefined ? context : { ...context, old }) ?? []));
   const said = new Set(semantic.map((error) => error.field));
   // Rules may take for granted what the schema says: they are asked only of what keeps it.
   if (kind.isCustom === true && structural.length === 0) semantic.push(...checkRules(kind.schema, resolverOf(scheme), { object, old }));
