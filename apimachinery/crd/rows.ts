@@ -5,7 +5,7 @@
 import { encodeJson } from '../codec/json-value.js';
 import type { Kind, Printer, PrinterColumn, ScaleFacts, SubresourceFacts } from '../kind.js';
 import { translateTimestampSince } from '../kinds/lib/duration.js';
-import { strategyOf } from '../kinds/lib/strategy.js';
+import { ALL_METADATA, strategyOf } from '../kinds/lib/strategy.js';
 import { at, field, num, recs, str, strs } from '../kinds/lib/value.js';
 import { isNumeric } from '../int64.js';
 import type { KubeObject } from '../object.js';
@@ -49,7 +49,7 @@ function kindOf(spec: unknown, version: JsonObject, { storage, deleting }: { rea
     subresources: subs, ...(isObject(scale) ? { scale: scaleFactsOf(scale) } : {}),
     storagePrefix: `${group}/${plural}`, storageVersion: storage, isCustom: true,
     schema, fieldSelectors: selectorsOf(version), printer: printerOf(version),
-    strategy: strategyOf({ status: hasStatus, generation: true }),
+    strategy: strategyOf({ status: hasStatus, statusKeeps: ALL_METADATA, generation: true }),
     ...(version['deprecated'] === true ? { deprecationWarning: str(version['deprecationWarning']) || `${group}/${name} ${kind} is deprecated` } : {}),
     // Strategy None: only the name of the version differs. The store may hold objects of any version that once was the stored one.
     // What was stored before the definition had a default gets it when it is read.

@@ -3,7 +3,7 @@ import { dns1123Label, dns1123Subdomain } from '../../names.js';
 import type { FieldError } from '../../status.js';
 import type { ExtrasTable } from '../extras.js';
 import { complaintsOf } from '../lib/complaints.js';
-import { strategyOf } from '../lib/strategy.js';
+import { ALL_METADATA, strategyOf } from '../lib/strategy.js';
 import { definition } from './definition.js';
 import { at, child, children, field, fill, isRec, num, recs, str, strs, unset, type Rec } from '../lib/value.js';
 import * as print from '../printers/policy.js';
@@ -77,7 +77,7 @@ const webhooks = (mutating: boolean) => ({
 });
 
 const apiService = strategyOf({
-  status: true,
+  status: true, statusKeeps: ALL_METADATA,
   defaults: (object) => {
     const service = at(object, 'spec', 'service');
     if (isRec(service)) fill(service, 'port', 443);
@@ -95,7 +95,7 @@ const apiService = strategyOf({
   }),
 });
 
-const policy = strategyOf({ status: true, generation: true, defaults: defaultPolicy });
+const policy = strategyOf({ status: true, statusKeeps: ALL_METADATA, generation: true, defaults: defaultPolicy });
 const policyBinding = strategyOf({ generation: true, defaults: defaultPolicyBinding });
 
 export const extensionExtras: ExtrasTable = {
