@@ -1,4 +1,5 @@
 /** CustomResourceDefinitions: defaults, validation, and which versions may lie in the store. */
+import { conversionErrors } from '../../crd/conversion-errors.js';
 import { validateSchemaProps } from '../../crd/validate.js';
 import { versionErrors } from '../../crd/version-errors.js';
 import { dns1035Label, dns1123Subdomain } from '../../names.js';
@@ -54,6 +55,7 @@ function validateDefinition(crd: Rec, context?: StrategyContext): FieldError[] {
     }
     for (const key of ['plural', 'singular', 'kind', 'listKind']) if (str(at(spec, 'names', key)) === '') complaints.required(`spec.names.${key}`);
     complaints.add(nameForms(at(spec, 'names'), 'spec.names'));
+    complaints.add(conversionErrors(field(spec, 'conversion'), 'spec.conversion'));
     complaints.add(storedVersionsErrors(strs(at(crd, 'status', 'storedVersions')), versions));
   });
 }

@@ -105,6 +105,51 @@ describe('a definition', () => {
   });
 });
 
+describe('a definition, judged', () => {
+  it('by its spec only where the spec is written', async () => {
+    await using test = await start();
+    await test.post(DEFINITIONS, definition());
+    const path = `${DEFINITIONS}/crontabs.stable.example.com`;
+    const merge = { 'content-type': 'application/merge-patch+json' };
+    // A controller may write a status that lacks what the server wrote there (row 17).
+    const status = { conditions: [], storedVersions: ['v0'], acceptedNames: { kind: '', plural: '' } };
+    expect(await test.send('PATCH', `${path}/status`, { status }, merge)).toMatchObject({ code: 200, status: { storedVersions: ['v0'] } });
+    expect(await test.send('PATCH', `${path}/status`, { status: { acceptedNames: { plural: 'UPPER' } } }, merge)).toMatchObject({ code: 422 });
+  });
+
+  it.each<[string, Json, string]>([
+    ['a webhook without address', { strategy: 'Webhook' }, 'spec.conversion.webhookClientConfig: Required value: required when strategy is set to Webhook'],
+    ['an unknown strategy', { strategy: 'Foo' }, 'spec.conversion.strategy: Unsupported value: "Foo": supported values: "None", "Webhook"'],
+    ['a webhook over http', { strategy: 'Webhook', webhook: { conversionReviewVersions: ['v1'], clientConfig: { url: 'http://a' } } },
+      'spec.conversion.webhookClientConfig.url: Invalid value: "http": \'https\' is the only allowed URL scheme; desired format: https://host[/path]'],
+    ['an unknown review', { strategy: 'Webhook', webhook: { conversionReviewVersions: ['v9'], clientConfig: { url: 'https://a' } } },
+      'spec.conversion.conversionReviewVersions: Invalid value: ["v9"]: must include at least one of v1, v1beta1'],
+    ['a webhook that is not used', { strategy: 'None', webhook: { conversionReviewVersions: ['v1'] } }, 'spec.conversion.conversionReviewVersions: Forbidden: should not be set'],
+  ])('by its conversion: %s', async (_what, conversion, why) => {
+    await using test = await start();
+    expect((await test.post(DEFINITIONS, definition({ conversion })))['message']).toContain(why);
+  });
+});
+
+describe('conversion by webhook', () => {
+  const conversion = { strategy: 'Webhook', webhook: { conversionReviewVersions: ['v1'], clientConfig: { url: 'https://127.0.0.1:1' } } };
+  const OTHER = TABS.replace('/v1/', '/v1beta1/');
+
+  it('a body of one version is never shown as another (row 5)', async () => {
+    await using test = await start();
+    await test.post(DEFINITIONS, definition({ conversion }));
+    expect(await test.get(OTHER)).toMatchObject({ code: 200, items: [] });
+    expect(await test.post(TABS, tab('a'))).toMatchObject({ code: 201 });
+    expect(await test.get(`${TABS}/a`)).toMatchObject({ code: 200, apiVersion: 'stable.example.com/v1' });
+    for (const path of [`${OTHER}/a`, OTHER]) {
+      expect(await test.get(path)).toMatchObject({ code: 500, message: expect.stringMatching(/^conversion webhook for stable\.example\.com\/v1, Kind=CronTab failed: /) as string });
+    }
+    const other = { ...tab('b'), apiVersion: 'stable.example.com/v1beta1' };
+    expect(await test.post(OTHER, other)).toMatchObject({ code: 500, message: expect.stringMatching(/^conversion webhook for stable\.example\.com\/v1beta1, Kind=CronTab failed: /) as string });
+    expect(await test.get(`${TABS}/b`)).toMatchObject({ code: 404 });
+  });
+});
+
 describe('custom resources', () => {
   it('are defaulted, pruned and validated by schema and rules', async () => {
     await using test = await start();
