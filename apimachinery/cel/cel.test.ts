@@ -100,10 +100,11 @@ describe('the cost of an evaluation', () => {
 
   it('work over the limit is not begun', () => {
     const text = 'a'.repeat(3_000_000);
-    const started = performance.now();
+    const started = process.cpuUsage();
     expect(run('s.matches("(a?){100}(a{1,100}){10}b" + s.substring(0, 500))', { s: [STRING, text] })).toBeInstanceOf(CelError);
     expect(run('s.replace("", s).size() > 0', { s: [STRING, text] })).toBeInstanceOf(CelError);
-    expect(performance.now() - started).toBeLessThan(500);
+    // Done in full, the match alone takes more than half a minute.
+    expect(process.cpuUsage(started).user).toBeLessThan(3_000_000);
   });
 });
 

@@ -20,9 +20,16 @@ export type Library = Readonly<Record<string, readonly Overload[]>>;
 /** Called only with values that fit the signature, which is what makes the narrower parameters safe. */
 type Implementation = (...args: never[]) => Value;
 
+const AUTHORIZATION = {
+  Authorizer: opaqueOf('kubernetes.authorization.Authorizer'), PathCheck: opaqueOf('kubernetes.authorization.PathCheck'),
+  GroupCheck: opaqueOf('kubernetes.authorization.GroupCheck'), ResourceCheck: opaqueOf('kubernetes.authorization.ResourceCheck'),
+  Decision: opaqueOf('kubernetes.authorization.Decision'),
+} as const;
+
 export const OPAQUE = {
   URL: opaqueOf('kubernetes.URL'), Quantity: opaqueOf('kubernetes.Quantity'), IP: opaqueOf('net.IP'), CIDR: opaqueOf('net.CIDR'),
   Semver: opaqueOf('kubernetes.Semver'), Format: opaqueOf('kubernetes.NamedFormat'),
+  ...AUTHORIZATION,
 } as const;
 
 const NAMED: Readonly<Record<string, CelType>> = {

@@ -1,6 +1,7 @@
 /** All functions that a rule may call: those of kube-apiserver 1.36 for custom resources. */
 import type { Library, Overload } from '../check/declare.js';
 import { ADDRESSES } from './addresses.js';
+import { AUTHORIZER } from './authorizer.js';
 import { FORMAT_LIBRARY } from './formats.js';
 import { LISTS } from './lists.js';
 import { OPERATORS } from './operators.js';
@@ -19,4 +20,4 @@ function merged(libraries: readonly Library[]): Library {
   return all;
 }
 
-export const FUNCTIONS: Library = merged([OPERATORS, STANDARD, STRINGS, LISTS, OPTIONALS, REGEX, URLS, QUANTITIES, ADDRESSES, SEMVER, FORMAT_LIBRARY]);
+export const FUNCTIONS: Library = merged([OPERATORS, STANDARD, STRINGS, LISTS, OPTIONALS, REGEX, URLS, QUANTITIES, ADDRESSES, SEMVER, FORMAT_LIBRARY, AUTHORIZER]);

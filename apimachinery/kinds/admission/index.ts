@@ -1,10 +1,12 @@
 /** admissionregistration, apiextensions and apiregistration: what extends the API. */
 import { dns1123Label, dns1123Subdomain } from '../../names.js';
+import type { StrategyContext } from '../../kind.js';
 import type { FieldError } from '../../status.js';
 import type { ExtrasTable } from '../extras.js';
 import { complaintsOf } from '../lib/complaints.js';
 import { ALL_METADATA, strategyOf } from '../lib/strategy.js';
 import { definition } from './definition.js';
+import { mutatingPolicyErrors, validatingPolicyErrors, webhookConditionErrors } from './expressions.js';
 import { at, child, children, field, fill, isRec, num, recs, str, strs, unset, type Rec } from '../lib/value.js';
 import * as print from '../printers/policy.js';
 
@@ -26,8 +28,9 @@ function defaultWebhooks(mutating: boolean): (object: Rec) => void {
   };
 }
 
-function validateWebhooks(object: Rec): FieldError[] {
+function validateWebhooks(object: Rec, context?: StrategyContext): FieldError[] {
   return complaintsOf((complaints) => {
+    complaints.add(webhookConditionErrors(recs(object['webhooks']), recs(at(context?.old, 'webhooks'))));
     const names = new Set<string>();
     for (const [index, webhook] of recs(object['webhooks']).entries()) {
       const path = `webhooks[${index}]`;
@@ -95,14 +98,30 @@ const apiService = strategyOf({
   }),
 });
 
-const policy = strategyOf({ status: true, statusKeeps: ALL_METADATA, generation: true, defaults: defaultPolicy });
+function validatePolicy(object: Rec, context?: StrategyContext): FieldError[] {
+  if (context?.subresource === 'status') return [];
+  return complaintsOf((complaints) => {
+    const spec = field(object, 'spec');
+    complaints.oneOf('spec.failurePolicy', field(spec, 'failurePolicy'), ['Fail', 'Ignore']);
+    if (!isRec(field(spec, 'matchConstraints'))) complaints.required('spec.matchConstraints');
+    else if (recs(at(spec, 'matchConstraints', 'resourceRules')).length === 0) complaints.required('spec.matchConstraints.resourceRules');
+  });
+}
+
+const validatingPolicy = strategyOf({
+  status: true, statusKeeps: ALL_METADATA, generation: true, defaults: defaultPolicy,
+  validate: (object, context) => [...validatePolicy(object, context), ...(context?.subresource === 'status' ? [] : validatingPolicyErrors(object, context?.old))],
+});
+const mutatingPolicy = strategyOf({
+  generation: true, defaults: defaultPolicy, validate: (object, context) => [...validatePolicy(object, context), ...mutatingPolicyErrors(object, context?.old)],
+});
 const policyBinding = strategyOf({ generation: true, defaults: defaultPolicyBinding });
 
 export const extensionExtras: ExtrasTable = {
   'admissionregistration.k8s.io/mutatingwebhookconfigurations': webhooks(true),
   'admissionregistration.k8s.io/validatingwebhookconfigurations': webhooks(false),
-  'admissionregistration.k8s.io/validatingadmissionpolicies': { categories: extensions, printer: print.admissionPolicyPrinter, strategy: policy },
-  'admissionregistration.k8s.io/mutatingadmissionpolicies': { categories: extensions, printer: print.mutatingPolicyPrinter, strategy: policy },
+  'admissionregistration.k8s.io/validatingadmissionpolicies': { categories: extensions, printer: print.admissionPolicyPrinter, strategy: validatingPolicy },
+  'admissionregistration.k8s.io/mutatingadmissionpolicies': { categories: extensions, printer: print.mutatingPolicyPrinter, strategy: mutatingPolicy },
   'admissionregistration.k8s.io/validatingadmissionpolicybindings': { categories: extensions, printer: print.admissionPolicyBindingPrinter, strategy: policyBinding },
   'admissionregistration.k8s.io/mutatingadmissionpolicybindings': { categories: extensions, printer: print.admissionPolicyBindingPrinter, strategy: policyBinding },
   'apiextensions.k8s.io/customresourcedefinitions': {
