@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { literalIssues } from './check/literals.js';
 import { BOOL, INT, STRING, listOf } from './check/types.js';
@@ -5,10 +6,32 @@ import type { CelType } from './check/types.js';
 import { compile } from './compile.js';
 import { Program } from './run/interpreter.js';
 import { FAILING, TRUE } from './testing-expressions.js';
-import { ArrayList, CelError } from './values/values.js';
+import { ArrayList, CelError, CelMap } from './values/values.js';
 import type { Value } from './values/values.js';
 
 const LIMIT = 1_000_000;
+
+/** An object with fields that are values already. */
+class JsonLike extends CelMap {
+  readonly #fields: Readonly<Record<string, Value>>;
+
+  constructor(fields: Readonly<Record<string, Value>>) {
+    super();
+    this.#fields = fields;
+  }
+
+  get size(): number {
+    return this.keys().length;
+  }
+
+  find(key: Value): Value | undefined {
+    return typeof key === 'string' ? this.#fields[key] : undefined;
+  }
+
+  keys(): string[] {
+    return Object.keys(this.#fields);
+  }
+}
 
 function run(source: string, variables: Readonly<Record<string, readonly [CelType, Value]>> = {}): Value {
   const types = Object.fromEntries(Object.entries(variables).map(([name, [type]]) => [name, type]));
@@ -112,5 +135,24 @@ describe('literals', () => {
   it('of one type only, but for arguments of format', () => {
     const compiled = compile('\'%s %d\'.format([\'a\', 1]) == \'a 1\'', {});
     expect(compiled.kind === 'good' && compiled.checked.type === BOOL && literalIssues(compiled.checked)).toEqual([]);
+  });
+});
+
+describe('any text', () => {
+  const TOKENS = [
+    'self', 'self.a', 'self.s', 'self.l', 'x', '1', '1u', '1.5', '"a"', 'b"a"', 'true', 'null', '[1, 2]', '{"a": 1}', '+', '-', '*', '/', '%', '<', '>=', '==', '!=', 'in', '&&', '||', '!',
+    '?', ':', '(', ')', '[', ']', '{', '}', ',', '.', '.?', '[?', '.all(x, x > 1)', '.map(x, x)', '.exists(i, v, v == 1)', '.size()', 'has(self.a)', 'size(', 'dyn(self)', 'type(', '.matches("a")',
+    '.optMap(x, x)', 'optional.of(1)', '.orValue(2)', '"%s".format([self.s])', 'duration("1s")', 'quantity("1")', 'ip("::1")', '.sortBy(x, x)', '\\', '`a-b`', '#', '"',
+  ];
+  const values = { self: new JsonLike({ a: 1n, s: 'a', l: new ArrayList([1n, 2n]) }) };
+
+  it('is refused with issues or evaluated: nothing else is thrown', () => {
+    fc.assert(fc.property(fc.array(fc.constantFrom(...TOKENS), { maxLength: 12 }), (tokens) => {
+      const compiled = compile(tokens.join(' '), { self: object });
+      if (compiled.kind === 'good') new Program(compiled.checked).run(values, LIMIT);
+    }), { numRuns: 3000, seed: 36 });
+    fc.assert(fc.property(fc.string({ maxLength: 60, unit: 'grapheme' }), (text) => {
+      compile(text, { self: object });
+    }), { numRuns: 1000, seed: 36 });
   });
 });

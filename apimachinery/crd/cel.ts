@@ -231,7 +231,7 @@ function rootShape(schema: Schema): Schema {
 const known = new WeakMap<Schema, boolean>();
 
 /** Most schemas have no rule below them: their values are not walked. */
-function hasRules(schema: Schema, resolver: SchemaResolver, seen = new Set<Schema>()): boolean {
+export function hasRules(schema: Schema, resolver: SchemaResolver, seen = new Set<Schema>()): boolean {
   const answer = known.get(schema);
   if (answer !== undefined) return answer;
   if (seen.has(schema)) return false;

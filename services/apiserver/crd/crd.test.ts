@@ -131,6 +131,41 @@ describe('a definition, judged', () => {
   });
 });
 
+describe('what a schema did not ask for before', () => {
+  const text = { type: 'string' };
+  const item = (v: Json) => ({ type: 'array', 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['k'], items: { type: 'object', required: ['k'], properties: { k: text, v } } });
+  const before = { type: 'object', properties: { a: text, b: text, l: { type: 'array', items: text }, m: item(text) } };
+  const after = {
+    type: 'object', required: ['z'], 'x-kubernetes-validations': [{ rule: '!has(self.b) || self.b != "bad"' }],
+    properties: { z: text, a: { ...text, pattern: '^[a-z]+$' }, b: { ...text, maxLength: 3 }, l: { type: 'array', items: { ...text, maxLength: 2 } }, m: item({ ...text, maxLength: 2 }) },
+  };
+  const SKIPPED = '<nil>: Invalid value: null: some validation rules were not checked because the object was invalid; correct the existing errors to complete validation';
+  const versions = (schemaOf: Json) => definition({ versions: [{ name: 'v1', served: true, storage: true, subresources: { status: {} }, schema: { openAPIV3Schema: { type: 'object', properties: { spec: schemaOf, status: { type: 'object', properties: { x: { type: 'integer' } } } } } } }] });
+  const merge = { 'content-type': 'application/merge-patch+json' };
+
+  // The answers are kube-apiserver 1.36's to the same requests (KEP-4008).
+  it('is asked of what changes only, and rules where the schema is kept', async () => {
+    await using test = await start();
+    await test.post(DEFINITIONS, versions(before));
+    await test.post(TABS, { ...tab('a'), spec: { a: 'LONG', b: '1', l: ['LONG'], m: [{ k: '1', v: 'LONG' }, { k: '2', v: 's' }] } });
+    expect((await test.send('PATCH', `${DEFINITIONS}/crontabs.stable.example.com`, { spec: versions(after)['spec'] }, merge)).code).toBe(200);
+    const patch = async (change: Json, path = ''): Promise<unknown> => {
+      const answer = await test.send('PATCH', `${TABS}/a${path}`, change, merge);
+      return answer.code === 200 ? 200 : String(answer['message']).replace(/^[^:]*: /, '');
+    };
+    expect(await patch({ metadata: { labels: { x: 'y' } } })).toBe(200);
+    expect(await patch({ spec: { b: '2' } })).toBe(`[spec.z: Required value, ${SKIPPED}]`);
+    expect(await patch({ spec: { z: '1', b: '2' } })).toBe(200);
+    expect(await patch({ spec: { z: '2', l: ['LONG', 'x'] } })).toContain('spec.l[0]: Too long');
+    expect(await patch({ spec: { z: '2', m: [{ k: '1', v: 'LONG' }, { k: '2', v: 't' }] } })).toBe(200);
+    expect(await patch({ spec: { z: '2', m: [{ k: '1', v: 'LONGER' }, { k: '2', v: 't' }] } })).toContain('spec.m[0].v: Too long');
+    expect(await patch({ spec: { z: '3', b: 'bad' } })).toBe('spec: Invalid value: failed rule: !has(self.b) || self.b != "bad"');
+    expect(await patch({ spec: { z: '3', b: 'bad', a: 'NEW' } })).toBe(
+      '[spec.a: Invalid value: "NEW": spec.a in body should match \'^[a-z]+$\', spec: Invalid value: failed rule: !has(self.b) || self.b != "bad"]');
+    expect(await patch({ status: { x: 1 } }, '/status')).toBe(200);
+  });
+});
+
 describe('conversion by webhook', () => {
   const conversion = { strategy: 'Webhook', webhook: { conversionReviewVersions: ['v1'], clientConfig: { url: 'https://127.0.0.1:1' } } };
   const OTHER = TABS.replace('/v1/', '/v1beta1/');

@@ -80,7 +80,7 @@ export async function prepareUpdate(
   keepForUpdate(object, old, kind);
   if (how.trusted !== true) kind.strategy.prepareForUpdate?.(object, old, context);
   await step(call, 'validating by schema', bytes);
-  const structural = validateStructure(call.registry.scheme, kind, object);
+  const structural = validateStructure(call.registry.scheme, kind, object, old);
   normaliseObject(call.registry.scheme, kind, object);
   if (how.fieldsTracked !== true) {
     await step(call, 'finding the owners of fields', bytes);
