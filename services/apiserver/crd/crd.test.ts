@@ -183,6 +183,15 @@ describe('conversion by webhook', () => {
     expect(await test.post(OTHER, other)).toMatchObject({ code: 500, message: expect.stringMatching(/^conversion webhook for stable\.example\.com\/v1beta1, Kind=CronTab failed: /) as string });
     expect(await test.get(`${TABS}/b`)).toMatchObject({ code: 404 });
   });
+
+  it('a watch of the other version ends with the error, and the server goes on', async () => {
+    await using test = await start();
+    await test.post(DEFINITIONS, definition({ conversion }));
+    await test.post(TABS, tab('a'));
+    const watched = await test.get(`${OTHER}?watch=true&timeoutSeconds=2`).catch((error: unknown) => ({ broken: String(error) }));
+    expect(JSON.stringify(watched)).not.toContain('"ADDED"');
+    expect(await test.get(`${TABS}/a`)).toMatchObject({ code: 200 });
+  });
 });
 
 describe('custom resources', () => {
