@@ -30,6 +30,8 @@ export interface StrategyContext {
   /** A fresh version 4 UUID. */
   uuid(): string;
   readonly subresource?: string;
+  /** In `validate` of an update: the object as it is stored. */
+  readonly old?: KubeObject;
 }
 
 /**

@@ -1,12 +1,10 @@
 /**
  * x-kubernetes-validations: CEL rules on custom resources (KEP-2876). In: a schema with rules, the object, what it was before.
- * Out: field errors. A rule that cannot be evaluated refuses the object, as in Kubernetes: nothing passes because a rule broke.
- *
- * Of Kubernetes' own libraries, lists (isSorted, sum, min, max, indexOf), regular expressions (find, findAll) and URLs (isURL)
- * are here, beside what the CEL library has; quantities, IP addresses and formats are not.
+ * Out: field errors. A rule that cannot be evaluated refuses the object: nothing passes because a rule broke. Cost is counted as
+ * kube-apiserver counts it: each rule has a limit, and all rules of one object share a budget.
  */
-import { Environment } from '@marcbachmann/cel-js';
-import { RE2JS } from 're2js';
+import { Optional, isError } from '../cel/values/values.js';
+import type { Value } from '../cel/values/values.js';
 import { encodeJson } from '../codec/json-value.js';
 import { FieldPath } from '../schema/path.js';
 import type { SchemaResolver } from '../schema/resolve.js';
@@ -14,177 +12,226 @@ import type { CelRule, Schema } from '../schema/schema.js';
 import { fieldErrors } from '../status.js';
 import type { FieldError } from '../status.js';
 import { getOwn, isObject, jsonEqual } from '../value.js';
+import { celValueOf } from './cel-value.js';
+import { withRootFields } from './decl-type.js';
+import { ruleSetOf } from './rules.js';
+import type { CompiledRule } from './rules.js';
 
-type Program = (variables: Record<string, unknown>) => unknown;
+/** Of one evaluation; about 0.1 s of kube-apiserver's time. */
+const CALL_COST_MAX = 1_000_000;
+/** Of all evaluations for one object. */
+export const OBJECT_COST_MAX = 10_000_000;
+const ERRORS_MAX = 100;
+const SHOWN_MAX = 256;
+const MESSAGE_BYTES_MAX = 5 * 1024;
+const OUT_OF_BUDGET = 'validation failed due to running out of cost budget, no further validation rules will be run';
 
-const order = (a: unknown, b: unknown): number => (a === b ? 0 : (a as number) < (b as number) ? -1 : 1);
-const asList = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);
-const extreme = (list: unknown, sign: number): unknown => {
-  const [first, ...rest] = asList(list);
-  if (first === undefined) throw new Error('min and max need a list that is not empty');
-  return rest.reduce((best, item) => (order(item, best) * sign > 0 ? item : best), first);
-};
-
-function environment(): Environment {
-  const env = new Environment({ unlistedVariablesAreDyn: true, enableOptionalTypes: true, homogeneousAggregateLiterals: false });
-  return env
-    .registerFunction('list.isSorted(): bool', (list: unknown) => asList(list).every((item, index, all) => index === 0 || order(all[index - 1], item) <= 0))
-    .registerFunction('list.sum(): dyn', (list: unknown) => asList(list).reduce((sum, item) => (sum as number) + (item as number)) ?? 0n)
-    .registerFunction('list.min(): dyn', (list: unknown) => extreme(list, -1))
-    .registerFunction('list.max(): dyn', (list: unknown) => extreme(list, 1))
-    .registerFunction('list.indexOf(dyn): int', (list: unknown, wanted: unknown) => BigInt(asList(list).findIndex((item) => jsonEqual(item, wanted))))
-    .registerFunction('string.find(string): string', (text: string, pattern: string) => {
-      const matcher = RE2JS.compile(pattern).matcher(text);
-      return matcher.find() ? (matcher.group() ?? '') : '';
-    })
-    .registerFunction('string.findAll(string): list', (text: string, pattern: string) => {
-      const found: string[] = [];
-      for (const matcher = RE2JS.compile(pattern).matcher(text); matcher.find();) found.push(matcher.group() ?? '');
-      return found;
-    })
-    .registerFunction('isURL(string): bool', (text: string) => URL.canParse(text));
+export interface Change {
+  readonly object: unknown;
+  /** Undefined on a create: rules that speak of oldSelf are then skipped, unless they take an optional one. */
+  readonly old: unknown;
 }
 
-let shared: Environment | undefined;
-const PROGRAMS_MAX = 5000;
-const programs = new Map<string, Program | Error>();
-
-/** Compiled once for each text. */
-function programOf(source: string): Program | Error {
-  let program = programs.get(source);
-  if (program === undefined) {
-    try {
-      program = (shared ??= environment()).parse(source) as unknown as Program;
-    } catch (error) {
-      program = error instanceof Error ? error : new Error(String(error));
-    }
-    if (programs.size >= PROGRAMS_MAX) programs.clear();
-    programs.set(source, program);
-  }
-  return program;
+export interface CheckOptions {
+  /** The schema is that of a resource; rules may read its metadata. Default: true. */
+  readonly isRoot?: boolean;
+  /** Where the value lies, before all paths. */
+  readonly path?: string;
 }
 
-/** Why a rule cannot be compiled; undefined when it can. */
-export function ruleComplaint(source: string): string | undefined {
-  const program = programOf(source);
-  return program instanceof Error ? `compilation failed: ${firstLine(program.message)}` : undefined;
-}
-
-const firstLine = (text: string): string => text.split('\n')[0]?.slice(0, 300) ?? '';
-
-/** `old` is undefined on a create: rules that speak of oldSelf are then skipped, unless they take an optional one. */
-export function checkRules(schema: Schema, resolver: SchemaResolver, change: { readonly object: unknown; readonly old: unknown }): FieldError[] {
-  const checker = new RuleChecker(resolver);
-  checker.visit(schema, change.object, change.old);
+export function checkRules(schema: Schema, resolver: SchemaResolver, change: Change, options: CheckOptions = {}): FieldError[] {
+  const checker = new RuleChecker(resolver, options.path ?? '');
+  checker.visit(schema, { value: change.object, old: change.old, unchanged: () => false }, options.isRoot ?? true);
   return checker.errors;
 }
 
-const ERRORS_MAX = 100;
+interface Visited {
+  readonly value: unknown;
+  readonly old: unknown;
+  /** Whether what it is part of is as it was before: complaints are then let pass (ratcheting). */
+  readonly unchanged: () => boolean;
+}
 
 class RuleChecker {
   readonly errors: FieldError[] = [];
   readonly #resolver: SchemaResolver;
+  readonly #base: string;
   readonly #path = new FieldPath();
+  #budget = OBJECT_COST_MAX;
 
-  constructor(resolver: SchemaResolver) {
+  constructor(resolver: SchemaResolver, base: string) {
     this.#resolver = resolver;
+    this.#base = base;
   }
 
-  visit(declared: Schema, value: unknown, old: unknown): void {
+  visit(declared: Schema, visited: Visited, isRoot = false): void {
     const schema = this.#resolver.resolve(declared);
-    if (value === undefined || value === null || this.errors.length >= ERRORS_MAX || !hasRules(schema, this.#resolver)) return;
-    for (const rule of schema.validations ?? []) this.#check(rule, schema, { value, old });
-    if (Array.isArray(value)) this.#list(schema, value, old);
-    else if (isObject(value)) this.#object(schema, value, old);
+    const { value } = visited;
+    if (value === undefined || value === null || this.#isOver() || !hasRules(schema, this.#resolver)) return;
+    if (schema.validations !== undefined) this.#rules(schema, visited, isRoot || schema.embeddedResource === true);
+    if (Array.isArray(value)) this.#list(schema, value, visited);
+    else if (isObject(value)) this.#object(schema, value, visited);
   }
 
-  #object(schema: Schema, value: Record<string, unknown>, old: unknown): void {
+  #isOver(): boolean {
+    return this.#budget < 0 || this.errors.length >= ERRORS_MAX;
+  }
+
+  #object(schema: Schema, value: Record<string, unknown>, visited: Visited): void {
     for (const name of Object.keys(value)) {
       const property = this.#resolver.property(schema, name);
       if (property === undefined) continue;
       const isField = schema.properties !== undefined && Object.hasOwn(schema.properties, name);
       this.#path.push(isField ? name : { key: name });
-      this.visit(property, value[name], isObject(old) ? getOwn(old, name) : undefined);
+      this.visit(property, below(visited, value[name], isObject(visited.old) ? getOwn(visited.old, name) : undefined));
       this.#path.pop();
     }
   }
 
   /** Items of a map-like list are the same when their keys are; of others nobody can tell what an item was before. */
-  #list(schema: Schema, value: readonly unknown[], old: unknown): void {
+  #list(schema: Schema, value: readonly unknown[], visited: Visited): void {
     if (schema.items === undefined) return;
     const keys = schema.listType === 'map' ? (schema.listMapKeys ?? []) : [];
     const idOf = (item: unknown): string => encodeJson(keys.map((key) => (isObject(item) ? (getOwn(item, key) ?? null) : null)));
-    const before = new Map(keys.length > 0 && Array.isArray(old) ? old.map((item: unknown) => [idOf(item), item]) : []);
+    const before = new Map(keys.length > 0 && Array.isArray(visited.old) ? visited.old.map((item: unknown) => [idOf(item), item]) : []);
     for (const [index, item] of value.entries()) {
       this.#path.push(index);
-      this.visit(schema.items, item, before.get(idOf(item)));
+      this.visit(schema.items, below(visited, item, keys.length === 0 ? undefined : before.get(idOf(item))));
       this.#path.pop();
+      if (this.#isOver()) return;
     }
   }
 
-  #check(rule: CelRule, schema: Schema, { value, old }: { readonly value: unknown; readonly old: unknown }): void {
-    const usesOld = /\boldSelf\b/.test(rule.rule);
-    if (usesOld && old === undefined) return;
-    const self = toCel(schema, value, this.#resolver);
-    const variables = { self, ...(usesOld ? { oldSelf: toCel(schema, old, this.#resolver) } : {}) };
-    let passed: unknown;
-    try {
-      passed = run(rule.rule, variables);
-    } catch (error) {
-      this.#complain(rule, value, `rule evaluation error: ${firstLine(error instanceof Error ? error.message : String(error))}: ${rule.rule}`);
-      return;
+  #rules(schema: Schema, visited: Visited, isRoot: boolean): void {
+    const shape = isRoot ? rootShape(schema) : schema;
+    const self = celValueOf(shape, visited.value, this.#resolver);
+    const old = visited.old === undefined || visited.old === null ? undefined : celValueOf(shape, visited.old, this.#resolver);
+    for (const compiled of ruleSetOf(schema, isRoot).rules) {
+      if (this.#budget <= 0) {
+        this.#invalid(schema, OUT_OF_BUDGET);
+        this.#budget = -1;
+      }
+      if (this.#isOver()) return;
+      this.#rule(compiled, schema, { visited, self, old });
     }
-    if (passed !== true) this.#complain(rule, value, messageOf(rule, variables));
   }
 
-  #complain(rule: CelRule, value: unknown, why: string): void {
-    const base = this.#path.toString();
-    const field = rule.fieldPath === undefined ? base : `${base}${rule.fieldPath}`.replace(/^\./, '');
+  #rule(compiled: CompiledRule, schema: Schema, { visited, self, old }: { readonly visited: Visited; readonly self: Value; readonly old: Value | undefined }): void {
+    const { rule, program } = compiled;
+    if (compiled.error !== undefined) this.#invalid(schema, `rule compile error: ${compiled.error}`);
+    if (program === undefined) return;
+    const optional = rule.optionalOldSelf === true;
+    if (compiled.usesOldSelf && old === undefined && !optional) return;
+    const oldSelf = optional ? (old === undefined ? Optional.none : Optional.of(old)) : old;
+    const variables = { self, ...(oldSelf === undefined ? {} : { oldSelf }) };
+    const { value, cost } = program.run(variables, CALL_COST_MAX);
+    if (!this.#spend(cost, schema)) return;
+    if (isError(value)) this.#failure(schema, rule, value.message);
+    else if (value !== true) this.#refused(compiled, schema, { visited, variables });
+  }
+
+  /** False when the budget is spent: nothing more is evaluated. */
+  #spend(cost: number, schema: Schema): boolean {
+    if (cost <= this.#budget) {
+      this.#budget -= cost;
+      return true;
+    }
+    this.#invalid(schema, OUT_OF_BUDGET);
+    this.#budget = -1;
+    return false;
+  }
+
+  #failure(schema: Schema, rule: CelRule, why: string): void {
+    const text = ruleText(rule);
+    if (why.startsWith('no such overload')) {
+      this.#invalid(schema, `'${why}': call arguments did not match a supported operator, function or macro signature for rule: ${text}`);
+    } else if (why.startsWith('operation cancelled: actual cost limit exceeded')) {
+      this.#invalid(schema, `'${why}': no further validation rules will be run due to call cost exceeds limit for rule: ${text}`);
+      this.#budget = -1;
+    } else {
+      this.#invalid(schema, `${why} evaluating rule: ${text}`);
+    }
+  }
+
+  #refused(compiled: CompiledRule, schema: Schema, { visited, variables }: { readonly visited: Visited; readonly variables: Readonly<Record<string, Value>> }): void {
+    if (!compiled.usesOldSelf && (jsonSame(visited) || visited.unchanged())) return;
+    const message = this.#message(compiled, schema, variables);
+    if (message === undefined) return;
+    this.#complain(compiled, schema, { value: visited.value, why: message });
+  }
+
+  /** Undefined when making it went over the budget; that is a complaint already. */
+  #message({ rule, message }: CompiledRule, schema: Schema, variables: Readonly<Record<string, Value>>): string | undefined {
+    const otherwise = rule.message === undefined || rule.message === '' ? `failed rule: ${ruleText(rule)}` : rule.message.trim();
+    if (message === undefined) return otherwise;
+    const { value, cost } = message.run(variables, CALL_COST_MAX);
+    if (cost > this.#budget) {
+      this.#invalid(schema, 'messageExpression evaluation failed due to running out of cost budget, no further validation rules will be run');
+      this.#budget = -1;
+      return undefined;
+    }
+    this.#budget -= cost;
+    if (isError(value) && value.message.startsWith('operation cancelled')) {
+      this.#invalid(schema, `no further validation rules will be run due to call cost exceeds limit for messageExpression: ${JSON.stringify(rule.messageExpression)}`);
+      this.#budget = -1;
+      return undefined;
+    }
+    const text = typeof value === 'string' ? value.trim() : '';
+    return text === '' || text.includes('\n') || Buffer.byteLength(text) > MESSAGE_BYTES_MAX ? otherwise : text;
+  }
+
+  #field(below?: string): string {
+    const inner = this.#path.toString();
+    const joined = this.#base === '' || inner === '' || inner.startsWith('[') ? `${this.#base}${inner}` : `${this.#base}.${inner}`;
+    if (below === undefined) return joined === '' ? '<nil>' : joined;
+    return joined === '' ? below : `${joined}${below.startsWith('[') ? '' : '.'}${below}`;
+  }
+
+  #invalid(schema: Schema, why: string): void {
+    this.errors.push(fieldErrors.invalid(this.#field(), schema.type ?? '', why));
+  }
+
+  #complain({ rule, fieldPath }: CompiledRule, schema: Schema, { value, why }: { readonly value: unknown; readonly why: string }): void {
+    const field = this.#field(fieldPath);
     switch (rule.reason) {
       case 'FieldValueForbidden': this.errors.push(fieldErrors.forbidden(field, why)); return;
       case 'FieldValueRequired': this.errors.push(fieldErrors.required(field, why)); return;
       case 'FieldValueDuplicate': this.errors.push(fieldErrors.duplicate(field, value)); return;
-      default: this.errors.push(fieldErrors.invalid(field, isObject(value) ? 'object' : value, why));
+      default: {
+        const isLarge = schema.type === 'object' || schema.type === 'array';
+        const shown = isLarge ? '' : `${encodeJson(value)}: `;
+        this.errors.push({ type: 'FieldValueInvalid', field, detail: `Invalid value: ${shown.length > SHOWN_MAX ? `${shown.slice(0, SHOWN_MAX)}...: ` : shown}${why}` });
+      }
     }
   }
 }
 
-function run(source: string, variables: Record<string, unknown>): unknown {
-  const program = programOf(source);
-  if (program instanceof Error) throw program;
-  return program(variables);
+const ruleText = ({ rule, message }: CelRule): string => (message !== undefined && message !== '' ? message : rule).trim();
+
+const jsonSame = ({ value, old }: Visited): boolean => old !== undefined && jsonEqual(value, old);
+
+/** A part of `parent`; `old` is undefined where nobody can tell what it was. */
+function below(parent: Visited, value: unknown, old: unknown): Visited {
+  let same: boolean | undefined;
+  return { value, old, unchanged: () => (same ??= jsonSame(parent) || parent.unchanged()) };
 }
 
-function messageOf(rule: CelRule, variables: Record<string, unknown>): string {
-  if (rule.messageExpression !== undefined) {
-    try {
-      const message = run(rule.messageExpression, variables);
-      if (typeof message === 'string' && message.trim() !== '') return message;
-    } catch {
-      // As in Kubernetes: a message that fails falls back to the next one.
-    }
-  }
-  return rule.message ?? `failed rule: ${rule.rule}`;
-}
+const roots = new WeakMap<Schema, Schema>();
 
-/** Integers are int64 in CEL, other numbers doubles: the schema tells which. */
-function toCel(declared: Schema, value: unknown, resolver: SchemaResolver): unknown {
-  const schema = resolver.resolve(declared);
-  if (typeof value === 'number') {
-    const isInt = schema.type === 'integer' || schema.intOrString === true || (schema.type === undefined && Number.isSafeInteger(value));
-    return isInt && Number.isSafeInteger(value) ? BigInt(value) : value;
+/** One object for each schema, so that what is cached by it stays. */
+function rootShape(schema: Schema): Schema {
+  let shape = roots.get(schema);
+  if (shape === undefined) {
+    shape = withRootFields(schema);
+    roots.set(schema, shape);
   }
-  // CEL's int; where the schema has a number, a double.
-  if (typeof value === 'bigint') return schema.type === 'number' ? Number(value) : value;
-  if (Array.isArray(value)) return value.map((item: unknown) => toCel(schema.items ?? {}, item, resolver));
-  if (!isObject(value)) return value;
-  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, toCel(resolver.property(schema, name) ?? {}, item, resolver)]));
+  return shape;
 }
 
 const known = new WeakMap<Schema, boolean>();
 
 /** Most schemas have no rule below them: their values are not walked. */
-function hasRules(schema: Schema, resolver: SchemaResolver, seen = new Set<Schema>()): boolean {
+export function hasRules(schema: Schema, resolver: SchemaResolver, seen = new Set<Schema>()): boolean {
   const answer = known.get(schema);
   if (answer !== undefined) return answer;
   if (seen.has(schema)) return false;

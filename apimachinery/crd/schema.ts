@@ -10,7 +10,7 @@ type Mutable = { -readonly [K in keyof Schema]: Schema[K] };
 /** Words with the same meaning and shape in both. */
 const SAME = [
   'type', 'format', 'required', 'nullable', 'default', 'enum', 'minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum', 'multipleOf',
-  'minLength', 'maxLength', 'pattern', 'minItems', 'maxItems', 'uniqueItems', 'minProperties', 'maxProperties', 'description',
+  'minLength', 'maxLength', 'pattern', 'minItems', 'maxItems', 'uniqueItems', 'minProperties', 'maxProperties', 'description', 'title', 'example', 'externalDocs',
 ] as const;
 /** Extensions, and what we call them. */
 const EXTENSIONS = {
@@ -30,7 +30,7 @@ export function schemaOfProps(props: JsonObject): Schema {
   if (isObject(props['items'])) schema.items = schemaOfProps(props['items']);
   const additional = props['additionalProperties'];
   if (isObject(additional)) schema.additionalProperties = schemaOfProps(additional);
-  else if (additional === true) schema.preserveUnknown = true;
+  else if (additional === true) Object.assign(schema, { preserveUnknown: true, anyProperties: true });
   for (const word of ['allOf', 'anyOf', 'oneOf'] as const) {
     const branches = props[word];
     if (Array.isArray(branches) && branches.length > 0) schema[word] = branches.filter(isObject).map(schemaOfProps);
@@ -51,9 +51,18 @@ export function rootSchemaOf(props: JsonObject): Schema {
   const schema = schemaOfProps(props);
   return {
     ...schema, type: 'object',
-    properties: { ...schema.properties, apiVersion: { type: 'string' }, kind: { type: 'string' }, metadata: { ref: OBJECT_META } },
+    properties: { ...schema.properties, ...ROOT_FIELDS },
   };
 }
+
+/** Of custom resources, of embedded ones, and of their lists. */
+export const API_VERSION: Schema = { type: 'string', description: 'Group and version of the schema that this object is written in.' };
+export const KIND: Schema = { type: 'string', description: 'Name, in CamelCase, of the type that this object represents. It cannot be changed.' };
+const ROOT_FIELDS: Readonly<Record<string, Schema>> = {
+  apiVersion: API_VERSION, kind: KIND, metadata: { ref: OBJECT_META, description: 'Metadata that every object has: names, labels, owners.' },
+};
+/** The same schema with apiVersion, kind and metadata, in place of what it says of them. */
+export const withTypeAndMetadata = (schema: Schema): Schema => ({ ...schema, properties: { ...schema.properties, ...ROOT_FIELDS } });
 
 /** What decoding checks of any custom resource before its own schema is looked at. */
 export const ENVELOPE: Schema = {

@@ -1,107 +1,118 @@
-/** Whether a CRD's openAPIV3Schema is structural (KEP-1979, "structural schemas"), in the words of kube-apiserver. */
-import { RE2JS } from 're2js';
-import { fieldErrors } from '../status.js';
+/**
+ * A CRD's openAPIV3Schema when it is written, in the words of kube-apiserver: structure first, then defaults; rules are looked at
+ * only when both are sound, for what they would say otherwise helps nobody.
+ */
+import { resolverOf } from '../schema/resolve.js';
+import type { Schema } from '../schema/schema.js';
+import { InvariantError } from '../../platform/assert.js';
 import type { FieldError } from '../status.js';
+import { fieldErrors } from '../status.js';
 import { isObject } from '../value.js';
 import type { JsonObject } from '../value.js';
-import { ruleComplaint } from './cel.js';
+import { defaultErrors } from './default-errors.js';
+import { ruleErrors, TotalCost } from './rule-errors.js';
+import { schemaErrors } from './schema-rules.js';
+import type { ForbiddenDefaults } from './schema-rules.js';
+import { schemaOfProps } from './schema.js';
+import { entriesOf, listOf, structuralErrors } from './structural.js';
 
-const TYPES = ['array', 'boolean', 'integer', 'number', 'object', 'string'];
-const FORBIDDEN: Readonly<Record<string, string>> = {
-  definitions: 'definitions is not supported', dependencies: 'dependencies is not supported', id: 'id is not supported',
-  patternProperties: 'patternProperties is not supported', $ref: '$ref is not supported', additionalItems: 'additionalItems is not supported',
-};
-const ERRORS_MAX = 50;
+const ERRORS_MAX = 100;
+/** Deeper schemas are refused before they are walked. */
+const DEPTH_MAX = 100;
+const META_FIELDS = new Set(['apiVersion', 'kind', 'metadata']);
+/** A CRD's schema has no references. */
+const RESOLVER = resolverOf({ definition: (ref) => { throw new InvariantError(`a custom resource's schema refers to ${ref}`); } });
 
-export function validateStructural(props: unknown, path: string): FieldError[] {
+export function validateSchemaProps(props: unknown, path: string): FieldError[] {
+  if (!isObject(props)) return [];
+  if (depthOf(props) > DEPTH_MAX) return [fieldErrors.forbidden(path, `must not be nested more than ${DEPTH_MAX} schemas deep`)];
   const errors: FieldError[] = [];
-  if (!isObject(props)) return errors;
-  visit(props, { path, isRoot: true, errors });
-  if (props['type'] !== 'object') errors.push(fieldErrors.invalid(`${path}.type`, props['type'] ?? '', 'must be object at the root'));
-  return errors.slice(0, ERRORS_MAX);
+  if (props['nullable'] === true) errors.push(fieldErrors.forbidden(`${path}.nullable`, 'nullable cannot be true at the root'));
+  const schema = schemaOfProps(props);
+  const structural = isConvertible(props) ? structuralErrors(props, path) : [];
+  errors.push(...structural);
+  const defaults = structural.length > 0 || !isConvertible(props) ? [] : defaultErrors(schema, path, RESOLVER);
+  errors.push(...defaults);
+  const walk = new Walk(structural.length === 0 && defaults.length === 0 && isConvertible(props));
+  walk.visit(props, { path, schema, isRoot: true, inMeta: false, forbidden: undefined, uncorrelatable: undefined, cardinality: 1 });
+  return [...errors, ...walk.schemaErrors, ...walk.ruleErrors, ...walk.total.errors(path)].slice(0, ERRORS_MAX);
+}
+
+function depthOf(value: unknown, depth = 0): number {
+  if (!isObject(value) || depth > DEPTH_MAX) return depth;
+  const below = [value['items'], value['additionalProperties'], value['not'], ...entriesOf(value['properties']).map(([, child]) => child),
+    ...['allOf', 'anyOf', 'oneOf'].flatMap((word) => listOf(value[word]))];
+  return below.reduce<number>((deepest, child) => Math.max(deepest, depthOf(child, depth + 1)), depth);
+}
+
+/** Whether a structural schema can be made of it at all; what prevents it is said by the walk. */
+function isConvertible(props: JsonObject): boolean {
+  if (Array.isArray(props['items']) || props['additionalProperties'] === false) return false;
+  const additional = props['additionalProperties'];
+  if (isObject(additional) && entriesOf(props['properties']).length > 0) return false;
+  return [props['items'], additional, ...entriesOf(props['properties']).map(([, child]) => child)].every((child) => !isObject(child) || isConvertible(child));
 }
 
 interface Place {
   readonly path: string;
-  readonly isRoot?: boolean;
-  readonly errors: FieldError[];
+  /** Undefined in branches of logic, which have no rules. */
+  readonly schema: Schema | undefined;
+  readonly isRoot: boolean;
+  readonly inMeta: boolean;
+  readonly forbidden: ForbiddenDefaults;
+  readonly uncorrelatable: string | undefined;
+  readonly cardinality: number | undefined;
 }
 
-function visit(props: JsonObject, place: Place): void {
-  const { path, errors } = place;
-  if (errors.length >= ERRORS_MAX) return;
-  checkType(props, place);
-  for (const [word, why] of Object.entries(FORBIDDEN)) {
-    const value = props[word];
-    if (value !== undefined && value !== '') errors.push(fieldErrors.forbidden(`${path}.${word}`, why));
-  }
-  if (props['uniqueItems'] === true) errors.push(fieldErrors.forbidden(`${path}.uniqueItems`, 'uniqueItems cannot be set to true since the runtime complexity becomes quadratic'));
-  if (props['additionalProperties'] === false) errors.push(fieldErrors.forbidden(`${path}.additionalProperties`, 'additionalProperties cannot be set to false'));
-  if (isObject(props['properties']) && isObject(props['additionalProperties'])) {
-    errors.push(fieldErrors.forbidden(`${path}.additionalProperties`, 'additionalProperties and properties are mutual exclusive'));
-  }
-  checkPattern(props, place);
-  checkList(props, place);
-  checkRulesOf(props, place);
-  for (const [name, child] of Object.entries(isObject(props['properties']) ? props['properties'] : {})) {
-    // apiVersion, kind and metadata of the root are the server's.
-    if (isObject(child) && !(place.isRoot === true && name === 'metadata')) visit(child, { path: `${path}.properties[${name}]`, errors });
-  }
-  if (isObject(props['items'])) visit(props['items'], { path: `${path}.items`, errors });
-  else if (Array.isArray(props['items'])) errors.push(fieldErrors.forbidden(`${path}.items`, 'items must be a schema object and not an array'));
-  if (isObject(props['additionalProperties'])) visit(props['additionalProperties'], { path: `${path}.additionalProperties`, errors });
-}
+class Walk {
+  readonly schemaErrors: FieldError[] = [];
+  readonly ruleErrors: FieldError[] = [];
+  readonly total = new TotalCost();
+  readonly #withRules: boolean;
 
-function checkType(props: JsonObject, { path, isRoot, errors }: Place): void {
-  const type = props['type'];
-  const free = props['x-kubernetes-int-or-string'] === true || props['x-kubernetes-preserve-unknown-fields'] === true;
-  if (type === undefined || type === '') {
-    if (!free) errors.push(fieldErrors.required(`${path}.type`, isRoot === true ? 'must not be empty at the root' : 'must not be empty for specified object fields'));
-  } else if (typeof type !== 'string' || !TYPES.includes(type)) {
-    errors.push(fieldErrors.notSupported(`${path}.type`, type, TYPES));
-  } else if (props['x-kubernetes-int-or-string'] === true) {
-    errors.push(fieldErrors.forbidden(`${path}.type`, 'must be empty if x-kubernetes-int-or-string is true'));
+  constructor(withRules: boolean) {
+    this.#withRules = withRules;
   }
-  if (type === 'array' && props['items'] === undefined) errors.push(fieldErrors.required(`${path}.items`, 'must be specified'));
-  if (props['x-kubernetes-embedded-resource'] === true && type !== 'object') {
-    errors.push(fieldErrors.invalid(`${path}.type`, type ?? '', 'must be object if x-kubernetes-embedded-resource is true'));
-  }
-}
 
-function checkPattern(props: JsonObject, { path, errors }: Place): void {
-  const { pattern } = props;
-  if (typeof pattern !== 'string' || pattern === '') return;
-  try {
-    RE2JS.compile(pattern);
-  } catch (error) {
-    errors.push(fieldErrors.invalid(`${path}.pattern`, pattern, `must be a valid regular expression, but isn't: ${error instanceof Error ? error.message : String(error)}`));
+  visit(props: JsonObject, place: Place): void {
+    if (this.schemaErrors.length + this.ruleErrors.length >= ERRORS_MAX) return;
+    const before = this.schemaErrors.length;
+    this.#below(props, place);
+    this.schemaErrors.push(...schemaErrors(props, place.path, place.forbidden));
+    const { schema } = place;
+    if (schema?.validations === undefined || !this.#withRules || this.schemaErrors.length > before) return;
+    this.ruleErrors.push(...ruleErrors(props, { ...place, schema, total: this.total }));
   }
-}
 
-function checkList(props: JsonObject, { path, errors }: Place): void {
-  const listType = props['x-kubernetes-list-type'];
-  if (listType === undefined) return;
-  if (props['type'] !== 'array') errors.push(fieldErrors.invalid(`${path}.type`, props['type'] ?? '', 'must be array if x-kubernetes-list-type is specified'));
-  if (typeof listType !== 'string' || !['atomic', 'map', 'set'].includes(listType)) {
-    errors.push(fieldErrors.notSupported(`${path}.x-kubernetes-list-type`, listType, ['atomic', 'map', 'set']));
-  }
-  const keys = props['x-kubernetes-list-map-keys'];
-  if (listType === 'map' && !(Array.isArray(keys) && keys.length > 0)) {
-    errors.push(fieldErrors.required(`${path}.x-kubernetes-list-map-keys`, 'must not be empty if x-kubernetes-list-type is map'));
-  }
-}
-
-function checkRulesOf(props: JsonObject, { path, errors }: Place): void {
-  const rules = props['x-kubernetes-validations'];
-  if (!Array.isArray(rules)) return;
-  for (const [index, rule] of rules.entries()) {
-    const source: unknown = isObject(rule) ? rule['rule'] : undefined;
-    const field = `${path}.x-kubernetes-validations[${index}].rule`;
-    if (typeof source !== 'string' || source.trim() === '') {
-      errors.push(fieldErrors.required(field, 'rule is not specified'));
-      continue;
+  #below(props: JsonObject, place: Place): void {
+    const { path, schema } = place;
+    const cardinality = timesOf(props, place.cardinality);
+    const inner = { ...place, isRoot: false, cardinality };
+    if (isObject(props['additionalProperties'])) {
+      const forbidden = place.inMeta ? 'inside additionalProperties applying to object metadata' : place.forbidden;
+      this.visit(props['additionalProperties'], { ...inner, path: `${path}.additionalProperties`, schema: schema?.additionalProperties, forbidden });
     }
-    const why = ruleComplaint(source);
-    if (why !== undefined) errors.push(fieldErrors.invalid(field, source, why));
+    for (const [name, child] of entriesOf(props['properties'])) {
+      const isMeta = (place.isRoot || props['x-kubernetes-embedded-resource'] === true) && META_FIELDS.has(name);
+      this.visit(child, {
+        ...inner, path: `${path}.properties[${name}]`, schema: schema?.properties?.[name], inMeta: place.inMeta || isMeta,
+        forbidden: isMeta && place.isRoot ? `in top-level ${name}` : place.forbidden,
+      });
+    }
+    for (const word of ['allOf', 'oneOf', 'anyOf']) {
+      for (const [index, branch] of listOf(props[word]).entries()) if (isObject(branch)) this.visit(branch, { ...inner, path: `${path}.${word}[${index}]`, schema: undefined });
+    }
+    if (isObject(props['not'])) this.visit(props['not'], { ...inner, path: `${path}.not`, schema: undefined });
+    if (!isObject(props['items'])) return;
+    const uncorrelatable = place.uncorrelatable ?? (props['x-kubernetes-list-type'] === 'map' ? undefined : path);
+    this.visit(props['items'], { ...inner, path: `${path}.items`, schema: schema?.items, uncorrelatable });
   }
+}
+
+/** How often a part of the value may be in one object. */
+function timesOf(props: JsonObject, outer: number | undefined): number | undefined {
+  const isMap = props['type'] === 'object' && props['additionalProperties'] !== undefined;
+  if (outer === undefined || (!isMap && props['type'] !== 'array')) return outer;
+  const most = props[isMap ? 'maxProperties' : 'maxItems'];
+  return typeof most === 'number' || typeof most === 'bigint' ? outer * Math.max(0, Number(most)) : undefined;
 }

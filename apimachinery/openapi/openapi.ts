@@ -173,7 +173,7 @@ function operationV3(operation: Operation, writer: SchemaWriter): JsonObject {
     })),
     ...(request === undefined ? {} : { requestBody: { content: content(request.definition, request.mediaTypes), ...(operation.method === 'delete' ? {} : { required: true }) } }),
     responses: {
-      200: { description: 'OK', content: response === undefined ? { 'text/plain': { schema: { type: 'string' } } } : content(response, ANSWERS) },
+      200: { description: 'OK', content: response === undefined ? { 'text/plain': { schema: { type: 'string' } } } : content(response, operation.answers) },
       401: { description: 'Unauthorized' },
     },
   };
@@ -182,7 +182,7 @@ function operationV3(operation: Operation, writer: SchemaWriter): JsonObject {
 function operationV2(operation: Operation, writer: SchemaWriter): JsonObject {
   const { request, response } = operation;
   return {
-    ...commonOf(operation), schemes: ['https'], produces: response === undefined ? ['text/plain'] : ANSWERS, consumes: request?.mediaTypes ?? ['*/*'],
+    ...commonOf(operation), schemes: ['https'], produces: response === undefined ? ['text/plain'] : operation.answers, consumes: request?.mediaTypes ?? ['*/*'],
     parameters: [
       ...operation.parameters.map((parameter) => ({
         name: parameter.name, in: parameter.in, ...(parameter.in === 'path' ? { required: true } : {}), type: parameter.type, uniqueItems: true,
@@ -192,8 +192,6 @@ function operationV2(operation: Operation, writer: SchemaWriter): JsonObject {
     responses: { 200: { description: 'OK', schema: response === undefined ? { type: 'string' } : writer.ref(response) }, 401: { description: 'Unauthorized' } },
   };
 }
-
-const ANSWERS = ['application/json', 'application/vnd.kubernetes.protobuf'];
 
 function commonOf(operation: Operation): JsonObject {
   return {

@@ -3,6 +3,8 @@ import type { GroupVersionKind, ResourceId } from '../object.js';
 import type { Kind, Scheme } from '../kind.js';
 import type { Schema } from '../schema/schema.js';
 import type { JsonObject } from '../value.js';
+import { API_VERSION, KIND } from '../crd/schema.js';
+import { writeCustomRoot } from './custom.js';
 
 export type Dialect = 'v2' | 'v3';
 
@@ -20,6 +22,16 @@ const WORDS: Readonly<Record<string, string>> = {
 /** Our own formats, and what OpenAPI calls them. */
 const FORMATS: Readonly<Record<string, string | undefined>> = { quantity: undefined, 'micro-time': 'date-time' };
 
+/** What a schema says in words that are the same in both versions. */
+export function wordsOf(schema: Schema): JsonObject {
+  const out: JsonObject = {};
+  for (const [ours, word] of Object.entries(WORDS)) {
+    const value = schema[ours as keyof Schema];
+    if (value !== undefined) out[word] = value;
+  }
+  return out;
+}
+
 /** Renders schemas; remembers each definition they refer to. */
 export class SchemaWriter {
   readonly reached = new Set<string>();
@@ -29,17 +41,17 @@ export class SchemaWriter {
     this.#dialect = dialect;
   }
 
+  get dialect(): Dialect {
+    return this.#dialect;
+  }
+
   ref(name: string): JsonObject {
     this.reached.add(name);
     return { $ref: `${PREFIX[this.#dialect]}${name}` };
   }
 
   write(schema: Schema): JsonObject {
-    const out: JsonObject = {};
-    for (const [ours, word] of Object.entries(WORDS)) {
-      const value = schema[ours as keyof Schema];
-      if (value !== undefined) out[word] = value;
-    }
+    const out = wordsOf(schema);
     if (schema.ref !== undefined) return this.#reference(schema.ref, out);
     this.#format(schema, out);
     if (schema.preserveUnknown === true && schema.type !== undefined && schema.properties !== undefined) out['x-kubernetes-preserve-unknown-fields'] = true;
@@ -99,7 +111,7 @@ export function writeDefinitions(scheme: Scheme, kinds: readonly Kind[], writer:
   const gvks = new Map(scheme.kinds().map((kind) => [definitionNameOf(kind), gvkOf(kind)]));
   for (const kind of kinds) {
     const name = definitionNameOf(kind);
-    if (kind.schema.ref === undefined) out[name] = { ...writer.write(kind.schema), [GVK]: [gvkOf(kind)] };
+    if (kind.schema.ref === undefined) out[name] = { ...(kind.isCustom === true ? writeCustomRoot(kind, writer) : writer.write(kind.schema)), [GVK]: [gvkOf(kind)] };
     else writer.reached.add(name);
     if (kind.verbs.includes('list')) out[`${name}List`] = listOf(kind, name, writer);
   }
@@ -115,12 +127,25 @@ export function writeDefinitions(scheme: Scheme, kinds: readonly Kind[], writer:
 }
 
 function listOf(kind: Kind, name: string, writer: SchemaWriter): JsonObject {
+  if (kind.isCustom === true) return customListOf(kind, name, writer);
   return {
     type: 'object', required: ['items'],
     properties: {
       apiVersion: { type: 'string' }, kind: { type: 'string' },
       items: { type: 'array', items: kind.schema.ref === undefined ? { $ref: writer.ref(name)['$ref'] } : writer.ref(name) },
       metadata: writer.ref(`${META}.ListMeta`),
+    },
+    [GVK]: [{ group: kind.group, kind: kind.listKind, version: kind.version }],
+  };
+}
+
+function customListOf(kind: Kind, name: string, writer: SchemaWriter): JsonObject {
+  return {
+    description: `${kind.listKind} is a list of ${kind.kind}`, type: 'object', required: ['items'],
+    properties: {
+      apiVersion: writer.write(API_VERSION), kind: writer.write(KIND),
+      items: { description: `List of ${kind.resource}.`, type: 'array', items: writer.ref(name) },
+      metadata: writer.write({ ref: `${META}.ListMeta`, description: 'Metadata of the list: its version, and where it goes on.' }),
     },
     [GVK]: [{ group: kind.group, kind: kind.listKind, version: kind.version }],
   };

@@ -56,6 +56,12 @@ export interface Schema {
   /** x-kubernetes-validations (KEP-2876). */
   readonly validations?: readonly CelRule[];
   readonly description?: string;
+  /** `additionalProperties: true`: said by preserveUnknown too, and published in its own word. */
+  readonly anyProperties?: boolean;
+  /** Published, and nothing more. */
+  readonly title?: string;
+  readonly example?: unknown;
+  readonly externalDocs?: unknown;
 }
 
 export type Encoding = 'omit' | 'null' | 'struct' | 'zero';

@@ -8,7 +8,7 @@ import { isInt64, isNumeric, sameNumber } from '../int64.js';
 import type { Int64 } from '../int64.js';
 import { FIELD_ERRORS_MAX, fieldErrors } from '../status.js';
 import type { FieldError } from '../status.js';
-import { isObject, jsonEqual } from '../value.js';
+import { getOwn, isObject, jsonEqual } from '../value.js';
 import type { JsonObject } from '../value.js';
 import { hasFormat } from './formats.js';
 import { FieldPath } from './path.js';
@@ -21,11 +21,13 @@ export interface ValidateOptions {
    * writes: only strings and objects are asked for, since Go's zero of anything else is as good as absence.
    */
   readonly required?: 'all' | 'lenient';
+  /** The value before an update: parts that are as they were are not judged again (KEP-4008, CRD validation ratcheting). */
+  readonly old?: unknown;
 }
 
 export function validateSchema(schema: Schema, value: unknown, resolver: SchemaResolver, options: ValidateOptions = {}): FieldError[] {
   const validator = new Validator(resolver, options.required ?? 'all');
-  validator.visit(value, schema);
+  validator.visit(value, schema, options.old);
   return validator.errors;
 }
 
@@ -40,8 +42,8 @@ class Validator {
     this.#required = required;
   }
 
-  visit(value: unknown, declared: Schema): void {
-    if (this.#isFull) return;
+  visit(value: unknown, declared: Schema, old?: unknown): void {
+    if (this.#isFull || (old !== undefined && jsonEqual(value, old))) return;
     const schema = this.#resolver.resolve(declared);
     // Of a built-in kind null is absence, written out.
     if (value === null && (schema.nullable === true || this.#required === 'lenient')) return;
@@ -51,8 +53,8 @@ class Validator {
     }
     if (typeof value === 'string') this.#string(value, schema);
     else if (isNumeric(value)) this.#number(value, schema);
-    else if (Array.isArray(value)) this.#list(value, schema);
-    else if (isObject(value)) this.#object(value, schema);
+    else if (Array.isArray(value)) this.#list(value, schema, Array.isArray(old) ? old : []);
+    else if (isObject(value)) this.#object(value, schema, isObject(old) ? old : {});
     this.#combined(value, schema);
   }
 
@@ -115,26 +117,28 @@ class Validator {
     if (format === 'int32' && (value < INT32_MIN || value > INT32_MAX)) this.#complain(value, 'must be of type int32');
   }
 
-  #list(value: readonly unknown[], schema: Schema): void {
+  #list(value: readonly unknown[], schema: Schema, old: readonly unknown[]): void {
     const field = this.#path.toString();
     if (schema.maxItems !== undefined && value.length > schema.maxItems) {
       this.#add(fieldErrors.tooMany(field, value.length, schema.maxItems));
       return;
     }
     if (schema.minItems !== undefined && value.length < schema.minItems) this.#complain(value.length, `should have at least ${schema.minItems} items`);
-    this.#duplicates(value, schema);
+    this.#duplicates(value, schema, old);
     if (schema.items === undefined) return;
+    const before = itemsBefore(schema, old);
     for (const [index, item] of value.entries()) {
       if (this.#isFull) return;
       this.#path.push(index);
-      this.visit(item, schema.items);
+      this.visit(item, schema.items, before?.(item));
       this.#path.pop();
     }
   }
 
-  #duplicates(value: readonly unknown[], schema: Schema): void {
+  #duplicates(value: readonly unknown[], schema: Schema, old: readonly unknown[]): void {
     const keysOf = listIdentity(schema);
     if (keysOf === undefined || (this.#required === 'lenient' && REPEATABLE.has(this.#path.last() ?? ''))) return;
+    if (new Set(old.map((item) => keysOf(item).id)).size < old.length) return;
     const seen = new Set<string>();
     for (const [index, item] of value.entries()) {
       if (this.#isFull) return;
@@ -144,7 +148,7 @@ class Validator {
     }
   }
 
-  #object(value: JsonObject, schema: Schema): void {
+  #object(value: JsonObject, schema: Schema, old: JsonObject): void {
     const count = Object.keys(value).length;
     if (schema.maxProperties !== undefined && count > schema.maxProperties) {
       this.#add(fieldErrors.tooMany(this.#path.toString(), count, schema.maxProperties));
@@ -161,7 +165,7 @@ class Validator {
       const property = this.#resolver.property(schema, name);
       if (property === undefined) continue;
       this.#path.push(isField ? name : { key: name });
-      this.visit(value[name], property);
+      this.visit(value[name], property, getOwn(old, name));
       this.#path.pop();
     }
   }
@@ -224,6 +228,14 @@ function openapiTypeOf(value: unknown): string {
  * came after objects that have such (a variable given twice). Service ports have a check of their own.
  */
 const REPEATABLE = new Set(['env', 'ports', 'imagePullSecrets', 'hostAliases', 'secrets', 'conditions', 'ownerReferences', 'finalizers', 'addresses', 'hostIPs']);
+
+/** The item that was there under the same keys; of lists that are no maps nobody can tell. */
+function itemsBefore(schema: Schema, old: readonly unknown[]): ((item: unknown) => unknown) | undefined {
+  const keysOf = schema.listType === 'map' && old.length > 0 ? listIdentity(schema) : undefined;
+  if (keysOf === undefined) return undefined;
+  const items = new Map(old.map((item) => [keysOf(item).id, item]));
+  return (item) => items.get(keysOf(item).id);
+}
 
 /** How items of a list tell each other apart; undefined where they need not. */
 function listIdentity(schema: Schema): ((item: unknown) => { id: string; shown: unknown }) | undefined {

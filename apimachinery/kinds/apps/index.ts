@@ -22,7 +22,7 @@ function dropDisabledTemplateFields(object: Rec): void {
 
 function workload(defaults: (draft: Rec) => void, kind: WorkloadKind, update: WorkloadUpdateRules = {}): Strategy {
   return strategyOf({
-    status: true, generation: true, defaults, validatesAll: true,
+    status: true, statusKeeps: kind === 'deployment' ? ['labels'] : [], generation: true, defaults, validatesAll: true,
     create: (object) => dropDisabledTemplateFields(object),
     update: (object) => dropDisabledTemplateFields(object),
     validate: (object) => validateWorkload(object, kind),

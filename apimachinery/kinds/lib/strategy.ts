@@ -9,9 +9,18 @@ import { clone, field, isRec, put, same, type Rec } from './value.js';
 
 export type Draft = KubeObject & Rec;
 
+export type KeptMetadata = 'labels' | 'annotations' | 'finalizers' | 'ownerReferences';
+/** All that a client may choose in metadata (metav1.ResetObjectMetaForStatus). */
+export const ALL_METADATA: readonly KeptMetadata[] = ['labels', 'annotations', 'finalizers', 'ownerReferences'];
+
 export interface StrategyParts {
   /** The kind has a status subresource: status is dropped on create and kept on plain updates. */
   readonly status?: boolean;
+  /**
+   * Metadata that a write to the status subresource leaves as it is stored. Kinds from before this was a rule let some or all
+   * of it pass, and clients use that: the list of each kind is kube-apiserver's.
+   */
+  readonly statusKeeps?: readonly KeptMetadata[];
   /** metadata.generation is 1 at creation and grows when anything but metadata and status changes. */
   readonly generation?: boolean;
   readonly defaults?: (draft: Rec) => void;
@@ -42,9 +51,16 @@ export function sameSpec(a: Rec, b: Rec): boolean {
 }
 
 /** A status update changes status and what metadata allows, nothing else. */
-function keepAllButStatus(draft: Rec, old: Rec): void {
+function keepAllButStatus(draft: Rec, old: Rec, keeps: readonly KeptMetadata[]): void {
   for (const name of Object.keys(draft)) if (!NOT_SPEC.has(name)) delete draft[name];
   for (const name of Object.keys(old)) if (!NOT_SPEC.has(name)) put(draft, name, clone(old[name]));
+  const [metadata, stored] = [field(draft, 'metadata'), field(old, 'metadata')];
+  if (!isRec(metadata)) return;
+  for (const name of keeps) {
+    const value = field(stored, name);
+    if (value === undefined) delete metadata[name];
+    else put(metadata, name, clone(value));
+  }
 }
 
 function setGeneration(draft: Rec, value: unknown): void {
@@ -54,7 +70,7 @@ function setGeneration(draft: Rec, value: unknown): void {
 
 function prepareUpdate(parts: StrategyParts, draft: Rec, old: Rec, context: StrategyContext): void {
   if (parts.status === true) {
-    if (context.subresource === 'status') keepAllButStatus(draft, old);
+    if (context.subresource === 'status') keepAllButStatus(draft, old, parts.statusKeeps ?? []);
     else put(draft, 'status', clone(field(old, 'status')));
   }
   parts.update?.(draft, old, context);

@@ -4,7 +4,7 @@ import type { FieldError } from '../../status.js';
 import type { ExtrasTable } from '../extras.js';
 import { complaintsOf, type Complaints } from '../lib/complaints.js';
 import { validateLabelSelector } from '../lib/label-validation.js';
-import { strategyOf } from '../lib/strategy.js';
+import { ALL_METADATA, strategyOf } from '../lib/strategy.js';
 import { absent, at, child, children, field, fill, fillZero, isRec, list, recs, str, strs, unset, type Rec } from '../lib/value.js';
 import * as print from '../printers/network.js';
 import { validatePortRef } from '../pod/validate-probes.js';
@@ -142,7 +142,7 @@ export const networkingExtras: ExtrasTable = {
     'spec.parentRef.resource': (object) => str(at(object, 'spec', 'parentRef', 'resource')),
     'spec.parentRef.group': (object) => str(at(object, 'spec', 'parentRef', 'group')),
   } },
-  'networking.k8s.io/servicecidrs': { printer: print.serviceCidrPrinter, strategy: strategyOf({ status: true }) },
+  'networking.k8s.io/servicecidrs': { printer: print.serviceCidrPrinter, strategy: strategyOf({ status: true, statusKeeps: ALL_METADATA }) },
   'discovery.k8s.io/endpointslices': {
     printer: print.endpointSlicePrinter,
     strategy: strategyOf({

@@ -67,6 +67,7 @@ function ephemeralOnCreate(pod: Rec, context: StrategyContext | undefined): Fiel
 
 export const podStrategy = strategyOf({
   status: true,
+  statusKeeps: ['ownerReferences'],
   generation: true,
   defaults: defaultPod,
   validatesAll: true,

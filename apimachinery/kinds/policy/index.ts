@@ -5,7 +5,7 @@ import { qualifiedName } from '../../names.js';
 import { validateCountOrPercent } from '../apps/validate.js';
 import { complaintsOf, type Complaints } from '../lib/complaints.js';
 import { validateLabelSelector } from '../lib/label-validation.js';
-import { strategyOf } from '../lib/strategy.js';
+import { ALL_METADATA, strategyOf } from '../lib/strategy.js';
 import { absent, at, child, children, clone, field, fill, fillZero, isRec, list, num, optionalNum, put, recs, same, str, unset, type Rec } from '../lib/value.js';
 import * as print from '../printers/policy.js';
 import { podDisruptionBudgetPrinter } from '../printers/workloads.js';
@@ -191,7 +191,7 @@ export const policyExtras: ExtrasTable = {
   'flowcontrol.apiserver.k8s.io/flowschemas': {
     printer: print.flowSchemaPrinter,
     strategy: strategyOf({
-      status: true, generation: true,
+      status: true, statusKeeps: ALL_METADATA, generation: true,
       defaults: (object) => {
         const spec = child(object, 'spec');
         if (spec !== undefined) fillZero(spec, 'matchingPrecedence', 1000);
@@ -199,7 +199,7 @@ export const policyExtras: ExtrasTable = {
     }),
   },
   'flowcontrol.apiserver.k8s.io/prioritylevelconfigurations': {
-    printer: print.priorityLevelPrinter, strategy: strategyOf({ status: true, generation: true }),
+    printer: print.priorityLevelPrinter, strategy: strategyOf({ status: true, statusKeeps: ALL_METADATA, generation: true }),
   },
   'authorization.k8s.io/subjectaccessreviews': { strategy: accessReview },
   'authorization.k8s.io/selfsubjectaccessreviews': { strategy: accessReview },

@@ -1,6 +1,6 @@
 /** storage.k8s.io and resource.k8s.io. */
 import type { ExtrasTable } from '../extras.js';
-import { strategyOf } from '../lib/strategy.js';
+import { ALL_METADATA, strategyOf } from '../lib/strategy.js';
 import { at, child, children, field, fill, fillZero, isRec, list } from '../lib/value.js';
 import { defaultPrinter } from '../printers/columns.js';
 import { resourceClaimPrinter, resourceSlicePrinter } from '../printers/policy.js';
@@ -35,9 +35,9 @@ export const storageExtras: ExtrasTable = {
   'storage.k8s.io/csidrivers': { printer: print.csiDriverPrinter, strategy: csiDriver },
   'storage.k8s.io/csinodes': { printer: print.csiNodePrinter },
   'storage.k8s.io/csistoragecapacities': { printer: defaultPrinter },
-  'storage.k8s.io/volumeattachments': { printer: print.volumeAttachmentPrinter, strategy: strategyOf({ status: true }) },
+  'storage.k8s.io/volumeattachments': { printer: print.volumeAttachmentPrinter, strategy: strategyOf({ status: true, statusKeeps: ALL_METADATA }) },
   'storage.k8s.io/volumeattributesclasses': { shortNames: ['vac'], printer: print.volumeAttributesClassPrinter },
-  'resource.k8s.io/resourceclaims': { printer: resourceClaimPrinter, strategy: strategyOf({ status: true, defaults: (claim) => defaultDevices(field(claim, 'spec')) }) },
+  'resource.k8s.io/resourceclaims': { printer: resourceClaimPrinter, strategy: strategyOf({ status: true, statusKeeps: ALL_METADATA, defaults: (claim) => defaultDevices(field(claim, 'spec')) }) },
   'resource.k8s.io/resourceclaimtemplates': { strategy: strategyOf({ defaults: (template) => defaultDevices(at(template, 'spec', 'spec')) }) },
   'resource.k8s.io/resourceslices': { printer: resourceSlicePrinter, strategy: strategyOf({ generation: true }) },
   'resource.k8s.io/deviceclasses': { strategy: strategyOf({ generation: true }) },

@@ -151,6 +151,9 @@ describe('admission', () => {
     ['admissionregistration.k8s.io', 'validatingwebhookconfigurations', {}, 'this X is stored and has no effect yet: its webhooks are not called, whatever their failurePolicy'],
     ['', 'services', { spec: { type: 'LoadBalancer' } }, 'Services of type LoadBalancer get no external address'],
     ['', 'services', { spec: { type: 'ClusterIP' } }, undefined],
+    ['apiextensions.k8s.io', 'customresourcedefinitions', { spec: { conversion: { strategy: 'Webhook' } } },
+      'conversion webhooks are not called yet: objects are served in the version that is stored, and refused in others'],
+    ['apiextensions.k8s.io', 'customresourcedefinitions', { spec: { conversion: { strategy: 'None' } } }, undefined],
     ['apps', 'deployments', {}, undefined],
     ['example.com', 'constructor', {}, undefined],
   ])('says of %s/%s that it has no effect, or nothing', async (group, resource, object, expected) => {

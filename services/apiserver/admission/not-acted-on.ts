@@ -2,7 +2,7 @@
  * Nothing is accepted in silence: what is stored and served, and has no effect here yet, answers with a `Warning`. A row
  * goes when the part that acts on the kind comes; README's Limits name the same kinds.
  */
-import type { Service } from '../../../apimachinery/gen/types.js';
+import type { CustomResourceDefinition, Service } from '../../../apimachinery/gen/types.js';
 import type { KubeObject } from '../../../apimachinery/object.js';
 import { groupResourceOf } from '../../../apimachinery/object.js';
 import type { AdmissionPlugin } from './plugin.js';
@@ -40,6 +40,8 @@ const INERT: Readonly<Record<string, string>> = {
 
 const FIELDS: Readonly<Record<string, (object: KubeObject) => string | undefined>> = {
   services: (object) => ((object as Service).spec?.type === 'LoadBalancer' ? 'Services of type LoadBalancer get no external address' : undefined),
+  'customresourcedefinitions.apiextensions.k8s.io': (object) => ((object as CustomResourceDefinition).spec?.conversion?.strategy === 'Webhook'
+    ? 'conversion webhooks are not called yet: objects are served in the version that is stored, and refused in others' : undefined),
 };
 
 /** Undefined: the server acts on it. */

@@ -8,7 +8,7 @@ import { unclassified } from '../../../apimachinery/patch/errors.js';
 import { applyJsonPatch } from '../../../apimachinery/patch/json-patch.js';
 import { applyMergePatch } from '../../../apimachinery/patch/merge-patch.js';
 import { applyStrategicMergePatch } from '../../../apimachinery/patch/strategic.js';
-import { checkRules } from '../../../apimachinery/crd/cel.js';
+import { checkRules, hasRules } from '../../../apimachinery/crd/cel.js';
 import { ENVELOPE } from '../../../apimachinery/crd/schema.js';
 import { normalise } from '../../../apimachinery/schema/encoding.js';
 import { Defaulter, prune, pruneNulls } from '../../../apimachinery/schema/prune.js';
@@ -109,9 +109,9 @@ export function normaliseObject(scheme: Scheme, kind: Kind, draft: KubeObject): 
 }
 
 /** What the schema says is wrong. Of the object before it is normalised: afterwards nothing is missing. Nothing where the strategy judges alone. */
-export function validateStructure(scheme: Scheme, kind: Kind, object: KubeObject): FieldError[] {
+export function validateStructure(scheme: Scheme, kind: Kind, object: KubeObject, old?: KubeObject): FieldError[] {
   if (kind.strategy.validatesAll === true) return [];
-  return validateSchema(kind.schema, object, resolverOf(scheme), { required: kind.isCustom === true ? 'all' : 'lenient' });
+  return validateSchema(kind.schema, object, resolverOf(scheme), kind.isCustom === true ? { required: 'all', old } : { required: 'lenient' });
 }
 
 export interface CheckedChange {
@@ -129,12 +129,22 @@ export async function validateObject(call: Call, kind: Kind, change: CheckedChan
   await step(call, 'validating metadata', bytes);
   const semantic = validateMetadata(object, kind);
   await step(call, 'validating', bytes);
-  semantic.push(...(kind.strategy.validate?.(object, context) ?? []));
+  semantic.push(...(kind.strategy.validate?.(object, old === undefined ? context : { ...context, old }) ?? []));
   const said = new Set(semantic.map((error) => error.field));
-  // Rules may take for granted what the schema says: they are asked only of what keeps it.
-  if (kind.isCustom === true && structural.length === 0) semantic.push(...checkRules(kind.schema, resolverOf(scheme), { object, old }));
-  return [...semantic, ...structural.filter((error) => !said.has(error.field))];
+  const errors = [...semantic, ...structural.filter((error) => !said.has(error.field))];
+  return kind.isCustom === true ? [...errors, ...ruleErrors(scheme, kind, change)] : errors;
 }
+
+/** Rules may take for granted that values have their types and limits: of an object that breaks these they are not asked. */
+function ruleErrors(scheme: Scheme, kind: Kind, { object, old, structural }: CheckedChange): FieldError[] {
+  const resolver = resolverOf(scheme);
+  if (!hasRules(kind.schema, resolver)) return [];
+  return structural.some(({ type }) => BLOCKING.has(type)) ? [RULES_SKIPPED] : checkRules(kind.schema, resolver, { object, old });
+}
+
+const BLOCKING: ReadonlySet<string> = new Set(['FieldValueNotSupported', 'FieldValueRequired', 'FieldValueTooLong', 'FieldValueTooMany', 'FieldValueTypeInvalid']);
+const RULES_SKIPPED = fieldErrors.invalid('<nil>', null,
+  'some validation rules were not checked because the object was invalid; correct the existing errors to complete validation');
 
 /** The body of a subresource or of a resource that is not stored. */
 export function validateBody(scheme: Scheme, shape: Shape, object: KubeObject): FieldError[] {

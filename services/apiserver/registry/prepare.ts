@@ -81,7 +81,7 @@ export async function prepareUpdate(
   keepForUpdate(object, old, kind);
   if (how.trusted !== true) kind.strategy.prepareForUpdate?.(object, old, context);
   await step(call, 'validating by schema', bytes);
-  const structural = validateStructure(call.registry.scheme, kind, object);
+  const structural = validateStructure(call.registry.scheme, kind, object, old);
   normaliseObject(call.registry.scheme, kind, object);
   await step(call, 'preparing', bytes);
   const guard = target.subresource === undefined

@@ -1,0 +1,47 @@
+/** Whether the defaults of a CRD keep their own schema, its rules included, and have no unknown fields. */
+import { prune } from '../schema/prune.js';
+import type { SchemaResolver } from '../schema/resolve.js';
+import type { Schema } from '../schema/schema.js';
+import { validateSchema } from '../schema/validate.js';
+import { fieldErrors } from '../status.js';
+import type { FieldError } from '../status.js';
+import { cloneJson, isObject, jsonEqual } from '../value.js';
+import { checkRules } from './cel.js';
+import { withRootFields } from './decl-type.js';
+
+const META_FIELDS = new Set(['apiVersion', 'kind', 'metadata']);
+
+/** Defaults of metadata are forbidden or checked elsewhere; those inside additionalProperties are not followed, as upstream. */
+export function defaultErrors(schema: Schema, path: string, resolver: SchemaResolver): FieldError[] {
+  return visit(schema, { path, resolver, isRoot: true });
+}
+
+function visit(schema: Schema, { path, resolver, isRoot }: { readonly path: string; readonly resolver: SchemaResolver; readonly isRoot: boolean }): FieldError[] {
+  const errors = schema.default === undefined ? [] : ofDefault(schema, `${path}.default`, resolver);
+  if (schema.items !== undefined) errors.push(...visit(schema.items, { path: `${path}.items`, resolver, isRoot: false }));
+  for (const [name, property] of Object.entries(schema.properties ?? {})) {
+    if ((isRoot || schema.embeddedResource === true) && META_FIELDS.has(name)) continue;
+    errors.push(...visit(property, { path: `${path}.properties[${name}]`, resolver, isRoot: false }));
+  }
+  return errors;
+}
+
+function ofDefault(schema: Schema, path: string, resolver: SchemaResolver): FieldError[] {
+  const value: unknown = schema.default;
+  const unknown = hasUnknown(schema, value, resolver) ? [fieldErrors.invalid(path, value, 'must not have unknown fields')] : [];
+  const structural = validateSchema(schema, value, resolver).map((error) => ({ ...error, field: joined(path, error.field) }));
+  if (structural.length > 0) return [...unknown, ...structural];
+  const options = { isRoot: schema.embeddedResource === true, path };
+  const kept = checkRules(schema, resolver, { object: value, old: value }, options);
+  return [...unknown, ...kept, ...(kept.length > 0 ? [] : checkRules(schema, resolver, { object: value, old: undefined }, options))];
+}
+
+const joined = (path: string, field: string): string => (field === '' || field.startsWith('[') ? `${path}${field}` : `${path}.${field}`);
+
+/** Pruning works on objects: the value stands below one. */
+function hasUnknown(schema: Schema, value: unknown, resolver: SchemaResolver): boolean {
+  if (!isObject(value) && !Array.isArray(value)) return false;
+  const holder = { value: cloneJson(value) };
+  prune(holder, { type: 'object', properties: { value: schema.embeddedResource === true ? withRootFields(schema) : schema } }, resolver);
+  return !jsonEqual(holder.value, value);
+}

@@ -1,0 +1,140 @@
+/** Expressions in webhooks and admission policies when these are written: they compile, and give what is asked of them. */
+import { compile } from '../../cel/compile.js';
+import { failingConversion } from '../../cel/check/literals.js';
+import type { CelType } from '../../cel/check/types.js';
+import { DYN, typeName } from '../../cel/check/types.js';
+import { qualifiedName } from '../../names.js';
+import { fieldErrors } from '../../status.js';
+import type { FieldError } from '../../status.js';
+import { at, field, recs, same, str, type Rec } from '../lib/value.js';
+import { admissionVariables } from './environment.js';
+import type { Given } from './environment.js';
+
+const CONDITIONS_MAX = 64;
+const ANNOTATIONS_MAX = 20;
+const VALUE_BYTES_MAX = 5 * 1024;
+const REASONS = ['Forbidden', 'Invalid', 'RequestEntityTooLarge'];
+const IDENTIFIER = /^[_a-zA-Z][_a-zA-Z0-9]*$/;
+
+type Output = 'bool' | 'string' | 'null';
+
+/** What results are called where they are asked for. */
+const nameOf = (type: string): string => (type === 'null' ? 'null_type' : type);
+
+interface Checked {
+  readonly errors: FieldError[];
+  readonly type: CelType;
+}
+
+function checkExpression(source: string, path: string, given: Given, outputs?: readonly Output[]): Checked {
+  const invalid = (why: string): Checked => ({ errors: [fieldErrors.invalid(path, source, why)], type: DYN });
+  const compiled = compile(source, admissionVariables(given));
+  if (compiled.kind === 'bad') return invalid(`compilation failed: ${compiled.issues}`);
+  const { type } = compiled.checked;
+  const got = typeName(type);
+  if (outputs !== undefined && !outputs.some((output) => output === got)) {
+    const wanted = outputs.map(nameOf);
+    return invalid(`must evaluate to ${wanted.length === 1 ? wanted.join('') : `one of [${wanted.join(' ')}]`} but got ${nameOf(got)}`);
+  }
+  const failing = failingConversion(compiled.checked);
+  return failing === undefined ? { errors: [], type } : invalid(`program instantiation failed: ${failing}`);
+}
+
+export function matchConditionErrors(conditions: unknown, path: string, params = false): FieldError[] {
+  const given = recs(conditions);
+  const errors: FieldError[] = given.length > CONDITIONS_MAX ? [fieldErrors.tooMany(path, given.length, CONDITIONS_MAX)] : [];
+  const seen = new Set<string>();
+  for (const [index, condition] of given.slice(0, CONDITIONS_MAX).entries()) {
+    const here = `${path}[${index}]`;
+    const source = str(condition['expression']).trim();
+    const name = str(condition['name']);
+    errors.push(...(source === '' ? [fieldErrors.required(`${here}.expression`)] : checkExpression(source, `${here}.expression`, { params }, ['bool']).errors));
+    errors.push(...(name === '' ? [fieldErrors.required(`${here}.name`)] : qualifiedName(name).map((why) => fieldErrors.invalid(`${here}.name`, name, why))));
+    if (name !== '' && seen.has(name)) errors.push(fieldErrors.duplicate(`${here}.name`, name));
+    seen.add(name);
+  }
+  return errors;
+}
+
+/** Conditions that were there before are let be: a newer server may know more than the one that accepted them. */
+export function webhookConditionErrors(webhooks: readonly Rec[], before: readonly Rec[]): FieldError[] {
+  return webhooks.flatMap((webhook, index) => {
+    const old = before.find((one) => one['name'] === webhook['name']);
+    const conditions = webhook['matchConditions'];
+    return old !== undefined && same(conditions, old['matchConditions']) ? [] : matchConditionErrors(conditions, `webhooks[${index}].matchConditions`);
+  });
+}
+
+/** The spec of a ValidatingAdmissionPolicy: its variables, validations and annotations. */
+export function validatingPolicyErrors(policy: unknown, old: unknown): FieldError[] {
+  const spec = field(policy, 'spec');
+  if (old !== undefined && same(spec, field(old, 'spec'))) return [];
+  const params = field(spec, 'paramKind') !== undefined && field(spec, 'paramKind') !== null;
+  const variables = variableErrors(recs(field(spec, 'variables')), params);
+  const given: Given = { params, ...(variables.types.size === 0 ? {} : { variables: variables.types }) };
+  const [validations, annotations] = [recs(field(spec, 'validations')), recs(field(spec, 'auditAnnotations'))];
+  const either = 'validations or auditAnnotations must contain at least one item';
+  return [
+    ...matchConditionErrors(field(spec, 'matchConditions'), 'spec.matchConditions', params), ...variables.errors,
+    ...(validations.length + annotations.length > 0 ? [] : [fieldErrors.required('spec.validations', either), fieldErrors.required('spec.auditAnnotations', either)]),
+    ...validations.flatMap((validation, index) => validationErrors(validation, `spec.validations[${index}]`, given)),
+    ...annotationErrors(annotations, str(at(policy, 'metadata', 'name')), given),
+  ];
+}
+
+/** Each may speak of those before it. */
+export function variableErrors(variables: readonly Rec[], params: boolean): { readonly errors: FieldError[]; readonly types: ReadonlyMap<string, CelType> } {
+  const types = new Map<string, CelType>();
+  const errors = variables.flatMap((variable, index) => {
+    const path = `spec.variables[${index}]`;
+    const [name, source] = [str(variable['name']), str(variable['expression'])];
+    const wrong: FieldError[] = [];
+    if (name.trim() === '') wrong.push(fieldErrors.required(`${path}.name`, 'name is not specified'));
+    else if (!IDENTIFIER.test(name)) wrong.push(fieldErrors.invalid(`${path}.name`, name, 'must be a valid CEL identifier'));
+    if (source.trim() === '') return [...wrong, fieldErrors.required(`${path}.expression`, 'expression is not specified')];
+    const checked = checkExpression(source, `${path}.expression`, { params, variables: new Map(types) });
+    types.set(name, checked.type);
+    return [...wrong, ...checked.errors];
+  });
+  return { errors, types };
+}
+
+function validationErrors(validation: Rec, path: string, given: Given): FieldError[] {
+  const errors: FieldError[] = [];
+  const [source, message, expression] = ['expression', 'message', 'messageExpression'].map((name) => str(validation[name])) as [string, string, string];
+  if (source.trim() === '') errors.push(fieldErrors.required(`${path}.expression`, 'expression is not specified'));
+  else errors.push(...checkExpression(source, `${path}.expression`, given, ['bool']).errors);
+  if (expression !== '' && expression.trim() === '') errors.push(fieldErrors.invalid(`${path}.messageExpression`, expression, 'must be non-empty if specified'));
+  else if (expression !== '') errors.push(...checkExpression(expression, `${path}.messageExpression`, { ...given, params: false, authorizer: false }, ['string']).errors);
+  if (message !== '' && message.trim() === '') errors.push(fieldErrors.invalid(`${path}.message`, message, 'must be non-empty if specified'));
+  else if (/[\n\r]/.test(message.trim())) errors.push(fieldErrors.invalid(`${path}.message`, message, 'must not contain line breaks'));
+  const reason = validation['reason'];
+  if (reason !== undefined && reason !== null && !REASONS.includes(str(reason))) errors.push(fieldErrors.notSupported(`${path}.reason`, reason, REASONS));
+  return errors;
+}
+
+function annotationErrors(annotations: readonly Rec[], policy: string, given: Given): FieldError[] {
+  const path = 'spec.auditAnnotations';
+  if (annotations.length > ANNOTATIONS_MAX) return [fieldErrors.tooMany(path, annotations.length, ANNOTATIONS_MAX)];
+  const seen = new Set<string>();
+  return annotations.flatMap((annotation, index) => {
+    const here = `${path}[${index}]`;
+    const [key, source] = [str(annotation['key']), str(annotation['valueExpression']).trim()];
+    const whole = `${policy}/${key}`;
+    const wrong = key === '' ? [fieldErrors.required(`${here}.key`)] : qualifiedName(whole).map((why) => fieldErrors.invalid(`${here}.key`, whole, why));
+    if (source === '') wrong.push(fieldErrors.required(`${here}.valueExpression`, 'valueExpression is not specified'));
+    else if (Buffer.byteLength(source) > VALUE_BYTES_MAX) wrong.push(fieldErrors.required(`${here}.valueExpression`, `must not exceed ${VALUE_BYTES_MAX} bytes in length`));
+    else wrong.push(...checkExpression(source, `${here}.valueExpression`, given, ['string', 'null']).errors);
+    if (seen.has(key)) wrong.push(fieldErrors.duplicate(`${here}.key`, key));
+    seen.add(key);
+    return wrong;
+  });
+}
+
+/** What of a MutatingAdmissionPolicy is compiled: its conditions and variables. Its mutations make typed objects, which are not here. */
+export function mutatingPolicyErrors(policy: unknown, old: unknown): FieldError[] {
+  const spec = field(policy, 'spec');
+  if (old !== undefined && same(spec, field(old, 'spec'))) return [];
+  const params = field(spec, 'paramKind') !== undefined && field(spec, 'paramKind') !== null;
+  return [...matchConditionErrors(field(spec, 'matchConditions'), 'spec.matchConditions', params), ...variableErrors(recs(field(spec, 'variables')), params).errors];
+}
