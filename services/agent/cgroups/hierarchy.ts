@@ -81,14 +81,15 @@ export class CgroupHierarchy {
   async #makeV2(root: string, path: string): Promise<void> {
     const chain = ['/'];
     for (let at = path; at !== '/' && at !== '.'; at = dirname(at)) chain.splice(1, 0, at);
-    for (const [index, at] of chain.entries()) {
+    for (const at of chain) {
       await mkdir(join(root, at), { recursive: true });
-      // Controllers are handed down from each group to the next; the last one has its limits and hands them down to containers.
-      if (index < chain.length) await writeFile(join(root, at, 'cgroup.subtree_control'), '+cpu +memory').catch(ignoreMissing);
+      // Controllers are handed down from each group to the next, and by the last one to the containers.
+      await writeFile(join(root, at, 'cgroup.subtree_control'), '+cpu +memory').catch(ignoreMissing);
     }
   }
 }
 
+/** A file that a group does not have cannot be made either: EACCES. */
 function ignoreMissing(error: NodeJS.ErrnoException): void {
   if (error.code !== 'ENOENT' && error.code !== 'EACCES') throw error;
 }

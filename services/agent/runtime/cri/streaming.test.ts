@@ -56,6 +56,14 @@ function last(stream: number, text: string): Buffer {
   header.writeUInt32BE(2 ** 24 + Buffer.byteLength(text), 4);
   return Buffer.concat([header, Buffer.from(text)]);
 }
+/** Cuts what arrives into frames. */
+function eachFrame(take: (frame: Buffer) => void): (chunk: Buffer) => void {
+  let rest = Buffer.alloc(0);
+  return (chunk) => {
+    rest = Buffer.concat([rest, chunk]);
+    for (let size = 0; rest.length >= 8 && rest.length >= (size = 8 + rest.readUIntBE(5, 3)); rest = rest.subarray(size)) take(rest.subarray(0, size));
+  };
+}
 const failure = (more: object) => JSON.stringify({ metadata: {}, status: 'Failure', ...more });
 
 /** Issue 6 row 28; the runtime's words are what kubectl shows. */
@@ -64,7 +72,11 @@ it('a command that the runtime cannot start fails with the runtime\'s own Status
   const url = await serve((server) => server.on('upgrade', (_request, socket) => {
     socket.on('error', () => undefined);
     socket.write(SWITCH);
-    systemClock.after(50, () => socket.write(Buffer.concat([last(3, ''), last(1, failure({ reason: 'InternalError', message, code: 500 }))])));
+    let opened = 0;
+    socket.on('data', eachFrame((frame) => {
+      const isOpen = frame.readUInt16BE(0) === 0x8003 && frame.readUInt16BE(2) === 1;
+      if (isOpen && ++opened === 2) socket.write(Buffer.concat([last(3, ''), last(1, failure({ reason: 'InternalError', message, code: 500 }))]));
+    }));
   }));
   const stream = await openStreaming(url, request, new AbortController().signal, systemClock);
   await expect((async () => { for await (const _frame of stream); })()).rejects.toMatchObject({ status: { reason: 'InternalError', message, code: 500 } });
@@ -76,18 +88,14 @@ it('a command that ends while it is sent input, and resets the connection, is kn
   const url = await serve((server) => server.on('upgrade', (_request, socket) => {
     let taken = 0;
     socket.on('error', () => undefined).write(SWITCH);
-    let rest = Buffer.alloc(0);
-    socket.on('data', (chunk: Buffer) => {
-      rest = Buffer.concat([rest, chunk]);
-      for (let size = 0; rest.length >= 8 && rest.length >= (size = 8 + rest.readUIntBE(5, 3)); rest = rest.subarray(size)) {
-        const isPing = rest.readUInt16BE(0) === 0x8003 && rest.readUInt16BE(2) === 6;
-        if (isPing) socket.write(rest.subarray(0, size));
-        else taken += size;
-      }
+    socket.on('data', eachFrame((frame) => {
+      const isPing = frame.readUInt16BE(0) === 0x8003 && frame.readUInt16BE(2) === 6;
+      if (isPing) socket.write(frame);
+      else taken += frame.length;
       if (taken < 100_000 || socket.isPaused()) return;
       socket.pause();
       socket.write(Buffer.concat([last(5, ''), last(7, 'tar: read-only file system'), last(1, exit)]), () => (socket as Socket).resetAndDestroy());
-    });
+    }));
   }));
   for (let i = 0; i < 50; i++) {
     const stream = await openStreaming(url, { ...request, stdin: true, stderr: true }, new AbortController().signal, systemClock);
