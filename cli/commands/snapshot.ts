@@ -2,12 +2,13 @@
 import { createHash } from 'node:crypto';
 import { open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { credentials, type ChannelCredentials } from '@grpc/grpc-js';
+import { credentials, Metadata, type ChannelCredentials } from '@grpc/grpc-js';
 import type { Command } from 'commander';
 import { systemClock } from '../../platform/clock.js';
 import { readClusterPki, writeClusterPki } from '../../platform/pki/cluster-pki.js';
 import { MaintenanceClient, SnapshotRequest, type SnapshotResponse } from '../../proto/gen/etcd/etcdserverpb/rpc.js';
 import { serverNameOptions } from '../../sdk/grpc/server-name.js';
+import { SNAPSHOT_FORMAT_KEY } from '../../services/store/etcd/maintenance.js';
 import { restoreSnapshot, snapshotStatus } from '../../services/store/snapshot/file.js';
 import { CliError } from '../lib/errors.js';
 import { defaultDataDir, layout } from '../lib/paths.js';
@@ -47,7 +48,7 @@ export function addSnapshotCommands(program: Command): void {
       process.stdout.write(`${JSON.stringify(await snapshotStatus(file), null, 2)}\n`);
     });
   snapshot.command('restore <file>')
-    .description('begin a new cluster with a file\'s content: once for each first member, then `navarch server`')
+    .description('begin a new cluster with a file\'s content, ours or one of `etcdctl snapshot save`: once for each first member, then `navarch server`')
     .requiredOption('--data-dir <directory>', 'the new member\'s own, without any state in it')
     .option('--pki-dir <directory>', 'the cluster\'s secrets; they are given the new cluster id (default: <data-dir>/pki)')
     .option('--cluster-id <id>', '16 hexadecimal digits (default: made from the file, so the same for each member)')
@@ -61,12 +62,14 @@ async function save(file: string, flags: SaveFlags): Promise<void> {
     read(flags.cacert, join('pki', 'cluster-ca.crt')), read(flags.key, 'etcd-client.key'), read(flags.cert, 'etcd-client.crt'),
   ]);
   const client = await connect(endpointsOf(flags), credentials.createSsl(ca, key, cert));
+  const metadata = new Metadata();
+  metadata.set(SNAPSHOT_FORMAT_KEY, 'navarch');
   // Under its name only once it is whole and on disk.
   const part = `${file}.part`;
   try {
     const out = await open(part, 'wx', 0o600);
     try {
-      for await (const { blob } of client.snapshot(SnapshotRequest.fromPartial({})) as AsyncIterable<SnapshotResponse>) await out.write(blob);
+      for await (const { blob } of client.snapshot(SnapshotRequest.fromPartial({}), metadata) as AsyncIterable<SnapshotResponse>) await out.write(blob);
       await out.sync();
     } finally {
       await out.close();

@@ -340,8 +340,9 @@ export class Member implements RaftMember {
   #campaignEarly(membership: Membership): void {
     const { id } = this.#options;
     if (!membership.voters.includes(id)) return;
+    // Nobody competes with the only one: it waits for its own vote, however slow its disk is.
     if (membership.voters.length === 1) this.#node.campaign();
-    this.#takeover.started(membership.voters.filter((voter) => voter < id).length);
+    else this.#takeover.started(membership.voters.filter((voter) => voter < id).length);
   }
 
   #undelivered(messages: readonly PeerMessage[]): void {

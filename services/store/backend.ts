@@ -36,6 +36,11 @@ export interface LeaseInfoOptions extends StoreCallOptions {
   readonly keys?: boolean;
 }
 
+export interface SaveOptions extends StoreCallOptions {
+  /** `etcd`: as a database that etcd's tools read. Default: our own form (snapshot/format.ts). */
+  readonly format?: 'etcd';
+}
+
 export interface PutResult {
   readonly revision: Revision;
   readonly prevKv: KeyValue | undefined;
@@ -53,8 +58,8 @@ export interface KvBackend extends Store {
   changeAlarm(action: 'raise' | 'clear', alarm: Alarm, options?: StoreCallOptions): Promise<void>;
   /** Gives back the disk space of what was removed, of this replica, while it serves. */
   reclaim(): Promise<void>;
-  /** The whole state as a snapshot file (snapshot/format.ts), with everything acknowledged before the call in it. */
-  saveSnapshot(options?: StoreCallOptions): AsyncIterable<Uint8Array>;
+  /** The whole state as a snapshot file, with everything acknowledged before the call in it. */
+  saveSnapshot(options?: SaveOptions): AsyncIterable<Uint8Array>;
   /** `revision` 0: the newest. Of this replica. */
   hash(revision: number, options?: StoreCallOptions): Promise<HashResult>;
   /** The newest revision that this replica is known to have; costs nothing. */

@@ -2,7 +2,7 @@
  * A state as a stream of chunks: every row of its disk as length, key, length, value; at the end a row without a key
  * that holds the number of rows and a checksum of all of them. Chunks may be cut anywhere on the way.
  */
-import type { KeyValueDisk } from '../../../platform/disk/disk.js';
+import type { DiskSnapshot, KeyValueDisk } from '../../../platform/disk/disk.js';
 import type { SnapshotMeta, SnapshotReader, SnapshotWriter } from '../../../raft/contract.js';
 import { ByteReader, ByteWriter } from '../bytes.js';
 import { crc32 } from '../mvcc/checksum.js';
@@ -16,14 +16,20 @@ const CHUNK_BYTES = 256 * 1024;
 const BATCH_BYTES = 1024 * 1024;
 
 /** Reads the state as it was durable when this was called; later writes do not show. */
-export async function openSnapshot(disk: KeyValueDisk): Promise<SnapshotReader & { readonly meta: Meta }> {
+export async function openView(disk: KeyValueDisk): Promise<DiskSnapshot & { readonly meta: Meta }> {
   const snapshot = disk.snapshot();
   const data = await snapshot.get(META_KEY);
   if (data === undefined) {
     await snapshot.close();
     throw new StoreError('invalid', 'there is no state to take a snapshot of yet');
   }
-  const meta = decodeMeta(data);
+  return { meta: decodeMeta(data), get: (key) => snapshot.get(key), pages: (range) => snapshot.pages(range), close: () => snapshot.close() };
+}
+
+/** The same as a stream. */
+export async function openSnapshot(disk: KeyValueDisk): Promise<SnapshotReader & { readonly meta: Meta }> {
+  const snapshot = await openView(disk);
+  const { meta } = snapshot;
 
   async function* chunks(): AsyncGenerator<Uint8Array, void, undefined> {
     const writer = new ByteWriter(CHUNK_BYTES * 2);

@@ -6,7 +6,7 @@ import { assert } from '../../../platform/assert.js';
 import type { Clock } from '../../../platform/clock.js';
 import { finish } from '../../../platform/slices.js';
 import type { Slices } from '../../../platform/slices.js';
-import type { DiskFolder } from '../../../platform/disk/disk.js';
+import type { DiskFolder, DiskSnapshot } from '../../../platform/disk/disk.js';
 import { systemFolder } from '../../../platform/disk/system-disk.js';
 import type {
   CommittedEntry, LogIndex, Membership, SnapshotMeta, SnapshotReader, SnapshotWriter, StateMachine, Term,
@@ -16,7 +16,7 @@ import type { KvState } from '../mvcc/kv-state.js';
 import { WatchHub } from '../watch/hub.js';
 import type { WatchHubOptions } from '../watch/hub.js';
 import { StateDirectory } from './directory.js';
-import { openSnapshot, StateReceiver } from './snapshot.js';
+import { openSnapshot, openView, StateReceiver } from './snapshot.js';
 import type { Meta } from './layout.js';
 import { StateDisk } from './state-disk.js';
 import { DiskError } from '../../../platform/disk/disk.js';
@@ -158,6 +158,11 @@ export class KvStateMachine implements StateMachine {
 
   openSnapshot(): Promise<SnapshotReader & { readonly meta: Meta }> {
     return openSnapshot(this.#disk.disk);
+  }
+
+  /** The state as it is durable now, row by row. To be closed. */
+  async openView(): Promise<DiskSnapshot & { readonly meta: Meta }> {
+    return openView(this.#disk.disk);
   }
 
   async receiveSnapshot(meta: SnapshotMeta): Promise<SnapshotWriter> {

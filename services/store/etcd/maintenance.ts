@@ -1,5 +1,6 @@
 /** etcdserverpb.Maintenance. */
 import { status } from '@grpc/grpc-js';
+import type { Metadata } from '@grpc/grpc-js';
 import { AlarmRequest_AlarmAction, AlarmType } from '../../../proto/gen/etcd/etcdserverpb/rpc.js';
 import type { AlarmRequest, MaintenanceServer, StatusResponse } from '../../../proto/gen/etcd/etcdserverpb/rpc.js';
 import { ALARM_KINDS } from '../mvcc/alarms.js';
@@ -53,7 +54,7 @@ export function maintenanceService(context: EtcdContext): MaintenanceServer {
       call.on('cancelled', () => abort.abort());
       void (async () => {
         context.require(context.identityOf(call), { kind: 'maintain' });
-        for await (const blob of backend.saveSnapshot({ signal: abort.signal })) {
+        for await (const blob of backend.saveSnapshot({ signal: abort.signal, ...(isOurClient(call.metadata) ? {} : { format: 'etcd' as const }) })) {
           if (call.cancelled) return;
           const more = call.write({ header: context.header(), remainingBytes: 0, blob: Buffer.from(blob.buffer, blob.byteOffset, blob.byteLength), version: '' });
           if (!more) await new Promise<void>((resolve) => void call.once('drain', resolve).once('cancelled', resolve));
@@ -67,6 +68,10 @@ export function maintenanceService(context: EtcdContext): MaintenanceServer {
     }),
   };
 }
+
+/** Our own client asks for our own form; everybody else's tools read etcd's. */
+export const SNAPSHOT_FORMAT_KEY = 'navarch-snapshot-format';
+const isOurClient = (metadata: Metadata) => metadata.get(SNAPSHOT_FORMAT_KEY)[0] === 'navarch';
 
 const ALARM_TYPES = { nospace: AlarmType.NOSPACE, corrupt: AlarmType.CORRUPT, disk: AlarmType.NOSPACE } as const;
 

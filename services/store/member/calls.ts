@@ -1,6 +1,7 @@
 /** The rare calls between the threads, as JSON: numbers of 64 bits and bytes are marked as such. */
 import type { Membership, MembershipChange, NodeId, RaftStatus } from '../../../raft/contract.js';
 import type { Alarm } from '../mvcc/alarms.js';
+import type { SaveOptions } from '../backend.js';
 import type { HashResult, LeaseInfo } from '../mvcc/operations.js';
 import type { StoreStatus } from '../store.js';
 
@@ -19,7 +20,7 @@ export interface Calls {
   changeAlarm: [{ readonly action: 'raise' | 'clear'; readonly alarm: Alarm }, undefined];
   reclaim: [undefined, undefined];
   /** Begins to save; the answer names it. */
-  saveBegin: [undefined, number];
+  saveBegin: [SaveOptions['format'] | undefined, number];
   /** The next chunk; null: that was the last. */
   saveNext: [number, Uint8Array | null];
   saveEnd: [number, undefined];

@@ -10,7 +10,7 @@ import type { Random } from '../../../platform/random.js';
 import type { Slices } from '../../../platform/slices.js';
 import { RaftError } from '../../../raft/contract.js';
 import type { LogIndex, Membership, MembershipChange, NodeId, RaftEvents, RaftMember, RaftStatus } from '../../../raft/contract.js';
-import type { KvBackend, KvWatch, LeaseInfoOptions, PutResult, StoreHead, WatchHandle, WatchSink } from '../backend.js';
+import type { KvBackend, KvWatch, LeaseInfoOptions, PutResult, SaveOptions, StoreHead, WatchHandle, WatchSink } from '../backend.js';
 import type { KvStateMachine } from '../disk/state-machine.js';
 import { closedError, fencedError, revisionOf, tooLargeError } from '../errors.js';
 import { LeaseExpiry } from '../lease-expiry.js';
@@ -23,6 +23,7 @@ import type { ReadResult } from '../mvcc/range.js';
 import { isReadOnly, isSerializable } from '../mvcc/txn.js';
 import { StoreError } from '../store.js';
 import type { Revision, StoreCallOptions, StoreStatus, TxnRequest, TxnResult, WatchBatch } from '../store.js';
+import { encodeEtcdSnapshot } from '../snapshot/etcd-file.js';
 import { encodeSnapshot } from '../snapshot/format.js';
 import { iterateWatch } from '../watch/iterate.js';
 import { AutoCompaction } from './auto-compaction.js';
@@ -282,13 +283,18 @@ export class MemberCore implements KvBackend {
     await this.#machine.reclaim();
   }
 
-  async *saveSnapshot(options?: StoreCallOptions): AsyncGenerator<Uint8Array, void, undefined> {
+  async *saveSnapshot(options?: SaveOptions): AsyncGenerator<Uint8Array, void, undefined> {
     await this.#waitReadIndex();
     const { clock } = this.#options;
     const machine = this.#machine;
     // What is applied becomes durable within moments, by itself.
     for (const index = machine.appliedIndex; machine.durableIndex < index; await clock.sleep(SAVE_POLL_MS, options?.signal)) this.#checkOpen();
-    const reader = await machine.openSnapshot();
+    if (options?.format === 'etcd') yield* this.#saveForEtcd(options);
+    else yield* this.#saveOwn(options);
+  }
+
+  async *#saveOwn(options: SaveOptions | undefined): AsyncGenerator<Uint8Array, void, undefined> {
+    const reader = await this.#machine.openSnapshot();
     try {
       const { index, term, revision, compactRevision } = reader.meta;
       const { clusterId } = this.raftStatus();
@@ -298,6 +304,18 @@ export class MemberCore implements KvBackend {
       }
     } finally {
       await reader.close();
+    }
+  }
+
+  async *#saveForEtcd({ signal }: SaveOptions): AsyncGenerator<Uint8Array, void, undefined> {
+    const view = await this.#machine.openView();
+    try {
+      for await (const chunk of encodeEtcdSnapshot(view, view.meta)) {
+        if (signal?.aborted === true) throw abortedError();
+        yield chunk;
+      }
+    } finally {
+      await view.close();
     }
   }
 

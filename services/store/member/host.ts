@@ -177,7 +177,7 @@ export class MemberHost {
       case 'reclaim': return core.reclaim();
       case 'saveBegin': {
         const save = ++this.#lastSave;
-        this.#saves.set(save, core.saveSnapshot()[Symbol.asyncIterator]());
+        this.#saves.set(save, core.saveSnapshot(argument === 'etcd' ? { format: 'etcd' } : {})[Symbol.asyncIterator]());
         return save;
       }
       case 'saveNext': return this.#nextOfSave(argument as number);

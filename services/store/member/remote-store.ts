@@ -4,7 +4,7 @@ import type { Clock } from '../../../platform/clock.js';
 import { RaftError } from '../../../raft/contract.js';
 import type { Membership, MembershipChange, NodeId, RaftErrorCode, RaftStatus } from '../../../raft/contract.js';
 import type { Random } from '../../../platform/random.js';
-import type { KvBackend, KvWatch, LeaseInfoOptions, PutResult, StoreHead, WatchHandle, WatchSink } from '../backend.js';
+import type { KvBackend, KvWatch, LeaseInfoOptions, PutResult, SaveOptions, StoreHead, WatchHandle, WatchSink } from '../backend.js';
 import { ByteReader } from '../bytes.js';
 import type { ByteWriter } from '../bytes.js';
 import { closedError, emptyKeyError, revisionOf } from '../errors.js';
@@ -156,8 +156,8 @@ export class RemoteStore implements KvBackend {
     return this.#call('reclaim', undefined);
   }
 
-  async *saveSnapshot(options?: StoreCallOptions): AsyncGenerator<Uint8Array, void, undefined> {
-    const id = await this.#call('saveBegin', undefined);
+  async *saveSnapshot(options?: SaveOptions): AsyncGenerator<Uint8Array, void, undefined> {
+    const id = await this.#call('saveBegin', options?.format);
     try {
       for (let chunk = await this.#call('saveNext', id); chunk !== undefined && chunk !== null; chunk = await this.#call('saveNext', id)) {
         if (options?.signal?.aborted === true) return;

@@ -15,7 +15,9 @@ import { revisionOf } from '../errors.js';
 import { decodeRecord } from '../mvcc/record.js';
 import { StoreError } from '../store.js';
 import type { Revision } from '../store.js';
-import { decodeHeader, DIGEST_BYTES } from './format.js';
+import { etcdStatus, fillFromEtcd } from './etcd-file.js';
+import type { EtcdStatus } from './etcd-file.js';
+import { decodeHeader, DIGEST_BYTES, MAGIC } from './format.js';
 import type { SnapshotHeader } from './format.js';
 
 export interface SnapshotStatus extends SnapshotHeader {
@@ -46,7 +48,8 @@ const BEGINNING = { index: 1 as LogIndex, term: 1 as Term };
 const NOBODY: Membership = { index: BEGINNING.index, voters: [], votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false, peers: [] };
 
 /** Checks the file from end to end. Rejects with 'invalid' (not a snapshot) or 'corrupt'. */
-export async function snapshotStatus(file: string): Promise<SnapshotStatus> {
+export async function snapshotStatus(file: string): Promise<SnapshotStatus | (EtcdStatus & { readonly format: 'etcd' })> {
+  if (!(await isOurs(file))) return { format: 'etcd', ...(await etcdStatus(file)) };
   const size_bytes = (await stat(file)).size;
   const digest = await checkedDigest(file, size_bytes);
   let records = 0;
@@ -72,11 +75,13 @@ export async function restoreSnapshot(file: string, dataDir: string, options: Re
   const present = (await folder.list()).filter((name) => name === 'raft' || name === 'state');
   if (present.length > 0) throw new StoreError('invalid', `${dataDir} holds ${present.join(' and ')} of a member already: restore into another directory`);
   const { size: size_bytes } = await stat(file);
-  const digest = await checkedDigest(file, size_bytes);
+  const isForeign = !(await isOurs(file));
+  const digest = isForeign ? '' : await checkedDigest(file, size_bytes);
   try {
     const directory = await StateDirectory.open(folder.folder('state'));
     const disk = await directory.openDisk(directory.current);
     try {
+      if (isForeign) return await foundFromEtcd(disk, file, bump);
       const { revision, clusterId } = await fill(disk, file, size_bytes, bump);
       return { digest, revision, oldClusterId: clusterId };
     } finally {
@@ -107,6 +112,19 @@ async function fill(disk: KeyValueDisk, file: string, size_bytes: number, bump: 
   const meta = { ...BEGINNING, revision, compactRevision: revision, digests, membership: NOBODY, alarms: [] };
   await disk.write([{ type: 'put', key: META_KEY, value: encodeMeta(meta) }]);
   return { revision: revisionOf(revision), clusterId: header.clusterId };
+}
+
+async function foundFromEtcd(disk: KeyValueDisk, file: string, bump: number): Promise<Restored> {
+  const { revision: before, digest, digests } = await fillFromEtcd(disk, file);
+  const revision = before + bump;
+  const meta = { ...BEGINNING, revision, compactRevision: revision, digests, membership: NOBODY, alarms: [] };
+  await disk.write([{ type: 'put', key: META_KEY, value: encodeMeta(meta) }]);
+  return { digest, revision: revisionOf(revision), oldClusterId: 'etcd' };
+}
+
+async function isOurs(file: string): Promise<boolean> {
+  for await (const start of createReadStream(file, { end: MAGIC.length - 1 }) as AsyncIterable<Buffer>) return start.equals(MAGIC);
+  return false;
 }
 
 async function checkedDigest(file: string, size_bytes: number): Promise<string> {

@@ -45,7 +45,7 @@ export function decodeHeader(bytes: Buffer): { readonly header: SnapshotHeader; 
   }
 }
 
-const notOurs = () => new StoreError('invalid', 'this is no snapshot of this store; one of etcd cannot be restored here');
+const notOurs = () => new StoreError('invalid', 'this is not a snapshot of this store');
 
 /** The whole file, chunk by chunk. */
 export async function* encodeSnapshot(header: SnapshotHeader, rows: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
