@@ -86,7 +86,6 @@ export function planLoopback(options: UpOptions): UpPlan {
   };
 }
 
-
 /** Each member and worker on a host of its own, workers with a containerd. */
 export function planOnHosts(options: UpOptions, hosts: HostsPlan): UpPlan {
   const memberHosts = hosts.hosts.filter((host) => host.role === 'member');
