@@ -38,6 +38,7 @@ interface ServerFlags extends StoreFlags {
   readonly apiPort: string;
   readonly grpcPort: string;
   readonly peerPort: string;
+  readonly tlsSan?: string;
   readonly initialCluster?: string;
   readonly join?: string;
   readonly token?: string;
@@ -70,6 +71,7 @@ export function addServerCommand(program: Command): void {
     .option('--pki-dir <directory>', 'the cluster\'s secrets, the same on all members; made here when missing (default: <data-dir>/pki)')
     .option('--advertise-address <address>', 'where clients, workers and peers reach this member', firstAddress())
     .option('--listen-address <address>', 'interface to listen on', '0.0.0.0')
+    .option('--tls-san <names>', 'more names and addresses for the certificates of its listeners, such as those of a load balancer: name,...')
     .option('--api-port <port>', 'REST, for kubectl', '6443')
     .option('--grpc-port <port>', 'gRPC: SDK, workers, etcd\'s API', '2379')
     .option('--peer-port <port>', 'Raft, for the other members', '2380')
@@ -267,7 +269,7 @@ async function runServer(flags: ServerFlags): Promise<void> {
   await new SystemdWatchdog({ executor: systemExecutor, clock: systemClock, logger, environment: process.env, pid: process.pid }).start();
   const names = [
     'localhost', '127.0.0.1', self.host, self.name, hostname(), 'kubernetes', 'kubernetes.default', 'kubernetes.default.svc',
-    `kubernetes.default.svc.${network.clusterDomain}`, apiServiceAddress(network),
+    `kubernetes.default.svc.${network.clusterDomain}`, apiServiceAddress(network), ...namesOf(flags.tlsSan),
   ];
   const place = address === undefined ? await openMember({ flags, self, names, logger }) : await openExternal({ flags, self, names, logger }, address);
   const server = createServer({
@@ -278,6 +280,14 @@ async function runServer(flags: ServerFlags): Promise<void> {
   // The file first: while the others are awaited, it is known where they are.
   const services = [...place.services, server];
   await runUntilSignal({ name: server.name, start: () => startAll(services), stop: () => stopAll(services) }, logger);
+}
+
+/** Names and addresses, as a certificate may carry them. */
+function namesOf(text = ''): string[] {
+  const names = text.split(',').map((name) => name.trim()).filter((name) => name !== '');
+  const wrong = names.find((name) => !/^(\*\.)?[A-Za-z0-9]([-.A-Za-z0-9]*[A-Za-z0-9])?$|^[0-9a-fA-F:.]+$/.test(name));
+  if (wrong !== undefined) throw new CliError(`--tls-san must be names and addresses, not "${wrong}"`, 2);
+  return names;
 }
 
 interface Occasion {
