@@ -10,6 +10,7 @@ import { createClusterPki, readClusterPki, writeClusterPki, type ClusterPki } fr
 import { systemRandom } from '../../platform/random.js';
 import { startAll, stopAll, type Service } from '../../platform/service.js';
 import { SystemdWatchdog } from '../../platform/systemd-watchdog.js';
+import { DEFAULT_SETTINGS } from '../../raft/driver/options.js';
 import { RaftError, type NodeId, type PeerInfo } from '../../raft/contract.js';
 import type { AutoCompactionOptions } from '../../services/store/member/auto-compaction.js';
 import { LIMITS } from '../../services/store/limits.js';
@@ -24,11 +25,12 @@ import { joinCluster } from '../server/join.js';
 import { knownMember, MemberFileKeeper, peerOfKnown, readMemberFile, wasRecovered, writeMemberFile, type MemberFile } from '../server/member-file.js';
 import { claimProcess } from '../server/running.js';
 import { keepPrivate } from '../server/file-modes.js';
+import { parseTiming, type TimingFlags } from '../server/raft-timing.js';
 import { hostPort, memberIdOf, peerInfoOf, type MemberAddress } from '../server/identity.js';
 import { apiServiceAddress, DEFAULT_NETWORK, type ClusterNetwork } from '../server/network.js';
 import { openExternalStore, parseStoreFlags, type StoreAddress, type StoreFlags } from '../server/store-flags.js';
 
-interface ServerFlags extends StoreFlags {
+interface ServerFlags extends StoreFlags, TimingFlags {
   readonly only?: string;
   readonly name: string;
   readonly dataDir: string;
@@ -84,6 +86,8 @@ export function addServerCommand(program: Command): void {
     .option('--store-cert <file>', 'certificate to show to the store (default without --store-ca: one made by the cluster\'s own authority)')
     .option('--store-key <file>', 'its private key')
     .option('--only <part>', 'apiserver: with --store-endpoints, leave scheduler and controllers to other servers')
+    .option('--heartbeat-interval <ms>', 'between the leader\'s heartbeats; the same on all members', String(DEFAULT_SETTINGS.heartbeat_ms))
+    .option('--election-timeout <ms>', 'silence of the leader after which others stand for election; the same on all members', String(DEFAULT_SETTINGS.election_ms))
     .option('--cluster-cidr <cidr>', 'addresses of pods', DEFAULT_NETWORK.clusterCidr)
     .option('--service-cidr <cidr>', 'addresses of Services', DEFAULT_NETWORK.serviceCidr)
     .option('--cluster-domain <name>', 'DNS domain of the cluster', DEFAULT_NETWORK.clusterDomain)
@@ -258,6 +262,8 @@ async function runServer(flags: ServerFlags): Promise<void> {
   await keepPrivate(resolve(flags.dataDir));
   const address = checkFlags(flags);
   const self = selfOf(flags);
+  // Before anything is made: a mistake in the flags leaves nothing behind.
+  parseTiming(flags);
   const network = networkOf(flags);
   const timing = { nodeGrace_ms: secondsOf(flags.nodeGrace, '--node-grace') * 1000, defaultTolerationSeconds: secondsOf(flags.defaultToleration, '--default-toleration') };
   const txnOps_max = countOf(flags.maxTxnOps, '--max-txn-ops', LIMITS.txnOps);
@@ -319,7 +325,7 @@ async function openMember({ flags, self, names, logger }: Occasion): Promise<Pla
     clusterId: pki.clusterId, id, name: self.name, peers, join: joins,
     dataDir: flags.dataDir, listen: { host: flags.listenAddress, port: self.peerPort }, certificates: peerCertificates(),
     log: { level: flags.logLevel, ...(flags.logFile === undefined ? {} : { file: flags.logFile }) }, ...clockAndRandom,
-    ...storeLimits(flags), onFatal: (error) => void dieOf(error, flags.dataDir, logger),
+    ...storeLimits(flags), raft: parseTiming(flags), onFatal: (error) => void dieOf(error, flags.dataDir, logger),
   });
   certificates.peer.onChange(() => member.renewCertificates(peerCertificates()));
   const keeper = new MemberFileKeeper({ dataDir: flags.dataDir, member, clock: systemClock });
