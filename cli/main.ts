@@ -14,6 +14,7 @@ interface Subcommand {
 
 const SUBCOMMANDS: readonly Subcommand[] = [
   { names: ['up', 'down', 'supervise'], load: async () => (await import('./commands/up.js')).addUpCommands },
+  { names: ['front'], load: async () => (await import('./commands/front.js')).addFrontCommand },
   { names: ['status'], load: async () => (await import('./commands/status.js')).addStatusCommand },
   { names: ['server'], load: async () => (await import('./commands/server.js')).addServerCommand },
   { names: ['agent'], load: async () => (await import('./commands/agent.js')).addAgentCommand },

@@ -14,7 +14,7 @@ import { showLogsOnFailure } from './lib/on-failure.js';
 import { missing } from './lib/requirements.js';
 import { storeAgrees } from './lib/scenario.js';
 import { until } from './lib/until.js';
-import { UpCluster } from './lib/up-cluster.js';
+import { navarch, UpCluster } from './lib/up-cluster.js';
 import { WatchRecord } from './lib/watch-record.js';
 import { configMapValues, etcdctlWriter, keyValues, kubectlWriter, sdkWriter } from './lib/writers.js';
 
@@ -97,10 +97,39 @@ describe.skipIf(lacking.length > 0)('failover', () => {
     await storeAgrees(etcdctl);
   });
 
+  it('up\'s kubeconfig outlives each member: kubectl goes on, its watch is cut at once and begun again (issue 6, row 30)', async () => {
+    const namespace = 'default';
+    const seen = new Set<string>();
+    let stopped = false;
+    let child: ReturnType<Kubectl['start']> | undefined;
+    // As a person does, and every informer: again when the connection ends.
+    const watching = (async () => {
+      while (!stopped) {
+        child = kubectl.start(['get', 'configmaps', '-n', namespace, '--watch', '-o', 'jsonpath={.metadata.name}{"\\n"}']);
+        await child.ended();
+        for (const name of child.stdout.split('\n')) seen.add(name);
+      }
+    })();
+    let made = 0;
+    for (const { name } of cluster.state().members) {
+      const pid = await cluster.kill(name);
+      for (let i = 0; i < 5; i++) await kubectl.ok(['create', 'configmap', `front-${made++}`, '-n', namespace]);
+      await cluster.returned(name, pid);
+      await kubectl.ok(['get', 'configmaps', '-n', namespace]);
+    }
+    stopped = true;
+    await child?.stop('SIGTERM');
+    await watching;
+    for (let i = 0; i < made; i++) expect(seen).toContain(`front-${i}`);
+    const { stdout } = await navarch(['status', '--data-dir', cluster.dataDir]);
+    for (const { name } of cluster.state().members) expect(stdout).toMatch(new RegExp(`^  ${name}: \\d+ times?, last after killed by SIGKILL`, 'm'));
+  });
+
   it('8: @kubernetes/client-node lists, creates, patches, deletes, and watches through a member\'s death', () => clientNodeThroughDeath({
     kubeconfig: cluster.kubeconfig, client,
-    async dies(address) {
-      const member = cluster.state().members.find(({ api }) => api === address)?.name ?? '';
+    // The kubeconfig names the front: whichever member the client reached, it must not care.
+    async dies() {
+      const member = await cluster.leader();
       const pid = await cluster.kill(member);
       return async () => void (await cluster.returned(member, pid));
     },

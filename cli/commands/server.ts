@@ -10,6 +10,7 @@ import { createClusterPki, readClusterPki, writeClusterPki, type ClusterPki } fr
 import { systemRandom } from '../../platform/random.js';
 import { startAll, stopAll, type Service } from '../../platform/service.js';
 import { SystemdWatchdog } from '../../platform/systemd-watchdog.js';
+import { DEFAULT_SETTINGS } from '../../raft/driver/options.js';
 import { RaftError, type NodeId, type PeerInfo } from '../../raft/contract.js';
 import type { AutoCompactionOptions } from '../../services/store/member/auto-compaction.js';
 import { LIMITS } from '../../services/store/limits.js';
@@ -24,11 +25,12 @@ import { joinCluster } from '../server/join.js';
 import { knownMember, MemberFileKeeper, peerOfKnown, readMemberFile, wasRecovered, writeMemberFile, type MemberFile } from '../server/member-file.js';
 import { claimProcess } from '../server/running.js';
 import { keepPrivate } from '../server/file-modes.js';
+import { parseTiming, type TimingFlags } from '../server/raft-timing.js';
 import { hostPort, memberIdOf, peerInfoOf, type MemberAddress } from '../server/identity.js';
 import { apiServiceAddress, DEFAULT_NETWORK, type ClusterNetwork } from '../server/network.js';
 import { openExternalStore, parseStoreFlags, type StoreAddress, type StoreFlags } from '../server/store-flags.js';
 
-interface ServerFlags extends StoreFlags {
+interface ServerFlags extends StoreFlags, TimingFlags {
   readonly only?: string;
   readonly name: string;
   readonly dataDir: string;
@@ -38,6 +40,7 @@ interface ServerFlags extends StoreFlags {
   readonly apiPort: string;
   readonly grpcPort: string;
   readonly peerPort: string;
+  readonly tlsSan?: string;
   readonly initialCluster?: string;
   readonly join?: string;
   readonly token?: string;
@@ -70,6 +73,7 @@ export function addServerCommand(program: Command): void {
     .option('--pki-dir <directory>', 'the cluster\'s secrets, the same on all members; made here when missing (default: <data-dir>/pki)')
     .option('--advertise-address <address>', 'where clients, workers and peers reach this member', firstAddress())
     .option('--listen-address <address>', 'interface to listen on', '0.0.0.0')
+    .option('--tls-san <names>', 'more names and addresses for the certificates of its listeners, such as those of a load balancer: name,...')
     .option('--api-port <port>', 'REST, for kubectl', '6443')
     .option('--grpc-port <port>', 'gRPC: SDK, workers, etcd\'s API', '2379')
     .option('--peer-port <port>', 'Raft, for the other members', '2380')
@@ -82,6 +86,8 @@ export function addServerCommand(program: Command): void {
     .option('--store-cert <file>', 'certificate to show to the store (default without --store-ca: one made by the cluster\'s own authority)')
     .option('--store-key <file>', 'its private key')
     .option('--only <part>', 'apiserver: with --store-endpoints, leave scheduler and controllers to other servers')
+    .option('--heartbeat-interval <ms>', 'between the leader\'s heartbeats; the same on all members', String(DEFAULT_SETTINGS.heartbeat_ms))
+    .option('--election-timeout <ms>', 'silence of the leader after which others stand for election; the same on all members', String(DEFAULT_SETTINGS.election_ms))
     .option('--cluster-cidr <cidr>', 'addresses of pods', DEFAULT_NETWORK.clusterCidr)
     .option('--service-cidr <cidr>', 'addresses of Services', DEFAULT_NETWORK.serviceCidr)
     .option('--cluster-domain <name>', 'DNS domain of the cluster', DEFAULT_NETWORK.clusterDomain)
@@ -256,6 +262,8 @@ async function runServer(flags: ServerFlags): Promise<void> {
   await keepPrivate(resolve(flags.dataDir));
   const address = checkFlags(flags);
   const self = selfOf(flags);
+  // Before anything is made: a mistake in the flags leaves nothing behind.
+  parseTiming(flags);
   const network = networkOf(flags);
   const timing = { nodeGrace_ms: secondsOf(flags.nodeGrace, '--node-grace') * 1000, defaultTolerationSeconds: secondsOf(flags.defaultToleration, '--default-toleration') };
   const txnOps_max = countOf(flags.maxTxnOps, '--max-txn-ops', LIMITS.txnOps);
@@ -267,7 +275,7 @@ async function runServer(flags: ServerFlags): Promise<void> {
   await new SystemdWatchdog({ executor: systemExecutor, clock: systemClock, logger, environment: process.env, pid: process.pid }).start();
   const names = [
     'localhost', '127.0.0.1', self.host, self.name, hostname(), 'kubernetes', 'kubernetes.default', 'kubernetes.default.svc',
-    `kubernetes.default.svc.${network.clusterDomain}`, apiServiceAddress(network),
+    `kubernetes.default.svc.${network.clusterDomain}`, apiServiceAddress(network), ...namesOf(flags.tlsSan),
   ];
   const place = address === undefined ? await openMember({ flags, self, names, logger }) : await openExternal({ flags, self, names, logger }, address);
   const server = createServer({
@@ -278,6 +286,14 @@ async function runServer(flags: ServerFlags): Promise<void> {
   // The file first: while the others are awaited, it is known where they are.
   const services = [...place.services, server];
   await runUntilSignal({ name: server.name, start: () => startAll(services), stop: () => stopAll(services) }, logger);
+}
+
+/** Names and addresses, as a certificate may carry them. */
+function namesOf(text = ''): string[] {
+  const names = text.split(',').map((name) => name.trim()).filter((name) => name !== '');
+  const wrong = names.find((name) => !/^(\*\.)?[A-Za-z0-9]([-.A-Za-z0-9]*[A-Za-z0-9])?$|^[0-9a-fA-F:.]+$/.test(name));
+  if (wrong !== undefined) throw new CliError(`--tls-san must be names and addresses, not "${wrong}"`, 2);
+  return names;
 }
 
 interface Occasion {
@@ -309,7 +325,7 @@ async function openMember({ flags, self, names, logger }: Occasion): Promise<Pla
     clusterId: pki.clusterId, id, name: self.name, peers, join: joins,
     dataDir: flags.dataDir, listen: { host: flags.listenAddress, port: self.peerPort }, certificates: peerCertificates(),
     log: { level: flags.logLevel, ...(flags.logFile === undefined ? {} : { file: flags.logFile }) }, ...clockAndRandom,
-    ...storeLimits(flags), onFatal: (error) => void dieOf(error, flags.dataDir, logger),
+    ...storeLimits(flags), raft: parseTiming(flags), onFatal: (error) => void dieOf(error, flags.dataDir, logger),
   });
   certificates.peer.onChange(() => member.renewCertificates(peerCertificates()));
   const keeper = new MemberFileKeeper({ dataDir: flags.dataDir, member, clock: systemClock });

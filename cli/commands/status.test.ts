@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { CommandLevels, GetStatusResponse } from '../../proto/gen/navarch/cluster/v1/cluster.js';
 import type { MemberView } from '../server/member-calls.js';
-import { asJson, asText, type Objects } from './status.js';
+import { asJson, asText, restartsAsText, type Objects } from './status.js';
 
 const objects: Objects = { nodes: [], pods: [], error: '' };
 
@@ -53,4 +53,12 @@ describe('command levels', () => {
     expect(asText(members, objects)).not.toContain('upgrade');
     expect(asJson(members, objects)).not.toHaveProperty('commandLevels');
   });
+});
+
+it('says how often what was started again (issue 6, row 30)', () => {
+  const one = { name: 'm1', running: true, restarts: 0, lastExit: '' };
+  expect(restartsAsText([])).toBe('');
+  expect(restartsAsText([one])).toBe('');
+  expect(restartsAsText([one, { ...one, name: 'm2', restarts: 2, lastExit: 'killed by SIGKILL' }, { name: 'w1', running: false, restarts: 1, lastExit: 'exit code 3' }])).toBe(
+    '\nstarted again by the supervisor, since it began:\n  m2: 2 times, last after killed by SIGKILL\n  w1: 1 time, last after exit code 3; it is down now\n');
 });

@@ -28,7 +28,8 @@ export function addStatusCommand(program: Command): void {
       const access = await accessOf(flags);
       const members = await askMembers(access);
       const objects = await readObjects(access);
-      process.stdout.write(output === 'json' ? `${JSON.stringify(asJson(members, objects), null, 2)}\n` : asText(members, objects));
+      const processes = supervisedBy(flags);
+      process.stdout.write(output === 'json' ? `${JSON.stringify({ ...asJson(members, objects), ...(processes.length === 0 ? {} : { processes }) }, null, 2)}\n` : `${asText(members, objects)}${restartsAsText(processes)}`);
       if (members.some((member) => member.status === undefined)) process.exitCode = 1;
     });
 }
@@ -40,6 +41,27 @@ async function accessOf(flags: AccessFlags): Promise<Access> {
     throw new CliError(`no cluster runs from ${dataDir}; start one with \`${calledAs()} up\`, or name servers and secrets (--endpoints, --pki-dir)`);
   }
   return resolveAccess(flags);
+}
+
+/** What the supervisor of `up` started, and how often again; nothing for a cluster of another origin. */
+function supervisedBy(flags: AccessFlags): readonly Supervised[] {
+  if (flags.endpoints !== undefined || flags.pkiDir !== undefined) return [];
+  return (liveState(resolve(flags.dataDir))?.processes ?? []).map(({ name, id, restarts, lastExit }) => ({ name, running: id !== undefined, restarts, lastExit }));
+}
+
+export interface Supervised {
+  readonly name: string;
+  readonly running: boolean;
+  readonly restarts: number;
+  /** How it last ended; '' while it never did. */
+  readonly lastExit: string;
+}
+
+/** '' while nothing had to be started again. */
+export function restartsAsText(processes: readonly Supervised[]): string {
+  const ended = processes.filter(({ restarts, running }) => restarts > 0 || !running);
+  const rows = ended.map(({ name, running, restarts, lastExit }) => `  ${name}: ${restarts} time${restarts === 1 ? '' : 's'}${lastExit === '' ? '' : `, last after ${lastExit}`}${running ? '' : '; it is down now'}`);
+  return rows.length === 0 ? '' : `\nstarted again by the supervisor, since it began:\n${rows.join('\n')}\n`;
 }
 
 export interface Objects {

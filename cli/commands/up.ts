@@ -180,6 +180,7 @@ function report(state: SupervisorState, dataDir: string, took_ms: number): void 
   const lines = [
     '',
     `The cluster is up (${(took_ms / 1000).toFixed(1)} s): ${state.members.length} members, ${state.workers.length} workers.`,
+    ...(state.api === undefined ? [] : [`  kubectl     ${state.api}: whichever member is well`]),
     ...state.members.map((member) => `  member ${member.name}   ${member.api}   gRPC ${member.grpc}`),
     ...state.workers.map((worker) => `  worker ${worker.name}   ${worker.address}   ${worker.runtime === 'hollow' ? 'hollow: pods only pretend' : 'containerd'}`),
     ...state.notes.map((note) => `Note: ${note}`),

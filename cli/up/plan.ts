@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { agentDataDir, type HostsPlan } from '../hosts/plan.js';
 import { layout } from '../lib/paths.js';
-import type { MemberAddress } from '../server/identity.js';
+import { hostPort, type MemberAddress } from '../server/identity.js';
 
 export interface UpOptions {
   readonly dataDir: string;
@@ -40,7 +40,15 @@ export interface PlannedWorker {
   readonly pkiDir: string;
 }
 
+/** The address that the kubeconfig names: passed on to whichever member is well. */
+export interface PlannedFront {
+  readonly host: string;
+  readonly port: number;
+  readonly process: PlannedProcess;
+}
+
 export interface UpPlan {
+  readonly front: PlannedFront;
   readonly mode: 'hosts' | 'loopback';
   readonly members: readonly MemberAddress[];
   readonly workers: readonly PlannedWorker[];
@@ -49,6 +57,15 @@ export interface UpPlan {
 
 const initialCluster = (members: readonly MemberAddress[]) =>
   members.map((m) => `${m.name}=${m.host}:${m.peerPort}:${m.grpcPort}:${m.apiPort}`).join(',');
+
+const API_PORT = 6443;
+/** On loopback: behind the REST ports of as many members as there may be. */
+const FRONT_PORT_OFFSET = 9;
+
+function frontOf(options: UpOptions, at: { readonly host: string; readonly port: number }, members: readonly MemberAddress[]): PlannedFront {
+  const to = members.map((m) => `${m.name}=${hostPort(m.host, m.apiPort)}`).join(',');
+  return { ...at, process: { name: 'front', namespace: undefined, args: ['front', '--listen', hostPort(at.host, at.port), '--to', to, '--ca', join(layout(options.dataDir).pki, 'cluster-ca.crt')] } };
+}
 
 function serverArgs(options: UpOptions, self: MemberAddress, members: readonly MemberAddress[]): string[] {
   return [
@@ -76,7 +93,7 @@ export function planLoopback(options: UpOptions): UpPlan {
     name: `w${i + 1}`, address: '127.0.0.1', runtime: 'hollow', pkiDir: join(layout(options.dataDir).worker(`w${i + 1}`), 'pki'),
   }));
   return {
-    mode: 'loopback', members, workers,
+    mode: 'loopback', members, workers, front: frontOf(options, { host: '127.0.0.1', port: options.apiPort + FRONT_PORT_OFFSET }, members),
     processes: [
       ...members.map((m): PlannedProcess => ({ name: m.name, namespace: undefined, args: serverArgs(options, m, members) })),
       ...workers.map((w): PlannedProcess => ({
@@ -88,17 +105,18 @@ export function planLoopback(options: UpOptions): UpPlan {
   };
 }
 
-
 /** Each member and worker on a host of its own, workers with a containerd. */
 export function planOnHosts(options: UpOptions, hosts: HostsPlan): UpPlan {
+  // The machine's own address among the hosts: from here and from each of them it is reached.
+  const machine = hosts.bridgeAddress.split('/')[0] ?? '';
   const memberHosts = hosts.hosts.filter((host) => host.role === 'member');
   const workerHosts = hosts.hosts.filter((host) => host.role === 'worker');
-  const members = memberHosts.map((host, i): MemberAddress => ({ name: `m${i + 1}`, host: host.address, apiPort: 6443, grpcPort: 2379, peerPort: 2380 }));
+  const members = memberHosts.map((host, i): MemberAddress => ({ name: `m${i + 1}`, host: host.address, apiPort: API_PORT, grpcPort: 2379, peerPort: 2380 }));
   const workers = workerHosts.map((host, i): PlannedWorker => ({ name: `w${i + 1}`, address: host.address, runtime: 'cri', pkiDir: join(agentDataDir(host), 'pki') }));
   return {
-    mode: 'hosts', members, workers,
+    mode: 'hosts', members, workers, front: frontOf(options, { host: machine, port: API_PORT }, members),
     processes: [
-      ...members.map((m, i): PlannedProcess => ({ name: m.name, namespace: memberHosts[i]?.namespace, args: serverArgs(options, m, members) })),
+      ...members.map((m, i): PlannedProcess => ({ name: m.name, namespace: memberHosts[i]?.namespace, args: [...serverArgs(options, m, members), '--tls-san', machine] })),
       ...workers.map((w, i): PlannedProcess => {
         const host = workerHosts[i];
         return {

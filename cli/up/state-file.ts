@@ -21,6 +21,8 @@ export interface SupervisorState {
   readonly notes: readonly string[];
   readonly mode: 'hosts' | 'loopback';
   readonly processes: readonly ProcessState[];
+  /** What the kubeconfig names; undefined: not known yet. */
+  readonly api?: string;
   readonly members: readonly { readonly name: string; readonly api: string; readonly grpc: string; readonly peer: string }[];
   readonly workers: readonly { readonly name: string; readonly address: string; readonly runtime: string }[];
 }

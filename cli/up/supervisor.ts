@@ -11,6 +11,7 @@ import type { Clock } from '../../platform/clock.js';
 import type { Executor } from '../../platform/exec.js';
 import type { Logger } from '../../platform/log.js';
 import { createClusterPki, readClusterPki, writeClusterPki, type ClusterPki } from '../../platform/pki/cluster-pki.js';
+import { canListen } from '../../platform/net/can-listen.js';
 import { writeFileAtomic, writeKeyPair } from '../../platform/pki/files.js';
 import type { KeyPair } from '../../platform/pki/x509.js';
 import type { Random } from '../../platform/random.js';
@@ -90,6 +91,7 @@ export class Supervisor implements Service {
   /** Workers that have got a key of their own just now. */
   readonly #newKeys = new Map<string, string>();
   #notes: string[] = [];
+  #hasFront = true;
   #started_ms = 0;
   #phase: SupervisorState['phase'] = 'starting';
   #message = '';
@@ -139,13 +141,19 @@ export class Supervisor implements Service {
       this.#notes = [`${missing.join('; ')}: members run on loopback, and workers only pretend to run containers (hollow)`];
       this.#plan = planLoopback(this.#options);
     }
-    const admin = await this.#writeClientFiles(pki, this.#plan);
+    const admin = await issueAdminCertificate(pki, this.#options);
+    await writeKeyPair(layout(dataDir).etcdClient, admin);
     for (const worker of this.#plan.workers) {
       const key = await issueWorkerCertificate(pki, worker, this.#options);
       if (key !== undefined) this.#newKeys.set(worker.name, key);
     }
-    if (this.#hosts === undefined) this.#startProcesses(this.#plan, () => true);
-    else await this.#startOnHosts(this.#plan, this.#hosts);
+    const writeKubeconfig = () => this.#writeKubeconfig(pki, admin);
+    if (this.#hosts === undefined) {
+      await writeKubeconfig();
+      this.#startProcesses(this.#plan, () => true);
+    } else {
+      await this.#startOnHosts(this.#plan, this.#hosts, writeKubeconfig);
+    }
     this.#watchMembers(pki, this.#plan);
     await this.#waitUntilReady(pki, admin, this.#plan);
   }
@@ -166,41 +174,41 @@ export class Supervisor implements Service {
     return pki;
   }
 
-  async #writeClientFiles(pki: ClusterPki, plan: UpPlan): Promise<KeyPair> {
-    const { dataDir } = this.#options;
-    const admin = await issueAdminCertificate(pki, this.#options);
-    const first = plan.members[0];
-    if (first === undefined) throw new CliError('a cluster needs at least one member', 2);
-    await writeFileAtomic(layout(dataDir).kubeconfig, kubeconfigText({
-      server: `https://${hostPort(first.host, first.apiPort)}`, clusterAuthority: pki.clusterAuthority.certificate, user: 'kubernetes-admin', credential: admin,
+  async #writeKubeconfig(pki: ClusterPki, credential: KeyPair): Promise<void> {
+    const plan = this.#plan;
+    if (plan === undefined) return;
+    this.#hasFront = await canListen(plan.front);
+    if (!this.#hasFront) this.#notes.push(`port ${plan.front.port} of ${plan.front.host} is in use: the kubeconfig names one member, and kubectl is refused while that one is down`);
+    await writeFileAtomic(layout(this.#options.dataDir).kubeconfig, kubeconfigText({
+      server: this.#apiUrl(plan), clusterAuthority: pki.clusterAuthority.certificate, user: 'kubernetes-admin', credential,
     }), 0o600);
-    await writeKeyPair(layout(dataDir).etcdClient, admin);
-    return admin;
   }
 
   /** Members need nothing of the images: they form the cluster while those are built. */
-  async #startOnHosts(plan: UpPlan, hosts: HostsPlan): Promise<void> {
-    const isMember = (name: string) => plan.members.some((member) => member.name === name);
+  async #startOnHosts(plan: UpPlan, hosts: HostsPlan, onHostsMade: () => Promise<void>): Promise<void> {
+    const isWorker = (name: string) => plan.workers.some((worker) => worker.name === name);
     this.#say('making the hosts');
     const images = buildExampleImages(layout(this.#options.dataDir).images);
     // Both may fail; the first failure is reported, the other must not be unhandled.
     images.catch(() => undefined);
     await createHosts(hosts, this.#options);
+    // Only now has this machine the address that the kubeconfig names.
+    await onHostsMade();
     this.#runtimes = new RuntimeKeeper(hosts.hosts, this.#options);
     await this.#runtimes.start();
-    this.#startProcesses(plan, isMember);
+    this.#startProcesses(plan, (name) => !isWorker(name));
     this.#say('building and importing the example images');
     const paths = await images;
     const references = [SANDBOX_IMAGE, ...Object.values(EXAMPLE_IMAGES)];
     const workers = hosts.hosts.filter((host) => host.containerd !== undefined);
     await Promise.all(workers.map((host) => importImages(host, paths.flatMap((path) => references.map((reference) => ({ reference, path }))), this.#options)));
-    this.#startProcesses(plan, (name) => !isMember(name));
+    this.#startProcesses(plan, isWorker);
   }
 
   #startProcesses(plan: UpPlan, wanted: (name: string) => boolean): void {
     const { clock, logger, dataDir } = this.#options;
     const main = process.argv[1] ?? '';
-    for (const one of plan.processes) {
+    for (const one of this.#hasFront ? [plan.front.process, ...plan.processes] : plan.processes) {
       if (!wanted(one.name) || this.#stop.signal.aborted) continue;
       const inside = one.namespace === undefined ? [] : [`--net=/run/netns/${one.namespace}`, '--', process.execPath];
       const program = [...NODE_FLAGS, main, ...one.args];
@@ -237,7 +245,8 @@ export class Supervisor implements Service {
       client = await this.#connectPatiently(endpoints, tls, signal);
       for (const [name, key] of this.#newKeys) await recordWorkerKey(client, name, key);
       // Any of them may be the one that a kubeconfig names. One that heals beside others that work is easily missed.
-      await Promise.all(plan.members.map((member) => this.#apiAnswers(`https://${hostPort(member.host, member.apiPort)}/readyz`, tls.ca, signal)));
+      const urls = [...plan.members.map((member) => `https://${hostPort(member.host, member.apiPort)}`), this.#apiUrl(plan)];
+      await Promise.all(urls.map((url) => this.#apiAnswers(`${url}/readyz`, tls.ca, signal)));
       while (missing.size > 0) {
         this.#say(`waiting for ${[...missing].join(', ')} to be ready`);
         await this.#watchNodes(client, missing, signal);
@@ -247,6 +256,13 @@ export class Supervisor implements Service {
     } finally {
       await client?.close();
     }
+  }
+
+  /** What clients are told: the front, or, without it, one member. */
+  #apiUrl(plan: UpPlan): string {
+    const [first] = plan.members;
+    if (first === undefined) throw new CliError('a cluster needs at least one member', 2);
+    return `https://${this.#hasFront ? hostPort(plan.front.host, plan.front.port) : hostPort(first.host, first.apiPort)}`;
   }
 
   async #apiAnswers(url: string, ca: string, signal: AbortSignal): Promise<void> {
@@ -317,6 +333,7 @@ export class Supervisor implements Service {
     const plan = this.#plan;
     writeState(this.#options.dataDir, {
       supervisor: self, phase: this.#phase, message: this.#message, notes: this.#notes, mode: plan?.mode ?? 'loopback',
+      ...(plan === undefined ? {} : { api: this.#apiUrl(plan) }),
       processes: this.#processes.map((one) => ({
         name: one.spec.name, restarts: one.restarts, lastExit: one.lastExit, logFile: one.spec.logFile, ...(one.id === undefined ? {} : { id: one.id }),
       })),

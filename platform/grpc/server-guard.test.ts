@@ -325,7 +325,10 @@ async function rawStreams(server: Guarded, count: number, { isReset = false, pai
     for (let length = 0; rest.length >= 9 && rest.length >= (length = 9 + rest.readUIntBE(0, 3)); rest = rest.subarray(length)) if (rest[3] === 3) seen.resets++;
   });
   socket.on('error', () => undefined);
-  socket.on('close', () => (seen.closed = true));
+  const closed = new Promise<void>((resolve) => void socket.on('close', () => {
+    seen.closed = true;
+    resolve();
+  }));
   const headers = Buffer.concat([Buffer.from([0x83, 0x87]), literal(':path', '/test.Echo/Hold'), literal(':authority', 'x'), literal('content-type', 'application/grpc')]);
   const frames = [Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), frame(4, 0, [0, Buffer.alloc(0)])];
   for (let i = 0; i < count; i++) {
@@ -333,6 +336,7 @@ async function rawStreams(server: Guarded, count: number, { isReset = false, pai
     if (isReset) frames.push(frame(3, 0, [1 + 2 * i, Buffer.from([0, 0, 0, constants.NGHTTP2_CANCEL])]));
   }
   socket.write(Buffer.concat(frames));
-  await systemClock.sleep(500);
+  // One that resets is waited for; one that is refused says so soon.
+  await Promise.race([closed, systemClock.sleep(isReset ? 10_000 : 500)]);
   return seen;
 }
