@@ -96,6 +96,8 @@ function takeFrom(managers: Managers, { changed, removed }: Comparison): Manager
 export interface UpdateRequest {
   /** Undefined for a create. */
   readonly before: KubeObject | undefined;
+  /** What an object of the kind has when nothing was put in; `{}` when absent. Takes the place of `before` in a create. */
+  readonly empty?: KubeObject;
   /** What the client wants stored, with defaults. Its own managedFields, when it has any, are taken as the client's. */
   readonly after: KubeObject;
   readonly owner: FieldOwner;
@@ -134,8 +136,8 @@ function startingPoint(
   return flawOf(sent) === undefined ? sent : kept;
 }
 
-function comparison({ before, after, resetFields = [] }: UpdateRequest, kind: KindFacts): Comparison {
-  const difference = compareObjects((before ?? {}) as JsonObject, after as JsonObject, kind.schema, kind.resolver);
+function comparison({ before, empty = {}, after, resetFields = [] }: UpdateRequest, kind: KindFacts): Comparison {
+  const difference = compareObjects((before ?? empty) as JsonObject, after as JsonObject, kind.schema, kind.resolver);
   if (resetFields.length === 0) return difference;
   const reset = new FieldSet();
   for (const field of resetFields) reset.insert([`f:${field}`]);

@@ -13,10 +13,13 @@ import type { Target } from './target.js';
 
 /** The object with its owners after a create, update or patch by this call's manager. */
 export function trackFields(call: Call, target: Target, after: KubeObject, before: KubeObject | undefined): KubeObject {
-  // As it would be stored: what is left out as empty is not owned.
+  const { scheme } = call.registry;
+  // As it would be stored: what is left out as empty is not owned, and who creates an object does not own what an empty one has too.
   const stored = cloneJson(after);
-  normaliseObject(call.registry.scheme, target.kind, stored);
-  const request = { before, after: stored, owner: ownerOf(call, target), resetFields: resetFields(target, { ...before, ...after }) };
+  normaliseObject(scheme, target.kind, stored);
+  const empty: KubeObject = {};
+  if (before === undefined) normaliseObject(scheme, target.kind, empty);
+  const request = { before, empty, after: stored, owner: ownerOf(call, target), resetFields: resetFields(target, { ...before, ...after }) };
   return withManagedFields(after, trackUpdate(request, factsOf(call, target)));
 }
 

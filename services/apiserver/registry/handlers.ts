@@ -9,7 +9,7 @@ import type { ParentMutation, ResourceCall, ResourceHandler } from '../ports.js'
 import { extensionKey, warn } from './context.js';
 import type { Call } from './context.js';
 import { checkScope, checkType } from './metadata.js';
-import { checkFields, validateBody } from './model.js';
+import { checkFields, normaliseBody, validateBody } from './model.js';
 import { admissionOf, refuse } from './prepare.js';
 import { bodyKind, storageKey } from './target.js';
 import type { NamedTarget, Target } from './target.js';
@@ -38,6 +38,7 @@ export async function createByHandler(call: Call, target: Target & { readonly na
   const handler = handlers.get(key);
   if (handler?.create === undefined) throw apiErrors.methodNotAllowed(kind, 'create');
   const answer = await handler.create(resourceCall(call, target), admitted);
+  normaliseBody(call.registry.scheme, { kind, shape }, answer);
   call.options.report?.created();
   return handleOf(answer, { apiVersion: apiVersionOf(shape), kind: shape.kind });
 }

@@ -108,6 +108,11 @@ export function normaliseObject(scheme: Scheme, kind: Kind, draft: KubeObject): 
   normalise(asJson(draft), kind.isCustom === true ? ENVELOPE : kind.schema, resolverOf(scheme));
 }
 
+/** The same for the body of a subresource or of a resource that is not stored. */
+export function normaliseBody(scheme: Scheme, shape: Shape, body: KubeObject): void {
+  normalise(asJson(body), schemaOf(scheme, shape), resolverOf(scheme));
+}
+
 /** What the schema says is wrong. Of the object before it is normalised: afterwards nothing is missing. Nothing where the strategy judges alone. */
 export function validateStructure(scheme: Scheme, kind: Kind, object: KubeObject, old?: KubeObject): FieldError[] {
   if (kind.strategy.validatesAll === true) return [];

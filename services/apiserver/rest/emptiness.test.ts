@@ -100,6 +100,21 @@ describe('what Go always writes', () => {
     for (const [field, value] of Object.entries(wanted)) expect([field, made[field], shown[field]]).toEqual([field, value, value]);
   });
 
+  it('belongs to nobody, unless it stands in what a client made', async () => {
+    await using test = await start();
+    const owned = async (path: string, object: JsonObject) => at(((await test.send('POST', path, { metadata: { name: 'a' }, ...object }))['metadata'] as { managedFields: JsonObject[] }).managedFields[0], 'fieldsV1');
+    const event = await owned(`/api/v1/${NAMESPACE}/events`, { involvedObject: { namespace: 'default' }, reason: 'r' });
+    expect(event).toEqual({ 'f:involvedObject': {}, 'f:reason': {} });
+    expect(await owned('/apis/scheduling.k8s.io/v1/priorityclasses', { value: 0 })).toEqual({ 'f:preemptionPolicy': {} });
+    const deployment = await owned(`${group('apps')}/deployments`, { spec: workload(plainPod) });
+    expect(Object.keys(deployment as object)).toEqual(['f:spec']);
+    expect(at(deployment, 'f:spec', 'f:template', 'f:spec', 'f:containers', 'k:{"name":"c"}')).toMatchObject({ 'f:resources': {} });
+    const first = await test.send('GET', `${group('apps')}/deployments/a`);
+    const { resources: _, ...bare } = { ...plainPod.containers[0], resources: {} };
+    const put = await test.send('PUT', `${group('apps')}/deployments/a?fieldManager=other`, { ...first, spec: { ...first['spec'] as object, template: { ...at(first, 'spec', 'template') as object, spec: { containers: [bare] } } } });
+    expect(at(put, 'metadata', 'managedFields')).toEqual(at(first, 'metadata', 'managedFields'));
+  });
+
   it('stands in objects that were stored without it', async () => {
     await using test = await start();
     const old = { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'old', namespace: 'default', uid: 'u', ownerReferences: [] }, spec: { ...workload({ ...plainPod, tolerations: [], nodeSelector: {} }), minReadySeconds: 0 } };
