@@ -141,7 +141,7 @@ export const apiErrors = {
     return failure(422, 'Invalid', `${qualified} "${cut(name)}" is invalid: ${summary}`, {
       ...(name === '' ? {} : { name: cut(name) }),
       ...(kind.group === '' ? {} : { group: kind.group }),
-      kind: kind.kind,
+      ...(kind.kind === '' ? {} : { kind: kind.kind }),
       causes: told.map((error) => ({ reason: error.type, message: error.detail, field: error.field })),
     });
   },

@@ -34,7 +34,7 @@ describe('names', () => {
   it('have Kubernetes\' forms', () => {
     expect(dns1123Label('a-1')).toEqual([]);
     expect(dns1123Label('A')[0]).toContain('lowercase RFC 1123 label');
-    expect(dns1123Label('a'.repeat(64))).toEqual(['must be no more than 63 bytes']);
+    expect(dns1123Label('a'.repeat(64))).toEqual(['must be no more than 63 characters']);
     expect(dns1123Subdomain('a.b-c.d')).toEqual([]);
     expect(dns1123Subdomain('a..b')).not.toEqual([]);
     expect(qualifiedName('example.com/A_b')).toEqual([]);

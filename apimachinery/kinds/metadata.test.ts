@@ -12,7 +12,7 @@ const cases: readonly [string, object, readonly string[]][] = [
   ['a finalizer of nobody', { finalizers: ['x'] },
     ['metadata.finalizers[0]: Invalid value: "x": name is neither a standard finalizer name nor is it fully qualified']],
   ['an owner without uid', { ownerReferences: [{ apiVersion: 'v1', kind: 'Pod', name: 'x' }] },
-    ['metadata.ownerReferences[0].uid: Invalid value: "": uid must not be empty']],
+    ['metadata.ownerReferences.uid: Invalid value: "": must not be empty']],
   ['annotations of more than 256 KiB', { annotations: { a: 'x'.repeat(262_144) } },
     ['metadata.annotations: Too long: may not be more than 262144 bytes']],
 ];

@@ -66,14 +66,15 @@ export function validateAnnotations(complaints: Complaints, annotations: unknown
 
 function validateOwners(complaints: Complaints, metadata: Rec): void {
   let controller: Rec | undefined;
-  for (const [index, owner] of recs(metadata['ownerReferences']).entries()) {
-    const path = `metadata.ownerReferences[${index}]`;
+  for (const owner of recs(metadata['ownerReferences'])) {
+    // Kubernetes names the list, not the place in it.
+    const path = 'metadata.ownerReferences';
     const apiVersion = str(owner['apiVersion']);
     if (apiVersion === '' || apiVersion.split('/').length > 2 || apiVersion.endsWith('/')) {
       complaints.invalid(`${path}.apiVersion`, apiVersion, 'version must not be empty');
     }
     for (const name of ['kind', 'name', 'uid']) {
-      if (unset(owner[name])) complaints.invalid(`${path}.${name}`, '', `${name} must not be empty`);
+      if (unset(owner[name])) complaints.invalid(`${path}.${name}`, '', 'must not be empty');
     }
     if (apiVersion === 'v1' && owner['kind'] === 'Event') complaints.invalid(path, owner, 'v1, Kind=Event is disallowed from being an owner');
     if (owner['controller'] !== true) continue;
@@ -89,10 +90,9 @@ function validateOwners(complaints: Complaints, metadata: Rec): void {
 function validateFinalizers(complaints: Complaints, metadata: Rec): void {
   const names = strs(metadata['finalizers']);
   for (const [index, name] of names.entries()) {
-    const path = `metadata.finalizers[${index}]`;
-    complaints.form(path, name, qualifiedName);
-    if (!name.includes('/') && qualifiedName(name).length === 0 && !FINALIZERS.has(name)) {
-      complaints.invalid(path, name, 'name is neither a standard finalizer name nor is it fully qualified');
+    complaints.form('metadata.finalizers', name, qualifiedName);
+    if (!name.includes('/') && !FINALIZERS.has(name)) {
+      complaints.invalid(`metadata.finalizers[${index}]`, name, 'name is neither a standard finalizer name nor is it fully qualified');
     }
   }
   if (names.includes('orphan') && names.includes('foregroundDeletion')) {

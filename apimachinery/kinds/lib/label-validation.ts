@@ -1,12 +1,12 @@
 /** Labels and label selectors inside objects (k8s.io/apimachinery/pkg/apis/meta/v1/validation). */
-import { labelValue, qualifiedName } from '../../names.js';
+import { labelKey, labelValue, qualifiedName } from '../../names.js';
 import type { Complaints } from './complaints.js';
 import { entries, field, isRec, list, recs, str } from './value.js';
 
 /** Each bad key or value is an error on the map itself: keys of users are no part of a path. */
 export function validateLabels(complaints: Complaints, labels: unknown, path: string): void {
   for (const [key, value] of entries(labels)) {
-    for (const why of qualifiedName(key)) complaints.invalid(path, key, why);
+    for (const why of labelKey(key)) complaints.invalid(path, key, why);
     for (const why of labelValue(str(value))) complaints.invalid(path, value, why);
   }
 }

@@ -76,12 +76,13 @@ async function tryOnce(
 function checkPreconditions(kind: Kind, name: string, object: KubeObject, options: DeleteOptions): void {
   const { uid, resourceVersion } = options.preconditions ?? {};
   const meta = object.metadata ?? {};
+  const refused = (why: string) => apiErrors.conflict({ group: kind.group, resource: kind.kind }, name, why);
   if (uid !== undefined && uid !== meta.uid) {
-    throw apiErrors.conflict(kind, name, `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${meta.uid ?? ''}`);
+    throw refused(`the UID in the precondition (${uid}) does not match the UID in record (${meta.uid ?? ''}). The object might have been deleted and then recreated`);
   }
   if (resourceVersion !== undefined && resourceVersion !== meta.resourceVersion) {
-    throw apiErrors.conflict(kind, name,
-      `Precondition failed: ResourceVersion in precondition: ${resourceVersion}, ResourceVersion in object meta: ${meta.resourceVersion ?? ''}`);
+    throw refused(`the ResourceVersion in the precondition (${resourceVersion}) does not match the ResourceVersion in record (${meta.resourceVersion ?? ''}). `
+      + 'The object might have been modified');
   }
 }
 

@@ -4,7 +4,6 @@ import type { FieldOwner, KindFacts } from '../../../apimachinery/apply/apply.js
 import type { KubeObject } from '../../../apimachinery/object.js';
 import { apiVersionOf } from '../../../apimachinery/object.js';
 import { resolverOf } from '../../../apimachinery/schema/resolve.js';
-import { apiErrors } from '../../../apimachinery/status.js';
 import { toTime } from '../../../platform/clock.js';
 import { cloneJson } from '../../../apimachinery/value.js';
 import type { Call } from './context.js';
@@ -31,10 +30,7 @@ export interface Apply {
 
 /** A fresh object with what is applied merged in. Throws Conflict for fields that others own. */
 export function applyFields(call: Call, target: Target, { live, applied, force }: Apply): KubeObject {
-  const { managedFields, resourceVersion: _, ...metadata } = applied.metadata ?? {};
-  if (managedFields !== undefined) {
-    throw apiErrors.badRequest('metadata.managedFields must be nil');
-  }
+  const { resourceVersion: _, ...metadata } = applied.metadata ?? {};
   return applyPatch({
     live, config: { ...applied, metadata }, owner: ownerOf(call, target), force, resetFields: resetFields(target, applied),
   }, factsOf(call, target));

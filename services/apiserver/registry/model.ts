@@ -51,10 +51,17 @@ const ANYTHING: Schema = { type: 'object', preserveUnknown: true };
 
 /** Brings the draft into the shape of its type, in place: wrong types are refused, unknown fields dropped and reported. */
 export function checkFields(call: Call, shape: Shape, draft: KubeObject): void {
+  keepReset(draft);
   const { scheme } = call.registry;
   const custom = isCustomShape(shape);
   const unknown = custom ? conformCustom(shape.kind, draft, scheme) : conform({ ...shape.shape, schema: schemaOf(scheme, shape) }, asJson(draft), resolverOf(scheme));
   for (const message of reportFieldIssues(shape.shape, { unknown, body: call.body }, call.fieldValidation)) warn(call, message);
+}
+
+/** `managedFields: []` asks to forget all managers, as `[{}]` does, which decoding does not take for an absence. */
+function keepReset(draft: KubeObject): void {
+  const { metadata } = draft;
+  if (isObject(metadata) && Array.isArray(metadata['managedFields']) && metadata['managedFields'].length === 0) metadata['managedFields'] = [{}];
 }
 
 /**
@@ -71,7 +78,6 @@ export function checkAppliedFields(call: Call, shape: Shape, applied: KubeObject
     const { group, version, kind } = shape.shape;
     throw unclassified(`failed to create typed patch object (${namespace}/${name}; ${group}/${version}, Kind=${kind}): ${why}`);
   }
-  checkFields(call, shape, applied);
 }
 
 /** A custom resource's schema with the types that every object has. */

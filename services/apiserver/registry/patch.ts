@@ -1,9 +1,8 @@
-import { encodeJson } from '../../../apimachinery/codec/json-value.js';
 import type { PatchRequest } from '../../../apimachinery/object-service.js';
 import { apiVersionOf } from '../../../apimachinery/object.js';
 import type { GroupVersionKind, KubeObject } from '../../../apimachinery/object.js';
-import { goText, jsonType } from '../../../apimachinery/patch/go-text.js';
-import { apiErrors, fieldErrors, isApiError } from '../../../apimachinery/status.js';
+import { jsonType } from '../../../apimachinery/patch/go-text.js';
+import { apiErrors, fieldErrors } from '../../../apimachinery/status.js';
 import { cloneJson, isObject } from '../../../apimachinery/value.js';
 import type { CachedObject } from '../cacher/cached-object.js';
 import { step, warn } from './context.js';
@@ -12,7 +11,7 @@ import { createObject } from './create.js';
 import { checkScope, checkType, modified } from './metadata.js';
 import { applyFields } from './fields.js';
 import { checkAppliedFields, checkFields, patchObject } from './model.js';
-import type { Shape } from './model.js';
+import { refusePatched } from './patch-refusal.js';
 import { scaleOf, withScale } from './scale.js';
 import { bodyKind } from './target.js';
 import type { NamedTarget } from './target.js';
@@ -35,10 +34,14 @@ function plainPatch(call: Call, target: NamedTarget, request: PatchRequest, opti
       const shape = bodyKind(target);
       const patched = patchObject(scheme, { kind, shape }, request, isScale ? scaleOf(kind, old) : old);
       await step(call, 'checking fields', base.json.length);
-      checkType(patched, shape);
-      checkScope(patched, target);
+      if (request.type === 'strategic') Object.assign(patched, typeOf(shape));
+      refusePatched({ patched, request }, () => {
+        checkType(patched, shape);
+        checkFields(call, { kind, shape }, patched);
+      });
+      checkNamed(patched, target);
       checkPatchedVersion(target, patched, base);
-      checkPatchedFields(call, { kind, shape }, { patched, request });
+      checkPatchedUid(target, patched, base.as(kind).object);
       return isScale ? withScale(kind, old, patched) : patched;
     },
   });
@@ -55,6 +58,7 @@ async function applyPatch(call: Call, target: NamedTarget, request: PatchRequest
   reportAppliedDuplicates(call);
   await step(call, 'checking fields');
   checkAppliedFields(call, { kind, shape }, applied);
+  if (applied.metadata?.managedFields !== undefined) throw apiErrors.badRequest('metadata.managedFields must be nil');
   const isScale = target.subresource?.name === 'scale';
   const how = { options, fieldsTracked: true };
   const force = request.force === true;
@@ -64,6 +68,7 @@ async function applyPatch(call: Call, target: NamedTarget, request: PatchRequest
       checkPatchedVersion(target, applied, base);
       if (isScale) return withScale(kind, old, applied);
       const draft = applyFields(call, target, { live: old, applied, force });
+      checkFields(call, { kind, shape }, draft);
       checkScope(draft, target);
       return draft;
     },
@@ -74,7 +79,8 @@ async function applyPatch(call: Call, target: NamedTarget, request: PatchRequest
           throw apiErrors.conflict(kind, target.name, `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`);
         }
         const created = applyFields(call, target, { live: undefined, applied, force });
-        checkAppliedName(created, target);
+        checkFields(call, { kind, shape }, created);
+        checkNamed(created, target);
         return createObject(call, target, created, how);
       },
     } : {}),
@@ -90,18 +96,6 @@ function reportAppliedDuplicates(call: Call): void {
   for (const line of body.lines([])) warn(call, line);
 }
 
-/** What makes a body a bad request makes a patch invalid: the patch is shown as Go prints it (endpoints/handlers/patch.go). */
-function checkPatchedFields(call: Call, shape: Shape, { patched, request }: { readonly patched: KubeObject; readonly request: PatchRequest }): void {
-  try {
-    checkFields(call, shape, patched);
-  } catch (error) {
-    if (!isApiError(error, 'BadRequest')) throw error;
-    const why = error.message.replace(/^.* cannot be handled as a \w+: /s, '');
-    const shown = request.type === 'strategic' ? goText(request.patch) : encodeJson(patched);
-    throw apiErrors.invalid({ group: '', kind: '' }, '', [fieldErrors.invalid('patch', shown, why)]);
-  }
-}
-
 function configuration(patch: unknown): KubeObject {
   if (isObject(patch)) return cloneJson(patch) as KubeObject;
   if (patch === null) return {};
@@ -109,17 +103,25 @@ function configuration(patch: unknown): KubeObject {
     `error decoding YAML: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal ${jsonType(patch)} into Go value of type map[string]interface {}`);
 }
 
-/** What apply creates names itself too: the URL alone does not name it. */
-function checkAppliedName(created: KubeObject, target: NamedTarget): void {
-  if ((created.metadata?.name ?? '') === '') {
+/** What a patch leaves or makes names itself: the URL alone does not name it. */
+function checkNamed(object: KubeObject, target: NamedTarget): void {
+  if ((object.metadata?.name ?? '') === '') {
     throw apiErrors.badRequest(`the name of the object (${target.name} based on URL) was undeterminable: name must be provided`);
   }
-  checkScope(created, target);
+  checkScope(object, target);
 }
+
+/** A PUT with another uid is a conflict; a patch that sets another is invalid. */
+function checkPatchedUid(target: NamedTarget, patched: KubeObject, old: KubeObject): void {
+  const uid = patched.metadata?.uid ?? '';
+  if (uid !== '' && uid !== old.metadata?.uid) throw apiErrors.invalid(target.kind, target.name, [fieldErrors.invalid('metadata.uid', uid, 'field is immutable')]);
+}
+
+const typeOf = ({ group, version, kind }: GroupVersionKind) => ({ apiVersion: apiVersionOf({ group, version }), kind });
 
 /** An apply configuration names its type itself. */
 function checkAppliedType(applied: KubeObject, { group, version, kind }: GroupVersionKind): void {
-  const { apiVersion = '', kind: named = '' } = applied;
+  const [apiVersion, named] = [applied.apiVersion, applied.kind].map((text: unknown) => (typeof text === 'string' ? text : '')) as [string, string];
   if (apiVersion === apiVersionOf({ group, version }) && named === kind) return;
   throw apiErrors.badRequest(`invalid object type: ${apiVersion.includes('/') ? apiVersion : `/${apiVersion}`}, Kind=${named}`);
 }

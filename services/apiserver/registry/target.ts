@@ -65,6 +65,14 @@ export function bodyKind(target: Target): GroupVersionKind {
   return target.subresource?.kind ?? target.kind;
 }
 
+/** For a method that means no verb at the path, whatever stands there. */
+export function methodNotAllowed(): ApiError {
+  return new ApiError({
+    kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', reason: 'MethodNotAllowed', code: 405, details: {},
+    message: 'the server does not allow this method on the requested resource',
+  });
+}
+
 export function noSuchResource(): ApiError {
   return new ApiError({
     kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', reason: 'NotFound', code: 404, details: {},

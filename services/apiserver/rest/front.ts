@@ -12,7 +12,7 @@ import type { Clock } from '../../../platform/clock.js';
 import type { Logger } from '../../../platform/log.js';
 import type { Random } from '../../../platform/random.js';
 import type { Authenticator, Authorizer, ObjectReader } from '../ports.js';
-import { noSuchResource } from '../registry/target.js';
+import { methodNotAllowed, noSuchResource } from '../registry/target.js';
 import { toApiError } from '../registry/store-errors.js';
 import type { RegistryAdmission } from '../registry/connect.js';
 import { Discovery } from './discovery.js';
@@ -138,7 +138,7 @@ export class RestFront {
     if (url.route.kind === 'other') return this.#other(request, { url, user });
     const verb = verbOf(request.method, url.route, url.query);
     const { route } = url;
-    if (verb === undefined) throw apiErrors.methodNotAllowed(route.id, request.method.toLowerCase());
+    if (verb === undefined) throw methodNotAllowed();
     const kind = this.#options.scheme.byResource(route.id);
     if (kind !== undefined) Object.assign(seen, { verb, group: kind.group, resource: kind.resource });
     const leave = this.#options.flow.enter(flowClass(verb, route, url.query));

@@ -1,5 +1,4 @@
 /** Options of requests, from the query and from bodies of DeleteOptions. Everything malformed is a BadRequest. */
-import { encodeJson } from '../../../apimachinery/codec/json-value.js';
 import type { DeleteOptions, ListRequest } from '../../../apimachinery/object-service.js';
 import { apiErrors, fieldErrors } from '../../../apimachinery/status.js';
 import type { FieldError } from '../../../apimachinery/status.js';
@@ -100,17 +99,24 @@ function fieldManagerErrors(name: string): FieldError[] {
 
 export function deleteOptions(query: Query, body: unknown): DeleteOptions {
   const given = isObject(body) ? body : {};
-  const policy = given['propagationPolicy'] ?? textOption(query, 'propagationPolicy')
-    ?? orphanPolicy(given['orphanDependents'] ?? booleanOption(query, 'orphanDependents'));
-  if (policy !== undefined && !isOneOf(policy, POLICIES)) {
-    throw apiErrors.badRequest(`propagationPolicy: Unsupported value: ${encodeJson(policy)}: supported values: "Foreground", "Background", "Orphan"`);
+  if (typeof given['kind'] === 'string' && given['kind'] !== '' && given['kind'] !== 'DeleteOptions') {
+    throw apiErrors.badRequest(`no kind ${JSON.stringify(given['kind'].slice(0, 64))} is registered for DeleteOptions`);
   }
+  const named = given['propagationPolicy'] ?? textOption(query, 'propagationPolicy');
+  const orphan = given['orphanDependents'] ?? booleanOption(query, 'orphanDependents');
+  const dryRun = (Array.isArray(given['dryRun']) ? given['dryRun'].map(String) : query.getAll('dryRun')).filter((value) => value !== '');
+  const errors: FieldError[] = [];
+  if (named !== undefined && orphan !== undefined) errors.push(fieldErrors.invalid('propagationPolicy', named, 'orphanDependents and deletionPropagation cannot be both set'));
+  if (named !== undefined && !isOneOf(named, POLICIES)) errors.push(fieldErrors.notSupported('propagationPolicy', named, ['Foreground', 'Background', 'Orphan', 'nil']));
+  if (dryRun.some((value) => value !== 'All')) errors.push(fieldErrors.notSupported('dryRun', dryRun, ['All']));
+  if (errors.length > 0) throw apiErrors.invalid({ group: 'meta.k8s.io', kind: 'DeleteOptions' }, '', errors);
   const grace = given['gracePeriodSeconds'] ?? integerOption(query, 'gracePeriodSeconds', Number.MIN_SAFE_INTEGER);
-  if (grace !== undefined && !Number.isSafeInteger(grace)) throw apiErrors.badRequest('gracePeriodSeconds: an integer was expected');
+  if (grace !== undefined && !Number.isSafeInteger(grace)) {
+    throw apiErrors.badRequest(`json: cannot unmarshal ${typeof grace === 'string' ? 'string' : 'value'} into Go struct field DeleteOptions.gracePeriodSeconds of type int64`);
+  }
   const preconditions = isObject(given['preconditions']) ? given['preconditions'] : undefined;
-  const dryRun = isDryRun(Array.isArray(given['dryRun']) ? given['dryRun'].map(String) : query.getAll('dryRun'));
   return defined({
-    propagationPolicy: policy, gracePeriodSeconds: grace as number | undefined, dryRun,
+    propagationPolicy: isOneOf(named, POLICIES) ? named : orphanPolicy(orphan), gracePeriodSeconds: grace as number | undefined, dryRun: dryRun.length > 0,
     preconditions: preconditions === undefined ? undefined : defined({
       uid: stringOf(preconditions['uid']), resourceVersion: stringOf(preconditions['resourceVersion']),
     }),
@@ -121,12 +127,6 @@ export function deleteOptions(query: Query, body: unknown): DeleteOptions {
 function orphanPolicy(orphan: unknown): 'Orphan' | 'Background' | undefined {
   if (typeof orphan !== 'boolean') return undefined;
   return orphan ? 'Orphan' : 'Background';
-}
-
-function isDryRun(values: readonly string[]): boolean {
-  const given = values.filter((value) => value !== '');
-  if (given.some((value) => value !== 'All')) throw apiErrors.badRequest(`dryRun: Unsupported value: ${JSON.stringify(given[0])}: supported values: "All"`);
-  return given.length > 0;
 }
 
 function textOption(query: Query, name: string): string | undefined {
