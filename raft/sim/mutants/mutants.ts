@@ -70,7 +70,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'progress-overtakes', trap: 'etcd #15220: a progress notification overtakes events', file: 'services/store/watch/hub',
-    find: / \|\| watcher\.next <= this\.#published/, replace: '',
+    find: /if \(!asked && watcher\.next > this\.#published \+ 1\)\s+return;/, replace: '',
   },
   {
     name: 'txn-reads-compacted', trap: 'etcd #18667: a transaction that reads a compacted revision differs between members', file: 'services/store/mvcc/txn',

@@ -245,10 +245,9 @@ export class WatchHub {
       }
       watcher.roomAt = this.#publishedEvents;
       this.#send(watcher, this.#madeFor(watcher));
-      if (watcher.next <= this.#published) return true;
     }
     if (watcher.progressWanted) this.#sendProgress(watcher, { asked: true });
-    return false;
+    return watcher.next <= this.#published;
   }
 
   #send(watcher: Watcher, { batch, records }: Made): void {
