@@ -130,8 +130,9 @@ export class Supervisor implements Service {
   async #start(): Promise<void> {
     const { dataDir, clock } = this.#options;
     this.#started_ms = clock.now();
-    this.#say('looking at this machine');
+    // Before anything is said: that would write over what the former supervisor has left.
     await endLeftovers(dataDir, clock);
+    this.#say('looking at this machine');
     const pki = await this.#pki();
     const missing = await this.#missing();
     if (missing.length === 0) {

@@ -7,9 +7,9 @@ export interface Holder {
   evict(): void;
 }
 
-export class ByteBudget {
+export class ByteBudget<H extends Holder = Holder> {
   readonly #limit_bytes: number;
-  readonly #held = new Map<Holder, number>();
+  readonly #held = new Map<H, number>();
   #total = 0;
 
   constructor(limit_bytes: number) {
@@ -20,8 +20,13 @@ export class ByteBudget {
     return this.#total;
   }
 
+  /** Whoever holds anything now. */
+  holders(): Iterable<H> {
+    return this.#held.keys();
+  }
+
   /** Sets what `holder` holds now; 0 releases. May evict holders, this one among them. */
-  set(holder: Holder, bytes: number): void {
+  set(holder: H, bytes: number): void {
     this.#total += bytes - (this.#held.get(holder) ?? 0);
     if (bytes === 0) this.#held.delete(holder);
     else this.#held.set(holder, bytes);
@@ -29,7 +34,7 @@ export class ByteBudget {
   }
 
   #evictLargest(): void {
-    let largest: Holder | undefined;
+    let largest: H | undefined;
     let most = 0;
     for (const [holder, bytes] of this.#held) {
       if (bytes <= most) continue;

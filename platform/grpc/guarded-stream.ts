@@ -1,34 +1,28 @@
 /** One open stream and what its request holds: counted against the budgets of its connection and of the process. */
 import type { ServerHttp2Stream } from 'node:http2';
+import type { Clock } from '../clock.js';
 import type { ByteBudget, Holder } from './byte-budget.js';
 import { MessageMeter } from './message-meter.js';
 import { CODES, refuseStream, type Refusal } from './refusal.js';
 
-/** A stream without a message yet costs memory too. */
-const OPEN_BYTES = 8 * 1024;
-
 const OVER_BUDGET: Refusal = { code: CODES.resourceExhausted, message: 'too many bytes of unfinished requests are held; send this one again later' };
 
 export class GuardedStream implements Holder {
-  readonly #stream: ServerHttp2Stream;
-  readonly #budgets: readonly ByteBudget[];
+  readonly stream: ServerHttp2Stream;
+  readonly #budgets: readonly ByteBudget<GuardedStream>[];
   readonly #meter = new MessageMeter();
-  #begun_ms: number;
+  #begun_ms = 0;
   #held = 0;
   #over = false;
 
-  constructor(stream: ServerHttp2Stream, budgets: readonly ByteBudget[], now_ms: number) {
-    this.#stream = stream;
+  constructor(stream: ServerHttp2Stream, budgets: readonly ByteBudget<GuardedStream>[]) {
+    this.stream = stream;
     this.#budgets = budgets;
-    this.#begun_ms = now_ms;
   }
 
   /** Follows the request. Call before the stream's other reader is attached: a refused byte reaches nobody. */
-  watch(now: () => number): void {
-    this.#charge(OPEN_BYTES);
-    this.#stream.on('data', (chunk: Buffer) => this.#take(chunk, now));
-    this.#stream.once('end', () => this.#charge(0));
-    this.#stream.once('close', () => this.release());
+  watch(clock: Pick<Clock, 'monotonic'>): void {
+    this.stream.on('data', (chunk: Buffer) => this.#take(chunk, clock));
   }
 
   /** Since when a message is unfinished; undefined when none is. */
@@ -42,22 +36,23 @@ export class GuardedStream implements Holder {
 
   refuse(refusal: Refusal): void {
     this.release();
-    refuseStream(this.#stream, refusal);
+    refuseStream(this.stream, refusal);
   }
 
+  /** To be called when the stream is closed. */
   release(): void {
     this.#charge(0);
     this.#over = true;
   }
 
-  #take(chunk: Buffer, now: () => number): void {
+  #take(chunk: Buffer, clock: Pick<Clock, 'monotonic'>): void {
     if (this.#over) return;
     const { held: before, messages } = this.#meter;
     this.#meter.add(chunk);
     const { held } = this.#meter;
     // Another message: its time begins with it.
-    if (held > 0 && (before === 0 || this.#meter.messages !== messages)) this.#begun_ms = now();
-    this.#charge(this.#meter.messages === 0 ? OPEN_BYTES + held : held);
+    if (held > 0 && (before === 0 || this.#meter.messages !== messages)) this.#begun_ms = clock.monotonic();
+    this.#charge(held);
   }
 
   #charge(bytes: number): void {

@@ -10,6 +10,8 @@ export interface Refusal {
 }
 
 export function refuseStream(stream: ServerHttp2Stream, { code, message }: Refusal): void {
+  // Nobody else listens: what breaks now is over anyhow.
+  stream.on('error', () => undefined);
   if (stream.destroyed || stream.closed) return;
   if (stream.headersSent) {
     // Clients read this reset as RESOURCE_EXHAUSTED.

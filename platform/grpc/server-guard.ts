@@ -45,7 +45,7 @@ export class ServerGuard {
     this.#options = options;
     this.#gate = new ConnectionGate(limits.connections);
     this.#anonymous = new AddressCount(limits.anonymous.connections);
-    this.#shared = { limits, clock, budget: new ByteBudget(limits.unfinished_bytes), authenticates: options.authenticates, enter: () => this.#enter() };
+    this.#shared = { limits, clock, budget: new ByteBudget(limits.unfinished_bytes), authenticates: options.authenticates, enter: () => this.#enter(), leave: () => void this.#streams-- };
   }
 
   /** Bytes of unfinished requests that are held now. */
@@ -102,14 +102,10 @@ export class ServerGuard {
     }
   }
 
-  #enter(): (() => void) | undefined {
-    if (this.#streams >= this.#shared.limits.streams) return undefined;
+  #enter(): boolean {
+    if (this.#streams >= this.#shared.limits.streams) return false;
     this.#streams++;
-    let inside = true;
-    return () => {
-      if (inside) this.#streams--;
-      inside = false;
-    };
+    return true;
   }
 
   #sweep(): void {

@@ -15,9 +15,10 @@ export interface SessionShared {
   readonly limits: GuardLimits;
   readonly clock: Clock;
   /** Of the process. */
-  readonly budget: ByteBudget;
-  /** Counts a stream of the process until it is over; undefined: there are too many. */
-  enter(): (() => void) | undefined;
+  readonly budget: ByteBudget<GuardedStream>;
+  /** Counts a stream of the process, until `leave`; false: there are too many. */
+  enter(): boolean;
+  leave(): void;
   /** Whether the value of an `authorization` header is good. Rejects when nobody can say now. */
   authenticates(authorization: string): Promise<boolean>;
 }
@@ -26,13 +27,14 @@ type Forward = (stream: ServerHttp2Stream) => void;
 
 /** With these codes clients reset streams, and we do not. */
 const CLIENTS_OWN: ReadonlySet<number> = new Set([constants.NGHTTP2_CANCEL, constants.NGHTTP2_INTERNAL_ERROR, constants.NGHTTP2_PROTOCOL_ERROR, constants.NGHTTP2_STREAM_CLOSED]);
+const ignore = () => undefined;
 const UNAUTHENTICATED = { code: CODES.unauthenticated, message: 'Unauthorized' } as const;
 
 export class SessionGuard {
   readonly #session: ServerHttp2Session;
   readonly #shared: SessionShared;
-  readonly #budget: ByteBudget;
-  readonly #streams = new Set<GuardedStream>();
+  readonly #budget: ByteBudget<GuardedStream>;
+  readonly #budgets: readonly ByteBudget<GuardedStream>[];
   #standing: Standing;
   #rate: Rate;
   #resets: Rate;
@@ -46,6 +48,7 @@ export class SessionGuard {
     this.#standing = standingOf(session);
     const { limits, clock } = shared;
     this.#budget = new ByteBudget(limits.identified.unfinished_bytes);
+    this.#budgets = [this.#budget, shared.budget];
     const { newStreams, resets } = this.isIdentified ? limits.identified : limits.anonymous;
     this.#rate = new Rate(newStreams, clock.monotonic());
     this.#resets = new Rate(resets, clock.monotonic());
@@ -65,44 +68,46 @@ export class SessionGuard {
 
   /** Judges a new stream; one that is let in is given to `forward`. */
   take(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, forward: Forward): void {
-    // A stream that breaks has told its handler by its close.
-    stream.on('error', () => undefined);
-    const { limits, clock, enter } = this.#shared;
+    const { limits, clock } = this.#shared;
     const isIdentified = this.isIdentified;
+    // A stream that breaks says so by its close. Handlers listen themselves; here that waits, or is refused.
+    if (!isIdentified) stream.on('error', ignore);
     if (!this.#rate.take(clock.monotonic())) {
       this.#tooMany(stream);
       return;
     }
-    const leave = this.#open < (isIdentified ? limits.identified : limits.anonymous).streams ? enter() : undefined;
-    if (leave === undefined) {
+    if (this.#open >= (isIdentified ? limits.identified : limits.anonymous).streams || !this.#shared.enter()) {
+      stream.on('error', ignore);
       stream.close(constants.NGHTTP2_REFUSED_STREAM);
       return;
     }
-    this.#opened(stream, leave);
+    const guarded = new GuardedStream(stream, this.#budgets);
+    this.#opened(stream, guarded);
     const encoding = headers['grpc-encoding'];
     if (encoding !== undefined && encoding !== 'identity') {
       // A few bytes would become many before anybody has counted them.
       refuseStream(stream, { code: CODES.unimplemented, message: `requests are not taken in the encoding "${String(encoding).slice(0, 32)}": send them as they are` });
       return;
     }
-    this.#judge(stream, headers, forward);
+    this.#judge(guarded, headers, forward);
   }
 
   /** Ends messages that take too long. */
   sweep(now_ms: number): void {
     const { message_ms } = this.#shared.limits.identified;
-    for (const stream of this.#streams) if (now_ms - (stream.unfinishedSince_ms ?? now_ms) > message_ms) stream.evict();
+    for (const stream of [...this.#budget.holders()]) if (now_ms - (stream.unfinishedSince_ms ?? now_ms) > message_ms) stream.evict();
   }
 
-  #judge(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, forward: Forward): void {
+  #judge(guarded: GuardedStream, headers: IncomingHttpHeaders, forward: Forward): void {
+    const { stream } = guarded;
     const standing = this.#standing;
     const { authorization } = headers;
     if (standing.kind === 'identified') {
       if (this.#shared.clock.now() >= standing.until_ms) refuseStream(stream, UNAUTHENTICATED);
-      else this.#forward(stream, forward);
+      else this.#forward(guarded, forward);
     } else if (authorization !== undefined) {
       this.#limitLife(stream);
-      this.#authenticate(stream, authorization, forward);
+      this.#authenticate(guarded, authorization, forward);
     } else if (standing.kind === 'refused') {
       refuseStream(stream, UNAUTHENTICATED);
     } else {
@@ -113,7 +118,8 @@ export class SessionGuard {
   }
 
   /** Until it is known who calls, nothing of the request is read: what has arrived waits in the stream's window. */
-  #authenticate(stream: ServerHttp2Stream, authorization: string, forward: Forward): void {
+  #authenticate(guarded: GuardedStream, authorization: string, forward: Forward): void {
+    const { stream } = guarded;
     this.#shared.authenticates(authorization).then((isKnown) => {
       if (stream.destroyed || stream.closed) return;
       if (!isKnown) {
@@ -121,7 +127,7 @@ export class SessionGuard {
         return;
       }
       this.#identified();
-      this.#forward(stream, forward);
+      this.#forward(guarded, forward);
     }, () => refuseStream(stream, { code: CODES.unavailable, message: 'it cannot be checked now who calls; try again' }));
   }
 
@@ -141,13 +147,9 @@ export class SessionGuard {
     if (!session.destroyed && !session.closed) session.settings({ maxConcurrentStreams: this.#shared.limits.identified.streams });
   }
 
-  #forward(stream: ServerHttp2Stream, forward: Forward): void {
-    const { budget, clock } = this.#shared;
-    const guarded = new GuardedStream(stream, [this.#budget, budget], clock.monotonic());
-    this.#streams.add(guarded);
-    stream.once('close', () => this.#streams.delete(guarded));
-    guarded.watch(() => clock.monotonic());
-    forward(stream);
+  #forward(guarded: GuardedStream, forward: Forward): void {
+    guarded.watch(this.#shared.clock);
+    forward(guarded.stream);
   }
 
   /** The deadline of a caller that nobody knows; one that is known by then is left alone. */
@@ -168,12 +170,13 @@ export class SessionGuard {
     });
   }
 
-  #opened(stream: ServerHttp2Stream, leave: () => void): void {
+  #opened(stream: ServerHttp2Stream, guarded: GuardedStream): void {
     this.#open++;
     this.#idle?.cancel();
     stream.once('close', () => {
       this.#open--;
-      leave();
+      this.#shared.leave();
+      guarded.release();
       // Neither an orderly end, nor one of ours.
       if (stream.rstCode !== undefined && CLIENTS_OWN.has(stream.rstCode) && !this.#resets.take(this.#shared.clock.monotonic())) this.#end();
       this.#watchIdle();
@@ -188,6 +191,7 @@ export class SessionGuard {
 
   /** Streams that come too fast: of a known caller they come again, of an unknown one the connection ends. */
   #tooMany(stream: ServerHttp2Stream): void {
+    stream.on('error', ignore);
     if (this.isIdentified) stream.close(constants.NGHTTP2_REFUSED_STREAM);
     else this.#end();
   }
