@@ -67,8 +67,8 @@ chaos: build ## real members under real faults: MINUTES=n, or KILLS=n for kill -
 	@node dist/e2e/chaos/main.js $(if $(KILLS),--kills $(KILLS),--minutes $(or $(MINUTES),2)) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only '$(ONLY)') $(if $(LOOPBACK),--loopback)
 
 .PHONY: flood
-flood: build ## large and broken requests at every port for SECONDS=60: no election, heartbeats in time
-	@node dist/e2e/chaos/flood-main.js $(or $(SECONDS),60)
+flood: build ## attacks at every port for SECONDS=60, over KEYS=100000: no election, /livez, main threads and memory within their aims
+	@node dist/e2e/chaos/flood-main.js $(or $(SECONDS),60) $(or $(KEYS),100000)
 
 .PHONY: help
 help: ## this list

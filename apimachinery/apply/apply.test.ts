@@ -242,3 +242,21 @@ describe('FieldsV1 of a create', () => {
     expect(fieldsOf(applied, 'me')).toEqual(below({ 'f:containers': { 'k:{"name":"c"}': { '.': {}, 'f:name': {} } } }));
   });
 });
+
+describe('costs (issue 6, rows 1 and 3)', () => {
+  it('of ten thousand conflicts a hundred are told, and how many there are', () => {
+    const data = (value: string) => Object.fromEntries(Array.from({ length: 10_000 }, (_, i) => [`k${i}`, value]));
+    const live = applyPatch({ live: undefined, config: configMap(data('a')), owner: owner('first') }, configMaps);
+    const { status } = conflictOf(() => applyPatch({ live, config: configMap(data('b')), owner: owner('second') }, configMaps));
+    expect(status.message).toMatch(/^Apply failed with 10000 conflicts: conflicts with "first":\n- \.data\.k0\n/);
+    expect(status.details?.causes).toHaveLength(100);
+    expect(status.message?.split('\n')).toHaveLength(101);
+  });
+
+  it('forty thousand items without keys are owned as one in the time that they take to be looked at', () => {
+    const containers = Array.from({ length: 40_000 }, () => ({}));
+    const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p' }, spec: { containers } } as unknown as KubeObject;
+    const [entry] = trackUpdate({ before: undefined, after: pod, owner: owner('first', '', 'v1') }, pods);
+    expect(entry?.fieldsV1).toEqual({ 'f:spec': { 'f:containers': { 'k:{"name":""}': {} } } });
+  }, 10_000);
+});

@@ -1,5 +1,5 @@
 /** Conflicts of server-side apply: refused in kube-apiserver's words, one cause for each field. */
-import { ApiError } from '../status.js';
+import { ApiError, FIELD_ERRORS_MAX } from '../status.js';
 import type { StatusCause } from '../status.js';
 import { formatPath } from './field-set.js';
 import type { FieldSet } from './field-set.js';
@@ -12,17 +12,22 @@ interface Conflict {
 
 /** Throws Conflict when others own what would change, besides what is allowed. */
 export function refuseConflicts(others: Managers, changed: FieldSet, allowed: FieldSet): void {
+  // Of very many the first are told, and how many there are.
   const conflicts: Conflict[] = [];
+  let count = 0;
   for (const manager of others.values()) {
-    for (const path of manager.set.intersection(changed).difference(allowed).paths()) conflicts.push({ manager, path: formatPath(path) });
+    for (const path of manager.set.intersection(changed).difference(allowed).paths()) {
+      count += 1;
+      if (count <= FIELD_ERRORS_MAX) conflicts.push({ manager, path: formatPath(path) });
+    }
   }
-  if (conflicts.length === 0) return;
+  if (count === 0) return;
   const causes: StatusCause[] = conflicts.map(({ manager, path }) => ({
     reason: 'FieldManagerConflict', message: `conflict with ${describe(manager)}`, field: path,
   }));
   throw new ApiError({
     kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', reason: 'Conflict', code: 409,
-    message: conflictMessage(conflicts), details: { causes },
+    message: conflictMessage(conflicts, count), details: { causes },
   });
 }
 
@@ -31,14 +36,16 @@ function describe(manager: Manager): string {
   return manager.operation === 'Update' ? `${name} using ${manager.apiVersion}` : name;
 }
 
-function conflictMessage(conflicts: readonly Conflict[]): string {
+function conflictMessage(conflicts: readonly Conflict[], count: number): string {
   const [only] = conflicts;
-  if (only !== undefined && conflicts.length === 1) return `Apply failed with 1 conflict: conflict with ${describe(only.manager)}: ${only.path}`;
+  if (only !== undefined && count === 1) return `Apply failed with 1 conflict: conflict with ${describe(only.manager)}: ${only.path}`;
   const byManager = new Map<string, string[]>();
   for (const { manager, path } of conflicts) {
     const name = describe(manager);
-    byManager.set(name, [...(byManager.get(name) ?? []), path]);
+    const paths = byManager.get(name);
+    if (paths === undefined) byManager.set(name, [path]);
+    else paths.push(path);
   }
   const blocks = [...byManager].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, paths]) => `conflicts with ${name}:\n- ${paths.join('\n- ')}`);
-  return `Apply failed with ${conflicts.length} conflicts: ${blocks.join('\n')}`;
+  return `Apply failed with ${count} conflicts: ${blocks.join('\n')}`;
 }

@@ -12,6 +12,10 @@ import { jsonType } from './go-text.js';
 
 const OPERATIONS_MAX = 10_000;
 const COPIED_BYTES_MAX = 3 * 1024 * 1024;
+/** What all operations together may look at: values that are compared, parts of pointers, items that are moved up in lists. */
+const WORK_MAX = 500_000;
+/** Moving items up is done in blocks of memory. */
+const MOVED_ITEMS_PER_WORK = 64;
 
 /** Returns a new document; `document` stays as it is. Throws ApiError: BadRequest for a malformed patch, 422 when it does not fit. */
 export function applyJsonPatch(document: unknown, patch: unknown): unknown {
@@ -19,7 +23,7 @@ export function applyJsonPatch(document: unknown, patch: unknown): unknown {
   if (operations.length > OPERATIONS_MAX) {
     throw apiErrors.requestEntityTooLarge(`The allowed maximum operations in a JSON patch is ${OPERATIONS_MAX}, got ${operations.length}`);
   }
-  const root: Root = { value: cloneJson(document), copiedBytes: 0 };
+  const root: Root = { value: cloneJson(document), copiedBytes: 0, work: 0 };
   for (const operation of operations) applyOperation(root, operation);
   return root.value;
 }
@@ -44,6 +48,19 @@ const undecodable = (value: unknown, into: string): Error =>
 interface Root {
   value: unknown;
   copiedBytes: number;
+  work: number;
+}
+
+function spend(root: Root, work: number): void {
+  root.work += work;
+  if (root.work > WORK_MAX) throw apiErrors.requestEntityTooLarge('the operations of the JSON patch look at too many values; send fewer of them, or a merge patch');
+}
+
+/** Charges a value for each of its parts, and stops where there is no more to spend. */
+function spendOn(root: Root, value: unknown): void {
+  spend(root, 1);
+  if (Array.isArray(value)) for (const item of value) spendOn(root, item);
+  else if (isObject(value)) for (const key of Object.keys(value)) spendOn(root, value[key]);
 }
 
 function applyOperation(root: Root, operation: JsonObject): void {
@@ -54,6 +71,7 @@ function applyOperation(root: Root, operation: JsonObject): void {
     case 'replace': replace(root, path, cloneJson(value)); return;
     case 'remove': remove(find(root, path)); return;
     case 'test':
+      spendOn(root, value);
       if (!jsonEqual(path === '' ? root.value : read(find(root, path)), value)) throw cannotApply();
       return;
     case 'move': {
@@ -84,8 +102,10 @@ function find(root: Root, pointer: unknown): Place {
   if (typeof pointer !== 'string' || !pointer.includes('/')) throw cannotApply();
   const parts = pointer.split('/').slice(1).map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'));
   const key = parts.pop() ?? '';
+  spend(root, parts.length);
   let container = containerOf(root.value);
   for (const part of parts) container = containerOf(read({ container, key: part }));
+  if (Array.isArray(container)) spend(root, Math.ceil(container.length / MOVED_ITEMS_PER_WORK));
   return { container, key };
 }
 

@@ -228,3 +228,19 @@ describe('strategic merge patch (strategicpatch)', () => {
     expect(({} as JsonObject)['polluted']).toBeUndefined();
   });
 });
+
+describe('a JSON patch looks at no more than a body may hold several times (issue 6, row 1)', () => {
+  const large = { list: Array.from({ length: 10_000 }, (_, i) => i), deep: {} };
+  it.each<[string, unknown[]]>([
+    ['comparisons', Array.from({ length: 9000 }, () => ({ op: 'test', path: '/list', value: large.list }))],
+    ['insertions at the head', Array.from({ length: 9900 }, () => ({ op: 'add', path: '/list/0', value: 1 }))],
+    ['removals at the head', Array.from({ length: 9900 }, () => ({ op: 'remove', path: '/list/0' }))],
+  ])('%s', (_name, patch) => {
+    expect(() => applyJsonPatch(large, patch)).toThrow('look at too many values');
+  });
+
+  it('and what is usual is done', () => {
+    const patch = Array.from({ length: 1000 }, (_, i) => ({ op: 'add', path: '/list/-', value: i }));
+    expect((applyJsonPatch(large, patch) as typeof large).list).toHaveLength(11_000);
+  });
+});

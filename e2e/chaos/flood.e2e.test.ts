@@ -3,9 +3,13 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Fleet } from './fleet.js';
 import { electionsAfter } from './elections.js';
 import { describeFlood, flood, floodFleet, isDueToFlood, p99_ms, since, type FloodResult, type Heartbeats } from './flood.js';
+import { ownSilence_ms } from './flood-measures.js';
 import { withheld_ms, type Look } from './withheld.js';
 
-const SECONDS = 15;
+const OPTIONS = { seconds: 15, keys: 5000, removedKeys: 1000, settle_ms: 0 };
+/** Of a minute of `make flood` less is expected; here others have the processors, too. */
+const SILENCE_MS_MAX = 5000;
+const MEMORY_MIB_MAX = 700;
 let fleet: Fleet;
 
 beforeAll(async () => {
@@ -19,10 +23,14 @@ afterAll(async () => {
 async function survived(): Promise<FloodResult> {
   const put = (key: string) => fleet.members[0]?.client.put({ key: Buffer.from(key), value: Buffer.from('kept') });
   expect(await put('before')).toMatchObject({ kind: 'ok' });
-  const result = await flood(fleet, SECONDS);
+  const result = await flood(fleet, OPTIONS);
   process.stderr.write(`flood: ${describeFlood(result)}\n`);
   expect(fleet.members.map(({ isRunning }) => isRunning)).toEqual([true, true, true]);
   for (const [name, attempts] of result.attempts) expect([name, attempts > 0]).toEqual([name, true]);
+  for (const measure of result.measures) {
+    expect(ownSilence_ms(measure)).toBeLessThan(SILENCE_MS_MAX);
+    expect(measure.memory_MiB.peak - measure.memory_MiB.before).toBeLessThan(MEMORY_MIB_MAX);
+  }
   for (const { heartbeats } of result.followers) expect(heartbeats.count).toBeGreaterThan(0);
   expect(await put('after')).toMatchObject({ kind: 'ok' });
   return result;

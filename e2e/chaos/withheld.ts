@@ -78,3 +78,12 @@ function waitOf(thread: string): number {
 }
 
 const stolen = (): number => Number(/^cpu +.*/.exec(readFileSync('/proc/stat', 'utf8'))?.[0].split(/ +/)[STEAL_FIELD] ?? 0) * TICK_MS;
+
+/** For how long the main thread of a process has waited for a processor since it began; undefined where nobody counts. */
+export function mainThreadWaited_ms(pid: number): number | undefined {
+  try {
+    return waitOf(`/proc/${pid}/task/${pid}`);
+  } catch {
+    return undefined;
+  }
+}

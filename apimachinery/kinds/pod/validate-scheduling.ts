@@ -2,7 +2,7 @@
 import { dns1123Label, dns1123Subdomain, labelValue, qualifiedName } from '../../names.js';
 import type { Complaints } from '../lib/complaints.js';
 import { validateLabelSelector, validateNodeSelectorRequirement } from '../lib/label-validation.js';
-import { absent, field, isRec, keysOf, list, num, recs, same, str, strs, unset, type Rec } from '../lib/value.js';
+import { absent, field, isRec, keysOf, list, num, recs, str, strs, unset, type Rec } from '../lib/value.js';
 
 export const TAINT_EFFECTS = ['NoSchedule', 'PreferNoSchedule', 'NoExecute'];
 
@@ -36,10 +36,10 @@ export function validateTolerations(complaints: Complaints, tolerations: unknown
 
 /** Each old toleration is still there; only its tolerationSeconds may differ. */
 export function validateTolerationsAdded(complaints: Complaints, now: unknown, before: unknown, path: string): void {
-  const plain = ({ tolerationSeconds: _, ...rest }: Rec): Rec => rest;
-  const present = recs(now).map(plain);
+  const textOf = (toleration: Rec): string => JSON.stringify(['key', 'operator', 'value', 'effect'].map((name) => str(toleration[name])));
+  const present = new Set(recs(now).map(textOf));
   for (const old of recs(before)) {
-    if (!present.some((toleration) => same(toleration, plain(old)))) {
+    if (!present.has(textOf(old))) {
       complaints.forbidden(path, 'existing toleration can not be modified except its tolerationSeconds');
       return;
     }

@@ -34,3 +34,16 @@ it('ten thousand items that are alike are owned as one, in linear time', async (
   await expect(service.create({ resource: resources.pods, namespace: 'default', object: { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'a' }, spec: { containers } } as object }))
     .rejects.toMatchObject({ code: 422 });
 }, 10_000);
+
+it('patches do not make an object grow beyond twice what a body may hold', async () => {
+  await using test = await startRegistry();
+  const service = test.registry.as(admin);
+  const target = { resource: resources.configMaps, namespace: 'default', name: 'a' };
+  await service.create({ ...target, object: configMap('a') });
+  const grow = (part: number) => service.patch({
+    ...target, type: 'merge', patch: { data: Object.fromEntries(Array.from({ length: 9000 }, (_, i) => [`k${part}-${i}`, ''])) },
+  });
+  await grow(1);
+  await grow(2);
+  await expect(grow(3)).rejects.toMatchObject({ code: 413 });
+}, 20_000);

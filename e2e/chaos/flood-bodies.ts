@@ -1,0 +1,61 @@
+/**
+ * Bodies that are in order by their size and cost as much as any may: many keys, values and items, faults without number, rules that
+ * compare everything with everything (issue 6, rows 1, 3 and 6). Nothing is stored: dry runs, or what is refused.
+ */
+import { CONFIG_MAPS } from './flood-broken.js';
+import { restAttack, type Attack, type RestCall } from './flood-tools.js';
+
+const JSON_TYPE = 'application/json';
+const YAML_TYPE = 'application/yaml';
+const DRY = `${CONFIG_MAPS}?dryRun=All&fieldValidation=Strict`;
+const PODS = '/api/v1/namespaces/default/pods?dryRun=All';
+const DEFINITIONS = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
+
+const many = (count: number, one: (i: number) => string, separator = ','): string => Array.from({ length: count }, (_, i) => one(i)).join(separator);
+const keys = (count: number): string => many(count, (i) => `"key${i}":"value"`);
+const configMap = (metadata: string, rest = ''): string => `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"generateName":"flood-"${metadata}}${rest}}`;
+const pod = (spec: string): string => `{"apiVersion":"v1","kind":"Pod","metadata":{"generateName":"flood-"},"spec":{${spec}}}`;
+const yamlMap = (count: number): string => `apiVersion: v1\nkind: ConfigMap\nmetadata: {generateName: flood-}\ndata:\n${many(count, (i) => `  key${i}: "value"`, '\n')}\n`;
+
+/** A schema as large operators have them: some 20,000 values. */
+function definition(name: string, rules: string, branches = 9, depth = 3): string {
+  const properties = (level: number): string => many(branches, (i) => `"field${i}":{"description":"What this field is for, in as many words as such texts have.",${
+    level === 0 ? '"type":"string"' : `"type":"object","properties":{${properties(level - 1)}}`}}`);
+  return `{"apiVersion":"apiextensions.k8s.io/v1","kind":"CustomResourceDefinition","metadata":{"name":"${name}s.flood.example.com"},"spec":{"group":"flood.example.com","scope":"Namespaced",`
+    + `"names":{"plural":"${name}s","singular":"${name}","kind":"${name[0]?.toUpperCase()}${name.slice(1)}","listKind":"${name}List"},"versions":[{"name":"v1","served":true,"storage":true,"schema":{"openAPIV3Schema":{`
+    + `"type":"object","properties":{"spec":{"type":"object","properties":{"items":{"type":"array","items":{"type":"integer"}},${properties(depth)}}${rules}}}}}}]}}`;
+}
+
+const NESTED_RULE = ',"x-kubernetes-validations":[{"rule":"self.items.all(x, self.items.all(y, self.items.all(z, x + y + z >= 0)))"}]';
+const costly = definition('costly', NESTED_RULE, 1, 0);
+const costlyObject = `{"apiVersion":"flood.example.com/v1","kind":"Costly","metadata":{"generateName":"flood-"},"spec":{"items":[${many(150, String)}]}}`;
+
+const call = (body: string, more: Partial<RestCall> = {}): Attack => {
+  const bytes = Buffer.from(body);
+  return restAttack({ path: DRY, type: JSON_TYPE, body: () => bytes, ...more });
+};
+
+export const BODIES: Readonly<Record<string, Attack>> = {
+  'rest: YAML of 7,000 keys': call(yamlMap(7000), { type: YAML_TYPE }),
+  'rest: 3 MB of YAML keys': call(yamlMap(140_000), { type: YAML_TYPE }),
+  'rest: YAML comments': call('# nothing\n'.repeat(250_000), { type: YAML_TYPE }),
+  'rest: YAML applied': call(yamlMap(9000), { type: 'application/apply-patch+yaml', method: 'PATCH', path: '/api/v1/namespaces/default/configmaps/flood?dryRun=All&fieldManager=flood' }),
+  'rest: a million empty objects': call(pod(`"containers":[${many(999_000, () => '{}')}]`), { path: PODS }),
+  'rest: 9,900 empty containers': call(pod(`"containers":[${many(9900, () => '{}')}]`), { path: PODS }),
+  'rest: 9,900 variables': call(pod(`"containers":[{"name":"a","image":"b","env":[${many(9900, (i) => `{"name":"V${i}","value":"x"}`)}]}]`), { path: PODS }),
+  'rest: 9,900 labels': call(configMap(`,"labels":{${keys(9900)}}`)),
+  'rest: 100,000 labels': call(configMap(`,"labels":{${keys(100_000)}}`)),
+  'rest: labels that are none': call(configMap(`,"labels":{${many(9900, (i) => `"_${i}_":"!"`)}}`)),
+  'rest: empty owners': call(configMap(`,"ownerReferences":[${many(8000, () => '{}')}]`)),
+  'rest: unknown fields': call(configMap('', `,${many(9900, (i) => `"field${i}":1`)}`)),
+  'rest: duplicate fields': call(configMap('', `,"data":{${many(9900, (i) => `"key${i % 99}":"x"`)}}`)),
+  'rest: a huge name': call(configMap(`,"name":"${'x'.repeat(1_000_000)}"`)),
+  'rest: 1 MB in one value': call(configMap('', `,"data":{"x":"${'line\\n'.repeat(200_000)}"}`)),
+  'rest: a large definition': call(definition('large', ''), { path: `${DEFINITIONS}?dryRun=All` }),
+  'rest: a rule of three loops': call(costly, { path: DEFINITIONS }),
+  'rest: an object under that rule': call(costlyObject, { path: '/apis/flood.example.com/v1/namespaces/default/costlys?dryRun=All' }),
+  'rest: 10,000 operations of a patch': call(`[${many(9900, (i) => `{"op":"add","path":"/metadata/labels/k${i}","value":"x"}`)}]`, {
+    type: 'application/json-patch+json', method: 'PATCH', path: '/api/v1/namespaces/kube-system?dryRun=All',
+  }),
+  'rest: options of a delete': call(`{"a":[${many(900_000, () => '{}')}]}`, { method: 'DELETE', path: '/api/v1/namespaces/default/configmaps/none' }),
+};
