@@ -130,12 +130,15 @@ async function retried<T>({ clock, signal }: Eviction, attempt: () => Promise<T>
 async function remove(eviction: Eviction, pod: Pod, options: DeleteOptions): Promise<void> {
   const { service, namespace, name } = eviction;
   let { preconditions } = options;
-  if (options.dryRun !== true) {
+  // Of another pod under the same name nothing is said: the deletion below refuses it.
+  const isThisPod = preconditions?.uid === undefined || preconditions.uid === pod.metadata?.uid;
+  if (options.dryRun !== true && isThisPod) {
+    const version = preconditions?.resourceVersion;
     const written = await service.patch({
       resource: PODS, namespace, name, subresource: 'status', type: 'strategic',
-      patch: { metadata: { ...preconditions }, status: { conditions: [conditionOf(pod, eviction.clock)] } },
+      patch: { metadata: version === undefined ? {} : { resourceVersion: version }, status: { conditions: [conditionOf(pod, eviction.clock)] } },
     });
-    if (preconditions?.resourceVersion !== undefined) preconditions = { ...preconditions, resourceVersion: written.resourceVersion };
+    if (version !== undefined) preconditions = { ...preconditions, resourceVersion: written.resourceVersion };
   }
   await service.delete({ resource: PODS, namespace, name, options: { ...options, ...(preconditions === undefined ? {} : { preconditions }) } });
 }
