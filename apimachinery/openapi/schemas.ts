@@ -128,19 +128,6 @@ export function writeDefinitions(scheme: Scheme, kinds: readonly Kind[], writer:
 }
 
 function listOf(kind: Kind, name: string, writer: SchemaWriter): JsonObject {
-  if (kind.isCustom === true) return customListOf(kind, name, writer);
-  return {
-    type: 'object', required: ['items'],
-    properties: {
-      apiVersion: { type: 'string' }, kind: { type: 'string' },
-      items: { type: 'array', items: kind.schema.ref === undefined ? { $ref: writer.ref(name)['$ref'] } : writer.ref(name) },
-      metadata: writer.ref(`${META}.ListMeta`),
-    },
-    [GVK]: [{ group: kind.group, kind: kind.listKind, version: kind.version }],
-  };
-}
-
-function customListOf(kind: Kind, name: string, writer: SchemaWriter): JsonObject {
   return {
     description: `${kind.listKind} is a list of ${kind.kind}`, type: 'object', required: ['items'],
     properties: {
