@@ -58,8 +58,9 @@ export function rootSchemaOf(props: JsonObject): Schema {
 /** Of custom resources, of embedded ones, and of their lists. */
 export const API_VERSION: Schema = { type: 'string', description: 'Group and version of the schema that this object is written in.' };
 export const KIND: Schema = { type: 'string', description: 'Name, in CamelCase, of the type that this object represents. It cannot be changed.' };
+export const OBJECT_METADATA: Schema = { ref: OBJECT_META, description: 'Metadata that every object has: names, labels, owners.' };
 const ROOT_FIELDS: Readonly<Record<string, Schema>> = {
-  apiVersion: API_VERSION, kind: KIND, metadata: { ref: OBJECT_META, description: 'Metadata that every object has: names, labels, owners.' },
+  apiVersion: API_VERSION, kind: KIND, metadata: OBJECT_METADATA,
 };
 /** The same schema with apiVersion, kind and metadata, in place of what it says of them. */
 export const withTypeAndMetadata = (schema: Schema): Schema => ({ ...schema, properties: { ...schema.properties, ...ROOT_FIELDS } });

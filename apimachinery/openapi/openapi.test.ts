@@ -58,6 +58,7 @@ describe('OpenAPI v3', () => {
       type: 'array', 'x-kubernetes-patch-merge-key': 'name', 'x-kubernetes-patch-strategy': 'merge', 'x-kubernetes-list-type': 'map',
     });
     expect(document.components.schemas['io.k8s.api.apps.v1.DeploymentSpec']?.properties['strategy']).toEqual({
+      description: expect.any(String) as string,
       'x-kubernetes-patch-strategy': 'retainKeys', allOf: [{ $ref: '#/components/schemas/io.k8s.api.apps.v1.DeploymentStrategy' }],
     });
   });

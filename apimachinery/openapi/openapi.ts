@@ -9,7 +9,7 @@ import { createHash } from 'node:crypto';
 import { encodeJsonBytes } from '../codec/json-value.js';
 import type { Kind } from '../kind.js';
 import { apiVersionOf } from '../object.js';
-import { builtInDefinitions } from '../scheme/data.js';
+import { builtInDefinitions, descriptionFacts, enumFacts } from '../scheme/data.js';
 import type { MutableScheme } from '../scheme/scheme.js';
 import type { JsonObject } from '../value.js';
 import type { Operation } from './operations.js';
@@ -152,7 +152,7 @@ const digest = (bytes: Uint8Array): string => createHash('sha256').update(bytes)
 let builtInDigest: string | undefined;
 
 function definitionsDigest(): string {
-  builtInDigest ??= digest(Buffer.from(JSON.stringify(builtInDefinitions())));
+  builtInDigest ??= digest(Buffer.from(JSON.stringify([builtInDefinitions(), enumFacts(), descriptionFacts()])));
   return builtInDigest;
 }
 

@@ -5,6 +5,7 @@ import type { Schema } from '../schema/schema.js';
 import type { JsonObject } from '../value.js';
 import { API_VERSION, KIND } from '../crd/schema.js';
 import { writeCustomRoot } from './custom.js';
+import { published } from './published.js';
 
 export type Dialect = 'v2' | 'v3';
 
@@ -121,25 +122,12 @@ export function writeDefinitions(scheme: Scheme, kinds: readonly Kind[], writer:
   for (const name of writer.reached) {
     if (Object.hasOwn(out, name)) continue;
     const kinds = name === `${META}.DeleteOptions` ? optionsKind : gvks.has(name) ? [gvks.get(name)] : knownKind(name);
-    out[name] = { ...writer.write(scheme.definition(name)), ...(kinds.length === 0 ? {} : { [GVK]: kinds }) };
+    out[name] = { ...writer.write(published(name, scheme.definition(name))), ...(kinds.length === 0 ? {} : { [GVK]: kinds }) };
   }
   return Object.fromEntries(Object.entries(out).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 function listOf(kind: Kind, name: string, writer: SchemaWriter): JsonObject {
-  if (kind.isCustom === true) return customListOf(kind, name, writer);
-  return {
-    type: 'object', required: ['items'],
-    properties: {
-      apiVersion: { type: 'string' }, kind: { type: 'string' },
-      items: { type: 'array', items: kind.schema.ref === undefined ? { $ref: writer.ref(name)['$ref'] } : writer.ref(name) },
-      metadata: writer.ref(`${META}.ListMeta`),
-    },
-    [GVK]: [{ group: kind.group, kind: kind.listKind, version: kind.version }],
-  };
-}
-
-function customListOf(kind: Kind, name: string, writer: SchemaWriter): JsonObject {
   return {
     description: `${kind.listKind} is a list of ${kind.kind}`, type: 'object', required: ['items'],
     properties: {

@@ -45,6 +45,12 @@ const definitionFacts = once<Readonly<Record<string, Schema>>>('definitions.json
 /** Definition -> how fields are encoded when they are empty, as names with a space between; read off Kubernetes' Go types. */
 const encodingFacts = once<Readonly<Record<string, Partial<Record<Encoding, string>>>>>('encoding.json');
 
+/** Definition -> field -> the values it is published with (scripts/compile-enums.mjs). */
+export const enumFacts = once<Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>>('enums.json');
+
+/** Definition, without `io.k8s.api.` -> field -> what it is for, in our own words; the empty name is the definition itself. */
+export const descriptionFacts = once<Readonly<Record<string, Readonly<Record<string, string>>>>>('descriptions.json');
+
 let definitions: Readonly<Record<string, Schema>> | undefined;
 
 export function builtInDefinitions(): Readonly<Record<string, Schema>> {
