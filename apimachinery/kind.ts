@@ -2,6 +2,7 @@
  * A kind is a row of facts plus, where it needs one, a small strategy. The registry and the fronts read rows and know no
  * kind by name; CRDs make rows at run time by the same path.
  */
+import type { Work } from '../platform/work.js';
 import type { UserInfo } from './object-service.js';
 import type { GroupVersionKind, KubeObject, ResourceId } from './object.js';
 import type { Schema } from './schema/schema.js';
@@ -44,6 +45,8 @@ export interface Strategy {
   prepareForCreate?(draft: KubeObject, context: StrategyContext): void;
   prepareForUpdate?(draft: KubeObject, old: KubeObject, context: StrategyContext): void;
   validate?(object: KubeObject, context?: StrategyContext): FieldError[];
+  /** `validate` in slices, where it may take long. */
+  validateWork?(object: KubeObject, context?: StrategyContext): Work<FieldError[]>;
   /** `validate` is complete: nothing but it judges the object. Without it, the schema's required fields and list keys count too. */
   readonly validatesAll?: boolean;
   /** The context tells the subresource: a pod's `resize` and `ephemeralcontainers` allow what a plain update must refuse. */

@@ -29,7 +29,10 @@ export interface CallOptions {
 
 /** How work on large objects shares its thread with others. */
 export interface Pace {
-  /** Resolves when the caller may hold the thread for the named step, on an object of so many bytes as far as they are known. */
+  /**
+   * Resolves when the caller may hold the thread for the named step, on an object of so many bytes as far as they are known. Infinity:
+   * the step may be long whatever the size.
+   */
   step(name: string, bytes?: number): Promise<void>;
 }
 

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { finish } from '../../platform/work.js';
 import { literalIssues } from './check/literals.js';
 import { BOOL, INT, STRING, listOf } from './check/types.js';
 import type { CelType } from './check/types.js';
@@ -53,6 +54,13 @@ describe('CEL as kube-apiserver 1.36 evaluates it', () => {
 
   it.each(FAILING)('%s fails: %s', (source, error) => {
     expect(run(source)).toEqual(new CelError(error));
+  });
+
+  it.each([...TRUE, ...FAILING.map(([source]) => source)])('%s, in slices, is the same and costs the same', (source) => {
+    const compiled = compile(source, {});
+    if (compiled.kind === 'bad') throw new Error(compiled.issues);
+    const program = new Program(compiled.checked);
+    for (const limit of [LIMIT, 5, 20]) expect(finish(program.work({}, limit))).toEqual(program.run({}, limit));
   });
 
   it('a dyn that is an integer compares with its true value beyond 2^53', () => {

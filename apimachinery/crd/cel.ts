@@ -3,6 +3,8 @@
  * Out: field errors. A rule that cannot be evaluated refuses the object: nothing passes because a rule broke. Cost is counted as
  * kube-apiserver counts it: each rule has a limit, and all rules of one object share a budget.
  */
+import type { Work } from '../../platform/work.js';
+import { finish } from '../../platform/work.js';
 import { Optional, isError } from '../cel/values/values.js';
 import type { Value } from '../cel/values/values.js';
 import { encodeJson } from '../codec/json-value.js';
@@ -14,7 +16,7 @@ import type { FieldError } from '../status.js';
 import { getOwn, isObject, jsonEqual } from '../value.js';
 import { celValueOf } from './cel-value.js';
 import { withRootFields } from './decl-type.js';
-import { ruleSetOf } from './rules.js';
+import { ruleSetWork } from './rules.js';
 import type { CompiledRule } from './rules.js';
 
 /** Of one evaluation; about 0.1 s of kube-apiserver's time. */
@@ -23,6 +25,9 @@ const CALL_COST_MAX = 1_000_000;
 export const OBJECT_COST_MAX = 10_000_000;
 const ERRORS_MAX = 100;
 const SHOWN_MAX = 256;
+const VISIT_UNITS = 10;
+/** A large value takes a slice of its own. */
+const REFUSED_UNITS = 1000;
 const MESSAGE_BYTES_MAX = 5 * 1024;
 const OUT_OF_BUDGET = 'validation failed due to running out of cost budget, no further validation rules will be run';
 
@@ -40,15 +45,20 @@ export interface CheckOptions {
 }
 
 export function checkRules(schema: Schema, resolver: SchemaResolver, change: Change, options: CheckOptions = {}): FieldError[] {
+  return finish(checkRulesWork(schema, resolver, change, options));
+}
+
+/** The same in slices: rules, and the loops in them, yield what they cost. */
+export function* checkRulesWork(schema: Schema, resolver: SchemaResolver, change: Change, options: CheckOptions = {}): Work<FieldError[]> {
   const checker = new RuleChecker(resolver, options.path ?? '');
-  checker.visit(schema, { value: change.object, old: change.old, unchanged: () => false }, options.isRoot ?? true);
+  yield* checker.visit(schema, visitedOf(change.object, change.old), options.isRoot ?? true);
   return checker.errors;
 }
 
 interface Visited {
   readonly value: unknown;
   readonly old: unknown;
-  /** Whether what it is part of is as it was before: complaints are then let pass (ratcheting). */
+  /** Whether it is as it was before, or what it is part of is: complaints are then let pass (ratcheting). */
   readonly unchanged: () => boolean;
 }
 
@@ -64,59 +74,61 @@ class RuleChecker {
     this.#base = base;
   }
 
-  visit(declared: Schema, visited: Visited, isRoot = false): void {
+  *visit(declared: Schema, visited: Visited, isRoot = false): Work<void> {
     const schema = this.#resolver.resolve(declared);
     const { value } = visited;
     if (value === undefined || value === null || this.#isOver() || !hasRules(schema, this.#resolver)) return;
-    if (schema.validations !== undefined) this.#rules(schema, visited, isRoot || schema.embeddedResource === true);
-    if (Array.isArray(value)) this.#list(schema, value, visited);
-    else if (isObject(value)) this.#object(schema, value, visited);
+    yield VISIT_UNITS;
+    if (schema.validations !== undefined) yield* this.#rules(schema, visited, isRoot || schema.embeddedResource === true);
+    if (Array.isArray(value)) yield* this.#list(schema, value, visited);
+    else if (isObject(value)) yield* this.#object(schema, value, visited);
   }
 
   #isOver(): boolean {
     return this.#budget < 0 || this.errors.length >= ERRORS_MAX;
   }
 
-  #object(schema: Schema, value: Record<string, unknown>, visited: Visited): void {
+  *#object(schema: Schema, value: Record<string, unknown>, visited: Visited): Work<void> {
     for (const name of Object.keys(value)) {
       const property = this.#resolver.property(schema, name);
       if (property === undefined) continue;
       const isField = schema.properties !== undefined && Object.hasOwn(schema.properties, name);
       this.#path.push(isField ? name : { key: name });
-      this.visit(property, below(visited, value[name], isObject(visited.old) ? getOwn(visited.old, name) : undefined));
+      yield* this.visit(property, visitedOf(value[name], isObject(visited.old) ? getOwn(visited.old, name) : undefined, visited));
       this.#path.pop();
     }
   }
 
   /** Items of a map-like list are the same when their keys are; of others nobody can tell what an item was before. */
-  #list(schema: Schema, value: readonly unknown[], visited: Visited): void {
+  *#list(schema: Schema, value: readonly unknown[], visited: Visited): Work<void> {
     if (schema.items === undefined) return;
     const keys = schema.listType === 'map' ? (schema.listMapKeys ?? []) : [];
     const idOf = (item: unknown): string => encodeJson(keys.map((key) => (isObject(item) ? (getOwn(item, key) ?? null) : null)));
     const before = new Map(keys.length > 0 && Array.isArray(visited.old) ? visited.old.map((item: unknown) => [idOf(item), item]) : []);
     for (const [index, item] of value.entries()) {
       this.#path.push(index);
-      this.visit(schema.items, below(visited, item, keys.length === 0 ? undefined : before.get(idOf(item))));
+      yield* this.visit(schema.items, visitedOf(item, keys.length === 0 ? undefined : before.get(idOf(item)), visited));
       this.#path.pop();
       if (this.#isOver()) return;
     }
   }
 
-  #rules(schema: Schema, visited: Visited, isRoot: boolean): void {
+  *#rules(schema: Schema, visited: Visited, isRoot: boolean): Work<void> {
     const shape = isRoot ? rootShape(schema) : schema;
     const self = celValueOf(shape, visited.value, this.#resolver);
     const old = visited.old === undefined || visited.old === null ? undefined : celValueOf(shape, visited.old, this.#resolver);
-    for (const compiled of ruleSetOf(schema, isRoot).rules) {
+    const { rules } = yield* ruleSetWork(schema, isRoot);
+    for (const compiled of rules) {
       if (this.#budget <= 0) {
         this.#invalid(schema, OUT_OF_BUDGET);
         this.#budget = -1;
       }
       if (this.#isOver()) return;
-      this.#rule(compiled, schema, { visited, self, old });
+      yield* this.#rule(compiled, schema, { visited, self, old });
     }
   }
 
-  #rule(compiled: CompiledRule, schema: Schema, { visited, self, old }: { readonly visited: Visited; readonly self: Value; readonly old: Value | undefined }): void {
+  *#rule(compiled: CompiledRule, schema: Schema, { visited, self, old }: { readonly visited: Visited; readonly self: Value; readonly old: Value | undefined }): Work<void> {
     const { rule, program } = compiled;
     if (compiled.error !== undefined) this.#invalid(schema, `rule compile error: ${compiled.error}`);
     if (program === undefined) return;
@@ -124,10 +136,10 @@ class RuleChecker {
     if (compiled.usesOldSelf && old === undefined && !optional) return;
     const oldSelf = optional ? (old === undefined ? Optional.none : Optional.of(old)) : old;
     const variables = { self, ...(oldSelf === undefined ? {} : { oldSelf }) };
-    const { value, cost } = program.run(variables, CALL_COST_MAX);
+    const { value, cost } = yield* program.work(variables, CALL_COST_MAX);
     if (!this.#spend(cost, schema)) return;
     if (isError(value)) this.#failure(schema, rule, value.message);
-    else if (value !== true) this.#refused(compiled, schema, { visited, variables });
+    else if (value !== true) yield* this.#refused(compiled, schema, { visited, variables });
   }
 
   /** False when the budget is spent: nothing more is evaluated. */
@@ -153,18 +165,20 @@ class RuleChecker {
     }
   }
 
-  #refused(compiled: CompiledRule, schema: Schema, { visited, variables }: { readonly visited: Visited; readonly variables: Readonly<Record<string, Value>> }): void {
-    if (!compiled.usesOldSelf && (jsonSame(visited) || visited.unchanged())) return;
-    const message = this.#message(compiled, schema, variables);
+  *#refused(compiled: CompiledRule, schema: Schema, { visited, variables }: { readonly visited: Visited; readonly variables: Readonly<Record<string, Value>> }): Work<void> {
+    // The value is compared, or shown.
+    yield REFUSED_UNITS;
+    if (!compiled.usesOldSelf && visited.unchanged()) return;
+    const message = yield* this.#message(compiled, schema, variables);
     if (message === undefined) return;
     this.#complain(compiled, schema, { value: visited.value, why: message });
   }
 
   /** Undefined when making it went over the budget; that is a complaint already. */
-  #message({ rule, message }: CompiledRule, schema: Schema, variables: Readonly<Record<string, Value>>): string | undefined {
+  *#message({ rule, message }: CompiledRule, schema: Schema, variables: Readonly<Record<string, Value>>): Work<string | undefined> {
     const otherwise = rule.message === undefined || rule.message === '' ? `failed rule: ${ruleText(rule)}` : rule.message.trim();
     if (message === undefined) return otherwise;
-    const { value, cost } = message.run(variables, CALL_COST_MAX);
+    const { value, cost } = yield* message.work(variables, CALL_COST_MAX);
     if (cost > this.#budget) {
       this.#invalid(schema, 'messageExpression evaluation failed due to running out of cost budget, no further validation rules will be run');
       this.#budget = -1;
@@ -208,12 +222,10 @@ class RuleChecker {
 
 const ruleText = ({ rule, message }: CelRule): string => (message !== undefined && message !== '' ? message : rule).trim();
 
-const jsonSame = ({ value, old }: Visited): boolean => old !== undefined && jsonEqual(value, old);
-
-/** A part of `parent`; `old` is undefined where nobody can tell what it was. */
-function below(parent: Visited, value: unknown, old: unknown): Visited {
+/** `old` is undefined where nobody can tell what it was. Compared once, whatever number of rules and parts ask. */
+function visitedOf(value: unknown, old: unknown, parent?: Visited): Visited {
   let same: boolean | undefined;
-  return { value, old, unchanged: () => (same ??= jsonSame(parent) || parent.unchanged()) };
+  return { value, old, unchanged: () => (same ??= (old !== undefined && jsonEqual(value, old)) || parent?.unchanged() === true) };
 }
 
 const roots = new WeakMap<Schema, Schema>();

@@ -1,4 +1,5 @@
 /** Whether the defaults of a CRD keep their own schema, its rules included, and have no unknown fields. */
+import type { Work } from '../../platform/work.js';
 import { prune } from '../schema/prune.js';
 import type { SchemaResolver } from '../schema/resolve.js';
 import type { Schema } from '../schema/schema.js';
@@ -6,34 +7,38 @@ import { validateSchema } from '../schema/validate.js';
 import { fieldErrors } from '../status.js';
 import type { FieldError } from '../status.js';
 import { cloneJson, isObject, jsonEqual } from '../value.js';
-import { checkRules } from './cel.js';
+import { checkRulesWork } from './cel.js';
 import { withRootFields } from './decl-type.js';
 
+const SCHEMA_UNITS = 10;
+const DEFAULT_UNITS = 200;
 const META_FIELDS = new Set(['apiVersion', 'kind', 'metadata']);
 
 /** Defaults of metadata are forbidden or checked elsewhere; those inside additionalProperties are not followed, as upstream. */
-export function defaultErrors(schema: Schema, path: string, resolver: SchemaResolver): FieldError[] {
-  return visit(schema, { path, resolver, isRoot: true });
+export function* defaultErrors(schema: Schema, path: string, resolver: SchemaResolver): Work<FieldError[]> {
+  return yield* visit(schema, { path, resolver, isRoot: true });
 }
 
-function visit(schema: Schema, { path, resolver, isRoot }: { readonly path: string; readonly resolver: SchemaResolver; readonly isRoot: boolean }): FieldError[] {
-  const errors = schema.default === undefined ? [] : ofDefault(schema, `${path}.default`, resolver);
-  if (schema.items !== undefined) errors.push(...visit(schema.items, { path: `${path}.items`, resolver, isRoot: false }));
+function* visit(schema: Schema, { path, resolver, isRoot }: { readonly path: string; readonly resolver: SchemaResolver; readonly isRoot: boolean }): Work<FieldError[]> {
+  yield SCHEMA_UNITS;
+  const errors = schema.default === undefined ? [] : yield* ofDefault(schema, `${path}.default`, resolver);
+  if (schema.items !== undefined) errors.push(...yield* visit(schema.items, { path: `${path}.items`, resolver, isRoot: false }));
   for (const [name, property] of Object.entries(schema.properties ?? {})) {
     if ((isRoot || schema.embeddedResource === true) && META_FIELDS.has(name)) continue;
-    errors.push(...visit(property, { path: `${path}.properties[${name}]`, resolver, isRoot: false }));
+    errors.push(...yield* visit(property, { path: `${path}.properties[${name}]`, resolver, isRoot: false }));
   }
   return errors;
 }
 
-function ofDefault(schema: Schema, path: string, resolver: SchemaResolver): FieldError[] {
+function* ofDefault(schema: Schema, path: string, resolver: SchemaResolver): Work<FieldError[]> {
+  yield DEFAULT_UNITS;
   const value: unknown = schema.default;
   const unknown = hasUnknown(schema, value, resolver) ? [fieldErrors.invalid(path, value, 'must not have unknown fields')] : [];
   const structural = validateSchema(schema, value, resolver).map((error) => ({ ...error, field: joined(path, error.field) }));
   if (structural.length > 0) return [...unknown, ...structural];
   const options = { isRoot: schema.embeddedResource === true, path };
-  const kept = checkRules(schema, resolver, { object: value, old: value }, options);
-  return [...unknown, ...kept, ...(kept.length > 0 ? [] : checkRules(schema, resolver, { object: value, old: undefined }, options))];
+  const kept = yield* checkRulesWork(schema, resolver, { object: value, old: value }, options);
+  return [...unknown, ...kept, ...(kept.length > 0 ? [] : yield* checkRulesWork(schema, resolver, { object: value, old: undefined }, options))];
 }
 
 const joined = (path: string, field: string): string => (field === '' || field.startsWith('[') ? `${path}${field}` : `${path}.${field}`);

@@ -1,10 +1,11 @@
 /** Rules of a CRD when it is written: they compile, and what they may cost fits (apiextensions/validation, cel_validation.go). */
+import type { Work } from '../../platform/work.js';
 import type { Schema } from '../schema/schema.js';
 import { fieldErrors } from '../status.js';
 import type { FieldError } from '../status.js';
 import { isObject } from '../value.js';
 import type { JsonObject } from '../value.js';
-import { ruleSetOf } from './rules.js';
+import { ruleSetWork } from './rules.js';
 import type { CompiledRule } from './rules.js';
 import { listOf, textOf } from './structural.js';
 
@@ -51,9 +52,9 @@ export interface RulePlace {
   readonly total: TotalCost;
 }
 
-export function ruleErrors(props: JsonObject, place: RulePlace): FieldError[] {
+export function* ruleErrors(props: JsonObject, place: RulePlace): Work<FieldError[]> {
   const given = listOf(props['x-kubernetes-validations']).filter(isObject);
-  const { rules, maxCardinality } = ruleSetOf(place.schema, place.isRoot);
+  const { rules, maxCardinality } = yield* ruleSetWork(place.schema, place.isRoot);
   return rules.flatMap((compiled, index) => oneRule(compiled, given[index] ?? {}, {
     place, path: `${place.path}.x-kubernetes-validations[${index}]`, times: place.cardinality ?? maxCardinality,
   }));

@@ -1,4 +1,6 @@
 /** Rules of one schema, compiled once: programs, what they may cost, and whether they speak of the value before. */
+import type { Work } from '../../platform/work.js';
+import { finish } from '../../platform/work.js';
 import { compile } from '../cel/compile.js';
 import type { Checked } from '../cel/check/checker.js';
 import { failingConversion } from '../cel/check/literals.js';
@@ -34,18 +36,29 @@ const cache = new WeakMap<Schema, RuleSet>();
 
 /** Of a schema without `ref`. `isRoot`: of a resource, whose metadata rules may read. */
 export function ruleSetOf(schema: Schema, isRoot: boolean): RuleSet {
-  let set = cache.get(schema);
-  if (set === undefined) {
-    set = compileRules(schema, declTypeOf(schema, isRoot));
-    cache.set(schema, set);
+  return finish(ruleSetWork(schema, isRoot));
+}
+
+/** The same in slices, with a yield after each rule that is compiled. */
+export function* ruleSetWork(schema: Schema, isRoot: boolean): Work<RuleSet> {
+  const known = cache.get(schema);
+  if (known !== undefined) return known;
+  const decl = declTypeOf(schema, isRoot);
+  const rules: CompiledRule[] = [];
+  for (const rule of schema.validations ?? []) {
+    rules.push(compileRule(rule, schema, decl));
+    yield unitsOf(rule);
   }
+  const set = { rules, maxCardinality: Math.floor(REQUEST_MAX_BYTES / ((decl?.minSize ?? 1) + 1)) };
+  cache.set(schema, set);
   return set;
 }
 
-function compileRules(schema: Schema, decl: DeclType | undefined): RuleSet {
-  const rules = (schema.validations ?? []).map((rule) => compileRule(rule, schema, decl));
-  return { rules, maxCardinality: Math.floor(REQUEST_MAX_BYTES / ((decl?.minSize ?? 1) + 1)) };
-}
+/** Of text, for each character: to parse, check, estimate and compile it. */
+const COMPILE_UNITS = 50;
+
+const lengthOf = (text: unknown): number => (typeof text === 'string' ? text.length : 0);
+const unitsOf = ({ rule, messageExpression }: CelRule): number => COMPILE_UNITS * (lengthOf(rule) + lengthOf(messageExpression));
 
 const NOTHING = { usesOldSelf: false, maxCost: 0, messageMaxCost: 0 } as const;
 

@@ -2,6 +2,8 @@
  * A CRD's openAPIV3Schema when it is written, in the words of kube-apiserver: structure first, then defaults; rules are looked at
  * only when both are sound, for what they would say otherwise helps nobody.
  */
+import { finish, SLICE_UNITS } from '../../platform/work.js';
+import type { Work } from '../../platform/work.js';
 import { resolverOf } from '../schema/resolve.js';
 import type { Schema } from '../schema/schema.js';
 import { InvariantError } from '../../platform/assert.js';
@@ -19,22 +21,31 @@ import { entriesOf, listOf, structuralErrors } from './structural.js';
 const ERRORS_MAX = 100;
 /** Deeper schemas are refused before they are walked. */
 const DEPTH_MAX = 100;
+/** One schema, without those below it and without its rules. */
+const SCHEMA_UNITS = 50;
 const META_FIELDS = new Set(['apiVersion', 'kind', 'metadata']);
 /** A CRD's schema has no references. */
 const RESOLVER = resolverOf({ definition: (ref) => { throw new InvariantError(`a custom resource's schema refers to ${ref}`); } });
 
 export function validateSchemaProps(props: unknown, path: string): FieldError[] {
+  return finish(validateSchemaWork(props, path));
+}
+
+/** The same in slices. */
+export function* validateSchemaWork(props: unknown, path: string): Work<FieldError[]> {
   if (!isObject(props)) return [];
   if (depthOf(props) > DEPTH_MAX) return [fieldErrors.forbidden(path, `must not be nested more than ${DEPTH_MAX} schemas deep`)];
   const errors: FieldError[] = [];
   if (props['nullable'] === true) errors.push(fieldErrors.forbidden(`${path}.nullable`, 'nullable cannot be true at the root'));
   const schema = schemaOfProps(props);
+  yield SLICE_UNITS;
   const structural = isConvertible(props) ? structuralErrors(props, path) : [];
   errors.push(...structural);
-  const defaults = structural.length > 0 || !isConvertible(props) ? [] : defaultErrors(schema, path, RESOLVER);
+  yield SLICE_UNITS;
+  const defaults = structural.length > 0 || !isConvertible(props) ? [] : yield* defaultErrors(schema, path, RESOLVER);
   errors.push(...defaults);
   const walk = new Walk(structural.length === 0 && defaults.length === 0 && isConvertible(props));
-  walk.visit(props, { path, schema, isRoot: true, inMeta: false, forbidden: undefined, uncorrelatable: undefined, cardinality: 1 });
+  yield* walk.visit(props, { path, schema, isRoot: true, inMeta: false, forbidden: undefined, uncorrelatable: undefined, cardinality: 1 });
   return [...errors, ...walk.schemaErrors, ...walk.ruleErrors, ...walk.total.errors(path)].slice(0, ERRORS_MAX);
 }
 
@@ -74,38 +85,39 @@ class Walk {
     this.#withRules = withRules;
   }
 
-  visit(props: JsonObject, place: Place): void {
+  *visit(props: JsonObject, place: Place): Work<void> {
     if (this.schemaErrors.length + this.ruleErrors.length >= ERRORS_MAX) return;
     const before = this.schemaErrors.length;
-    this.#below(props, place);
+    yield* this.#below(props, place);
+    yield SCHEMA_UNITS;
     this.schemaErrors.push(...schemaErrors(props, place.path, place.forbidden));
     const { schema } = place;
     if (schema?.validations === undefined || !this.#withRules || this.schemaErrors.length > before) return;
-    this.ruleErrors.push(...ruleErrors(props, { ...place, schema, total: this.total }));
+    this.ruleErrors.push(...yield* ruleErrors(props, { ...place, schema, total: this.total }));
   }
 
-  #below(props: JsonObject, place: Place): void {
+  *#below(props: JsonObject, place: Place): Work<void> {
     const { path, schema } = place;
     const cardinality = timesOf(props, place.cardinality);
     const inner = { ...place, isRoot: false, cardinality };
     if (isObject(props['additionalProperties'])) {
       const forbidden = place.inMeta ? 'inside additionalProperties applying to object metadata' : place.forbidden;
-      this.visit(props['additionalProperties'], { ...inner, path: `${path}.additionalProperties`, schema: schema?.additionalProperties, forbidden });
+      yield* this.visit(props['additionalProperties'], { ...inner, path: `${path}.additionalProperties`, schema: schema?.additionalProperties, forbidden });
     }
     for (const [name, child] of entriesOf(props['properties'])) {
       const isMeta = (place.isRoot || props['x-kubernetes-embedded-resource'] === true) && META_FIELDS.has(name);
-      this.visit(child, {
+      yield* this.visit(child, {
         ...inner, path: `${path}.properties[${name}]`, schema: schema?.properties?.[name], inMeta: place.inMeta || isMeta,
         forbidden: isMeta && place.isRoot ? `in top-level ${name}` : place.forbidden,
       });
     }
     for (const word of ['allOf', 'oneOf', 'anyOf']) {
-      for (const [index, branch] of listOf(props[word]).entries()) if (isObject(branch)) this.visit(branch, { ...inner, path: `${path}.${word}[${index}]`, schema: undefined });
+      for (const [index, branch] of listOf(props[word]).entries()) if (isObject(branch)) yield* this.visit(branch, { ...inner, path: `${path}.${word}[${index}]`, schema: undefined });
     }
-    if (isObject(props['not'])) this.visit(props['not'], { ...inner, path: `${path}.not`, schema: undefined });
+    if (isObject(props['not'])) yield* this.visit(props['not'], { ...inner, path: `${path}.not`, schema: undefined });
     if (!isObject(props['items'])) return;
     const uncorrelatable = place.uncorrelatable ?? (props['x-kubernetes-list-type'] === 'map' ? undefined : path);
-    this.visit(props['items'], { ...inner, path: `${path}.items`, schema: schema?.items, uncorrelatable });
+    yield* this.visit(props['items'], { ...inner, path: `${path}.items`, schema: schema?.items, uncorrelatable });
   }
 }
 

@@ -7,18 +7,22 @@ import type { Step } from './frame.js';
 
 type Control = (args: readonly Step[]) => Step;
 
-const NEVER: Step = () => noSuchOverload();
+export const NEVER: Step = () => noSuchOverload();
 
 /** `decided` on either side is the result, whatever the other is: an error too. */
 const logic = (decided: boolean): Control => ([left = NEVER, right = NEVER]) => (frame) => {
   const first = left(frame);
   if (first === decided) return decided;
-  const second = right(frame);
+  return undecided(decided, first, right(frame));
+};
+
+/** `first` did not decide. */
+export function undecided(decided: boolean, first: Value, second: Value): Value {
   if (second === decided) return decided;
   if (isError(first)) return first;
   if (isError(second)) return second;
   return typeof first === 'boolean' && typeof second === 'boolean' ? !decided : noSuchOverload();
-};
+}
 
 const conditional: Control = ([condition = NEVER, whenTrue = NEVER, whenFalse = NEVER]) => (frame) => {
   const chosen = condition(frame);
@@ -42,7 +46,7 @@ function elementOf(container: Value, key: Value): Value {
   return container instanceof CelList ? indexList(container, key) : noSuchOverload();
 }
 
-function optionalElement(container: Value, key: Value): Value {
+export function optionalElement(container: Value, key: Value): Value {
   const inner = container instanceof Optional ? container.value : container;
   if (inner === undefined) return Optional.none;
   if (!(inner instanceof CelMap) && !(inner instanceof CelList)) return noSuchOverload();
@@ -51,7 +55,7 @@ function optionalElement(container: Value, key: Value): Value {
   return found instanceof CelError && /^(no such key|index out of bounds)/.test(found.message) ? Optional.none : isError(found) ? found : Optional.of(found);
 }
 
-const index = binary((container, key) => (container instanceof Optional ? optionalElement(container, key) : elementOf(container, key)));
+export const indexOf = (container: Value, key: Value): Value => (container instanceof Optional ? optionalElement(container, key) : elementOf(container, key));
 
 const fallback = (wraps: boolean): Control => ([optional = NEVER, other = NEVER]) => (frame) => {
   const first = optional(frame);
@@ -70,7 +74,7 @@ export const CONTROLS: Readonly<Record<string, Control>> = {
     charge(frame, 1);
     return value !== false;
   },
-  '_[_]': index,
+  '_[_]': binary(indexOf),
   '_[?_]': binary(optionalElement),
   '_?._': binary(optionalElement),
   or: fallback(true),

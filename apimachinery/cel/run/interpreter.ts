@@ -1,15 +1,19 @@
 /** From a checked tree to closures. Each is built once; an evaluation only calls them. */
+import type { Work } from '../../../platform/work.js';
 import type { Checked, ResolvedCall } from '../check/checker.js';
 import type { Overload } from '../check/declare.js';
 import { callCostOf, ONE } from '../cost/actual.js';
 import type { CallCost } from '../cost/actual.js';
 import { LIST_BASE, MAP_BASE, SELECT } from '../cost/factors.js';
 import type { Comprehension, Expr, ListExpr, MapExpr, Select } from '../syntax/ast.js';
-import { ArrayList, CelError, CelList, CelMap, GrowingList, HashMap, Optional, isError, noSuchOverload } from '../values/values.js';
+import { ArrayList, CelError, HashMap, Optional, isError, noSuchOverload } from '../values/values.js';
 import type { Value } from '../values/values.js';
 import { CONTROLS, hasField, selectField } from './control.js';
-import { charge, CostLimitExceeded } from './frame.js';
-import type { Frame, Step } from './frame.js';
+import { comprehend, comprehendLong } from './loop.js';
+import type { Loop } from './loop.js';
+import { LONG_CONTROLS } from './long-control.js';
+import { charge, CostLimitExceeded, evaluate, takeUnits } from './frame.js';
+import type { Compiled, Frame, LongStep, Step } from './frame.js';
 
 export interface Evaluation {
   readonly value: Value;
@@ -17,27 +21,55 @@ export interface Evaluation {
 }
 
 export class Program {
-  readonly #step: Step;
+  readonly #compiled: Compiled;
   readonly #slots: number;
 
   constructor(checked: Checked) {
     const compiler = new Compiler(checked);
-    this.#step = compiler.compile(checked.expr);
+    this.#compiled = compiler.compile(checked.expr);
     this.#slots = compiler.slots;
   }
 
   /** Over `limit` the value is the error of CostLimitExceeded, and the cost what was spent until then. */
   run(variables: Readonly<Record<string, Value>>, limit: number): Evaluation {
-    const frame: Frame = { variables, locals: new Array<Value>(this.#slots).fill(null), cost: 0, limit };
+    const frame = this.#frame(variables, limit);
     try {
-      return { value: this.#step(frame), cost: frame.cost };
+      return { value: this.#compiled.step(frame), cost: frame.cost };
     } catch (error) {
-      // V8 refuses strings and lists that are too large.
-      if (error instanceof CostLimitExceeded || error instanceof RangeError) return { value: new CelError(error.message), cost: frame.cost };
-      throw error;
+      return failed(error, frame);
     }
   }
+
+  /** The same in slices: its loops yield what they cost. */
+  *work(variables: Readonly<Record<string, Value>>, limit: number): Work<Evaluation> {
+    const frame = this.#frame(variables, limit);
+    let result: Evaluation;
+    try {
+      const value = yield* evaluate(this.#compiled, frame);
+      result = { value, cost: frame.cost };
+    } catch (error) {
+      result = failed(error, frame);
+    }
+    yield takeUnits(frame) + EVALUATION_UNITS;
+    return result;
+  }
+
+  #frame(variables: Readonly<Record<string, Value>>, limit: number): Frame {
+    return { variables, locals: new Array<Value>(this.#slots).fill(null), cost: 0, limit, yielded: 0 };
+  }
 }
+
+/** What an evaluation takes beside its cost. */
+const EVALUATION_UNITS = 20;
+
+function failed(error: unknown, { cost }: Frame): Evaluation {
+  // V8 refuses strings and lists that are too large.
+  if (error instanceof CostLimitExceeded || error instanceof RangeError) return { value: new CelError(error.message), cost };
+  throw error;
+}
+
+const isLong = (parts: readonly Compiled[]): boolean => parts.some(({ long }) => long !== undefined);
+const stepOf = ({ step }: Compiled): Step => step;
 
 class Compiler {
   readonly #checked: Checked;
@@ -49,21 +81,21 @@ class Compiler {
     this.#checked = checked;
   }
 
-  compile(expr: Expr): Step {
+  compile(expr: Expr): Compiled {
     const constant = this.#checked.constants.get(expr);
-    if (constant !== undefined) return () => constant;
+    if (constant !== undefined) return { step: () => constant };
     switch (expr.kind) {
       case 'literal': {
         const { value } = expr;
-        return () => value;
+        return { step: () => value };
       }
-      case 'ident': return this.#ident(expr.name);
+      case 'ident': return { step: this.#ident(expr.name) };
       case 'select': return this.#select(expr);
       case 'call': return this.#call(this.#checked.calls.get(expr));
       case 'list': return this.#list(expr);
       case 'map': return this.#map(expr);
       case 'comprehension': return this.#comprehension(expr);
-      default: return () => new CelError('type cannot be made');
+      default: return { step: () => new CelError('type cannot be made') };
     }
   }
 
@@ -83,66 +115,91 @@ class Compiler {
     };
   }
 
-  #select({ operand: inner, field, testOnly }: Select): Step {
+  #select({ operand: inner, field, testOnly }: Select): Compiled {
     const operand = this.compile(inner);
-    return (frame) => {
-      const value = operand(frame);
+    const select = (frame: Frame, value: Value): Value => {
       if (isError(value)) return value;
       if (testOnly) return hasField(value, field);
       charge(frame, SELECT);
       return selectField(value, field);
     };
+    const { step, long } = operand;
+    return {
+      step: (frame) => select(frame, step(frame)),
+      ...(long === undefined ? {} : { long: function* (frame) { return select(frame, yield* long(frame)); } }),
+    };
   }
 
-  #call(call: ResolvedCall | undefined): Step {
-    if (call === undefined) return () => noSuchOverload();
+  #call(call: ResolvedCall | undefined): Compiled {
+    if (call === undefined) return { step: () => noSuchOverload() };
     const args = [...(call.target === undefined ? [] : [call.target]), ...call.args].map((arg) => this.compile(arg));
     const control = CONTROLS[call.fn];
-    if (control !== undefined) return control(args);
+    if (control !== undefined) return { step: control(args.map(stepOf)), long: isLong(args) ? LONG_CONTROLS[call.fn]?.(args) : undefined };
     // Operators are not named in the error.
     const missing = noSuchOverload(/^[_@!-]/.test(call.fn) ? '' : call.fn);
     const choices = call.overloads.map((overload) => ({ overload, cost: callCostOf(call.fn, overload.id), missing }));
     const [only] = choices;
-    if (choices.length === 1 && only !== undefined) return single(only, args);
     const choose = several(choices);
-    return (frame) => choose(frame, args.map((arg) => arg(frame)));
+    const steps = args.map(stepOf);
+    return {
+      step: choices.length === 1 && only !== undefined ? single(only, steps) : (frame) => choose(frame, steps.map((step) => step(frame))),
+      long: isLong(args) ? calling(args, choose) : undefined,
+    };
   }
 
   /** A list of literals is made once. */
-  #list({ elements }: ListExpr): Step {
-    const steps = elements.map(({ expr, optional }) => ({ step: this.compile(expr), optional }));
+  #list({ elements }: ListExpr): Compiled {
+    const parts = elements.map(({ expr, optional }) => ({ part: this.compile(expr), optional }));
     if (elements.length > 0 && elements.every(({ expr, optional }) => expr.kind === 'literal' && !optional)) {
       const constant = new ArrayList(elements.map(({ expr }) => (expr.kind === 'literal' ? expr.value : null)));
-      return () => constant;
+      return { step: () => constant };
     }
-    return (frame) => {
+    const step: Step = (frame) => {
       const items: Value[] = [];
-      for (const { step, optional } of steps) {
-        const value = step(frame);
+      for (const { part, optional } of parts) {
+        const value = part.step(frame);
         if (isError(value)) return value;
-        if (!optional) items.push(value);
-        else if (value instanceof Optional && value.value !== undefined) items.push(value.value);
+        addItem(items, value, optional);
       }
       charge(frame, LIST_BASE);
       return new ArrayList(items);
     };
+    const long: LongStep = function* (frame) {
+      const items: Value[] = [];
+      for (const { part, optional } of parts) {
+        const value = yield* evaluate(part, frame);
+        if (isError(value)) return value;
+        addItem(items, value, optional);
+      }
+      charge(frame, LIST_BASE);
+      return new ArrayList(items);
+    };
+    return { step, long: isLong(parts.map(({ part }) => part)) ? long : undefined };
   }
 
-  #map({ entries }: MapExpr): Step {
-    const steps = entries.map(({ key, value, optional }) => ({ key: this.compile(key), value: this.compile(value), optional }));
-    return (frame) => {
+  #map({ entries }: MapExpr): Compiled {
+    const parts = entries.map(({ key, value, optional }) => ({ key: this.compile(key), value: this.compile(value), optional }));
+    const step: Step = (frame) => {
       const map = new HashMap();
-      for (const { key, value, optional } of steps) {
-        const name = key(frame);
-        if (isError(name)) return name;
-        const item = value(frame);
-        if (isError(item)) return item;
-        const kept = optional && item instanceof Optional ? item.value : item;
-        if (kept !== undefined && !map.set(name, kept)) return new CelError('unsupported key type');
+      for (const { key, value, optional } of parts) {
+        const name = key.step(frame);
+        const failed = isError(name) ? name : addEntry(map, name, { value: value.step(frame), optional });
+        if (failed !== undefined) return failed;
       }
       charge(frame, MAP_BASE);
       return map;
     };
+    const long: LongStep = function* (frame) {
+      const map = new HashMap();
+      for (const { key, value, optional } of parts) {
+        const name = yield* evaluate(key, frame);
+        const failed = isError(name) ? name : addEntry(map, name, { value: yield* evaluate(value, frame), optional });
+        if (failed !== undefined) return failed;
+      }
+      charge(frame, MAP_BASE);
+      return map;
+    };
+    return { step, long: isLong(parts.flatMap(({ key, value }) => [key, value])) ? long : undefined };
   }
 
   #inScope<T>(name: string, make: (slot: number) => T): T {
@@ -153,20 +210,33 @@ class Compiler {
     return made;
   }
 
-  #comprehension(expr: Comprehension): Step {
+  #comprehension(expr: Comprehension): Compiled {
     const range = this.compile(expr.range);
     const init = this.compile(expr.accuInit);
     return this.#inScope(expr.accuVar, (accu) => {
       const loop = this.#inScope(expr.iterVar, (first) => {
         const { iterVar2 } = expr;
         const inner = (second: number | undefined): Loop => ({
-          first, second, accu, condition: this.compile(expr.condition), step: this.compile(expr.step),
+          first, second, accu, condition: this.compile(expr.condition), body: this.compile(expr.step),
         });
         return iterVar2 === undefined ? inner(undefined) : this.#inScope(iterVar2, inner);
       });
-      return comprehend({ range, init, loop, result: this.compile(expr.result) });
+      const parts = { range, init, loop, result: this.compile(expr.result) };
+      return { step: comprehend(parts), long: comprehendLong(parts) };
     });
   }
+}
+
+function addItem(items: Value[], value: Value, optional: boolean): void {
+  if (!optional) items.push(value);
+  else if (value instanceof Optional && value.value !== undefined) items.push(value.value);
+}
+
+/** Why it cannot be an entry; undefined: it is one, or is left out. */
+function addEntry(map: HashMap, key: Value, { value, optional }: { readonly value: Value; readonly optional: boolean }): CelError | undefined {
+  if (isError(value)) return value;
+  const kept = optional && value instanceof Optional ? value.value : value;
+  return kept !== undefined && !map.set(key, kept) ? new CelError('unsupported key type') : undefined;
 }
 
 interface Choice {
@@ -212,40 +282,16 @@ function single(choice: Choice, args: readonly Step[]): Step {
   };
 }
 
+/** All arguments are evaluated before one that failed is looked at. */
+const calling = (args: readonly Compiled[], choose: (frame: Frame, args: Value[]) => Value): LongStep => function* (frame) {
+  const values: Value[] = [];
+  for (const arg of args) values.push(yield* evaluate(arg, frame));
+  return choose(frame, values);
+};
+
 const several = (choices: readonly Choice[]) => (frame: Frame, args: Value[]): Value => {
   const failed = errorIn(args);
   if (failed !== undefined) return failed;
   const choice = choices.find(({ overload }) => fits(overload, args));
   return choice === undefined ? (choices[0]?.missing ?? noSuchOverload()) : apply(choice, frame, args);
 };
-
-interface Loop {
-  readonly first: number;
-  readonly second: number | undefined;
-  readonly accu: number;
-  readonly condition: Step;
-  readonly step: Step;
-}
-
-/** Runs until the condition is false. Entries of a map come in the order of its keys. */
-function comprehend({ range, init, loop, result }: { readonly range: Step; readonly init: Step; readonly loop: Loop; readonly result: Step }): Step {
-  const { first, second, accu, condition, step } = loop;
-  return (frame) => {
-    const over = range(frame);
-    if (isError(over)) return over;
-    if (!(over instanceof CelList) && !(over instanceof CelMap)) return noSuchOverload();
-    const { locals } = frame;
-    const start = init(frame);
-    locals[accu] = start instanceof ArrayList && start.size === 0 ? new GrowingList([]) : start;
-    let index = 0n;
-    for (const item of over instanceof CelMap ? over.keys() : over) {
-      locals[first] = second !== undefined && over instanceof CelList ? index++ : item;
-      if (second !== undefined) locals[second] = over instanceof CelMap ? (over.find(item) ?? null) : item;
-      if (condition(frame) !== true) break;
-      locals[accu] = step(frame);
-    }
-    const grown = locals[accu];
-    if (grown instanceof GrowingList) locals[accu] = new ArrayList(grown.items);
-    return result(frame);
-  };
-}

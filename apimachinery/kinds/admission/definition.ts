@@ -1,9 +1,12 @@
 /** CustomResourceDefinitions: defaults, validation, and which versions may lie in the store. */
 import { conversionErrors } from '../../crd/conversion-errors.js';
-import { validateSchemaProps } from '../../crd/validate.js';
+import { finish } from '../../../platform/work.js';
+import type { Work } from '../../../platform/work.js';
+import { validateSchemaWork } from '../../crd/validate.js';
 import { versionErrors } from '../../crd/version-errors.js';
 import { dns1035Label, dns1123Subdomain } from '../../names.js';
 import type { StrategyContext } from '../../kind.js';
+import { FIELD_ERRORS_MAX } from '../../status.js';
 import type { FieldError } from '../../status.js';
 import { complaintsOf } from '../lib/complaints.js';
 import { strategyOf } from '../lib/strategy.js';
@@ -31,11 +34,13 @@ function keepStoredVersions(crd: Rec, before: unknown): void {
   if (status !== undefined) status['storedVersions'] = [...new Set([...stored, ...storage])];
 }
 
-function validateDefinition(crd: Rec, context?: StrategyContext): FieldError[] {
+function* validateDefinition(crd: Rec, context?: StrategyContext): Work<FieldError[]> {
+  const accepted = nameForms(at(crd, 'status', 'acceptedNames'), 'status.acceptedNames');
+  // What a controller writes into status is not judged by the rules of the spec: it could not mend them.
+  if (context?.subresource === 'status') return accepted;
+  const ofVersions = yield* versionsErrors(recs(at(crd, 'spec', 'versions')), recs(at(context?.old, 'spec', 'versions')));
   return complaintsOf((complaints) => {
-    complaints.add(nameForms(at(crd, 'status', 'acceptedNames'), 'status.acceptedNames'));
-    // What a controller writes into status is not judged by the rules of the spec: it could not mend them.
-    if (context?.subresource === 'status') return;
+    complaints.add(accepted);
     const spec = field(crd, 'spec');
     const group = str(field(spec, 'group'));
     const plural = str(at(spec, 'names', 'plural'));
@@ -46,7 +51,7 @@ function validateDefinition(crd: Rec, context?: StrategyContext): FieldError[] {
     else complaints.form('spec.group', group, dns1123Subdomain);
     complaints.oneOf('spec.scope', field(spec, 'scope'), ['Cluster', 'Namespaced'], true);
     const versions = recs(field(spec, 'versions'));
-    complaints.add(versionsErrors(versions, recs(at(context?.old, 'spec', 'versions'))));
+    complaints.add(ofVersions);
     if (isProtectedGroup(group) && absent(at(crd, 'metadata', 'annotations', APPROVED))) {
       complaints.required(`metadata.annotations[${APPROVED}]`, `protected groups must have approval annotation "${APPROVED}", see https://github.com/kubernetes/enhancements/pull/1111`);
     }
@@ -74,11 +79,12 @@ function nameForms(names: unknown, path: string): FieldError[] {
   });
 }
 
-function versionsErrors(versions: readonly Rec[], before: readonly Rec[]): FieldError[] {
-  const schemaOf = (version: unknown): unknown => at(version, 'schema', 'openAPIV3Schema');
+const schemaOf = (version: unknown): unknown => at(version, 'schema', 'openAPIV3Schema');
+
+function* versionsErrors(versions: readonly Rec[], before: readonly Rec[]): Work<FieldError[]> {
+  const ofSchemas = yield* schemasErrors(versions, before);
   return complaintsOf((complaints) => {
     const seen = new Set<string>();
-    const shared = versions.every((version) => same(schemaOf(version), schemaOf(versions[0])));
     for (const [index, version] of versions.entries()) {
       const path = `spec.versions[${index}]`;
       const name = str(version['name']);
@@ -87,14 +93,30 @@ function versionsErrors(versions: readonly Rec[], before: readonly Rec[]): Field
       seen.add(name);
       if (absent(schemaOf(version))) complaints.required(`${path}.schema.openAPIV3Schema`, 'schemas are required');
       complaints.add(versionErrors(version, path));
-      // A schema that was accepted stays so, also when a newer server knows more rules.
-      const old = before.find((one) => str(one['name']) === name);
-      if ((shared && index > 0) || (old !== undefined && same(schemaOf(old), schemaOf(version)))) continue;
-      // The same schema for all versions is one complaint, at the place v1beta1 had for it.
-      complaints.add(validateSchemaProps(schemaOf(version), shared ? 'spec.validation.openAPIV3Schema' : `${path}.schema.openAPIV3Schema`));
+      complaints.add(ofSchemas[index] ?? []);
     }
   });
 }
+
+/** By version. */
+function* schemasErrors(versions: readonly Rec[], before: readonly Rec[]): Work<FieldError[][]> {
+  const shared = versions.every((version) => same(schemaOf(version), schemaOf(versions[0])));
+  const errors: FieldError[][] = [];
+  for (const [index, version] of versions.entries()) {
+    // A schema that was accepted stays so, also when a newer server knows more rules.
+    const old = before.find((one) => str(one['name']) === str(version['name']));
+    const isKnown = (shared && index > 0) || (old !== undefined && same(schemaOf(old), schemaOf(version)));
+    // The same schema for all versions is one complaint, at the place v1beta1 had for it.
+    const path = shared ? 'spec.validation.openAPIV3Schema' : `spec.versions[${index}].schema.openAPIV3Schema`;
+    errors.push(isKnown ? [] : yield* validateSchemaWork(schemaOf(version), path));
+    yield VERSION_UNITS;
+    if (errors.reduce((count, some) => count + some.length, 0) >= FIELD_ERRORS_MAX) break;
+  }
+  return errors;
+}
+
+/** Schemas are compared with others. */
+const VERSION_UNITS = 2000;
 
 const KEEP_VERSION = (version: string): string => `missing from spec.versions; ${version} was previously a storage version, and must remain in spec.versions until a storage migration `
   + `ensures no data remains persisted in ${version} and removes ${version} from status.storedVersions`;
@@ -119,7 +141,8 @@ export const definition = strategyOf({
   update: (crd, old, context) => {
     if (context.subresource !== 'status') keepStoredVersions(crd, clone(old));
   },
-  validate: validateDefinition,
+  validate: (crd, context) => finish(validateDefinition(crd, context)),
+  validateWork: validateDefinition,
   validateUpdate: (crd, old) => complaintsOf((complaints) => {
     const established = recs(at(old, 'status', 'conditions')).some((c) => c['type'] === 'Established' && c['status'] === 'True');
     for (const path of FIXED) {

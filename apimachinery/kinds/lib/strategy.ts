@@ -2,6 +2,7 @@
  * Building blocks of strategies: spec and status apart, generation, and what is common to all kinds
  * (k8s.io/apiserver/pkg/registry/rest and the strategies in k8s.io/kubernetes/pkg/registry).
  */
+import type { Work } from '../../../platform/work.js';
 import type { KubeObject } from '../../object.js';
 import type { Strategy, StrategyContext } from '../../kind.js';
 import type { FieldError } from '../../status.js';
@@ -29,6 +30,8 @@ export interface StrategyParts {
   /** After the common steps of an update of the main resource or of a subresource. */
   readonly update?: (draft: Rec, old: Rec, context: StrategyContext) => void;
   readonly validate?: (object: Rec, context?: StrategyContext) => FieldError[];
+  /** `validate` in slices. */
+  readonly validateWork?: (object: Rec, context?: StrategyContext) => Work<FieldError[]>;
   /** `validate` is complete: the schema is not asked. */
   readonly validatesAll?: boolean;
   /** What an update may not do besides what `validate` finds: the registry runs both. */
@@ -85,7 +88,7 @@ function prepareUpdate(parts: StrategyParts, draft: Rec, old: Rec, context: Stra
 }
 
 export function strategyOf(parts: StrategyParts): Strategy {
-  const { defaults, validate, validatesAll, validateUpdate, defaultGracePeriodSeconds, allowCreateOnUpdate, allowUnconditionalUpdate } = parts;
+  const { defaults, validate, validateWork, validatesAll, validateUpdate, defaultGracePeriodSeconds, allowCreateOnUpdate, allowUnconditionalUpdate } = parts;
   return {
     ...(defaults === undefined ? {} : { setDefaults: (draft: KubeObject) => defaults(open(draft)) }),
     prepareForCreate: (draft, context) => {
@@ -95,6 +98,7 @@ export function strategyOf(parts: StrategyParts): Strategy {
     },
     prepareForUpdate: (draft, old, context) => prepareUpdate(parts, open(draft), open(old), context),
     ...(validate === undefined ? {} : { validate: (object: KubeObject, context?: StrategyContext) => validate(open(object), context) }),
+    ...(validateWork === undefined ? {} : { validateWork: (object: KubeObject, context?: StrategyContext) => validateWork(open(object), context) }),
     ...(validatesAll === undefined ? {} : { validatesAll }),
     ...(validateUpdate === undefined ? {} : {
       validateUpdate: (object: KubeObject, old: KubeObject, context?: StrategyContext) => validateUpdate(open(object), open(old), context),

@@ -4,6 +4,8 @@ import type { CallOptions, UserInfo } from '../../../apimachinery/object-service
 import type { KubeObject } from '../../../apimachinery/object.js';
 import type { MutableScheme } from '../../../apimachinery/scheme/scheme.js';
 import type { Clock } from '../../../platform/clock.js';
+import { inSlices } from '../../../platform/work.js';
+import type { Work } from '../../../platform/work.js';
 import type { Random } from '../../../platform/random.js';
 import type { Cacher } from '../cacher/cacher.js';
 import type { Admission, ParentMutation, ResourceHandler, WriteHook } from '../ports.js';
@@ -62,6 +64,13 @@ export function strategyContext(call: Call, target: Target): StrategyContext {
 /** Before each step that walks the whole object: the thread is shared. `bytes`: of the stored object, where there is one. */
 export async function step(call: Call, name: string, bytes?: number): Promise<void> {
   await call.options.pace?.step(name, bytes);
+}
+
+/** Work that may be long on a small object: others get their turn after each slice, also when a component of the server is the caller. */
+export function paced<T>(call: Call, name: string, work: Work<T>): Promise<T> {
+  const { pace } = call.options;
+  const turn = () => new Promise<void>((resolve) => call.registry.clock.immediate(resolve));
+  return inSlices(work, pace === undefined ? turn : () => pace.step(name, Infinity));
 }
 
 export function warn(call: Call, message: string): void {

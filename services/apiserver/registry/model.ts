@@ -8,7 +8,7 @@ import { unclassified } from '../../../apimachinery/patch/errors.js';
 import { applyJsonPatch } from '../../../apimachinery/patch/json-patch.js';
 import { applyMergePatch } from '../../../apimachinery/patch/merge-patch.js';
 import { applyStrategicMergePatch } from '../../../apimachinery/patch/strategic.js';
-import { checkRules, hasRules } from '../../../apimachinery/crd/cel.js';
+import { checkRulesWork, hasRules } from '../../../apimachinery/crd/cel.js';
 import { ENVELOPE } from '../../../apimachinery/crd/schema.js';
 import { normalise } from '../../../apimachinery/schema/encoding.js';
 import { Defaulter, prune, pruneNulls } from '../../../apimachinery/schema/prune.js';
@@ -22,7 +22,8 @@ import type { FieldError } from '../../../apimachinery/status.js';
 import { isObject } from '../../../apimachinery/value.js';
 import type { JsonObject } from '../../../apimachinery/value.js';
 import { InvariantError } from '../../../platform/assert.js';
-import { step, warn } from './context.js';
+import type { Work } from '../../../platform/work.js';
+import { paced, step, warn } from './context.js';
 import type { Call } from './context.js';
 
 /** A resource, and the type of the body at hand: its own, or that of a subresource. */
@@ -140,17 +141,27 @@ export async function validateObject(call: Call, kind: Kind, change: CheckedChan
   await step(call, 'validating metadata', bytes);
   const semantic = validateMetadata(object, kind);
   await step(call, 'validating', bytes);
-  semantic.push(...(kind.strategy.validate?.(object, old === undefined ? context : { ...context, old }) ?? []));
+  semantic.push(...await semanticErrors(call, kind, { object, context: old === undefined ? context : { ...context, old } }));
   const said = new Set(semantic.map((error) => error.field));
   const errors = [...semantic, ...structural.filter((error) => !said.has(error.field))];
-  return kind.isCustom === true ? [...errors, ...ruleErrors(scheme, kind, change)] : errors;
+  return kind.isCustom === true ? [...errors, ...await paced(call, 'checking rules', ruleErrors(scheme, kind, change))] : errors;
+}
+
+interface Judged {
+  readonly object: KubeObject;
+  readonly context: StrategyContext;
+}
+
+async function semanticErrors(call: Call, { strategy }: Kind, { object, context }: Judged): Promise<FieldError[]> {
+  const work = strategy.validateWork?.(object, context);
+  return work === undefined ? (strategy.validate?.(object, context) ?? []) : paced(call, 'validating', work);
 }
 
 /** Rules may take for granted that values have their types and limits: of an object that breaks these they are not asked. */
-function ruleErrors(scheme: Scheme, kind: Kind, { object, old, structural }: CheckedChange): FieldError[] {
+function* ruleErrors(scheme: Scheme, kind: Kind, { object, old, structural }: CheckedChange): Work<FieldError[]> {
   const resolver = resolverOf(scheme);
   if (!hasRules(kind.schema, resolver)) return [];
-  return structural.some(({ type }) => BLOCKING.has(type)) ? [RULES_SKIPPED] : checkRules(kind.schema, resolver, { object, old });
+  return structural.some(({ type }) => BLOCKING.has(type)) ? [RULES_SKIPPED] : yield* checkRulesWork(kind.schema, resolver, { object, old });
 }
 
 const BLOCKING: ReadonlySet<string> = new Set(['FieldValueNotSupported', 'FieldValueRequired', 'FieldValueTooLong', 'FieldValueTooMany', 'FieldValueTypeInvalid']);
