@@ -337,6 +337,6 @@ async function rawStreams(server: Guarded, count: number, { isReset = false, pai
   }
   socket.write(Buffer.concat(frames));
   // One that resets is waited for; one that is refused says so soon.
-  await Promise.race([closed, systemClock.sleep(isReset ? 10_000 : 500)]);
+  await Promise.race([closed, systemClock.sleep(isReset ? 25_000 : 500)]);
   return seen;
 }
