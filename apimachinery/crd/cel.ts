@@ -3,8 +3,8 @@
  * Out: field errors. A rule that cannot be evaluated refuses the object: nothing passes because a rule broke. Cost is counted as
  * kube-apiserver counts it: each rule has a limit, and all rules of one object share a budget.
  */
-import type { Work } from '../../platform/work.js';
 import { finish } from '../../platform/work.js';
+import type { Work } from '../../platform/work.js';
 import { Optional, isError } from '../cel/values/values.js';
 import type { Value } from '../cel/values/values.js';
 import { encodeJson } from '../codec/json-value.js';

@@ -10,8 +10,8 @@ import { validateSchemaWork } from './validate.js';
 
 const compiling = vi.hoisted(() => ({ count: () => undefined as void }));
 vi.mock('../cel/compile.js', async (original) => {
-  const { compile } = await original<typeof Compile>();
-  return { compile: (...args: Parameters<typeof compile>) => (compiling.count(), compile(...args)) };
+  const { compileWork } = await original<typeof Compile>();
+  return { compileWork: (...args: Parameters<typeof compileWork>) => (compiling.count(), compileWork(...args)) };
 });
 
 /** Counts what the work reads between two pauses: what the work says of itself is not asked. */
