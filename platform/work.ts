@@ -5,7 +5,7 @@
 export type Work<T> = Generator<number, T, void>;
 
 /** Units between two pauses; one yield may go beyond it by what it yields. */
-export const SLICE_UNITS = 20_000;
+export const SLICE_UNITS = 10_000;
 
 /** All of it at once. */
 export function finish<T>(work: Work<T>): T {

@@ -1,4 +1,6 @@
 /** An expression from text to a program, once. */
+import { finish } from '../../platform/work.js';
+import type { Work } from '../../platform/work.js';
 import type { Checked } from './check/checker.js';
 import { check } from './check/checker.js';
 import type { CelType } from './check/types.js';
@@ -13,9 +15,21 @@ export type Compiled =
   | { readonly kind: 'bad'; readonly issues: string };
 
 export function compile(source: string, variables: Readonly<Record<string, CelType>>): Compiled {
+  return finish(compileWork(source, variables));
+}
+
+/** Of parsing and checking, for each character. */
+const CHARACTER_UNITS = 20;
+
+/** The same in slices: each pass over the text is one. */
+export function* compileWork(source: string, variables: Readonly<Record<string, CelType>>): Work<Compiled> {
+  const units = CHARACTER_UNITS * source.length;
   let checked: Checked;
   try {
-    checked = check(parse(source), { functions: FUNCTIONS, variables });
+    const parsed = parse(source);
+    yield units;
+    checked = check(parsed, { functions: FUNCTIONS, variables });
+    yield units;
   } catch (error) {
     if (!(error instanceof SyntaxIssue)) throw error;
     return { kind: 'bad', issues: formatIssues(source, [{ at: error.at, message: error.message }]) };

@@ -79,6 +79,8 @@ function namesOf(schema: Schema): ReadonlyMap<string, string> {
 }
 
 class FieldsObject extends CelMap {
+  /** Escaped; asked for at each comparison. */
+  #keys: readonly string[] | undefined;
   readonly #schema: Schema;
   readonly #json: JsonObject;
   readonly #resolver: SchemaResolver;
@@ -91,7 +93,7 @@ class FieldsObject extends CelMap {
   }
 
   get size(): number {
-    return [...this.keys()].length;
+    return this.keys().length;
   }
 
   find(key: Value): Value | undefined {
@@ -104,8 +106,8 @@ class FieldsObject extends CelMap {
     return celValueOf(property, value, this.#resolver);
   }
 
-  *keys(): Iterable<Value> {
-    for (const [escaped, name] of namesOf(this.#schema)) if (Object.hasOwn(this.#json, name)) yield escaped;
+  keys(): readonly string[] {
+    return (this.#keys ??= [...namesOf(this.#schema)].filter(([, name]) => Object.hasOwn(this.#json, name)).map(([escaped]) => escaped));
   }
 }
 

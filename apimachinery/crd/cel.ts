@@ -3,8 +3,8 @@
  * Out: field errors. A rule that cannot be evaluated refuses the object: nothing passes because a rule broke. Cost is counted as
  * kube-apiserver counts it: each rule has a limit, and all rules of one object share a budget.
  */
-import type { Work } from '../../platform/work.js';
 import { finish } from '../../platform/work.js';
+import type { Work } from '../../platform/work.js';
 import { Optional, isError } from '../cel/values/values.js';
 import type { Value } from '../cel/values/values.js';
 import { encodeJson } from '../codec/json-value.js';
@@ -42,6 +42,12 @@ export interface CheckOptions {
   readonly isRoot?: boolean;
   /** Where the value lies, before all paths. */
   readonly path?: string;
+  /** What several checks share; below 0 it is spent. Default: one of its own. */
+  readonly budget?: Budget;
+}
+
+export interface Budget {
+  left: number;
 }
 
 export function checkRules(schema: Schema, resolver: SchemaResolver, change: Change, options: CheckOptions = {}): FieldError[] {
@@ -50,8 +56,10 @@ export function checkRules(schema: Schema, resolver: SchemaResolver, change: Cha
 
 /** The same in slices: rules, and the loops in them, yield what they cost. */
 export function* checkRulesWork(schema: Schema, resolver: SchemaResolver, change: Change, options: CheckOptions = {}): Work<FieldError[]> {
-  const checker = new RuleChecker(resolver, options.path ?? '');
+  const { path = '', budget = { left: OBJECT_COST_MAX } } = options;
+  const checker = new RuleChecker(resolver, path, budget.left);
   yield* checker.visit(schema, visitedOf(change.object, change.old), options.isRoot ?? true);
+  budget.left = checker.budget;
   return checker.errors;
 }
 
@@ -67,11 +75,16 @@ class RuleChecker {
   readonly #resolver: SchemaResolver;
   readonly #base: string;
   readonly #path = new FieldPath();
-  #budget = OBJECT_COST_MAX;
+  #budget: number;
 
-  constructor(resolver: SchemaResolver, base: string) {
+  constructor(resolver: SchemaResolver, base: string, budget: number) {
+    this.#budget = budget;
     this.#resolver = resolver;
     this.#base = base;
+  }
+
+  get budget(): number {
+    return this.#budget;
   }
 
   *visit(declared: Schema, visited: Visited, isRoot = false): Work<void> {

@@ -1,7 +1,7 @@
 /** Rules of one schema, compiled once: programs, what they may cost, and whether they speak of the value before. */
-import type { Work } from '../../platform/work.js';
 import { finish } from '../../platform/work.js';
-import { compile } from '../cel/compile.js';
+import type { Work } from '../../platform/work.js';
+import { compileWork } from '../cel/compile.js';
 import type { Checked } from '../cel/check/checker.js';
 import { failingConversion } from '../cel/check/literals.js';
 import { optionalOf } from '../cel/check/types.js';
@@ -46,51 +46,56 @@ export function* ruleSetWork(schema: Schema, isRoot: boolean): Work<RuleSet> {
   const decl = declTypeOf(schema, isRoot);
   const rules: CompiledRule[] = [];
   for (const rule of schema.validations ?? []) {
-    rules.push(compileRule(rule, schema, decl));
-    yield unitsOf(rule);
+    rules.push(yield* compileRule(rule, schema, decl));
+    yield RULE_UNITS;
   }
   const set = { rules, maxCardinality: Math.floor(REQUEST_MAX_BYTES / ((decl?.minSize ?? 1) + 1)) };
   cache.set(schema, set);
   return set;
 }
 
-/** Of text, for each character: to parse, check, estimate and compile it. */
-const COMPILE_UNITS = 50;
-
-const lengthOf = (text: unknown): number => (typeof text === 'string' ? text.length : 0);
-const unitsOf = ({ rule, messageExpression }: CelRule): number => COMPILE_UNITS * (lengthOf(rule) + lengthOf(messageExpression));
+/** One rule, beside the passes over its text. */
+const RULE_UNITS = 200;
+/** Of one pass, for each character. */
+const PASS_UNITS = 10;
 
 const NOTHING = { usesOldSelf: false, maxCost: 0, messageMaxCost: 0 } as const;
 
-function compileRule(rule: CelRule, schema: Schema, decl: DeclType | undefined): CompiledRule {
+function* compileRule(rule: CelRule, schema: Schema, decl: DeclType | undefined): Work<CompiledRule> {
   if (typeof rule.rule !== 'string' || rule.rule.trim() === '') return { rule, ...NOTHING };
   if (decl === undefined) return { rule, ...NOTHING, error: 'rule cannot be compiled: the schema has no type that rules can read' };
-  const compiled = compileText(rule.rule, rule, decl);
+  const compiled = yield* compileText(rule.rule, rule, decl);
   if (typeof compiled === 'string') return { rule, ...NOTHING, error: `compilation failed: ${compiled}` };
   if (compiled.type.kind !== 'bool') return { rule, ...NOTHING, error: 'cel expression must evaluate to a bool' };
   const failing = failingConversion(compiled);
   if (failing !== undefined) return { rule, ...NOTHING, error: `program instantiation failed: ${failing}` };
   const path = rule.fieldPath === undefined || rule.fieldPath === '' ? undefined : findFieldPath(rule.fieldPath, schema);
+  const program = new Program(compiled);
+  yield PASS_UNITS * rule.rule.length;
+  const maxCost = estimateCost(compiled, sizesBelow(decl)).max;
+  yield PASS_UNITS * rule.rule.length;
   return {
-    rule, program: new Program(compiled), usesOldSelf: compiled.variables.has('oldSelf'), maxCost: estimateCost(compiled, sizesBelow(decl)).max,
-    ...compileMessage(rule, decl), ...(path?.kind === 'found' ? { fieldPath: path.path } : {}),
+    rule, program, usesOldSelf: compiled.variables.has('oldSelf'), maxCost,
+    ...yield* compileMessage(rule, decl), ...(path?.kind === 'found' ? { fieldPath: path.path } : {}),
   };
 }
 
-function compileMessage(rule: CelRule, decl: DeclType): Pick<CompiledRule, 'message' | 'messageError' | 'messageMaxCost'> {
+function* compileMessage(rule: CelRule, decl: DeclType): Work<Pick<CompiledRule, 'message' | 'messageError' | 'messageMaxCost'>> {
   const { messageExpression } = rule;
   if (messageExpression === undefined || messageExpression === '') return { messageMaxCost: 0 };
-  const compiled = compileText(messageExpression, rule, decl);
+  const compiled = yield* compileText(messageExpression, rule, decl);
   if (typeof compiled === 'string') return { messageMaxCost: 0, messageError: `messageExpression compilation failed: ${compiled}` };
   if (compiled.type.kind !== 'string') return { messageMaxCost: 0, messageError: 'messageExpression must evaluate to a string' };
   const failing = failingConversion(compiled);
   if (failing !== undefined) return { messageMaxCost: 0, messageError: `messageExpression instantiation failed: ${failing}` };
-  return { message: new Program(compiled), messageMaxCost: estimateCost(compiled, sizesBelow(decl)).max };
+  const message = new Program(compiled);
+  yield PASS_UNITS * messageExpression.length;
+  return { message, messageMaxCost: estimateCost(compiled, sizesBelow(decl)).max };
 }
 
 /** The issues as text, when there are some. */
-function compileText(source: string, rule: CelRule, { type }: DeclType): Checked | string {
+function* compileText(source: string, rule: CelRule, { type }: DeclType): Work<Checked | string> {
   const oldSelf = rule.optionalOldSelf === true ? optionalOf(type) : type;
-  const compiled = compile(source, { self: type, oldSelf });
+  const compiled = yield* compileWork(source, { self: type, oldSelf });
   return compiled.kind === 'good' ? compiled.checked : compiled.issues;
 }

@@ -21,7 +21,7 @@ const EXTENSIONS = {
 
 export function schemaOfProps(props: JsonObject): Schema {
   const schema: Mutable = {};
-  const set = (name: keyof Schema, value: unknown) => Object.assign(schema, { [name]: value });
+  const set = (name: keyof Schema, value: unknown): void => void ((schema as Record<string, unknown>)[name] = value);
   for (const word of SAME) if (props[word] !== undefined && props[word] !== '') set(word, word === 'default' ? props[word] : limitOf(props[word]));
   for (const [word, name] of Object.entries(EXTENSIONS)) if (props[word] !== undefined) set(name, props[word]);
   if (isObject(props['properties'])) {

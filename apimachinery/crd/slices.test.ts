@@ -6,12 +6,12 @@ import type { Work } from '../../platform/work.js';
 import { builtInResolver } from '../scheme/stored.js';
 import { checkRules, checkRulesWork } from './cel.js';
 import { schemaOfProps } from './schema.js';
-import { validateSchemaWork } from './validate.js';
+import { validateSchemaProps, validateSchemaWork } from './validate.js';
 
 const compiling = vi.hoisted(() => ({ count: () => undefined as void }));
 vi.mock('../cel/compile.js', async (original) => {
-  const { compile } = await original<typeof Compile>();
-  return { compile: (...args: Parameters<typeof compile>) => (compiling.count(), compile(...args)) };
+  const { compileWork } = await original<typeof Compile>();
+  return { compileWork: (...args: Parameters<typeof compileWork>) => (compiling.count(), compileWork(...args)) };
 });
 
 /** Counts what the work reads between two pauses: what the work says of itself is not asked. */
@@ -119,6 +119,14 @@ describe('the rules of a definition', () => {
     // Each has some 35 characters, at 50 units.
     expect(reads.longest).toBeLessThan(20);
   });
+
+  it('of all defaults share one budget', () => {
+    const dear = { ...list, maxItems: 200, default: numbers.slice(0, 120), 'x-kubernetes-validations': [{ rule: 'self.all(a, self.all(b, a + b >= 0))' }] };
+    const props = (count: number) => ({ type: 'object', properties: Object.fromEntries(Array.from({ length: count }, (_, index) => [`p${index}`, dear])) });
+    const said = (count: number) => validateSchemaProps(props(count), 's').filter(({ detail }) => detail.includes('running out of cost budget'));
+    expect(said(3)).toEqual([]);
+    expect(said(200)).toHaveLength(1);
+  }, 20_000);
 
   it('and those that custom resources ask for first, too', async () => {
     const reads = new Reads();

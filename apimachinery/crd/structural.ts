@@ -1,4 +1,5 @@
 /** Whether a CRD's schema is structural (KEP-1979), in the words and the order of k8s.io/apiextensions-apiserver/pkg/apiserver/schema. */
+import type { Work } from '../../platform/work.js';
 import { patternOf } from '../cel/lib/regex.js';
 import { CelError } from '../cel/values/values.js';
 import { fieldErrors } from '../status.js';
@@ -11,10 +12,13 @@ type Level = 'root' | 'item' | 'field';
 /** `anyOf` and the first branch of `allOf` may say again what int-or-string says. */
 const INT_OR_STRING = [{ type: 'integer' }, { type: 'string' }];
 
-export function structuralErrors(props: JsonObject, path: string): FieldError[] {
+/** One schema, without those below it. */
+const SCHEMA_UNITS = 20;
+
+export function* structuralErrors(props: JsonObject, path: string): Work<FieldError[]> {
   const errors: FieldError[] = [];
-  invariants(props, { path, level: 'root', errors });
-  completeness(props, path, errors);
+  yield* invariants(props, { path, level: 'root', errors });
+  yield* completeness(props, path, errors);
   const text = ({ field, detail }: FieldError): string => `${field}: ${detail}`;
   return errors.sort((a, b) => (text(a) < text(b) ? -1 : text(a) > text(b) ? 1 : 0));
 }
@@ -30,15 +34,16 @@ export const entriesOf = (props: unknown): [string, JsonObject][] =>
 export const listOf = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);
 export const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');
 
-function invariants(props: JsonObject, place: Place): void {
+function* invariants(props: JsonObject, place: Place): Work<void> {
+  yield SCHEMA_UNITS;
   const { path, errors } = place;
   if (props['type'] === 'array' && !isObject(props['items'])) errors.push(fieldErrors.required(`${path}.items`, 'must be specified'));
-  if (isObject(props['items'])) invariants(props['items'], { path: `${path}.items`, level: 'item', errors });
-  for (const [name, child] of entriesOf(props['properties'])) invariants(child, { path: `${path}.properties[${name}]`, level: 'field', errors });
+  if (isObject(props['items'])) yield* invariants(props['items'], { path: `${path}.items`, level: 'item', errors });
+  for (const [name, child] of entriesOf(props['properties'])) yield* invariants(child, { path: `${path}.properties[${name}]`, level: 'field', errors });
   const additional = props['additionalProperties'];
   if (additional !== undefined && additional !== null) {
     if (place.level === 'root') errors.push(fieldErrors.forbidden(`${path}.additionalProperties`, 'must not be used at the root'));
-    if (isObject(additional)) invariants(additional, { path: `${path}.additionalProperties`, level: 'field', errors });
+    if (isObject(additional)) yield* invariants(additional, { path: `${path}.additionalProperties`, level: 'field', errors });
   }
   extensions(props, place);
   branches(props, place);
@@ -136,11 +141,12 @@ function nestedErrors(props: JsonObject, place: Place, skip: { readonly anyOf?: 
 }
 
 /** What branches of logic speak of must also stand outside of them. */
-function completeness(props: JsonObject, path: string, errors: FieldError[]): void {
+function* completeness(props: JsonObject, path: string, errors: FieldError[]): Work<void> {
+  yield SCHEMA_UNITS;
   for (const [branch, at] of branchesOf(props, path)) complete(props, branch, { path, at, errors });
-  for (const [name, child] of entriesOf(props['properties'])) completeness(child, `${path}.properties[${name}]`, errors);
-  if (isObject(props['items'])) completeness(props['items'], `${path}.items`, errors);
-  if (isObject(props['additionalProperties'])) completeness(props['additionalProperties'], `${path}.additionalProperties`, errors);
+  for (const [name, child] of entriesOf(props['properties'])) yield* completeness(child, `${path}.properties[${name}]`, errors);
+  if (isObject(props['items'])) yield* completeness(props['items'], `${path}.items`, errors);
+  if (isObject(props['additionalProperties'])) yield* completeness(props['additionalProperties'], `${path}.additionalProperties`, errors);
 }
 
 function branchesOf(props: JsonObject, path: string): [JsonObject, string][] {

@@ -35,16 +35,19 @@ export function validateSchemaProps(props: unknown, path: string): FieldError[] 
 export function* validateSchemaWork(props: unknown, path: string): Work<FieldError[]> {
   if (!isObject(props)) return [];
   if (depthOf(props) > DEPTH_MAX) return [fieldErrors.forbidden(path, `must not be nested more than ${DEPTH_MAX} schemas deep`)];
+  yield SLICE_UNITS;
   const errors: FieldError[] = [];
   if (props['nullable'] === true) errors.push(fieldErrors.forbidden(`${path}.nullable`, 'nullable cannot be true at the root'));
   const schema = schemaOfProps(props);
   yield SLICE_UNITS;
-  const structural = isConvertible(props) ? structuralErrors(props, path) : [];
+  const convertible = isConvertible(props);
+  yield SLICE_UNITS;
+  const structural = convertible ? yield* structuralErrors(props, path) : [];
   errors.push(...structural);
   yield SLICE_UNITS;
-  const defaults = structural.length > 0 || !isConvertible(props) ? [] : yield* defaultErrors(schema, path, RESOLVER);
+  const defaults = structural.length > 0 || !convertible ? [] : yield* defaultErrors(schema, path, RESOLVER);
   errors.push(...defaults);
-  const walk = new Walk(structural.length === 0 && defaults.length === 0 && isConvertible(props));
+  const walk = new Walk(structural.length === 0 && defaults.length === 0 && convertible);
   yield* walk.visit(props, { path, schema, isRoot: true, inMeta: false, forbidden: undefined, uncorrelatable: undefined, cardinality: 1 });
   return [...errors, ...walk.schemaErrors, ...walk.ruleErrors, ...walk.total.errors(path)].slice(0, ERRORS_MAX);
 }

@@ -104,7 +104,16 @@ function distinct(list: CelList): Value {
   return new ArrayList(kept);
 }
 
-const contains = (list: CelList, sub: CelList): boolean => [...sub].every((wanted) => [...list].some((item) => equals(item, wanted)));
+/** Items are made once, not once for each comparison. */
+function contains(list: CelList, sub: CelList): boolean {
+  const items = [...list];
+  return [...sub].every((wanted) => items.some((item) => equals(item, wanted)));
+}
+
+function intersects(list: CelList, other: CelList): boolean {
+  const items = [...other];
+  return [...list].some((wanted) => items.some((item) => equals(item, wanted)));
+}
 
 export const LISTS: Library = {
   isSorted: templated(COMPARABLE, (type) => member(`list_${type}_is_sorted_bool`, `(list(${type})) bool`, isSorted)),
@@ -124,5 +133,5 @@ export const LISTS: Library = {
   distinct: [member('list_distinct', '(list(T)) list(T)', distinct)],
   'sets.contains': [global('list_sets_contains_list', '(list(T), list(T)) bool', contains)],
   'sets.equivalent': [global('list_sets_equivalent_list', '(list(T), list(T)) bool', (a: CelList, b: CelList) => contains(a, b) && contains(b, a))],
-  'sets.intersects': [global('list_sets_intersects_list', '(list(T), list(T)) bool', (a: CelList, b: CelList) => [...a].some((item) => [...b].some((other) => equals(item, other))))],
+  'sets.intersects': [global('list_sets_intersects_list', '(list(T), list(T)) bool', intersects)],
 };

@@ -7,6 +7,7 @@ const numberOf = (value: Value): bigint | number | undefined =>
 
 export function equals(a: Value, b: Value): boolean {
   if (a === b) return !(a instanceof CelError);
+  if (typeof a === 'string' || typeof b === 'string') return false;
   const [left, right] = [numberOf(a), numberOf(b)];
   // Loose equality of a bigint and a double is exact.
   if (left !== undefined && right !== undefined) return left == right; // oxlint-disable-line eqeqeq
