@@ -197,7 +197,7 @@ class MemberServer implements Server {
     let authenticator: ClusterAuthenticator | undefined;
     const server = createApiServer({
       store: backing.kind === 'member' ? backing.member.store : backing.store, clock, random, logger: logger.child({ component: 'apiserver' }),
-      listen: { host: listenHost, port: address.apiPort, tls },
+      listen: { host: listenHost, port: address.apiPort, tls }, serverAddress: hostPort(address.host, address.apiPort),
       authorizer: (context) => (rbac ??= new RbacAuthorizer(context.reader)),
       authenticator: (context) => (authenticator ??= new ClusterAuthenticator({
         reader: context.reader, authorizer: (rbac ??= new RbacAuthorizer(context.reader)), tokens, audiences, clock, logger,

@@ -1,4 +1,4 @@
-import { X509Certificate } from 'node:crypto';
+import { createHash, X509Certificate } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { UserInfo } from '../../../apimachinery/object-service.js';
 import { tokenSecret, type BootstrapToken } from '../../../apimachinery/bootstrap-token.js';
@@ -119,7 +119,10 @@ describe('authentication', () => {
     const leaf = await issueCertificate(pki.clusterAuthority, { subject: { commonName: 'jane', organizations: ['dev', 'ops'] }, usages: ['client'], lifetime_ms: 60_000 }, { clock: systemClock, random: systemRandom });
     const der = new X509Certificate(leaf.certificate).raw;
     const verified = await authenticator.authenticate({ headers: {}, path: '/', peerCertificate: { der, verified: true } });
-    expect(verified).toEqual({ name: 'jane', groups: ['dev', 'ops', 'system:authenticated'] });
+    expect(verified).toEqual({
+      name: 'jane', groups: ['dev', 'ops', 'system:authenticated'],
+      extra: { 'authentication.kubernetes.io/credential-id': [`X509SHA256=${createHash('sha256').update(der).digest('hex')}`] },
+    });
     const unverified = await authenticator.authenticate({ headers: {}, path: '/', peerCertificate: { der, verified: false } });
     expect(unverified).toBeUndefined();
     expect((await authenticator.authenticate({ headers: {}, path: '/' }))?.name).toBe('system:anonymous');
