@@ -37,6 +37,7 @@ import { serveUpgrade } from './rest/upgrade.js';
 
 import { HeavyWork } from './work/heavy-work.js';
 import { YamlPool } from './work/yaml-pool.js';
+import { componentStatusHandler } from './subresources/component-status.js';
 import { registerSubresources } from './subresources/register.js';
 
 export * from './ports.js';
@@ -96,6 +97,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const admission = options.admission(context);
   const registry: Registry = new Registry({ scheme, store, cacher, clock, random, admission });
   registerSubresources(registry, { reader, clock });
+  registry.handle({ group: '', resource: 'componentstatuses' }, componentStatusHandler({ reader, fresh: () => cacher.fresh(), clock }));
   registry.hook(DEFINITIONS, definitionHook({ reader, scheme, clock }));
   registry.deletion(DEFINITIONS, definitionDeletion(clock));
   const cleanup = new DefinitionCleanup({ reader, scheme, clock, logger, as: (user) => registry.as(user) });
