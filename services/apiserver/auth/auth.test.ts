@@ -14,7 +14,7 @@ import { ClusterAuthenticator } from './authenticator.js';
 import { bootstrapClusterRoleBindings, bootstrapClusterRoles } from './bootstrap-policy.js';
 import { RbacAuthorizer } from './rbac-authorizer.js';
 import { covers, ruleAllows, type PolicyRule } from './rbac-rules.js';
-import { selfSubjectRulesReview, tokenRequest } from './reviews.js';
+import { selfSubjectReview, selfSubjectRulesReview, tokenRequest } from './reviews.js';
 import { ServiceAccountTokens } from './service-account-tokens.js';
 
 const NOBODY: UserInfo = { name: 'nobody', groups: ['system:authenticated'] };
@@ -89,6 +89,13 @@ describe('the RBAC authorizer', () => {
     expect([(await ask('a')).allowed, (await ask('b')).allowed, (await ask('')).allowed]).toEqual([true, false, false]);
     reader.remove('rolebindings');
     expect((await ask('a')).allowed).toBe(false);
+  });
+
+  it('tells a user who it is, and when it asked', async () => {
+    const call = { user: { ...NOBODY, extra: { 'authentication.kubernetes.io/credential-id': ['JTI=1'] } }, kind: {} as never, name: '', dryRun: false, warn: () => undefined };
+    expect(await selfSubjectReview({ now: () => 0 }).create?.(call, {} as KubeObject)).toMatchObject({
+      metadata: { creationTimestamp: '1970-01-01T00:00:00Z' }, status: { userInfo: { extra: { 'authentication.kubernetes.io/credential-id': ['JTI=1'] } } },
+    });
   });
 
   it('tells a user its rules', async () => {
