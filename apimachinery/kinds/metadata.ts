@@ -23,6 +23,7 @@ const NAME_RULES: Readonly<Record<string, NameRule>> = {
   'rbac.authorization.k8s.io/clusterrolebindings': pathSegment,
   // A ClusterTrustBundle is named `signer:name`, an IPAddress by an address that may be of version 6.
   'certificates.k8s.io/clustertrustbundles': pathSegment,
+  'apiregistration.k8s.io/apiservices': pathSegment,
   'networking.k8s.io/ipaddresses': pathSegment,
   'internal.apiserver.k8s.io/storageversions': pathSegment,
 };

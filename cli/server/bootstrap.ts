@@ -1,6 +1,6 @@
 /**
- * The objects a cluster starts with: roles, namespaces, priority classes, the Services `kubernetes` and `kube-dns`. Written by every
- * member at every start; what is there stays as it is.
+ * The objects a cluster starts with: roles, namespaces, priority classes, flow schemas, APIServices, the Services `kubernetes` and
+ * `kube-dns`. Written by every member at every start; what is there stays as it is.
  */
 import { configMaps, namespaces, priorityClasses, services } from '../../apimachinery/gen/resources.js';
 import type { ConfigMap, Namespace, PriorityClass, Service } from '../../apimachinery/gen/types.js';
@@ -10,7 +10,9 @@ import type { Clock } from '../../platform/clock.js';
 import { toTime } from '../../platform/clock.js';
 import { SYSTEM_PRIORITY_CLASSES } from '../../services/apiserver/admission/pod-defaults.js';
 import { ensureBootstrapPolicy } from '../../services/apiserver/auth/ensure-policy.js';
+import { ensureApiServices } from './api-services.js';
 import { createUnlessThere } from './create-unless-there.js';
+import { ensureFlowPolicy } from './flow-policy.js';
 import { apiServiceAddress, dnsServiceAddress, type ClusterNetwork } from './network.js';
 import { ensureAddresses, ensureServiceCidr } from './service-addresses.js';
 
@@ -70,11 +72,13 @@ export interface BootstrapOptions {
   /** PEM. */
   readonly clientAuthority: string;
   readonly clock: Clock;
+  /** Groups and versions that are built in. */
+  readonly served: readonly { readonly group: string; readonly version: string }[];
 }
 
 /** Fails with an ApiError when the store is not writable; safe on all members at once. */
 export async function bootstrapCluster(service: ObjectService, options: BootstrapOptions): Promise<void> {
-  const { network, apiPort, clientAuthority, clock } = options;
+  const { network, apiPort, clientAuthority, clock, served } = options;
   for (const name of NAMESPACES) await createUnlessThere<Namespace>(service, namespaces, { metadata: { name } });
   await ensureBootstrapPolicy(service);
   for (const [name, value] of Object.entries(SYSTEM_PRIORITY_CLASSES)) {
@@ -86,4 +90,5 @@ export async function bootstrapCluster(service: ObjectService, options: Bootstra
   await createUnlessThere(service, services, apiService(network, apiPort));
   await createUnlessThere(service, services, dnsService(network));
   await ensureAddresses(service);
+  await Promise.all([ensureFlowPolicy(service, clock), ensureApiServices(service, served, clock)]);
 }

@@ -5,6 +5,7 @@
  */
 import { ipAddresses, services } from '../../apimachinery/gen/resources.js';
 import type { UserInfo } from '../../apimachinery/object-service.js';
+import type { MutableScheme } from '../../apimachinery/scheme/scheme.js';
 import type { Clock } from '../../platform/clock.js';
 import { Containment } from '../../platform/containment.js';
 import type { Logger } from '../../platform/log.js';
@@ -168,7 +169,7 @@ class MemberServer implements Server {
     for (let attempt = 0; ; attempt++) {
       try {
         await bootstrapCluster(this.apiServer.registry.as(SYSTEM_USERS.apiserver), {
-          network, apiPort: address.apiPort, clientAuthority: pki.clusterAuthority.certificate, clock,
+          network, apiPort: address.apiPort, clientAuthority: pki.clusterAuthority.certificate, clock, served: builtInKinds(this.apiServer.scheme),
         });
         break;
       } catch (error) {
@@ -197,7 +198,7 @@ class MemberServer implements Server {
     let authenticator: ClusterAuthenticator | undefined;
     const server = createApiServer({
       store: backing.kind === 'member' ? backing.member.store : backing.store, clock, random, logger: logger.child({ component: 'apiserver' }),
-      listen: { host: listenHost, port: address.apiPort, tls },
+      listen: { host: listenHost, port: address.apiPort, tls }, serverAddress: hostPort(address.host, address.apiPort),
       authorizer: (context) => (rbac ??= new RbacAuthorizer(context.reader)),
       authenticator: (context) => (authenticator ??= new ClusterAuthenticator({
         reader: context.reader, authorizer: (rbac ??= new RbacAuthorizer(context.reader)), tokens, audiences, clock, logger,
@@ -264,3 +265,5 @@ async function knowsCaller(authenticator: Authenticator, authorization: string):
 
 const BOOTSTRAP_ATTEMPTS_MAX = 60;
 const BOOTSTRAP_RETRY_MS = 500;
+
+const builtInKinds = (scheme: MutableScheme) => scheme.kinds().filter((kind) => scheme.isBuiltIn(kind));

@@ -37,6 +37,7 @@ import { serveUpgrade } from './rest/upgrade.js';
 
 import { HeavyWork } from './work/heavy-work.js';
 import { YamlPool } from './work/yaml-pool.js';
+import { componentStatusHandler } from './subresources/component-status.js';
 import { registerSubresources } from './subresources/register.js';
 
 export * from './ports.js';
@@ -57,8 +58,10 @@ export interface ApiServerOptions {
   readonly openId?: OpenIdIssuer;
   /** Absent: no socket; `handle` of the front is the only way in. */
   readonly listen?: { readonly host: string; readonly port: number; readonly tls: TlsProvider };
+  /** Host and port that clients are told; what it listens on when absent. */
+  readonly serverAddress?: string;
   readonly flow?: Partial<Record<FlowClass, number>>;
-  /** Besides `ping` and `store`. */
+  /** Besides `ping`, `etcd` and `shutdown`. */
   readonly health?: readonly HealthCheck[];
   /** More for `/metrics`, in the text format: of what stands beside the API server in its process. */
   readonly metrics?: () => Promise<string>;
@@ -94,6 +97,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const admission = options.admission(context);
   const registry: Registry = new Registry({ scheme, store, cacher, clock, random, admission });
   registerSubresources(registry, { reader, clock });
+  registry.handle({ group: '', resource: 'componentstatuses' }, componentStatusHandler({ reader, fresh: () => cacher.fresh(), clock }));
   registry.hook(DEFINITIONS, definitionHook({ reader, scheme, clock }));
   registry.deletion(DEFINITIONS, definitionDeletion(clock));
   const cleanup = new DefinitionCleanup({ reader, scheme, clock, logger, as: (user) => registry.as(user) });
@@ -104,11 +108,13 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const yaml = new YamlPool(clock);
   const connect = connectAdmission(admission);
   const published = documents(scheme);
+  const stopping = new AbortController();
   const front = new RestFront({
     scheme, reader, authenticator, authorizer, streamer: options.streamer, flow, heavy, yaml, connect, clock, random, logger,
     as: (user) => registry.as(user),
     metrics: new RestMetrics({ flow, cacher, more: async () => `${await holds.metrics()}${await options.metrics?.() ?? ''}` }),
-    health: [{ name: 'ping', check: () => undefined }, { name: 'store', check: () => cacher.fresh() }, ...(options.health ?? [])],
+    health: [...healthChecks(cacher, stopping.signal), ...(options.health ?? [])],
+    serverAddress: options.serverAddress ?? (options.listen === undefined ? '' : `${options.listen.host}:${options.listen.port}`),
     documents: (path, request) => (options.openId === undefined ? undefined : openIdDocument(path, options.openId)) ?? published(path, request), fresh: () => cacher.fresh(),
   });
   const upgrade = { front, scheme, connect, reader, streamer: options.streamer, streaming: options.streaming, flow, logger };
@@ -127,6 +133,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       await server?.start();
     },
     async stop() {
+      stopping.abort();
       await server?.stop();
       front.close();
       await cleanup.stop();
@@ -135,4 +142,19 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       await holds.stop();
     },
   };
+}
+
+/** By the names that clients know: the store is asked in etcd's place. */
+function healthChecks(cacher: Cacher, stopping: AbortSignal): HealthCheck[] {
+  return [
+    { name: 'ping', check: () => undefined },
+    { name: 'etcd', check: () => cacher.fresh() },
+    { name: 'etcd-readiness', of: ['readyz'], check: () => cacher.fresh() },
+    {
+      name: 'shutdown', of: ['readyz'],
+      check() {
+        if (stopping.aborted) throw new Error('process is shutting down');
+      },
+    },
+  ];
 }

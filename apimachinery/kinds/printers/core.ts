@@ -3,7 +3,7 @@ import type { KubeObject } from '../../object.js';
 import type { Printer } from '../../kind.js';
 import { conditionOf } from '../lib/conditions.js';
 import { translateTimestampSince } from '../lib/duration.js';
-import { absent, at, entries, field, isRec, keysOf, list, num, recs, str, scalarText } from '../lib/value.js';
+import { absent, at, entries, field, isRec, keysOf, num, recs, str, scalarText } from '../lib/value.js';
 import { AGE, CREATED_AT, NAME, integer, nameOf, orNone, printerOf, text, wide } from './columns.js';
 
 const ROLE_PREFIX = 'node-role.kubernetes.io/';
@@ -52,7 +52,7 @@ export const secretPrinter: Printer = printerOf(
   NAME, text('Type', (object) => str(field(object, 'type'))), integer('Data', (object) => keysOf(field(object, 'data')).length), AGE,
 );
 
-export const serviceAccountPrinter: Printer = printerOf(NAME, integer('Secrets', (object) => list(field(object, 'secrets')).length), AGE);
+export const serviceAccountPrinter: Printer = printerOf(NAME, AGE);
 
 function firstSeen(event: KubeObject, now_ms: number): string {
   return translateTimestampSince(at(event, 'firstTimestamp') ?? at(event, 'eventTime'), now_ms);

@@ -3,7 +3,7 @@ import type { KubeObject } from '../../object.js';
 import type { Printer } from '../../kind.js';
 import { conditionOf } from '../lib/conditions.js';
 import { humanDuration } from '../lib/duration.js';
-import { absent, at, field, list, num, optionalNum, recs, str, unset } from '../lib/value.js';
+import { absent, at, field, list, num, optionalNum, recs, scalarText, str, unset } from '../lib/value.js';
 import { AGE, CREATED_AT, NAME, boolean, integer, orUnset, printerOf, text, wide } from './columns.js';
 
 export const createdAtPrinter: Printer = printerOf(NAME, CREATED_AT);
@@ -104,7 +104,10 @@ export const flowSchemaPrinter: Printer = printerOf(
   text('MissingPL', (object) => str(conditionOf(object, 'Dangling')?.['status']) || '?'),
 );
 
-const limited = (object: KubeObject, ...path: readonly string[]): string => orUnset(at(object, 'spec', 'limited', ...path));
+function limited(object: KubeObject, ...path: readonly string[]): string {
+  const value = at(object, 'spec', 'limited', ...path);
+  return absent(value) ? '<none>' : scalarText(value);
+}
 
 export const priorityLevelPrinter: Printer = printerOf(
   NAME,

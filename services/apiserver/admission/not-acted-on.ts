@@ -2,7 +2,7 @@
  * Nothing is accepted in silence: what is stored and served, and has no effect here yet, answers with a `Warning`. A row
  * goes when the part that acts on the kind comes; README's Limits name the same kinds.
  */
-import type { CustomResourceDefinition, Service } from '../../../apimachinery/gen/types.js';
+import type { APIService, CustomResourceDefinition, Service } from '../../../apimachinery/gen/types.js';
 import type { KubeObject } from '../../../apimachinery/object.js';
 import { groupResourceOf } from '../../../apimachinery/object.js';
 import type { AdmissionPlugin } from './plugin.js';
@@ -30,7 +30,6 @@ const INERT: Readonly<Record<string, string>> = {
   'mutatingadmissionpolicybindings.admissionregistration.k8s.io': notEnforced,
   'validatingwebhookconfigurations.admissionregistration.k8s.io': 'its webhooks are not called, whatever their failurePolicy',
   'mutatingwebhookconfigurations.admissionregistration.k8s.io': 'its webhooks are not called, whatever their failurePolicy',
-  'apiservices.apiregistration.k8s.io': 'requests are not passed on to its service',
   'flowschemas.flowcontrol.apiserver.k8s.io': notEnforced,
   'prioritylevelconfigurations.flowcontrol.apiserver.k8s.io': notEnforced,
   'runtimeclasses.node.k8s.io': 'workers have one runtime',
@@ -40,6 +39,8 @@ const INERT: Readonly<Record<string, string>> = {
 
 const FIELDS: Readonly<Record<string, (object: KubeObject) => string | undefined>> = {
   services: (object) => ((object as Service).spec?.type === 'LoadBalancer' ? 'Services of type LoadBalancer get no external address' : undefined),
+  'apiservices.apiregistration.k8s.io': (object) => ((object as APIService).spec?.service === undefined
+    ? undefined : 'this APIService is stored and has no effect yet: requests are not passed on to its service'),
   'customresourcedefinitions.apiextensions.k8s.io': (object) => ((object as CustomResourceDefinition).spec?.conversion?.strategy === 'Webhook'
     ? 'conversion webhooks are not called yet: objects are served in the version that is stored, and refused in others' : undefined),
 };

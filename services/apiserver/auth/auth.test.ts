@@ -1,4 +1,4 @@
-import { X509Certificate } from 'node:crypto';
+import { createHash, X509Certificate } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { UserInfo } from '../../../apimachinery/object-service.js';
 import { tokenSecret, type BootstrapToken } from '../../../apimachinery/bootstrap-token.js';
@@ -14,7 +14,7 @@ import { ClusterAuthenticator } from './authenticator.js';
 import { bootstrapClusterRoleBindings, bootstrapClusterRoles } from './bootstrap-policy.js';
 import { RbacAuthorizer } from './rbac-authorizer.js';
 import { covers, ruleAllows, type PolicyRule } from './rbac-rules.js';
-import { selfSubjectRulesReview, tokenRequest } from './reviews.js';
+import { selfSubjectReview, selfSubjectRulesReview, tokenRequest } from './reviews.js';
 import { ServiceAccountTokens } from './service-account-tokens.js';
 
 const NOBODY: UserInfo = { name: 'nobody', groups: ['system:authenticated'] };
@@ -91,6 +91,13 @@ describe('the RBAC authorizer', () => {
     expect((await ask('a')).allowed).toBe(false);
   });
 
+  it('tells a user who it is, and when it asked', async () => {
+    const call = { user: { ...NOBODY, extra: { 'authentication.kubernetes.io/credential-id': ['JTI=1'] } }, kind: {} as never, name: '', dryRun: false, warn: () => undefined };
+    expect(await selfSubjectReview({ now: () => 0 }).create?.(call, {} as KubeObject)).toMatchObject({
+      metadata: { creationTimestamp: '1970-01-01T00:00:00Z' }, status: { userInfo: { extra: { 'authentication.kubernetes.io/credential-id': ['JTI=1'] } } },
+    });
+  });
+
   it('tells a user its rules', async () => {
     const review = selfSubjectRulesReview(new RbacAuthorizer(bootstrapped()));
     const call = { user: NOBODY, kind: {} as never, name: '', dryRun: false, warn: () => undefined };
@@ -119,7 +126,10 @@ describe('authentication', () => {
     const leaf = await issueCertificate(pki.clusterAuthority, { subject: { commonName: 'jane', organizations: ['dev', 'ops'] }, usages: ['client'], lifetime_ms: 60_000 }, { clock: systemClock, random: systemRandom });
     const der = new X509Certificate(leaf.certificate).raw;
     const verified = await authenticator.authenticate({ headers: {}, path: '/', peerCertificate: { der, verified: true } });
-    expect(verified).toEqual({ name: 'jane', groups: ['dev', 'ops', 'system:authenticated'] });
+    expect(verified).toEqual({
+      name: 'jane', groups: ['dev', 'ops', 'system:authenticated'],
+      extra: { 'authentication.kubernetes.io/credential-id': [`X509SHA256=${createHash('sha256').update(der).digest('hex')}`] },
+    });
     const unverified = await authenticator.authenticate({ headers: {}, path: '/', peerCertificate: { der, verified: false } });
     expect(unverified).toBeUndefined();
     expect((await authenticator.authenticate({ headers: {}, path: '/' }))?.name).toBe('system:anonymous');

@@ -3,7 +3,7 @@
  * credential that is shown and wrong is refused, never passed over as anonymous. Impersonation comes last, and is itself
  * authorized (k8s.io/apiserver, "Authentication").
  */
-import { X509Certificate } from 'node:crypto';
+import { createHash, X509Certificate } from 'node:crypto';
 import type { UserInfo } from '../../../apimachinery/object-service.js';
 import type { ResourceId } from '../../../apimachinery/object.js';
 import { apiErrors } from '../../../apimachinery/status.js';
@@ -15,6 +15,8 @@ import { bootstrapUserOf } from './bootstrap-tokens.js';
 import type { ObjectRef, ServiceAccountTokens, VerifiedToken } from './service-account-tokens.js';
 
 const AUTHENTICATED = 'system:authenticated';
+/** Which certificate or token was shown (KEP-4193). */
+const CREDENTIAL_ID = 'authentication.kubernetes.io/credential-id';
 export const ANONYMOUS: UserInfo = { name: 'system:anonymous', groups: ['system:unauthenticated'] };
 
 const core = (resource: string): ResourceId => ({ group: '', version: 'v1', resource });
@@ -98,7 +100,8 @@ export class ClusterAuthenticator implements Authenticator {
       const certificate = new X509Certificate(peer.der);
       const { commonName, organizations } = certificateIdentity(certificate);
       if (commonName === '') return undefined;
-      known = { user: { name: commonName, groups: [...organizations, AUTHENTICATED] }, until_ms: Date.parse(certificate.validTo) };
+      const extra = { [CREDENTIAL_ID]: [`X509SHA256=${createHash('sha256').update(peer.der).digest('hex')}`] };
+      known = { user: { name: commonName, groups: [...organizations, AUTHENTICATED], extra }, until_ms: Date.parse(certificate.validTo) };
       this.#certificates.set(peer, known);
     }
     return this.#options.clock.now() < known.until_ms ? known.user : undefined;
@@ -131,7 +134,7 @@ export class ClusterAuthenticator implements Authenticator {
     if (token.pod !== undefined) this.#mustExist(PODS, namespace, token.pod);
     if (token.secret !== undefined) this.#mustExist(SECRETS, namespace, token.secret);
     if (token.node !== undefined && token.pod === undefined) this.#mustExist(NODES, undefined, token.node);
-    const extra: Record<string, string[]> = { 'authentication.kubernetes.io/credential-id': [`JTI=${token.id}`] };
+    const extra: Record<string, string[]> = { [CREDENTIAL_ID]: [`JTI=${token.id}`] };
     if (token.pod !== undefined) {
       extra['authentication.kubernetes.io/pod-name'] = [token.pod.name];
       extra['authentication.kubernetes.io/pod-uid'] = [token.pod.uid];

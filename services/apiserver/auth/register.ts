@@ -19,14 +19,14 @@ export interface ReviewParts {
 }
 
 export function registerReviews(registry: Registry, parts: ReviewParts): void {
-  const { rbac, authenticator, audiences } = parts;
+  const { rbac, authenticator, audiences, clock } = parts;
   const authorization = (resource: string) => ({ group: 'authorization.k8s.io', resource });
   const authentication = (resource: string) => ({ group: 'authentication.k8s.io', resource });
   registry.handle(authorization('subjectaccessreviews'), subjectAccessReview(rbac));
   registry.handle(authorization('localsubjectaccessreviews'), localSubjectAccessReview(rbac));
   registry.handle(authorization('selfsubjectaccessreviews'), selfSubjectAccessReview(rbac));
   registry.handle(authorization('selfsubjectrulesreviews'), selfSubjectRulesReview(rbac));
-  registry.handle(authentication('selfsubjectreviews'), selfSubjectReview());
+  registry.handle(authentication('selfsubjectreviews'), selfSubjectReview(clock));
   registry.handle(authentication('tokenreviews'), tokenReview(authenticator, audiences));
   registry.handle({ group: '', resource: 'serviceaccounts' }, tokenRequest(parts), 'token');
 }

@@ -132,9 +132,9 @@ function userStatus(user: UserInfo): object {
   };
 }
 
-export function selfSubjectReview(): ResourceHandler {
+export function selfSubjectReview(clock: Pick<Clock, 'now'>): ResourceHandler {
   return {
-    create: (call, object) => Promise.resolve({ ...object, status: { userInfo: userStatus(call.user) } } as KubeObject),
+    create: (call, object) => Promise.resolve({ ...object, metadata: { ...object.metadata, creationTimestamp: toTime(clock.now()) }, status: { userInfo: userStatus(call.user) } } as KubeObject),
   };
 }
 

@@ -16,8 +16,21 @@ export class Discovery {
   readonly #documents = new Map<string, Document>();
   #generation = 0;
 
-  constructor(scheme: MutableScheme) {
+  readonly #serverAddress: string;
+
+  /** `serverAddress`: host and port at which clients reach this server. */
+  constructor(scheme: MutableScheme, serverAddress: string) {
     this.#scheme = scheme;
+    this.#serverAddress = serverAddress;
+  }
+
+  /** Every group and version that is served, as a path of its own. */
+  paths(): string[] {
+    const groups = this.#groups().flatMap(({ group, versions }) => {
+      const root = group === '' ? '/api' : `/apis/${group}`;
+      return [root, ...versions.map((version) => `${root}/${version}`)];
+    });
+    return ['/apis', '/apis/', ...groups];
   }
 
   /** Undefined: the path is none of discovery's. */
@@ -60,7 +73,7 @@ export class Discovery {
     const [, root, group, version, ...rest] = path.split('/');
     if (rest.length > 0) return undefined;
     if (root === 'api') {
-      if (group === undefined) return document({ kind: 'APIVersions', versions: ['v1'], serverAddressByClientCIDRs: [{ clientCIDR: '0.0.0.0/0', serverAddress: '' }] });
+      if (group === undefined) return document({ kind: 'APIVersions', versions: ['v1'], serverAddressByClientCIDRs: [{ clientCIDR: '0.0.0.0/0', serverAddress: this.#serverAddress }] });
       return version === undefined ? this.#resources('', group) : undefined;
     }
     if (root !== 'apis') return undefined;
@@ -77,8 +90,17 @@ export class Discovery {
     if (kinds.length === 0) return undefined;
     return document({
       kind: 'APIResourceList', ...(group === '' ? {} : { apiVersion: 'v1' }), groupVersion: apiVersionOf({ group, version }),
-      resources: kinds.flatMap((kind) => [legacyResource(kind), ...kind.subresources.map((sub) => legacySubresource(kind, sub))]),
+      resources: kinds.flatMap((kind) => [{ ...legacyResource(kind), ...this.#storageVersion(kind) }, ...kind.subresources.map((sub) => legacySubresource(kind, sub))]),
     });
+  }
+
+  /** Changes when objects are stored in another version (KEP-1480's hash). Absent where nothing is stored. */
+  #storageVersion(kind: Kind): { readonly storageVersionHash?: string } {
+    if (!kind.verbs.includes('create') || !kind.verbs.includes('get')) return {};
+    // Events of events.k8s.io are stored as those of the core.
+    const stored = this.#scheme.kinds().find((other) => other.storagePrefix === kind.storagePrefix && other.conversion === undefined) ?? kind;
+    const digest = createHash('sha256').update(`${stored.group}/${kind.storageVersion}/${kind.kind}`).digest();
+    return { storageVersionHash: digest.subarray(0, 8).toString('base64') };
   }
 
   /** Groups with their versions, preferred first. */

@@ -17,7 +17,7 @@ import { toApiError } from '../registry/store-errors.js';
 import type { RegistryAdmission } from '../registry/connect.js';
 import { Discovery } from './discovery.js';
 import type { FlowClass, FlowControl } from './flow.js';
-import { isHealthPath, serveHealth } from './health.js';
+import { healthPaths, isHealthPath, serveHealth } from './health.js';
 import type { HealthCheck } from './health.js';
 import { headerOf } from './message.js';
 import type { RestRequest, RestResponse } from './message.js';
@@ -47,6 +47,8 @@ export interface RestOptions {
   readonly yaml: YamlPool;
   readonly metrics: RestMetrics;
   readonly health: readonly HealthCheck[];
+  /** Host and port at which clients reach this server. */
+  readonly serverAddress: string;
   /** Documents by path, as `/version` or `/openapi/v3`; undefined when there is none. */
   readonly documents: (path: string, request: RestRequest) => RestResponse | undefined;
   /** Resolves when the watch cache has everything acknowledged before the call. */
@@ -73,7 +75,7 @@ export class RestFront {
 
   constructor(options: RestOptions) {
     this.#options = options;
-    this.#discovery = new Discovery(options.scheme);
+    this.#discovery = new Discovery(options.scheme, options.serverAddress);
   }
 
   /** Ends watches and logs that are open. */
@@ -203,8 +205,13 @@ export class RestFront {
     if (discovered !== undefined) return cacheable(request, discovered.json, discovered.contentType, discovered.etag);
     const document = this.#options.documents(path, request);
     if (document !== undefined) return document;
-    if (path === '/' || path === '') return text(JSON.stringify({ paths: ROOT_PATHS }), 'application/json');
+    if (path === '/' || path === '') return text(JSON.stringify({ paths: this.#paths(request) }), 'application/json');
     throw noSuchResource();
+  }
+
+  #paths(request: RestRequest): string[] {
+    const openId = OPEN_ID_PATHS.filter((path) => this.#options.documents(path, request) !== undefined);
+    return [...this.#discovery.paths(), ...healthPaths(this.#options.health), ...DOCUMENT_PATHS, ...openId].sort();
   }
 
   #failure(error: unknown, request: RestRequest): RestResponse {
@@ -230,7 +237,8 @@ export function statusResponse(error: ApiError, encoding: Encoding = 'json'): Re
   };
 }
 
-const ROOT_PATHS = ['/api', '/api/v1', '/apis', '/healthz', '/livez', '/metrics', '/openapi/v2', '/openapi/v3', '/readyz', '/version'];
+const DOCUMENT_PATHS = ['/metrics', '/openapi/v2', '/openapi/v3', '/openapi/v3/', '/version'];
+const OPEN_ID_PATHS = ['/.well-known/openid-configuration', '/openid/v1/jwks'];
 
 /** The URL's scope is the resource's (CVE-2019-11247). Across namespaces objects are listed and watched, no more. */
 function checkScope(kind: Kind, route: ResourceRoute, verb: Verb): void {

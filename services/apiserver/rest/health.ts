@@ -1,37 +1,67 @@
-/** `/livez`, `/readyz`, `/healthz`: named checks, `ok` or the list of what fails. */
+/** `/livez`, `/readyz`, `/healthz`: named checks, `ok` or the list of what fails (k8s.io/apiserver, server/healthz). */
 import type { RestResponse } from './message.js';
 
+const KINDS = ['healthz', 'livez', 'readyz'] as const;
+type HealthKind = (typeof KINDS)[number];
+
 export interface HealthCheck {
+  /** It may hold slashes, as `poststarthook/rbac/bootstrap-roles`. */
   readonly name: string;
-  /** Resolves when all is well; the error says what is not (shown in the log alone). */
+  /** Where it counts; everywhere when absent. */
+  readonly of?: readonly HealthKind[];
+  /** Resolves when all is well; the error says what is not: shown to those who may ask for this check alone. */
   check(): Promise<void> | void;
 }
 
-const PATHS = new Set(['healthz', 'livez', 'readyz']);
-
 export function isHealthPath(path: string): boolean {
-  return PATHS.has(path.split('/')[1] ?? '');
+  return kindOf(path) !== undefined;
 }
 
-/** `/readyz?verbose&exclude=name` and `/readyz/name`. Reasons are withheld, as anybody may ask. */
+/** `/livez`, and each check's own path below it. */
+export function healthPaths(checks: readonly HealthCheck[]): string[] {
+  return KINDS.flatMap((kind) => [`/${kind}`, ...checksOf(kind, checks).map(({ name }) => `/${kind}/${name}`)]);
+}
+
+/** `/readyz?verbose&exclude=name` and `/readyz/name`. */
 export async function serveHealth(path: string, query: URLSearchParams, checks: readonly HealthCheck[]): Promise<RestResponse> {
-  const [, kind = '', only] = path.split('/');
-  const excluded = new Set(query.getAll('exclude'));
-  const asked = checks.filter((check) => !excluded.has(check.name) && (only === undefined || only === '' || check.name === only));
-  if (only !== undefined && only !== '' && asked.length === 0) return text(404, '404 page not found\n');
-  const results = await Promise.all(asked.map(async (check) => ({ name: check.name, ok: await passes(check) })));
-  const healthy = results.every((result) => result.ok);
-  const lines = results.map(({ name, ok }) => (ok ? `[+]${name} ok` : `[-]${name} failed: reason withheld`));
-  if (healthy && !query.has('verbose')) return text(200, 'ok');
-  return text(healthy ? 200 : 500, `${lines.join('\n')}\n${kind} check ${healthy ? 'passed' : 'failed'}\n`);
+  const kind = kindOf(path) ?? 'healthz';
+  const own = checksOf(kind, checks);
+  const rest = path.slice(`/${kind}`.length);
+  if (rest !== '') return serveOne(own.find(({ name }) => `/${name}` === rest));
+  return serveAll(kind, query, own);
 }
 
-async function passes(check: HealthCheck): Promise<boolean> {
+const kindOf = (path: string): HealthKind | undefined => KINDS.find((kind) => kind === path.split('/')[1]);
+
+const checksOf = (kind: HealthKind, checks: readonly HealthCheck[]) => checks.filter(({ of }) => of === undefined || of.includes(kind));
+
+async function serveOne(check: HealthCheck | undefined): Promise<RestResponse> {
+  if (check === undefined) return text(404, '404 page not found\n');
+  const failure = await failureOf(check);
+  return failure === undefined ? text(200, 'ok') : text(500, `internal server error: ${failure}\n`);
+}
+
+/** Reasons are withheld, as anybody may ask. */
+async function serveAll(kind: HealthKind, query: URLSearchParams, checks: readonly HealthCheck[]): Promise<RestResponse> {
+  const excluded = new Set(query.getAll('exclude'));
+  const results = await Promise.all(checks.map(async (check) => {
+    if (excluded.has(check.name)) return { ok: true, line: `[+]${check.name} excluded: ok` };
+    const ok = (await failureOf(check)) === undefined;
+    return { ok, line: ok ? `[+]${check.name} ok` : `[-]${check.name} failed: reason withheld` };
+  }));
+  const healthy = results.every(({ ok }) => ok);
+  if (healthy && !query.has('verbose')) return text(200, 'ok');
+  const unknown = [...excluded].filter((name) => !checks.some((check) => check.name === name)).sort();
+  const warning = unknown.length === 0 ? [] : [`warn: some health checks cannot be excluded: no matches for ${unknown.map((name) => JSON.stringify(name)).join(', ')}`];
+  return text(healthy ? 200 : 500, `${[...results.map(({ line }) => line), ...warning].join('\n')}\n${kind} check ${healthy ? 'passed' : 'failed'}\n`);
+}
+
+async function failureOf(check: HealthCheck): Promise<string | undefined> {
   try {
     await check.check();
-    return true;
-  } catch {
-    return false;
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
   }
 }
 

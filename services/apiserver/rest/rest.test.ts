@@ -179,6 +179,53 @@ describe('discovery and documents', () => {
   });
 });
 
+describe('what clients ask for (row 40)', () => {
+  it('/ names the groups, their versions, the checks and the documents', async () => {
+    await using test = await startClient();
+    const { paths } = await test.json('/') as { paths?: string[] };
+    expect(paths).toEqual(expect.arrayContaining(['/api', '/api/v1', '/apis', '/apis/apps', '/apis/apps/v1', '/apis/autoscaling/v2', '/livez/etcd', '/readyz/shutdown', '/openapi/v3', '/version']));
+    expect(paths).not.toContain('/livez/shutdown');
+    for (const path of paths ?? []) expect([path, (await test.call(path)).status]).toEqual([path, 200]);
+  });
+
+  it('/api names the server\'s address', async () => {
+    await using test = await startClient({ serverAddress: '192.0.2.1:6443' });
+    expect(await test.json('/api')).toMatchObject({ serverAddressByClientCIDRs: [{ clientCIDR: '0.0.0.0/0', serverAddress: '192.0.2.1:6443' }] });
+  });
+
+  /** As kube-apiserver 1.36 answers. */
+  it.each([
+    ['/api/v1', 'pods', 'xPOwRZ+Yhw8='], ['/api/v1', 'events', 'r2yiGXH7wu8='], ['/api/v1', 'componentstatuses', undefined], ['/api/v1', 'bindings', undefined],
+    ['/api/v1', 'pods/status', undefined], ['/apis/events.k8s.io/v1', 'events', 'r2yiGXH7wu8='], ['/apis/apps/v1', 'daemonsets', 'dd7pWHUlMKQ='],
+    ['/apis/autoscaling/v1', 'horizontalpodautoscalers', 'qwQve8ut294='], ['/apis/autoscaling/v2', 'horizontalpodautoscalers', 'qwQve8ut294='],
+    ['/apis/authentication.k8s.io/v1', 'tokenreviews', undefined],
+  ])('%s %s has its storage version\'s hash', async (path, name, hash) => {
+    await using test = await startClient();
+    const { resources = [] } = await test.json(path) as { resources?: { name: string; storageVersionHash?: string }[] };
+    expect(resources.find((resource) => resource.name === name)?.storageVersionHash).toBe(hash);
+  });
+});
+
+describe('health (k8s.io/apiserver, server/healthz)', () => {
+  const broken = { name: 'poststarthook/x', of: ['readyz'] as const, check: () => Promise.reject(new Error('not yet')) };
+
+  it.each<readonly [path: string, status: number, text: string]>([
+    ['/livez', 200, 'ok'],
+    ['/livez?verbose', 200, '[+]ping ok\n[+]etcd ok\nlivez check passed\n'],
+    ['/livez?verbose&exclude=etcd', 200, '[+]ping ok\n[+]etcd excluded: ok\nlivez check passed\n'],
+    ['/livez?verbose&exclude=y&exclude=x', 200, '[+]ping ok\n[+]etcd ok\nwarn: some health checks cannot be excluded: no matches for "x", "y"\nlivez check passed\n'],
+    ['/livez/etcd', 200, 'ok'], ['/livez/ping?verbose', 200, 'ok'],
+    ['/livez/', 404, '404 page not found\n'], ['/livez/nope', 404, '404 page not found\n'], ['/livez/poststarthook/x', 404, '404 page not found\n'],
+    ['/readyz', 500, '[+]ping ok\n[+]etcd ok\n[+]etcd-readiness ok\n[+]shutdown ok\n[-]poststarthook/x failed: reason withheld\nreadyz check failed\n'],
+    ['/readyz?exclude=poststarthook/x', 200, 'ok'],
+    ['/readyz/poststarthook/x', 500, 'internal server error: not yet\n'], ['/readyz/shutdown', 200, 'ok'],
+  ])('%s', async (path, status, text) => {
+    await using test = await startClient({ health: [broken] });
+    const response = await test.call(path);
+    expect([response.status, await response.text()]).toEqual([status, text]);
+  });
+});
+
 describe('logs', () => {
   async function* lines(): AsyncGenerator<PodStreamOutput> {
     yield { kind: 'stdout', data: Buffer.from('one\n') };
