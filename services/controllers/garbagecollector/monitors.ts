@@ -2,6 +2,7 @@
  * The collector's eyes: an informer for every kind that can be owned or own, following discovery. Kinds of CustomResourceDefinitions get
  * informers of their own, which keep metadata alone and end with their kind; built-in ones share those of the other controllers.
  */
+import { setMaxListeners } from 'node:events';
 import type { KubeObject, Resource } from '../../../apimachinery/object.js';
 import type { Timer } from '../../../platform/clock.js';
 import { Informer } from '../../../sdk/informer/informer.js';
@@ -79,6 +80,8 @@ export class Monitors {
     const limit = new AbortController();
     const timer = this.#options.context.clock.after(SYNC_MS_MAX, () => limit.abort(new Error('not all kinds could be listed in time')));
     const either = AbortSignal.any([signal, limit.signal]);
+    // One listener for each kind that is waited for.
+    setMaxListeners(0, either);
     await Promise.allSettled(waiting.map(({ informer }) => informer.whenSynced(either)));
     timer.cancel();
     for (const monitor of waiting) if (!monitor.informer.hasSynced) this.#slow.add(monitor);
