@@ -110,13 +110,20 @@ describe.skipIf(lacking.length > 0)('failover', () => {
         for (const name of child.stdout.split('\n')) seen.add(name);
       }
     })();
+    // kubectl does not send a POST again by itself: one that was under way at the member that died is the person's to repeat.
+    const created = (name: string) => until(`configmap ${name}`, async () => {
+      const { code, stderr } = await kubectl.run(['create', 'configmap', name, '-n', namespace]);
+      return code === 0 || stderr.includes('already exists');
+    }, { timeout_ms: 10_000, interval_ms: 100 });
     let made = 0;
     for (const { name } of cluster.state().members) {
       const pid = await cluster.kill(name);
-      for (let i = 0; i < 5; i++) await kubectl.ok(['create', 'configmap', `front-${made++}`, '-n', namespace]);
+      for (let i = 0; i < 5; i++) await created(`front-${made++}`);
       await cluster.returned(name, pid);
       await kubectl.ok(['get', 'configmaps', '-n', namespace]);
     }
+    const last = `front-${made - 1}`;
+    await until(`the watch shows ${last}`, async () => child?.stdout.split('\n').includes(last) === true || seen.has(last), { timeout_ms: 20_000 });
     stopped = true;
     await child?.stop('SIGTERM');
     await watching;
