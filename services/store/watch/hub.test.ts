@@ -55,6 +55,17 @@ describe('a watcher without room', () => {
     expect(slow.events()).toEqual(fast.events());
   });
 
+  it('is sent nothing that is still being applied, whenever it asks; and that only once (seeds 686 and 836)', () => {
+    const bench = new Bench();
+    const slow = bench.watch();
+    const revision = bench.put('k', 'whole');
+    bench.state.apply({ kind: 'txn', txn: { compare: [], success: [{ kind: 'put', key: bytes('k'), value: bytes('midway') }], failure: [] } }, 1);
+    slow.handle.grant(2);
+    expect(slow.batches).toMatchObject([{ revision, events: [expect.anything()] }]);
+    finish(bench.hub.publish());
+    expect(slow.events()).toEqual(['k=whole', 'k=midway']);
+  });
+
   it('is closed when too much passes while it takes nothing', () => {
     const bench = new Bench(10);
     const slow = bench.watch();

@@ -282,13 +282,15 @@ export class WatchHub {
     const mvcc = this.#mvcc;
     const events: StoreEvent[] = [];
     const first = mvcc.placeOf(watcher.next);
+    // What is being applied, slice by slice, is there already and not yet to be told.
+    const end = mvcc.placeOf(this.#published + 1);
     let bytes = 0;
-    for (let place = first; place < mvcc.logLength; place++) {
+    for (let place = first; place < end; place++) {
       const full = events.length >= LIMITS.watchBatch_events || bytes >= LIMITS.watchBatch_bytes || place - first >= LIMITS.watchScan_records || this.#isLong(place);
       if (full && mvcc.isRevisionStart(place)) return { batch: { events, revision: revisionOf(mvcc.revisionAt(place) - 1) }, records: place - first };
       bytes += this.#add(watcher, place, events);
     }
-    return { batch: { events, revision: revisionOf(this.#published) }, records: mvcc.logLength - first };
+    return { batch: { events, revision: revisionOf(this.#published) }, records: end - first };
   }
 
   /** The next part of a long revision: of the one that begins at the watcher's place, or that it has some of already. */
