@@ -28,7 +28,7 @@ export class Complaints {
 
   /** An invalid value that is not shown: what is wrong is a combination. */
   wrong(path: string, why: string): void {
-    this.all.push({ type: 'FieldValueInvalid', field: path, detail: `Invalid value: ${why}` });
+    this.#push({ type: 'FieldValueInvalid', field: path, detail: `Invalid value: ${why}` });
   }
 
   unsupported(path: string, value: unknown, supported: readonly string[]): void {
