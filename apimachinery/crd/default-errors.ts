@@ -33,10 +33,10 @@ function* visit(schema: Schema, place: Place): Work<FieldError[]> {
   if (budget.left < 0) return [];
   yield SCHEMA_UNITS;
   const errors = schema.default === undefined ? [] : yield* ofDefault(schema, { ...place, path: `${path}.default` });
-  if (schema.items !== undefined) errors.push(...yield* visit(schema.items, { ...place, path: `${path}.items`, isRoot: false }));
+  if (schema.items !== undefined) for (const error of yield* visit(schema.items, { ...place, path: `${path}.items`, isRoot: false })) errors.push(error);
   for (const [name, property] of Object.entries(schema.properties ?? {})) {
     if ((isRoot || schema.embeddedResource === true) && META_FIELDS.has(name)) continue;
-    errors.push(...yield* visit(property, { ...place, path: `${path}.properties[${name}]`, isRoot: false }));
+    for (const error of yield* visit(property, { ...place, path: `${path}.properties[${name}]`, isRoot: false })) errors.push(error);
   }
   return errors;
 }

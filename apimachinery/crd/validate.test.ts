@@ -64,6 +64,11 @@ describe('definitions are refused when they are written, in the words of kube-ap
     expect(root({ type: 'object', properties: { name: { type: 'string', default: 'a' } } })).toEqual(['s.properties[metadata].properties[name].default: Forbidden: must not be set in top-level metadata']);
   });
 
+  it('more mistakes than a call may have arguments are a refusal too, not a fault', () => {
+    const many = Array.from({ length: 40_000 }, () => ({ description: 'x', title: 'x', type: 'x', default: 1, nullable: true }));
+    expect(said({ type: 'object', allOf: many })).toHaveLength(100);
+  });
+
   it('a schema nested without end is refused, not a full stack', () => {
     let spec: Record<string, unknown> = text;
     for (let depth = 0; depth < 20_000; depth++) spec = { type: 'object', properties: { a: spec } };

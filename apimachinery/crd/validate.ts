@@ -43,10 +43,11 @@ export function* validateSchemaWork(props: unknown, path: string): Work<FieldErr
   const convertible = isConvertible(props);
   yield SLICE_UNITS;
   const structural = convertible ? yield* structuralErrors(props, path) : [];
-  errors.push(...structural);
+  // A schema may be wrong in more places than a call may have arguments.
+  errors.push(...structural.slice(0, ERRORS_MAX));
   yield SLICE_UNITS;
   const defaults = structural.length > 0 || !convertible ? [] : yield* defaultErrors(schema, path, RESOLVER);
-  errors.push(...defaults);
+  errors.push(...defaults.slice(0, ERRORS_MAX));
   const walk = new Walk(structural.length === 0 && defaults.length === 0 && convertible);
   yield* walk.visit(props, { path, schema, isRoot: true, inMeta: false, forbidden: undefined, uncorrelatable: undefined, cardinality: 1 });
   return [...errors, ...walk.schemaErrors, ...walk.ruleErrors, ...walk.total.errors(path)].slice(0, ERRORS_MAX);

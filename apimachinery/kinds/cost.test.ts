@@ -77,9 +77,9 @@ it('no list and no map costs the square of its length', () => {
   expect(fields.length).toBeGreaterThan(1000);
   const suspects = fields.filter((field) => cost_ms(field, SMALL) > 2);
   const square = suspects.filter((field) => {
-    const large_ms = cost_ms(field, LARGE);
-    // Ten times the items: linear is 10, a square is 100. The first run of code that is not compiled yet is dear, so the second counts.
-    return large_ms > 200 && large_ms > 40 * cost_ms(field, SMALL);
+    // Ten times the items: linear is 10, a square is 100. Code that is not compiled yet is dear, and so is a collection: the best of three counts.
+    const best_ms = (count: number): number => Math.min(cost_ms(field, count), cost_ms(field, count), cost_ms(field, count));
+    return cost_ms(field, LARGE) > 100 && best_ms(LARGE) > 40 * best_ms(SMALL);
   });
   expect(square.map(({ kind, path }) => `${kind.kind}: ${path.join('.')}`)).toEqual([]);
 }, 120_000);

@@ -74,7 +74,7 @@ function flatten(list: CelList, depth = 1n): Value {
   const flat: Value[] = [];
   for (const item of list) {
     const inner = item instanceof CelList && depth > 0n ? flatten(item, depth - 1n) : undefined;
-    if (inner instanceof CelList) flat.push(...inner);
+    if (inner instanceof CelList) for (const one of inner) flat.push(one);
     else flat.push(item);
   }
   return new ArrayList(flat);

@@ -92,7 +92,7 @@ export function variableErrors(variables: readonly Rec[], params: boolean): { re
     if (name.trim() === '') wrong.push(fieldErrors.required(`${path}.name`, 'name is not specified'));
     else if (!IDENTIFIER.test(name)) wrong.push(fieldErrors.invalid(`${path}.name`, name, 'must be a valid CEL identifier'));
     if (source.trim() === '') return [...wrong, fieldErrors.required(`${path}.expression`, 'expression is not specified')];
-    const checked = checkExpression(source, `${path}.expression`, { params, variables: new Map(types) });
+    const checked = checkExpression(source, `${path}.expression`, { params, variables: types });
     types.set(name, checked.type);
     return [...wrong, ...checked.errors];
   });

@@ -58,7 +58,7 @@ class DisruptionReconciler {
     this.#report(budget, decision);
     await this.#write(budget, decision.status, signal);
     const waits = [decision.recheckIn_ms, found.isAsked ? RECHECK_MS : undefined].filter((wait_ms) => wait_ms !== undefined);
-    return waits.length === 0 ? done : requeueAfter(Math.min(...waits));
+    return waits.length === 0 ? done : requeueAfter(waits.reduce((least, wait) => Math.min(least, wait)));
   }
 
   async #write(budget: PodDisruptionBudget, status: PodDisruptionBudgetStatus, signal: AbortSignal): Promise<void> {

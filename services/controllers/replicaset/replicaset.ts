@@ -153,7 +153,7 @@ class ReplicaSetReconciler {
     if (!equalJson(status, set.status)) {
       await this.#context.client.updateStatus(replicaSets, { ...set, status }, { signal });
     }
-    const next_ms = Math.min(...waits.filter((wait) => wait > 0));
+    const next_ms = waits.reduce((least, wait) => (wait > 0 ? Math.min(least, wait) : least), Infinity);
     return Number.isFinite(next_ms) ? next_ms : undefined;
   }
 }
