@@ -81,9 +81,24 @@ describe('a watcher without room', () => {
     bench.txn({ kind: 'delete', key: bytes('gone') });
     const revision = bench.put('other', '1');
     bench.state.apply({ kind: 'compact', revision }, 1);
+    finish(bench.hub.publish());
     while (bench.state.mvcc.scrub(1));
     slow.handle.grant(1);
     expect([slow.events(), slow.ended]).toEqual([[], ['compacted']]);
+  });
+
+  it('is told of a compaction once that is whole, whenever it asks; others go on meanwhile (seed 873)', () => {
+    const bench = new Bench();
+    const [slow, late] = [bench.watch(), bench.watch({ startRevision: 4 as Revision })];
+    for (const value of ['1', '2', '3']) bench.put('k', value);
+    const compacting = bench.state.mvcc.compact(4);
+    compacting.next();
+    slow.handle.grant(1);
+    late.handle.grant(1);
+    expect([slow.ended, slow.events(), late.events()]).toEqual([[], [], ['k=3']]);
+    finish(compacting);
+    finish(bench.hub.publish());
+    expect(slow.ended).toEqual(['compacted']);
   });
 });
 

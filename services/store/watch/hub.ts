@@ -101,6 +101,10 @@ export class WatchHub {
   /** Everything up to it has been offered to the watchers. */
   #published: number;
   #publishedEvents = 0;
+  /** The compaction that watchers know of: one that is being applied, slice by slice, is not told before it is whole. */
+  #compacted: number;
+  /** Those who want what is being compacted. */
+  readonly #deferred = new Set<Watcher>();
   readonly #clock: Clock;
   readonly #lag_events: number;
   readonly #single = new Map<string, Group>();
@@ -118,6 +122,7 @@ export class WatchHub {
   constructor(mvcc: Mvcc, options: WatchHubOptions) {
     this.#mvcc = mvcc;
     this.#published = mvcc.revision;
+    this.#compacted = mvcc.compactRevision;
     this.#clock = options.clock;
     this.#lag_events = options.lag_events ?? LIMITS.watchLag_events;
     this.#onFailure = options.onFailure;
@@ -144,8 +149,15 @@ export class WatchHub {
 
   /** Offers everything applied since the last call, in slices; nothing is applied between them. */
   *publish(): Slices<void> {
+    if (this.#mvcc.revision !== this.#published) yield* this.#publishEvents();
+    this.#compacted = this.#mvcc.compactRevision;
+    const deferred = [...this.#deferred];
+    this.#deferred.clear();
+    for (const watcher of deferred) this.serve(watcher);
+  }
+
+  *#publishEvents(): Slices<void> {
     const mvcc = this.#mvcc;
-    if (mvcc.revision === this.#published) return;
     const from = this.#published;
     const first = mvcc.placeOf(from + 1);
     const touched = new Set<Watcher>();
@@ -177,6 +189,8 @@ export class WatchHub {
   reset(mvcc: Mvcc): void {
     this.#mvcc = mvcc;
     this.#published = mvcc.revision;
+    this.#compacted = mvcc.compactRevision;
+    this.#deferred.clear();
     this.#made.clear();
     for (const watcher of this.#all) this.serve(watcher);
   }
@@ -190,6 +204,7 @@ export class WatchHub {
     watcher.open = false;
     watcher.timer?.cancel();
     this.#all.delete(watcher);
+    this.#deferred.delete(watcher);
     const groups = watcher.interval.single ? this.#single : this.#ranges;
     const { name } = watcher;
     const group = groups.get(name);
@@ -236,7 +251,8 @@ export class WatchHub {
   #advance(watcher: Watcher): boolean {
     if (watcher.next <= this.#published) {
       if (watcher.next < this.#mvcc.compactRevision) {
-        this.#fail(watcher, compactedError(this.#mvcc.compactRevision));
+        if (watcher.next >= this.#compacted) this.#deferred.add(watcher);
+        else this.#fail(watcher, compactedError(this.#compacted));
         return false;
       }
       if (watcher.credit === 0) {
