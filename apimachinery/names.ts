@@ -15,7 +15,7 @@ const DNS1123_SUBDOMAIN = new RegExp(`^${LABEL}(\\.${LABEL})*$`);
 const DNS1035_LABEL = /^[a-z]([-a-z0-9]*[a-z0-9])?$/;
 const QUALIFIED_NAME = new RegExp(`^${QUALIFIED}$`);
 const LABEL_VALUE = new RegExp(`^(${QUALIFIED})?$`);
-const PORT_NAME = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/;
+const PORT_NAME = /^[-a-z0-9]+$/;
 const CONFIG_KEY = /^[-._a-zA-Z0-9]+$/;
 
 const tooLong = (max: number, unit: 'characters' | 'bytes' = 'characters'): string => `must be no more than ${max} ${unit}`;
@@ -27,6 +27,10 @@ const DNS1123_SUBDOMAIN_RULE = 'a lowercase RFC 1123 subdomain must consist of l
   + '\'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\')';
 const DNS1035_LABEL_RULE = 'a DNS-1035 label must consist of lower case alphanumeric characters or \'-\', start with an alphabetic character, and end '
   + 'with an alphanumeric character (e.g. \'my-name\',  or \'abc-123\', regex used for validation is \'[a-z]([-a-z0-9]*[a-z0-9])?\')';
+const WILDCARD_SUBDOMAIN = new RegExp(`^\\*\\.${LABEL}(\\.${LABEL})*$`);
+const WILDCARD_SUBDOMAIN_RULE = 'a wildcard DNS-1123 subdomain must start with \'*.\', followed by a valid DNS subdomain, which must consist of lower case '
+  + 'alphanumeric characters, \'-\' or \'.\' and end with an alphanumeric character (e.g. \'*.example.com\', regex used for validation is '
+  + '\'\\*\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\')';
 const QUALIFIED_RULE = 'must consist of alphanumeric characters, \'-\', \'_\' or \'.\', and must start and end with an alphanumeric character (e.g. '
   + '\'MyName\',  or \'my.name\',  or \'123-abc\', regex used for validation is \'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]\')';
 const LABEL_VALUE_RULE = 'a valid label must be an empty string or consist of alphanumeric characters, \'-\', \'_\' or \'.\', and must start and end '
@@ -50,8 +54,13 @@ function check(name: string, { max, unit, pattern, rule }: Form): string[] {
   return complaints;
 }
 
-export const dns1123Label = (name: string): string[] => check(name, { max: DNS1123_LABEL_MAX, pattern: DNS1123_LABEL, rule: DNS1123_LABEL_RULE });
+export function dns1123Label(name: string): string[] {
+  const hasOnlyDotsWrong = name.length <= PATTERN_CHARS_MAX && !DNS1123_LABEL.test(name) && DNS1123_SUBDOMAIN.test(name);
+  return check(name, { max: DNS1123_LABEL_MAX, pattern: DNS1123_LABEL, rule: hasOnlyDotsWrong ? 'must not contain dots' : DNS1123_LABEL_RULE });
+}
 export const dns1123Subdomain = (name: string): string[] => check(name, { max: DNS1123_SUBDOMAIN_MAX, pattern: DNS1123_SUBDOMAIN, rule: DNS1123_SUBDOMAIN_RULE });
+/** `*.example.com`: the star stands for one whole label. */
+export const wildcardSubdomain = (name: string): string[] => check(name, { max: DNS1123_SUBDOMAIN_MAX, pattern: WILDCARD_SUBDOMAIN, rule: WILDCARD_SUBDOMAIN_RULE });
 export const dns1035Label = (name: string): string[] => check(name, { max: DNS1123_LABEL_MAX, pattern: DNS1035_LABEL, rule: DNS1035_LABEL_RULE });
 export const labelValue = (value: string): string[] => check(value, { max: LABEL_VALUE_MAX, unit: 'bytes', pattern: LABEL_VALUE, rule: LABEL_VALUE_RULE });
 
@@ -86,6 +95,7 @@ export function portName(name: string): string[] {
   if (!PORT_NAME.test(name)) complaints.push('must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)');
   if (!/[a-z]/.test(name)) complaints.push('must contain at least one letter (a-z)');
   if (name.includes('--')) complaints.push('must not contain consecutive hyphens');
+  if (name.startsWith('-') || name.endsWith('-')) complaints.push('must not begin or end with a hyphen');
   return complaints;
 }
 

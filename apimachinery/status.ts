@@ -138,7 +138,7 @@ export const apiErrors = {
     const lines = [...new Set(told.map((error) => `${error.field}: ${error.detail}`))];
     const summary = lines.length === 1 ? lines[0] : `[${lines.join(', ')}]`;
     const qualified = kind.group === '' ? kind.kind : `${kind.kind}.${kind.group}`;
-    return failure(422, 'Invalid', `${qualified} "${cut(name)}" is invalid: ${summary}`, {
+    return failure(422, 'Invalid', `${qualified} ${JSON.stringify(cut(name))} is invalid: ${summary}`, {
       ...(name === '' ? {} : { name: cut(name) }),
       ...(kind.group === '' ? {} : { group: kind.group }),
       ...(kind.kind === '' ? {} : { kind: kind.kind }),

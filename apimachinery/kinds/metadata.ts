@@ -2,29 +2,30 @@
  * Validation of `metadata`, the same for every kind (k8s.io/apimachinery/pkg/api/validation/objectmeta.go); only the form
  * of names differs. The registry calls it for built-in and custom kinds alike, before the kind's own validation.
  */
-import { dns1035Label, dns1123Label, dns1123Subdomain, pathSegment, qualifiedName } from '../names.js';
+import { dns1123Label, dns1123Subdomain, pathSegment, qualifiedName } from '../names.js';
 import type { KubeObject } from '../object.js';
 import type { Kind } from '../kind.js';
 import type { FieldError } from '../status.js';
+import { canonicalAddress } from './lib/addresses.js';
 import { complaintsOf, type Complaints } from './lib/complaints.js';
 import { validateLabels } from './lib/label-validation.js';
 import { absent, at, entries, field, isRec, list, num, recs, same, str, strs, unset, type Rec } from './lib/value.js';
 
 type NameRule = (name: string) => readonly string[];
 
-/** Kinds whose names are no DNS subdomains. The Service's rule is the oldest form of DNS (RFC 1035). */
+/** Kinds whose names are no DNS subdomains. */
 const NAME_RULES: Readonly<Record<string, NameRule>> = {
   '/namespaces': dns1123Label,
-  '/services': dns1035Label,
+  '/services': dns1123Label,
   'apps/statefulsets': dns1123Label,
   'rbac.authorization.k8s.io/roles': pathSegment,
   'rbac.authorization.k8s.io/clusterroles': pathSegment,
   'rbac.authorization.k8s.io/rolebindings': pathSegment,
   'rbac.authorization.k8s.io/clusterrolebindings': pathSegment,
-  // A ClusterTrustBundle is named `signer:name`, an IPAddress by an address that may be of version 6.
+  // A ClusterTrustBundle is named `signer:name`.
   'certificates.k8s.io/clustertrustbundles': pathSegment,
   'apiregistration.k8s.io/apiservices': pathSegment,
-  'networking.k8s.io/ipaddresses': pathSegment,
+  'networking.k8s.io/ipaddresses': canonicalAddress,
   'internal.apiserver.k8s.io/storageversions': pathSegment,
 };
 

@@ -28,7 +28,7 @@ describe('decoding into built-in types', () => {
     ['', 'Pod', { metadata: { creationTimestamp: 'yesterday' } }, 'parsing time "yesterday"'],
     ['', 'Pod', { spec: { containers: [{ resources: { limits: { cpu: 'lots' } } }] } }, 'quantities must match the regular expression'],
     ['', 'Secret', { data: { a: 'a*==' } }, 'illegal base64 data at input byte 1'],
-    ['', 'Service', { spec: { ports: [{ targetPort: true }] } }, 'cannot unmarshal bool into Go value of type int32'],
+    ['', 'Service', { spec: { ports: [{ targetPort: true }] } }, 'cannot unmarshal bool into Go struct field ServicePort.spec.ports.targetPort of type int32'],
   ])('%s %s %j', (group, kind, object, message) => {
     expect(() => conform(kindOf(group, kind), structuredClone(object), resolver)).toThrow(message);
   });

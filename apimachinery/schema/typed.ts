@@ -55,7 +55,7 @@ class Conformer {
   /** The value to keep. `owner` is the struct that holds the field. */
   #value(value: unknown, declared: Schema, owner: string): unknown {
     const schema = this.#resolver.resolve(declared);
-    if (schema.intOrString === true) return this.#intOrString(value);
+    if (schema.intOrString === true) return this.#intOrString(value, owner);
     if (schema.preserveUnknown === true && schema.properties === undefined) {
       return schema.type === 'object' && !isObject(value) ? this.#mismatch(value, declared, owner) : value;
     }
@@ -135,12 +135,8 @@ class Conformer {
       throw decodingError(this.#kind, 'quantities must match the regular expression \'^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$\'');
     }
     const canonical = CANONICAL[schema.format ?? ''];
-    if (typeof value !== 'string') {
-      // Types that read themselves know nothing of the field they stand in.
-      if (canonical?.reads === 'text') throw decodingError(this.#kind, `json: cannot unmarshal ${jsonTypeOf(value, 'string')} into Go value of type string`);
-      return this.#mismatch(value, declared, owner);
-    }
-    return canonical === undefined ? value : this.#canonical(value, canonical.of);
+    if (typeof value !== 'string') return this.#mismatch(value, declared, owner);
+    return canonical === undefined ? value : this.#canonical(value, canonical);
   }
 
   #canonical(value: string, of: (text: string) => string | null): string | null {
@@ -157,9 +153,8 @@ class Conformer {
     return fits ? value : this.#mismatch(value, declared, owner);
   }
 
-  #intOrString(value: unknown): unknown {
-    if (typeof value === 'string' || isInt32(value)) return value;
-    throw decodingError(this.#kind, `json: cannot unmarshal ${jsonTypeOf(value, 'integer')} into Go value of type int32`);
+  #intOrString(value: unknown, owner: string): unknown {
+    return typeof value === 'string' || isInt32(value) ? value : this.#mismatch(value, { type: 'integer', format: 'int32' }, owner);
   }
 
   #mismatch(value: unknown, declared: Schema, owner: string): never {
@@ -169,11 +164,11 @@ class Conformer {
   }
 }
 
-/** Formats with one text for each value; `text` tells types that decode a string by themselves from plain bytes. */
-const CANONICAL: Readonly<Record<string, { readonly reads: 'text' | 'bytes'; of(text: string): string | null }>> = {
-  'date-time': { reads: 'text', of: canonicalTime },
-  'micro-time': { reads: 'text', of: canonicalMicroTime },
-  byte: { reads: 'bytes', of: canonicalBase64 },
+/** Formats with one text for each value. */
+const CANONICAL: Readonly<Record<string, (text: string) => string | null>> = {
+  'date-time': canonicalTime,
+  'micro-time': canonicalMicroTime,
+  byte: canonicalBase64,
 };
 
 function zeroOf(schema: Schema): unknown {

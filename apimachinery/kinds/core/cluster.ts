@@ -4,6 +4,7 @@ import { compareQuantities } from '../../quantity.js';
 import type { FieldError } from '../../status.js';
 import { complaintsOf, type Complaints } from '../lib/complaints.js';
 import { strategyOf } from '../lib/strategy.js';
+import { validateEndpoints } from '../networking/validate-endpoints.js';
 import { absent, at, child, children, clone, entries, field, fillZero, isRec, keysOf, num, put, recs, same, setOwn, str, strs, unset, type Rec } from '../lib/value.js';
 
 const NAME_LABEL = 'kubernetes.io/metadata.name';
@@ -99,15 +100,8 @@ export const endpointsStrategy = strategyOf({
   defaults: (endpoints) => {
     for (const subset of children(endpoints, 'subsets')) for (const port of children(subset, 'ports')) fillZero(port, 'protocol', 'TCP');
   },
-  validate: (endpoints) => complaintsOf((complaints) => {
-    for (const [index, subset] of recs(endpoints['subsets']).entries()) {
-      const path = `subsets[${index}]`;
-      if (recs(subset['addresses']).length === 0 && recs(subset['notReadyAddresses']).length === 0) {
-        complaints.required(path, 'must specify `addresses` or `notReadyAddresses`');
-      }
-      for (const [i, port] of recs(subset['ports']).entries()) complaints.port(`${path}.ports[${i}].port`, port['port']);
-    }
-  }),
+  validatesAll: true,
+  validate: validateEndpoints,
   allowCreateOnUpdate: true,
 });
 

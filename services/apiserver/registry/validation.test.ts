@@ -2,9 +2,10 @@
  * What is refused, field by field, in the words of kube-apiserver v1.36: each case changes one thing in a good object. The complaints in
  * the data are those that kube-apiserver gave to the same request.
  */
-import { readFileSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { Resource, UnknownObject } from '../../../apimachinery/object.js';
+import type { Kind } from '../../../apimachinery/kind.js';
+import type { KubeObject, Resource, UnknownObject } from '../../../apimachinery/object.js';
 import { isApiError } from '../../../apimachinery/status.js';
 import { startRegistry } from './testing.js';
 
@@ -12,9 +13,15 @@ type Path = readonly (string | number)[];
 /** Index of the object, path, `set`, `del` or `rename` (of a key, from and to), the value, the complaints. */
 type Case = readonly [number, Path, 'set' | 'del' | 'rename', unknown, readonly string[]];
 
-const { objects, cases } = JSON.parse(readFileSync(new URL('./testdata/validation.json', import.meta.url), 'utf8')) as {
-  readonly objects: readonly UnknownObject[]; readonly cases: readonly Case[];
-};
+interface Group {
+  readonly objects: readonly UnknownObject[];
+  readonly cases: readonly Case[];
+  /** Changes of the stored object. */
+  readonly updates?: readonly Case[];
+}
+
+const folder = new URL('./testdata/validation/', import.meta.url);
+const groups = readdirSync(folder).map((file) => [file.replace('.json', ''), JSON.parse(readFileSync(new URL(file, folder), 'utf8')) as Group] as const);
 
 type Node = Record<string | number, unknown>;
 
@@ -41,11 +48,17 @@ beforeAll(async () => {
   return () => started[Symbol.asyncDispose]();
 });
 
-async function complaintsOf(object: UnknownObject): Promise<readonly string[]> {
+function resourceOf(object: UnknownObject): Kind {
   const kind = started.scheme.kinds().find((row) => row.kind === object.kind && object.apiVersion === (row.group === '' ? row.version : `${row.group}/${row.version}`));
+  if (kind === undefined) throw new Error(`no kind ${String(object.kind)}`);
+  return kind;
+}
+
+const placeOf = (kind: Kind): { readonly resource: Resource; readonly namespace?: string } => ({ resource: kind, ...(kind.namespaced ? { namespace: 'n' } : {}) });
+
+async function complaintsOf(write: () => Promise<unknown>): Promise<readonly string[]> {
   try {
-    await started.service.create(
-      { resource: kind as Resource, object, dryRun: true, ...(kind?.namespaced === true ? { namespace: 'n' } : {}) });
+    await write();
     return [];
   } catch (error) {
     if (!isApiError(error)) throw error;
@@ -53,14 +66,37 @@ async function complaintsOf(object: UnknownObject): Promise<readonly string[]> {
   }
 }
 
-describe('the objects that are changed', () => {
-  it.each(objects.map((object) => [`${object.kind}`, object] as const))('%s is good', async (_kind, object) => expect(await complaintsOf(object)).toEqual([]));
-});
+const create = async (object: UnknownObject, dryRun: boolean): Promise<KubeObject> => (await started.service.create({ ...placeOf(resourceOf(object)), object, dryRun })).object;
 
-describe('a change for the worse', () => {
-  it.each(cases.map((row) => [`${objects[row[0]]?.kind} ${row[1].join('.')} ${row[2]} ${JSON.stringify(row[3])}`, row] as const))('%s', async (_title, row) => {
-    const object = objects[row[0]];
-    expect(object).toBeDefined();
-    if (object !== undefined) expect(await complaintsOf(changed(object, row))).toEqual(row[4]);
+const titled = (objects: readonly UnknownObject[], rows: readonly Case[]): (readonly [string, UnknownObject, Case])[] =>
+  rows.map((row) => [`${objects[row[0]]?.kind} ${row[1].join('.')} ${row[2]} ${JSON.stringify(row[3])}`, objects[row[0]] ?? {}, row]);
+
+describe.each(groups)('%s', (_group, { objects, cases, updates = [] }) => {
+  it.each(objects.map((object) => [`${object.kind}`, object] as const))('%s is good', async (_kind, object) => {
+    expect(await complaintsOf(() => create(object, true))).toEqual([]);
+  });
+
+  it.each(titled(objects, cases))('refused when created: %s', async (_title, object, row) => {
+    expect(await complaintsOf(() => create(changed(object, row), true))).toEqual(row[4]);
+  });
+
+  if (updates.length === 0) return;
+  describe('stored', () => {
+    const stored = new Map<number, KubeObject>();
+    beforeAll(async () => {
+      for (const index of new Set(updates.map(([at]) => at))) {
+        const object = objects[index] ?? {};
+        stored.set(index, await create({ ...object, metadata: { ...(object.metadata as object), name: nameOf(object, index) } }, false));
+      }
+    });
+
+    it.each(titled(objects, updates))('refused when changed: %s', async (_title, object, row) => {
+      const now = changed((stored.get(row[0]) ?? {}) as UnknownObject, row);
+      const name = nameOf(object, row[0]);
+      expect(await complaintsOf(() => started.service.update({ ...placeOf(resourceOf(object)), name, object: now, dryRun: true }))).toEqual(row[4]);
+    });
   });
 });
+
+/** Two objects of a kind may have one name in the data. An IPAddress is named by what it is. */
+const nameOf = (object: UnknownObject, index: number): string => (object.kind === 'IPAddress' ? String((object.metadata as { name?: string }).name) : `u${index}`);
