@@ -109,7 +109,7 @@ export class Cluster {
   async status(member: number): Promise<StatusResponse> {
     const connection = new Connection(this.endpoints[member] ?? '', this.secrets.client);
     try {
-      return StatusResponse.decode(await connection.call(STATUS, StatusRequest.encode({}).finish(), 1000));
+      return StatusResponse.decode(await connection.call(STATUS, StatusRequest.encode({}).finish(), 5000));
     } finally {
       connection.close();
     }

@@ -1,136 +1,107 @@
 /** Load on etcd's API, the same for whoever answers it: closed loops of unary calls, watches, and the gap that a kill leaves. */
 import { performance } from 'node:perf_hooks';
+import type { RequestOp } from '../../proto/gen/etcd/etcdserverpb/rpc.js';
 import { PutRequest, RangeRequest, TxnRequest, Compare_CompareResult, Compare_CompareTarget, WatchRequest } from '../../proto/gen/etcd/etcdserverpb/rpc.js';
 import { sleep } from '../lib/until.js';
 import type { Cluster } from './clusters.js';
-import { Connection, Deframer, frame } from './grpc-wire.js';
+import { Deframer, frame } from './grpc-wire.js';
+import type { Connection } from './grpc-wire.js';
+import { connectAll, loop, quantile } from './loop.js';
+import type { LoadResult, Step } from './loop.js';
 
 export const KEYS = 100_000;
 const VALUE_BYTES = 256;
-const PUT = '/etcdserverpb.KV/Put';
-const RANGE = '/etcdserverpb.KV/Range';
-const TXN = '/etcdserverpb.KV/Txn';
-const WATCH = '/etcdserverpb.Watch/Watch';
+export const PUT = '/etcdserverpb.KV/Put';
+export const RANGE = '/etcdserverpb.KV/Range';
+export const TXN = '/etcdserverpb.KV/Txn';
+export const WATCH = '/etcdserverpb.Watch/Watch';
 /** Beyond it, more connections measure TLS and not the store. */
 const CONNECTIONS_MAX = 12;
 
-export type Operation = 'put' | 'range' | 'serializable' | 'txn';
+/** `txn`: a put under a guard. `txn4`: four puts. `mixed`: a range and a put by turns, each a transaction. */
+export type Operation = 'put' | 'range' | 'serializable' | 'txn' | 'txn4' | 'mixed';
 
-export interface LoadResult {
-  readonly operations: number;
-  readonly failures: number;
-  readonly seconds: number;
-  readonly p50_ms: number;
-  readonly p99_ms: number;
-  /** Of all members together. */
-  readonly cpu_us: number;
-  /** Of this process. */
-  readonly generatorCpu_us: number;
-  readonly elections: number;
-}
-
+const EMPTY = Buffer.alloc(0);
 export const value = Buffer.alloc(VALUE_BYTES, 'v');
 export const keyOf = (n: number) => Buffer.from(`bench/${String(n).padStart(8, '0')}`);
 
-function encode(operation: Operation, n: number): Uint8Array {
-  const key = keyOf(n);
+const txnOf = (txn: Partial<TxnRequest>) => TxnRequest.encode({ compare: [], success: [], failure: [], ...txn }).finish();
+
+/** What a client sends by turns. */
+function encode(operation: Operation): Uint8Array[] {
+  const key = keyOf(0);
   const put = PutRequest.fromPartial({ key, value });
+  const putOp: RequestOp = { request: { $case: 'requestPut', value: put } };
   switch (operation) {
-    case 'put': return PutRequest.encode(put).finish();
-    case 'range': return RangeRequest.encode(RangeRequest.fromPartial({ key })).finish();
-    case 'serializable': return RangeRequest.encode(RangeRequest.fromPartial({ key, serializable: true })).finish();
-    case 'txn': return TxnRequest.encode(TxnRequest.fromPartial({
-      compare: [{ key, target: Compare_CompareTarget.VERSION, result: Compare_CompareResult.GREATER, targetUnion: { $case: 'version', value: -1 } }],
-      success: [{ request: { $case: 'requestPut', value: put } }],
-    })).finish();
+    case 'put': return [PutRequest.encode(put).finish()];
+    case 'range': return [RangeRequest.encode(RangeRequest.fromPartial({ key })).finish()];
+    case 'serializable': return [RangeRequest.encode(RangeRequest.fromPartial({ key, serializable: true })).finish()];
+    case 'txn': return [txnOf({
+      compare: [{ key, target: Compare_CompareTarget.VERSION, result: Compare_CompareResult.GREATER, targetUnion: { $case: 'version', value: -1n }, rangeEnd: EMPTY }],
+      success: [putOp],
+    })];
+    case 'txn4': return [txnOf({ success: [putOp, putOp, putOp, putOp] })];
+    case 'mixed': return [txnOf({ success: [{ request: { $case: 'requestRange', value: RangeRequest.fromPartial({ key }) } }] }), txnOf({ success: [putOp] })];
     default: return operation satisfies never;
   }
 }
 
-const PATHS: Readonly<Record<Operation, string>> = { put: PUT, range: RANGE, serializable: RANGE, txn: TXN };
+const PATHS: Readonly<Record<Operation, string>> = { put: PUT, range: RANGE, serializable: RANGE, txn: TXN, txn4: TXN, mixed: TXN };
+
+/** Operations that touch several keys, so that each place of a key gets one of its own. */
+const isSeveral = (operation: Operation) => operation === 'txn4';
 
 /** Requests for all keys, made by overwriting the digits of one: the key's first bytes are found once. */
 class Requests {
   readonly path: string;
-  readonly #template: Buffer;
-  readonly #places: number[] = [];
+  readonly #templates: readonly { readonly bytes: Buffer; readonly places: readonly number[] }[];
+  readonly #several: boolean;
   #next = 0;
+  #turn = 0;
 
   constructor(operation: Operation) {
     this.path = PATHS[operation];
-    this.#template = frame(encode(operation, 0));
+    this.#several = isSeveral(operation);
     const key = keyOf(0);
-    for (let at = this.#template.indexOf(key); at >= 0; at = this.#template.indexOf(key, at + 1)) this.#places.push(at + key.length - 8);
+    this.#templates = encode(operation).map((message) => {
+      const bytes = frame(message);
+      const places: number[] = [];
+      for (let at = bytes.indexOf(key); at >= 0; at = bytes.indexOf(key, at + 1)) places.push(at + key.length - 8);
+      return { bytes, places };
+    });
   }
 
   next(): Buffer {
-    const bytes = Buffer.from(this.#template);
-    // A stride that is prime to the number of keys: each comes once, none beside its neighbour.
-    this.#next = (this.#next + 61_803) % KEYS;
-    const digits = String(this.#next).padStart(8, '0');
-    for (const place of this.#places) bytes.write(digits, place, 'latin1');
+    const template = this.#templates[this.#turn++ % this.#templates.length];
+    const bytes = Buffer.from(template?.bytes ?? []);
+    let digits = this.#digits();
+    for (const [i, place] of (template?.places ?? []).entries()) {
+      if (i > 0 && this.#several) digits = this.#digits();
+      bytes.write(digits, place, 'latin1');
+    }
     return bytes;
   }
-}
 
-export async function connectAll(cluster: Cluster, count: number, endpoints = cluster.endpoints): Promise<Connection[]> {
-  const connections = Array.from({ length: count }, (_, i) => new Connection(endpoints[i % endpoints.length] ?? '', cluster.secrets.client));
-  await Promise.all(connections.map((connection) => connection.ready()));
-  return connections;
+  #digits(): string {
+    // A stride that is prime to the number of keys: each comes once, none beside its neighbour.
+    this.#next = (this.#next + 61_803) % KEYS;
+    return String(this.#next).padStart(8, '0');
+  }
 }
 
 export interface LoadOptions {
   readonly operation: Operation;
   readonly clients: number;
-  /** Ends after so long... */
+  /** Default: as many as show the store and not TLS. */
+  readonly connections?: number;
   readonly seconds: number;
-  /** ...or after so many. */
   readonly count?: number;
 }
 
-export async function load(cluster: Cluster, { operation, clients, seconds, count = Infinity }: LoadOptions): Promise<LoadResult> {
-  // One client alone asks the leader, as a client that balances would soon.
-  const endpoints = clients === 1 ? [cluster.endpoints[await cluster.leader()] ?? ''] : cluster.endpoints;
-  const connections = await connectAll(cluster, Math.min(clients, CONNECTIONS_MAX), endpoints);
+export function load(cluster: Cluster, { operation, connections = CONNECTIONS_MAX, ...options }: LoadOptions): Promise<LoadResult> {
   const requests = new Requests(operation);
-  const latencies: number[] = [];
-  let failures = 0;
-  let started = 0;
-  const term = await cluster.term();
-  const own = process.cpuUsage();
-  const cpu_us = cluster.cpu_us();
-  const start_ms = performance.now();
-  const end_ms = start_ms + seconds * 1000;
-  await Promise.all(Array.from({ length: clients }, (_, i) => new Promise<void>((resolve) => {
-    const connection = connections[i % connections.length] as Connection;
-    const next = () => {
-      const at_ms = performance.now();
-      if (at_ms >= end_ms || started >= count || connection.closed) {
-        resolve();
-        return;
-      }
-      started++;
-      connection.unary(requests.path, requests.next(), (error) => {
-        if (error === undefined) latencies.push(performance.now() - at_ms);
-        else failures++;
-        next();
-      });
-    };
-    next();
-  })));
-  const elapsed_s = (performance.now() - start_ms) / 1000;
-  const used_us = cluster.cpu_us() - cpu_us;
-  const { user, system } = process.cpuUsage(own);
-  for (const connection of connections) connection.close();
-  latencies.sort((a, b) => a - b);
-  return {
-    operations: latencies.length, failures, seconds: elapsed_s, p50_ms: quantile(latencies, 0.5), p99_ms: quantile(latencies, 0.99),
-    cpu_us: used_us, generatorCpu_us: user + system, elections: (await cluster.term()) - term,
-  };
-}
-
-export function quantile(sorted: readonly number[], q: number): number {
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? NaN;
+  const client = (connection: Connection): Step => (done) => connection.unary(requests.path, requests.next(), done);
+  return loop(cluster, { ...options, connections, client });
 }
 
 export interface WatchResult {

@@ -1,11 +1,12 @@
 /**
  * `make bench-store`: three members of ours and three of etcd-server, in turn, round after round, under the same load; a table
- * of medians and ratios. Both sync every write, both speak TLS with client certificates, both run alone while they are measured.
+ * of medians and ratios. Both sync every write, both speak TLS with client certificates, both run alone while they are measured. Ours are whole
+ * members, with API server, scheduler and controllers, as `navarch server` starts them.
  * The generator is our own (h2load cannot show a client certificate), and its processor time is told beside the members'.
  *
  * QUICK=1: one short round. ROUNDS, SECONDS, WARMUP (of each load, before it is measured), KILLS (of the leader, a round), MEMORY_PUTS, SATURATE
  * (seconds of it): how much. PERF=0: without `etcdctl check perf`.
- * ONLY=navarch|etcd: one candidate. LOADS=text: only loads whose name holds it. JSON=file: the raw numbers.
+ * ONLY=navarch|etcd: one candidate. LOADS=text,...: only loads whose name holds one of them. JSON=file: the raw numbers.
  * PROFILE=folder: processor profiles of our members. NODE_ARGS: options for their node.
  */
 import { mkdtempSync, writeFileSync } from 'node:fs';
@@ -15,8 +16,10 @@ import { join } from 'node:path';
 import { systemExecutor } from '../../platform/exec.js';
 import { Cluster, hasEtcd, makeSecrets, type Candidate, type Secrets } from './clusters.js';
 import { echoRate, fsyncRate } from './limits.js';
-import { load, loseLeader, watchLoad, type LoadOptions, type LoadResult, type Loss } from './load.js';
+import { load, loseLeader, watchLoad, type LoadOptions, type Loss } from './load.js';
+import type { LoadResult } from './loop.js';
 import { removeLeftovers } from './one-way-cut.js';
+import { shapeLoad, type Shape } from './shapes.js';
 import { streamLoad } from './stream-load.js';
 import { addSample, renderTable, type Aim, type Samples } from './table.js';
 
@@ -31,21 +34,40 @@ const settings = {
 const OTHER_LOSSES = 3;
 const LOSSES: readonly (readonly [Loss, string])[] = [['kill', 'kill'], ['pause', 'SIGSTOP of the leader: ms'], ['cut', 'one-way cut of the leader: ms']];
 
-const ALL_LOADS: readonly (Omit<LoadOptions, 'seconds'> & { readonly name: string })[] = [
-  { name: 'puts, 1 client', operation: 'put', clients: 1 },
-  { name: 'puts, 64 clients', operation: 'put', clients: 64 },
-  { name: 'puts, 500 clients', operation: 'put', clients: 500 },
-  { name: 'ranges linearizable, 64', operation: 'range', clients: 64 },
-  { name: 'ranges serializable, 64', operation: 'serializable', clients: 64 },
-  { name: 'transactions, 64', operation: 'txn', clients: 64 },
+interface Load {
+  readonly name: string;
+  readonly run: (cluster: Cluster, seconds: number) => Promise<LoadResult>;
+  /** Ratio of ours to theirs that is aimed at. */
+  readonly aim: number;
+}
+
+const calls = (name: string, options: Omit<LoadOptions, 'seconds'>, aim = 1): Load => ({ name, aim, run: (cluster, seconds) => load(cluster, { ...options, seconds }) });
+/** A connection for each client. */
+const shape = (name: string, one: Shape, clients: number): Load => ({ name, aim: 0.8, run: (cluster, seconds) => shapeLoad(cluster, one, { clients, connections: clients, seconds }) });
+
+const ALL_LOADS: readonly Load[] = [
+  calls('puts, 1 client', { operation: 'put', clients: 1 }),
+  calls('puts, 64 clients', { operation: 'put', clients: 64 }, 1.25),
+  calls('puts, 500 clients', { operation: 'put', clients: 500 }, 1.25),
+  calls('ranges linearizable, 64', { operation: 'range', clients: 64 }),
+  calls('ranges serializable, 64', { operation: 'serializable', clients: 64 }),
+  calls('transactions, 64', { operation: 'txn', clients: 64 }),
+  calls('puts, 64 connections', { operation: 'put', clients: 64, connections: 64 }, 0.8),
+  calls('ranges serializable, 64 connections', { operation: 'serializable', clients: 64, connections: 64 }, 0.8),
+  calls('transactions of 4 puts, 64 connections', { operation: 'txn4', clients: 64, connections: 64 }, 0.8),
+  calls('mixed transactions, 64 connections', { operation: 'mixed', clients: 64, connections: 64 }, 0.8),
+  shape('STM, 64 connections', 'stm', 64),
+  shape('keep-alives, 64 streams', 'keep-alive', 64),
+  shape('keep-alives, a stream each, 64', 'keep-alive-once', 64),
+  shape('watches made, 64 streams', 'watch-create', 64),
 ];
-const LOADS = ALL_LOADS.filter(({ name }) => name.includes(process.env['LOADS'] ?? ''));
+const LOADS = ALL_LOADS.filter(({ name }) => (process.env['LOADS'] ?? '').split(',').some((part) => name.includes(part)));
 
 const SATURATION = 'elections in minutes of saturation';
 
 const AIMS: readonly Aim[] = [
-  ...LOADS.flatMap(({ name, operation, clients }): Aim[] => [
-    { name: `${name}: /s`, better: 'more', aim: operation === 'put' && clients > 1 ? 1.25 : 1 },
+  ...LOADS.flatMap(({ name, aim }): Aim[] => [
+    { name: `${name}: /s`, better: 'more', aim },
     { name: `${name}: p50 ms`, better: 'less', aim: 1 },
     { name: `${name}: p99 ms`, better: 'less', aim: 1 },
     { name: `${name}: members' CPU us`, better: 'less', aim: 1 },
@@ -87,9 +109,9 @@ async function round(candidate: Candidate, secrets: Secrets, directory: string, 
   try {
     // A member is measured as it is after a minute of its life, not while a just-in-time compiler shares the processors with it.
     await load(cluster, { operation: 'put', clients: 64, seconds: settings.warmup_s * 2 });
-    for (const { name, ...options } of LOADS) {
-      await load(cluster, { ...options, seconds: settings.warmup_s });
-      const result = await load(cluster, { ...options, seconds: settings.seconds });
+    for (const { name, run } of LOADS) {
+      await run(cluster, settings.warmup_s);
+      const result = await run(cluster, settings.seconds);
       addLoad(samples, name, result);
       say(`  ${candidate}: ${name}: ${Math.round(result.operations / result.seconds)}/s, CPU ${Math.round(result.cpu_us / result.operations)} us`);
     }
@@ -117,7 +139,7 @@ const STREAM = 'puts by a pipelined stream';
 
 /** etcd has no such stream: what it takes from 500 clients at once is what it is compared with. */
 async function streamed(cluster: Cluster, samples: Samples): Promise<void> {
-  if (!STREAM.includes(process.env['LOADS'] ?? '')) return;
+  if (!(process.env['LOADS'] ?? '').split(',').some((part) => STREAM.includes(part))) return;
   const { candidate } = cluster;
   const run = (length_s: number) => (
     candidate === 'navarch' ? streamLoad(cluster, length_s) : load(cluster, { operation: 'put', clients: 500, seconds: length_s }));
