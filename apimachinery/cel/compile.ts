@@ -37,3 +37,14 @@ export function* compileWork(source: string, variables: Readonly<Record<string, 
   const issues = checked.issues.length > 0 ? checked.issues : literalIssues(checked);
   return issues.length > 0 ? { kind: 'bad', issues: formatIssues(source, issues) } : { kind: 'good', checked };
 }
+
+/** What is wrong with the text alone, whatever its names mean. */
+export function syntaxIssues(source: string): string | undefined {
+  try {
+    parse(source);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof SyntaxIssue)) throw error;
+    return formatIssues(source, [{ at: error.at, message: error.message }]);
+  }
+}

@@ -62,7 +62,9 @@ class Parser {
 
   #unexpected(expecting: string): never {
     const token = this.#peek();
-    throw new SyntaxIssue(token.at, `Syntax error: mismatched input '${token.text}' expecting ${expecting}`);
+    // One token too many at the end is called otherwise than a wrong one, as ANTLR's recovery has it.
+    const isExtra = expecting === '<EOF>' && this.#tokens[this.#next + 1]?.kind === 'end';
+    throw new SyntaxIssue(token.at, `Syntax error: ${isExtra ? 'extraneous' : 'mismatched'} input '${token.text}' expecting ${expecting}`);
   }
 
   /** Chains grow the tree as nesting does. */
@@ -142,6 +144,7 @@ class Parser {
     const token = this.#take();
     if (token.kind !== 'ident' && token.kind !== 'quoted') {
       this.#next--;
+      if (token.text === '.') throw new SyntaxIssue(token.at, "Syntax error: no viable alternative at input '..'");
       this.#unexpected('IDENTIFIER');
     }
     const name = token.kind === 'quoted' ? token.text.slice(1, -1) : token.text;

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { matchConditionErrors, mutatingPolicyErrors, validatingPolicyErrors, webhookConditionErrors } from './expressions.js';
+import type { KubeObject } from '../../object.js';
+import { matchConditionErrors, mutatingPolicyErrors, validatingPolicyErrors } from './expressions.js';
+import { validateWebhooks } from './webhooks.js';
 
 const lines = (errors: readonly { readonly field: string; readonly detail: string }[]): string[] => errors.map(({ field, detail }) => `${field}: ${detail}`);
 const NAME_FORM = 'name part must consist of alphanumeric characters';
@@ -29,9 +31,10 @@ describe('matchConditions that do not compile are refused, in the words of kube-
   });
 
   it('conditions of a webhook that were there before are let be', () => {
-    const webhook = { name: 'a.b.c', matchConditions: [{ name: 'a', expression: 'nosuch()' }] };
-    expect(webhookConditionErrors([webhook], [])).toHaveLength(1);
-    expect(webhookConditionErrors([webhook], [webhook])).toEqual([]);
+    const webhook = { name: 'a.b.c', sideEffects: 'None', admissionReviewVersions: ['v1'], clientConfig: { url: 'https://a' }, matchConditions: [{ name: 'a', expression: 'nosuch()' }] };
+    const [object, context] = [{ webhooks: [webhook] }, { user: { name: 'a', groups: [] }, now_ms: 0, uuid: () => '' }];
+    expect(validateWebhooks(object, context)).toHaveLength(1);
+    expect(validateWebhooks(object, { ...context, old: object as KubeObject })).toEqual([]);
   });
 });
 

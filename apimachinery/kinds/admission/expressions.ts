@@ -1,12 +1,12 @@
 /** Expressions in webhooks and admission policies when these are written: they compile, and give what is asked of them. */
-import { compile } from '../../cel/compile.js';
+import { compile, syntaxIssues } from '../../cel/compile.js';
 import { failingConversion } from '../../cel/check/literals.js';
 import type { CelType } from '../../cel/check/types.js';
 import { DYN, typeName } from '../../cel/check/types.js';
 import { qualifiedName } from '../../names.js';
-import { fieldErrors } from '../../status.js';
+import { FIELD_ERRORS_MAX, fieldErrors } from '../../status.js';
 import type { FieldError } from '../../status.js';
-import { at, field, recs, same, str, type Rec } from '../lib/value.js';
+import { at, field, isRec, recs, same, str, type Rec } from '../lib/value.js';
 import { admissionVariables } from './environment.js';
 import type { Given } from './environment.js';
 
@@ -15,6 +15,9 @@ const ANNOTATIONS_MAX = 20;
 const VALUE_BYTES_MAX = 5 * 1024;
 const REASONS = ['Forbidden', 'Invalid', 'RequestEntityTooLarge'];
 const IDENTIFIER = /^[_a-zA-Z][_a-zA-Z0-9]*$/;
+const RESERVED = new Set([
+  'true', 'false', 'null', 'in', 'as', 'break', 'const', 'continue', 'else', 'for', 'function', 'if', 'import', 'let', 'loop', 'package', 'namespace', 'return', 'var', 'void', 'while',
+]);
 
 type Output = 'bool' | 'string' | 'null';
 
@@ -44,7 +47,7 @@ export function matchConditionErrors(conditions: unknown, path: string, params =
   const given = recs(conditions);
   const errors: FieldError[] = given.length > CONDITIONS_MAX ? [fieldErrors.tooMany(path, given.length, CONDITIONS_MAX)] : [];
   const seen = new Set<string>();
-  for (const [index, condition] of given.slice(0, CONDITIONS_MAX).entries()) {
+  for (const [index, condition] of given.slice(0, CONDITIONS_MAX + 1).entries()) {
     const here = `${path}[${index}]`;
     const source = str(condition['expression']).trim();
     const name = str(condition['name']);
@@ -56,15 +59,6 @@ export function matchConditionErrors(conditions: unknown, path: string, params =
   return errors;
 }
 
-/** Conditions that were there before are let be: a newer server may know more than the one that accepted them. */
-export function webhookConditionErrors(webhooks: readonly Rec[], before: readonly Rec[]): FieldError[] {
-  return webhooks.flatMap((webhook, index) => {
-    const old = before.find((one) => one['name'] === webhook['name']);
-    const conditions = webhook['matchConditions'];
-    return old !== undefined && same(conditions, old['matchConditions']) ? [] : matchConditionErrors(conditions, `webhooks[${index}].matchConditions`);
-  });
-}
-
 /** The spec of a ValidatingAdmissionPolicy: its variables, validations and annotations. */
 export function validatingPolicyErrors(policy: unknown, old: unknown): FieldError[] {
   const spec = field(policy, 'spec');
@@ -74,12 +68,18 @@ export function validatingPolicyErrors(policy: unknown, old: unknown): FieldErro
   const given: Given = { params, ...(variables.types.size === 0 ? {} : { variables: variables.types }) };
   const [validations, annotations] = [recs(field(spec, 'validations')), recs(field(spec, 'auditAnnotations'))];
   const either = 'validations or auditAnnotations must contain at least one item';
+  const errors = [...keptConditionErrors(spec, field(old, 'spec'), params), ...variables.errors];
+  if (validations.length + annotations.length === 0) return [...errors, fieldErrors.required('spec.validations', either), fieldErrors.required('spec.auditAnnotations', either)];
   return [
-    ...matchConditionErrors(field(spec, 'matchConditions'), 'spec.matchConditions', params), ...variables.errors,
-    ...(validations.length + annotations.length > 0 ? [] : [fieldErrors.required('spec.validations', either), fieldErrors.required('spec.auditAnnotations', either)]),
-    ...validations.flatMap((validation, index) => validationErrors(validation, `spec.validations[${index}]`, given)),
+    ...errors, ...validations.flatMap((validation, index) => validationErrors(validation, `spec.validations[${index}]`, given)),
     ...annotationErrors(annotations, str(at(policy, 'metadata', 'name')), given),
   ];
+}
+
+/** Conditions that were there before, with the same parameters, are let be. */
+function keptConditionErrors(spec: unknown, before: unknown, params: boolean): FieldError[] {
+  const isKept = before !== undefined && ['paramKind', 'matchConditions'].every((name) => same(field(spec, name), field(before, name)));
+  return isKept ? [] : matchConditionErrors(field(spec, 'matchConditions'), 'spec.matchConditions', params);
 }
 
 /** Each may speak of those before it. */
@@ -90,7 +90,7 @@ export function variableErrors(variables: readonly Rec[], params: boolean): { re
     const [name, source] = [str(variable['name']), str(variable['expression'])];
     const wrong: FieldError[] = [];
     if (name.trim() === '') wrong.push(fieldErrors.required(`${path}.name`, 'name is not specified'));
-    else if (!IDENTIFIER.test(name)) wrong.push(fieldErrors.invalid(`${path}.name`, name, 'must be a valid CEL identifier'));
+    else if (!IDENTIFIER.test(name) || RESERVED.has(name)) wrong.push(fieldErrors.invalid(`${path}.name`, name, 'must be a valid CEL identifier'));
     if (source.trim() === '') return [...wrong, fieldErrors.required(`${path}.expression`, 'expression is not specified')];
     const checked = checkExpression(source, `${path}.expression`, { params, variables: types });
     types.set(name, checked.type);
@@ -115,26 +115,57 @@ function validationErrors(validation: Rec, path: string, given: Given): FieldErr
 
 function annotationErrors(annotations: readonly Rec[], policy: string, given: Given): FieldError[] {
   const path = 'spec.auditAnnotations';
-  if (annotations.length > ANNOTATIONS_MAX) return [fieldErrors.tooMany(path, annotations.length, ANNOTATIONS_MAX)];
+  const many = annotations.length <= ANNOTATIONS_MAX ? [] : [fieldErrors.invalid(path, shown(annotations), `must not have more than ${ANNOTATIONS_MAX} auditAnnotations`)];
   const seen = new Set<string>();
-  return annotations.flatMap((annotation, index) => {
+  return [...many, ...annotations.slice(0, FIELD_ERRORS_MAX).flatMap((annotation, index) => {
     const here = `${path}[${index}]`;
     const [key, source] = [str(annotation['key']), str(annotation['valueExpression']).trim()];
     const whole = `${policy}/${key}`;
-    const wrong = key === '' ? [fieldErrors.required(`${here}.key`)] : qualifiedName(whole).map((why) => fieldErrors.invalid(`${here}.key`, whole, why));
+    const wrong = policy === '' ? [fieldErrors.invalid(`${here}.key`, key, 'requires metadata.name be non-empty')] : qualifiedName(whole).map((why) => fieldErrors.invalid(`${here}.key`, whole, why));
     if (source === '') wrong.push(fieldErrors.required(`${here}.valueExpression`, 'valueExpression is not specified'));
     else if (Buffer.byteLength(source) > VALUE_BYTES_MAX) wrong.push(fieldErrors.required(`${here}.valueExpression`, `must not exceed ${VALUE_BYTES_MAX} bytes in length`));
     else wrong.push(...checkExpression(source, `${here}.valueExpression`, given, ['string', 'null']).errors);
     if (seen.has(key)) wrong.push(fieldErrors.duplicate(`${here}.key`, key));
     seen.add(key);
     return wrong;
-  });
+  })];
 }
 
-/** What of a MutatingAdmissionPolicy is compiled: its conditions and variables. Its mutations make typed objects, which are not here. */
+/** As Go's internal type is printed. */
+const shown = (annotations: readonly Rec[]): unknown => annotations.map((annotation) => ({ Key: str(annotation['key']), ValueExpression: str(annotation['valueExpression']) }));
+
+/**
+ * What of a MutatingAdmissionPolicy is compiled: its conditions and variables. Of its mutations the syntax alone is checked: they make
+ * typed objects, which are not here.
+ */
 export function mutatingPolicyErrors(policy: unknown, old: unknown): FieldError[] {
   const spec = field(policy, 'spec');
   if (old !== undefined && same(spec, field(old, 'spec'))) return [];
   const params = field(spec, 'paramKind') !== undefined && field(spec, 'paramKind') !== null;
-  return [...matchConditionErrors(field(spec, 'matchConditions'), 'spec.matchConditions', params), ...variableErrors(recs(field(spec, 'variables')), params).errors];
+  const mutations = recs(field(spec, 'mutations'));
+  return [
+    ...keptConditionErrors(spec, field(old, 'spec'), params), ...variableErrors(recs(field(spec, 'variables')), params).errors,
+    ...(mutations.length === 0 ? [fieldErrors.required('spec.mutations', 'mutations must contain at least one item')] : []),
+    ...mutations.flatMap((mutation, index) => mutationErrors(mutation, `spec.mutations[${index}]`)),
+  ];
+}
+
+const PATCH_FIELDS = { ApplyConfiguration: 'applyConfiguration', JSONPatch: 'jsonPatch' } as const;
+
+function mutationErrors(mutation: Rec, path: string): FieldError[] {
+  const type = str(mutation['patchType']);
+  if (type === '') return [fieldErrors.required(`${path}.patchType`)];
+  if (type !== 'ApplyConfiguration' && type !== 'JSONPatch') return [fieldErrors.notSupported(`${path}.patchType`, type, Object.keys(PATCH_FIELDS))];
+  const [wanted, other] = [PATCH_FIELDS[type], PATCH_FIELDS[type === 'JSONPatch' ? 'ApplyConfiguration' : 'JSONPatch']];
+  const errors = isRec(mutation[wanted])
+    ? mutationSyntaxErrors(str(field(mutation[wanted], 'expression')).trim(), `${path}.${wanted}.expression`)
+    : [fieldErrors.required(`${path}.${wanted}`, `must be specified when patchType is ${type}`)];
+  if (isRec(mutation[other])) errors.push(fieldErrors.invalid(`${path}.${other}`, `{${other}}`, `must not be specified when patchType is ${type}`));
+  return errors;
+}
+
+function mutationSyntaxErrors(source: string, path: string): FieldError[] {
+  if (source === '') return [fieldErrors.required(path)];
+  const issues = syntaxIssues(source);
+  return issues === undefined ? [] : [fieldErrors.invalid(path, source, `compilation failed: ${issues}`)];
 }

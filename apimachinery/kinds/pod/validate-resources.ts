@@ -42,6 +42,11 @@ function validateOwnName(complaints: Complaints, name: string, path: string, lev
     if (validateResourceName(complaints, name, path) && !POD_LEVEL(name)) complaints.unsupported(path, name, ['cpu', 'hugepages-', 'memory']);
     return;
   }
+  validateContainerResourceName(complaints, name, path);
+}
+
+/** A name as a container may ask for it. */
+export function validateContainerResourceName(complaints: Complaints, name: string, path: string): void {
   validateResourceName(complaints, name, path);
   if (!name.includes('/')) {
     if (!CONTAINER_LEVEL(name)) complaints.invalid(path, name, 'must be a standard resource for containers');

@@ -102,9 +102,6 @@ export function keepForUpdate(draft: KubeObject, old: KubeObject, kind: Kind): v
   delete fields['selfLink'];
 }
 
-export const nameMissing = (kind: Kind) =>
-  apiErrors.invalid(kind, '', [{ type: 'FieldValueRequired', field: 'metadata.name', detail: 'Required value: name or generateName is required' }]);
-
 export const modified = (kind: Kind, name: string) =>
   apiErrors.conflict(kind, name, 'the object has been modified; please apply your changes to the latest version and try again');
 

@@ -7,7 +7,7 @@ import type { FieldError } from '../../../apimachinery/status.js';
 import type { AdmissionAttributes, AdmissionOperation, WriteGuard } from '../ports.js';
 import { extensionKey, step, strategyContext, warn } from './context.js';
 import type { Call } from './context.js';
-import { clearForCreate, fillForCreate, keepForUpdate, metaOf, nameMissing } from './metadata.js';
+import { clearForCreate, fillForCreate, keepForUpdate, metaOf } from './metadata.js';
 import { trackFields } from './fields.js';
 import { normaliseObject, setDefaults, validateObject, validateStructure } from './model.js';
 import { bodyKind } from './target.js';
@@ -50,7 +50,6 @@ export async function prepareCreate(call: Call, target: Target, draft: KubeObjec
   clearForCreate(object);
   fillForCreate(object, { now_ms: context.now_ms, random: call.registry.random });
   kind.strategy.prepareForCreate?.(object, context);
-  if ((metaOf(object).name ?? '') === '') throw nameMissing(kind);
   await step(call, 'validating by schema');
   const structural = validateStructure(call.registry.scheme, kind, object);
   normaliseObject(call.registry.scheme, kind, object);

@@ -1,0 +1,71 @@
+/** Validation of admission policies and their bindings (k8s.io/kubernetes/pkg/apis/admissionregistration/validation). The order of complaints is Kubernetes' own. */
+import type { StrategyContext } from '../../kind.js';
+import { dns1123Subdomain } from '../../names.js';
+import type { FieldError } from '../../status.js';
+import { complaintsOf, type Complaints } from '../lib/complaints.js';
+import { absent, field, isRec, list, strs, type Rec } from '../lib/value.js';
+import { mutatingPolicyErrors, validatingPolicyErrors } from './expressions.js';
+import { FAILURE_POLICIES, validateMatchResources, validateMutatingOperations, validateParamKind, validateParamRef } from './match.js';
+
+const ACTIONS = ['Audit', 'Deny', 'Warn'];
+
+function validateCommon(complaints: Complaints, spec: unknown): void {
+  if (absent(field(spec, 'failurePolicy'))) complaints.required('spec.failurePolicy');
+  complaints.enumerated('spec.failurePolicy', field(spec, 'failurePolicy'), FAILURE_POLICIES);
+  validateParamKind(complaints, field(spec, 'paramKind'), 'spec.paramKind');
+  const match = field(spec, 'matchConstraints');
+  if (!isRec(match)) return complaints.required('spec.matchConstraints');
+  validateMatchResources(complaints, match, 'spec.matchConstraints');
+  // The rules tell the types of what expressions speak of.
+  if (list(match['resourceRules']).length === 0) complaints.required('spec.matchConstraints.resourceRules');
+}
+
+export function validateValidatingPolicy(policy: Rec, context?: StrategyContext): FieldError[] {
+  if (context?.subresource === 'status') return [];
+  return complaintsOf((complaints) => {
+    validateCommon(complaints, policy['spec']);
+    complaints.add(validatingPolicyErrors(policy, context?.old));
+  });
+}
+
+export function validateMutatingPolicy(policy: Rec, context?: StrategyContext): FieldError[] {
+  return complaintsOf((complaints) => {
+    const spec = policy['spec'];
+    validateCommon(complaints, spec);
+    validateMutatingOperations(complaints, field(spec, 'matchConstraints'), 'spec.matchConstraints');
+    complaints.add(mutatingPolicyErrors(policy, context?.old));
+    complaints.oneOf('spec.reinvocationPolicy', field(spec, 'reinvocationPolicy'), ['IfNeeded', 'Never'], true);
+  });
+}
+
+function validateActions(complaints: Complaints, actions: readonly string[], path: string): void {
+  for (const [index, action] of actions.entries()) {
+    if (!ACTIONS.includes(action)) complaints.unsupported(`${path}[${index}]`, action, ACTIONS);
+    if (actions.indexOf(action) < index) complaints.duplicate(`${path}[${index}]`, action);
+  }
+  if (actions.includes('Deny') && actions.includes('Warn')) {
+    complaints.invalid(path, actions, 'must not contain both Deny and Warn (repeating the same validation failure information in the API response and headers serves no purpose)');
+  }
+  if (actions.length === 0) complaints.required(path, 'at least one validation action is required');
+}
+
+function validateBinding(complaints: Complaints, spec: unknown): void {
+  complaints.requiredForm('spec.policyName', field(spec, 'policyName'), dns1123Subdomain);
+  validateParamRef(complaints, field(spec, 'paramRef'), 'spec.paramRef');
+  validateMatchResources(complaints, field(spec, 'matchResources'), 'spec.matchResources');
+}
+
+export function validateValidatingBinding(binding: Rec): FieldError[] {
+  return complaintsOf((complaints) => {
+    validateBinding(complaints, binding['spec']);
+    validateActions(complaints, strs(field(binding['spec'], 'validationActions')), 'spec.validationActions');
+  });
+}
+
+export function validateMutatingBinding(binding: Rec): FieldError[] {
+  return complaintsOf((complaints) => {
+    const spec = binding['spec'];
+    validateBinding(complaints, spec);
+    validateMutatingOperations(complaints, field(spec, 'matchResources'), 'spec.matchResources');
+  });
+}
