@@ -8,7 +8,7 @@ beforeAll(async () => {
 });
 afterAll(() => cluster.stop());
 
-const until = async (condition: () => Promise<boolean>, timeout_ms = 20_000) => {
+const until = async (condition: () => Promise<boolean>, timeout_ms = 90_000) => {
   const end = Date.now() + timeout_ms;
   while (!(await condition()) && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 50));
   expect(await condition()).toBe(true);

@@ -16,6 +16,8 @@ import { CliError } from '../lib/errors.js';
 import { defaultDataDir, layout } from '../lib/paths.js';
 import { runUntilSignal } from '../lib/run.js';
 import { isRunning, signalProcess } from '../lib/process-id.js';
+import { planLoopback } from '../up/plan.js';
+import { portFault } from '../up/ports.js';
 import { liveState, readState, type SupervisorState } from '../up/state-file.js';
 import { endLeftovers, hostsPlanOf, Supervisor, type SupervisorOptions } from '../up/supervisor.js';
 
@@ -110,15 +112,24 @@ function count(text: string, flag: string, most: number): number {
   return value;
 }
 
-function optionsOf(flags: UpFlags): SupervisorOptions {
+/** Refuses what cannot be, before anything is written. */
+function planningOf(flags: UpFlags): Omit<SupervisorOptions, 'executor' | 'clock' | 'random' | 'logger'> {
   const members = count(flags.members, '--members', 9);
   if (members % 2 === 0) throw new CliError(`--members must be odd: ${members} members bear no more failures than ${Math.max(members - 1, 1)}`, 2);
-  return {
+  const options = {
     dataDir: resolve(flags.dataDir), members, workers: count(flags.workers, '--workers', WORKERS_MAX), loopback: flags.loopback === true, underlay: flags.underlay,
     apiPort: count(flags.apiPort, '--api-port', 65_535), grpcPort: count(flags.grpcPort, '--grpc-port', 65_535), peerPort: count(flags.peerPort, '--peer-port', 65_535),
     ...workerCapacityOf(flags), cniLink: flags.cniLink, overlayBackend: flags.overlayBackend,
     ...(flags.hollowRules === undefined ? {} : { hollowRules: resolve(flags.hollowRules) }), nodeGrace_s: count(flags.nodeGrace, '--node-grace', 86_400), toleration_s: count(flags.defaultToleration, '--default-toleration', 86_400),
-    executor: systemExecutor, clock: systemClock, random: systemRandom,
+  };
+  const fault = options.loopback ? portFault(planLoopback(options)) : undefined;
+  if (fault !== undefined) throw new CliError(fault, 2);
+  return options;
+}
+
+function optionsOf(flags: UpFlags): SupervisorOptions {
+  return {
+    ...planningOf(flags), executor: systemExecutor, clock: systemClock, random: systemRandom,
     logger: createLogger('supervisor', { file: join(layout(resolve(flags.dataDir)).logs, 'supervisor.log') }),
   };
 }
@@ -135,6 +146,7 @@ async function supervise(flags: UpFlags): Promise<void> {
 }
 
 async function up(flags: UpFlags): Promise<void> {
+  planningOf(flags);
   makeFolders(resolve(flags.dataDir));
   const options = optionsOf(flags);
   const { dataDir } = options;

@@ -2,7 +2,7 @@
 import { ChannelCredentials, Metadata } from '@grpc/grpc-js';
 import type { ServiceError } from '@grpc/grpc-js';
 import { connect } from 'node:http2';
-import { request } from 'node:https';
+import { Agent, request } from 'node:https';
 import type { IncomingMessage } from 'node:http';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { systemClock } from '../../platform/clock.js';
@@ -20,6 +20,7 @@ let ca: Buffer;
 let own: { readonly cert: Buffer; readonly key: Buffer };
 const store = new MemoryStore();
 const seen: string[] = [];
+let ahead_ms = 0;
 const pem = (text: string | Buffer) => Buffer.from(text);
 
 beforeAll(async () => {
@@ -29,7 +30,7 @@ beforeAll(async () => {
   ca = pem(certificates.ca);
   own = { cert: pem(client.cert), key: pem(client.key) };
   server = new GrpcServer({
-    host: '127.0.0.1', port: 0, clock: systemClock, logger: silentLogger, authenticates: async () => false,
+    host: '127.0.0.1', port: 0, clock: { ...systemClock, now: () => systemClock.now() + ahead_ms }, logger: silentLogger, authenticates: async () => false,
     credentials: rotatingServerCredentials({
       current: () => ({ certificate: pem(certificates.cert).toString(), key: pem(certificates.key).toString(), clientCa: ca.toString() }), onChange: () => () => undefined,
     }),
@@ -46,7 +47,7 @@ afterAll(async () => {
   await store.close();
 });
 
-function get(options: { readonly cert?: Buffer; readonly key?: Buffer; readonly ALPNProtocols?: string[]; readonly method?: string } = {}): Promise<{ status: number; body: string }> {
+function get(options: { readonly cert?: Buffer; readonly key?: Buffer; readonly ALPNProtocols?: string[]; readonly method?: string; readonly agent?: Agent } = {}): Promise<{ status: number; body: string }> {
   return new Promise((resolve, reject) => {
     request({ host: '127.0.0.1', port: server.port, path: '/health?x=1', ca, agent: false, checkServerIdentity: () => undefined, ...options }, (response: IncomingMessage) => {
       let body = '';
@@ -73,6 +74,22 @@ it('HTTP/2 that is not gRPC', async () => {
   expect([status, body]).toEqual([200, 'answer to /version']);
   expect(seen.splice(0)).toEqual(['GET /version alice system:monitoring']);
   session.close();
+});
+
+it('looks at the certificate for each request of a connection (row 8)', async () => {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const session = connect(`https://127.0.0.1:${server.port}`, { ca, ...own, checkServerIdentity: () => undefined });
+  const overHttp2 = () => new Promise((resolve) => session.request({ ':path': '/2' }).on('response', resolve).resume().end());
+  await get({ ...own, agent });
+  await overHttp2();
+  ahead_ms = 1000 * 365 * 86_400_000;
+  await get({ ...own, agent });
+  await overHttp2();
+  ahead_ms = 0;
+  agent.destroy();
+  session.close();
+  // Over HTTP/2 the guard of the listener has refused it already.
+  expect(seen.splice(0)).toEqual(['GET /health?x=1 alice system:monitoring', 'GET /2 alice system:monitoring', 'GET /health?x=1 - ']);
 });
 
 it('and gRPC goes on as before', async () => {

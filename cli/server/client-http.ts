@@ -6,6 +6,7 @@
 import { createServer, type IncomingMessage, type Server as HttpServer, type ServerResponse } from 'node:http';
 import type { Http2SecureServer, IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import type { TLSSocket } from 'node:tls';
+import type { Clock } from '../../platform/clock.js';
 import type { EtcdIdentity } from '../../services/store/etcd/index.js';
 import type { HttpAnswer, HttpRequest } from '../../services/store/etcd/http.js';
 
@@ -17,10 +18,12 @@ type StreamListener = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, 
 
 export class ClientHttp {
   readonly #answer: (request: HttpRequest) => Promise<HttpAnswer>;
+  readonly #clock: Pick<Clock, 'now'>;
   readonly #server: HttpServer;
 
-  constructor(answer: (request: HttpRequest) => Promise<HttpAnswer>) {
+  constructor(answer: (request: HttpRequest) => Promise<HttpAnswer>, clock: Pick<Clock, 'now'>) {
     this.#answer = answer;
+    this.#clock = clock;
     this.#server = createServer({ ...LIMITS }, (request, response) => void this.#serve(request, response));
     this.#server.on('clientError', (_error, socket) => socket.destroy());
   }
@@ -48,7 +51,7 @@ export class ClientHttp {
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     // Nothing is sent here: a body is not waited for.
     request.resume();
-    const { status, headers, body } = await this.#respond({ method: request.method ?? '', url: request.url ?? '/', identity: identityOf(request.socket as TLSSocket) });
+    const { status, headers, body } = await this.#respond({ method: request.method ?? '', url: request.url ?? '/', identity: this.#identityOf(request.socket as TLSSocket) });
     response.writeHead(status, headers);
     response.end(body);
   }
@@ -57,7 +60,7 @@ export class ClientHttp {
     stream.on('error', () => undefined);
     stream.resume();
     const socket = stream.session?.socket as TLSSocket | undefined;
-    const { status, headers, body } = await this.#respond({ method, url, identity: socket === undefined ? undefined : identityOf(socket) });
+    const { status, headers, body } = await this.#respond({ method, url, identity: socket === undefined ? undefined : this.#identityOf(socket) });
     if (stream.closed || stream.destroyed) return;
     stream.respond({ ':status': status, ...headers });
     stream.end(body);
@@ -69,11 +72,13 @@ export class ClientHttp {
     const headers = { 'content-type': type, 'content-length': Buffer.byteLength(body), 'x-content-type-options': 'nosniff' };
     return { status, headers, body: request.method === 'HEAD' ? undefined : body };
   }
-}
 
-function identityOf(socket: TLSSocket): EtcdIdentity | undefined {
-  if (!socket.authorized) return undefined;
-  const subject: { CN?: string | string[]; O?: string | string[] } | undefined = socket.getPeerCertificate().subject;
-  if (subject === undefined) return undefined;
-  return { name: [subject.CN ?? ''].flat()[0] ?? '', roles: [subject.O ?? []].flat() };
+  /** Looked at for each request: a certificate may expire while its connection is open. */
+  #identityOf(socket: TLSSocket): EtcdIdentity | undefined {
+    if (!socket.authorized) return undefined;
+    const { subject, valid_to } = socket.getPeerCertificate();
+    const { CN = '', O = [] } = subject as { CN?: string | string[]; O?: string | string[] };
+    if (!(this.#clock.now() < Date.parse(valid_to))) return undefined;
+    return { name: [CN].flat()[0] ?? '', roles: [O].flat() };
+  }
 }

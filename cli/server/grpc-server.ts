@@ -52,7 +52,7 @@ export class GrpcServer implements Service {
     });
     for (const { definition, implementation } of options.endpoints) this.#server.addService(definition, implementation);
     const { authenticates, clock, logger } = options;
-    this.#http = options.http === undefined ? undefined : new ClientHttp(options.http);
+    this.#http = options.http === undefined ? undefined : new ClientHttp(options.http, clock);
     this.#guard = new ServerGuard({ authenticates, message_bytes_max: MESSAGE_BYTES_MAX, clock, logger });
   }
 

@@ -76,7 +76,7 @@ it('three members apply for longer than elections take, without one, and answer 
   // Three members share this thread: each has its turn, and so has everybody else.
   expect(ticks).toBeGreaterThan(SLOW_SLICES * SLICE_MS / 10 / 10);
   expect(members.flatMap(({ machine }) => machine.persistedMidway)).toEqual([]);
-}, 30_000);
+});
 
 it('a member that stops in order applies what it began to its end, and writes that', async () => {
   const { member, machine } = await startMember(1, [1], new MemoryNetwork(systemClock));
@@ -89,7 +89,7 @@ it('a member that stops in order applies what it began to its end, and writes th
   expect(machine.list).toEqual(['one', 'slow']);
   expect(machine.durableIndex).toBe(member.status().commitIndex);
   started.pop();
-}, 30_000);
+});
 
 it('a member that fails in the middle of an entry never writes what it has half applied', async () => {
   const { member, machine } = await startMember(1, [1], new MemoryNetwork(systemClock));

@@ -84,7 +84,7 @@ export function memberOf({ member }: Seat): Member {
 
 /** Waits for what must come; a condition that never holds is a failure, after ten seconds. */
 export async function until(condition: () => boolean, what: string): Promise<void> {
-  for (let i = 0; i < 2000; i++) {
+  for (let i = 0; i < 12_000; i++) {
     if (condition()) return;
     await systemClock.sleep(5);
   }

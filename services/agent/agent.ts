@@ -193,6 +193,9 @@ class AgentService implements Agent {
     const { runtime, clock, random, logger, nodeName, nodeIP } = options;
     const machine = await this.#machine();
     const handlers = new Handlers(runtime, clock);
+    await options.cgroups?.pods.limitNode(capacityOf(machine, options.capacity)).catch((error: unknown) => {
+      logger.warn({ error: String(error) }, 'the limit of all pods together could not be set: what they take is limited for each of them only');
+    });
     this.#pods = new PodManager({
       part: this.#part, runtime, clock, random, logger, nodeName, hostIP: nodeIP, volumes: options.volumes ?? noVolumes, images: new Images(runtime), checkpoints: this.#checkpoints,
       ...(options.cgroups === undefined ? {} : { cgroups: options.cgroups.pods }),

@@ -40,7 +40,7 @@ async function serve(source: PeerSource): Promise<number> {
 }
 
 async function until(condition: () => boolean): Promise<void> {
-  for (let i = 0; i < 1000 && !condition(); i++) await systemClock.sleep(5);
+  for (let i = 0; i < 10_000 && !condition(); i++) await systemClock.sleep(5);
   expect(condition()).toBe(true);
 }
 

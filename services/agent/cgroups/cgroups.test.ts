@@ -6,7 +6,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../platform/clock.js';
 import type { Container, Pod, PodSpec } from '../pod/types.js';
 import { CgroupHierarchy, findMounts, parseMounts } from './hierarchy.js';
-import { podGroupLimits, qosGroupLimits, weightOf } from './limits.js';
+import { nodeGroupLimits, podGroupLimits, qosGroupLimits, weightOf } from './limits.js';
 import type { GroupLimits } from './limits.js';
 import { KernelPodCgroups, cgroupRootOf, podCgroupOf } from './pod-cgroups.js';
 
@@ -40,6 +40,11 @@ it('of a class: Burstable weighs what its pods ask for together, BestEffort noth
   expect(qosGroupLimits('Burstable', pods)).toEqual({ cpuShares: 1536 });
   expect(qosGroupLimits('Burstable', [])).toEqual({ cpuShares: 2 });
   expect(qosGroupLimits('BestEffort', pods)).toEqual({ cpuShares: 2 });
+});
+
+it('of a node: memory is a limit, CPUs a weight (kubelet, enforce-node-allocatable=pods)', () => {
+  expect(nodeGroupLimits({ cpu: '2', memory: '4Gi', pods: '110', 'ephemeral-storage': '1Gi' })).toEqual({ cpuShares: 2048, memory_bytes: 4096 * MIB });
+  expect(nodeGroupLimits({ cpu: '500m' })).toEqual({ cpuShares: 512 });
 });
 
 it('Guaranteed pods stand beside the classes', () => {
@@ -93,6 +98,8 @@ describe('files', () => {
     const root = cgroupRootOf(await mkdtemp(join(tmpdir(), 'navarch-cgroup-')));
     cleanups.push(() => hierarchy.remove(root));
     const cgroups = new KernelPodCgroups({ root, hierarchy, clock: systemClock });
+    await cgroups.limitNode({ cpu: '1500m', memory: '64Mi', pods: '110' });
+    expect([await text(mounts.cpu, root, 'cpu.shares'), await text(mounts.memory, root, 'memory.limit_in_bytes')]).toEqual(['1536', String(64 * MIB)]);
     await cgroups.ensure(podOf('u1', [container({ cpu: '1', memory: '8Mi' }, { cpu: '1', memory: '8Mi' })]));
     await cgroups.ensure(podOf('u2', [container({ cpu: '500m' })]));
     await cgroups.ensure(podOf('u3', [container()]));

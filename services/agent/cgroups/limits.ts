@@ -1,9 +1,9 @@
 /** What the control group of a pod, and those of the quality-of-service classes, are set to: kubelet's rules. Pure. */
-import { podLimits, podRequests, type Resources } from '../../../apimachinery/kinds/pod/resources.js';
+import { podLimits, podRequests, resourcesOf, type Resources } from '../../../apimachinery/kinds/pod/resources.js';
 import type { QosClass } from '../../../apimachinery/kinds/pod/qos.js';
 import { qosOf } from '../pod/resources.js';
 import { containersOf, specOf } from '../pod/spec.js';
-import type { Pod } from '../pod/types.js';
+import type { Pod, Quantities } from '../pod/types.js';
 
 export interface GroupLimits {
   /** Weight against sibling groups, in shares of cgroup v1. */
@@ -42,6 +42,16 @@ export function quotaOf(milliCpu: number): number {
 /** cgroup v2's weight, 1 to 10,000, for shares of v1: the conversion of runc and kubelet. */
 export function weightOf(cpuShares: number): number {
   return 1 + Math.floor(((cpuShares - SHARES_MIN) * 9_999) / (SHARES_MAX - SHARES_MIN));
+}
+
+/**
+ * Of all pods of a node together, as kubelet's `--enforce-node-allocatable=pods`: its capacity, without what is kept free by eviction, so that
+ * evictions come before the kernel's. CPUs are a weight, not a quota.
+ */
+export function nodeGroupLimits(capacity: Quantities): GroupLimits {
+  const resources = resourcesOf(capacity);
+  const memory_bytes = bytesOf(resources);
+  return { cpuShares: sharesOf(milliCpuOf(resources)), ...(memory_bytes > 0 ? { memory_bytes } : {}) };
 }
 
 /** Of the pod as a whole. A limit holds only when every container has one, or the pod itself. */

@@ -7,11 +7,13 @@ import { resolve } from 'node:path';
 import type { Clock } from '../../../platform/clock.js';
 import { qosOf } from '../pod/resources.js';
 import { keyOf, specOf } from '../pod/spec.js';
-import type { Pod } from '../pod/types.js';
+import type { Pod, Quantities } from '../pod/types.js';
 import type { CgroupHierarchy } from './hierarchy.js';
-import { podGroupLimits, qosGroupLimits } from './limits.js';
+import { nodeGroupLimits, podGroupLimits, qosGroupLimits } from './limits.js';
 
 export interface PodCgroups {
+  /** Sets what all pods together may take. Rejects when the kernel refuses. */
+  limitNode(capacity: Quantities): Promise<void>;
   /** Makes or brings up to date the pod's group and those of the classes. Rejects when the kernel refuses. */
   ensure(pod: Pod): Promise<void>;
   /** Removes the pod's group, once nothing runs in it any more. */
@@ -20,7 +22,9 @@ export interface PodCgroups {
   leftovers(): Promise<readonly string[]>;
 }
 
-export const noCgroups: PodCgroups = { ensure: () => Promise.resolve(), remove: () => Promise.resolve(), leftovers: () => Promise.resolve([]) };
+export const noCgroups: PodCgroups = {
+  limitNode: () => Promise.resolve(), ensure: () => Promise.resolve(), remove: () => Promise.resolve(), leftovers: () => Promise.resolve([]),
+};
 
 /** One for each worker of a machine, the same after each start. */
 export function cgroupRootOf(dataDir: string): string {
@@ -50,6 +54,10 @@ export class KernelPodCgroups implements PodCgroups {
     this.#root = options.root;
     this.#hierarchy = options.hierarchy;
     this.#clock = options.clock;
+  }
+
+  limitNode(capacity: Quantities): Promise<void> {
+    return this.#inTurn(() => this.#hierarchy.set(this.#root, nodeGroupLimits(capacity)));
   }
 
   ensure(pod: Pod): Promise<void> {

@@ -247,10 +247,10 @@ describe('custom resources', () => {
     const path = `${DEFINITIONS}/crontabs.stable.example.com`;
     expect(await test.send('DELETE', path)).toMatchObject({ metadata: { finalizers: ['customresourcecleanup.apiextensions.k8s.io'] } });
     expect((await test.post(TABS, tab('late'))).code).toBe(405);
-    await expect.poll(async () => (await test.get(`${TABS}/a`)).code, { timeout: 10_000 }).toBe(404);
+    await expect.poll(async () => (await test.get(`${TABS}/a`)).code, { timeout: 60_000 }).toBe(404);
     expect((await test.get(path)).code).toBe(200);
     await test.send('PATCH', `${TABS}/held`, { metadata: { finalizers: [] } }, { 'content-type': 'application/merge-patch+json' });
-    await expect.poll(async () => (await test.get(path)).code, { timeout: 10_000 }).toBe(404);
+    await expect.poll(async () => (await test.get(path)).code, { timeout: 60_000 }).toBe(404);
     expect((await test.get(TABS)).code).toBe(404);
   });
 

@@ -181,10 +181,10 @@ describe('a custom resource', () => {
     const foos = `/apis/case.example/v1/${NAMESPACE}/foos`;
     await test.send('POST', crds, definition({ a: { type: 'string' } }));
     const made = () => test.send('POST', foos, { apiVersion: 'case.example/v1', kind: 'Foo', metadata: { name: 'a' }, spec: {} });
-    for (let attempt = 0; attempt < 100 && at(await made(), 'reason') !== 'AlreadyExists'; attempt += 1) await new Promise((resolve) => { setTimeout(resolve, 50); });
+    for (let attempt = 0; attempt < 1000 && at(await made(), 'reason') !== 'AlreadyExists'; attempt += 1) await new Promise((resolve) => { setTimeout(resolve, 50); });
     await test.send('PATCH', `${crds}/foos.case.example`, { spec: definition({ a: { type: 'string', default: 'x' } }).spec }, 'application/merge-patch+json');
     let read = {};
-    for (let attempt = 0; attempt < 100 && at(read, 'spec', 'a') === undefined; attempt += 1) {
+    for (let attempt = 0; attempt < 1000 && at(read, 'spec', 'a') === undefined; attempt += 1) {
       await new Promise((resolve) => { setTimeout(resolve, 50); });
       read = await test.send('GET', `${foos}/a`);
     }

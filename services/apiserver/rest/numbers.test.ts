@@ -130,7 +130,7 @@ describe('a custom resource', () => {
     const test = await start();
     expect((await test.call('POST', '/apis/apiextensions.k8s.io/v1/customresourcedefinitions', { body: encodeJson(definition) })).code).toBe(201);
     const make = (spec: string) => test.call('POST', WIDES, { body: `{"apiVersion":"case.example/v1","kind":"Wide","metadata":{"generateName":"a-"},"spec":${spec}}` });
-    for (let attempt = 0; attempt < 100 && (await make('{}')).code !== 201; attempt += 1) await new Promise((resolve) => { setTimeout(resolve, 50); });
+    for (let attempt = 0; attempt < 1000 && (await make('{}')).code !== 201; attempt += 1) await new Promise((resolve) => { setTimeout(resolve, 50); });
     return { ...test, make, [Symbol.asyncDispose]: () => test[Symbol.asyncDispose]() };
   }
 

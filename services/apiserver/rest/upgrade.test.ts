@@ -138,7 +138,7 @@ describe('pods/log over WebSocket', () => {
     const socket = test.dial(['binary.k8s.io']);
     await once(socket, 'message');
     socket.terminate();
-    for (let i = 0; i < 200 && !test.closed(); i++) await new Promise((resolve) => setTimeout(resolve, 10));
+    for (let i = 0; i < 6000 && !test.closed(); i++) await new Promise((resolve) => setTimeout(resolve, 10));
     expect(test.closed()).toBe(true);
   });
 });

@@ -33,7 +33,7 @@ async function start() {
         },
       });
       const make = (spec: unknown) => send('POST', THINGS, { apiVersion: 'case.example/v1', kind: 'Thing', metadata: { generateName: 'a-' }, spec });
-      for (let attempt = 0; attempt < 100 && at(await make({}), 'kind') !== 'Thing'; attempt += 1) await new Promise((resolve) => { setTimeout(resolve, 50); });
+      for (let attempt = 0; attempt < 1000 && at(await make({}), 'kind') !== 'Thing'; attempt += 1) await new Promise((resolve) => { setTimeout(resolve, 50); });
       return make;
     },
     async [Symbol.asyncDispose]() {

@@ -27,7 +27,7 @@ async function start(name: string, quota_bytes: number): Promise<StoreMember> {
 }
 
 async function until(holds: () => Promise<boolean>): Promise<void> {
-  for (let i = 0; i < 500; i++) {
+  for (let i = 0; i < 3000; i++) {
     if (await holds()) return;
     await systemClock.sleep(20);
   }

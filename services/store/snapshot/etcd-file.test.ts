@@ -54,7 +54,7 @@ beforeAll(async () => {
   saved = await save(member);
   await writeFile(file, saved);
   await member.stop();
-}, 60_000);
+});
 afterAll(() => rm(root, { recursive: true, force: true }));
 
 describe('a snapshot for etcd', () => {
@@ -150,5 +150,5 @@ describe('bbolt', () => {
         await database.close();
       }
     }
-  }, 60_000);
+  });
 });

@@ -87,6 +87,6 @@ export async function startFront({ upgrade = {}, open }: FrontServerOptions): Pr
 
 /** Waits for what happens by itself. Throws when it does not. */
 export async function until(condition: () => boolean): Promise<void> {
-  for (let i = 0; i < 2000 && !condition(); i++) await systemClock.sleep(2);
+  for (let i = 0; i < 15_000 && !condition(); i++) await systemClock.sleep(2);
   if (!condition()) throw new Error('what was waited for has not happened');
 }
