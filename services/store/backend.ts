@@ -1,4 +1,5 @@
 /** What the etcd front needs beyond the Store interface. The in-memory store and the member give it; every request is etcd's. */
+import type { EncodedRange, EncodedTxn } from './encoded-kvs.js';
 import type { Alarm } from './mvcc/alarms.js';
 import type { HashResult, KvPut, KvRange, KvTxn, KvTxnResult, LeaseInfo } from './mvcc/operations.js';
 import type { KeyValue, RangeResult, Revision, Store, StoreCallOptions, StoreError, StoreWatchRequest, WatchBatch } from './store.js';
@@ -50,6 +51,9 @@ export interface KvBackend extends Store {
   range(request: KvRange, options?: StoreCallOptions): Promise<RangeResult>;
   put(request: KvPut, options?: StoreCallOptions): Promise<PutResult>;
   kvTxn(request: KvTxn, options?: StoreCallOptions): Promise<KvTxnResult>;
+  /** As `range` and `kvTxn`, with lists in the form in which etcd's clients get them. */
+  rangeEncoded(request: KvRange, options?: StoreCallOptions): Promise<EncodedRange>;
+  kvTxnEncoded(request: KvTxn, options?: StoreCallOptions): Promise<EncodedTxn>;
   openWatch(request: KvWatch, sink: WatchSink): WatchHandle;
   leaseInfo(id: bigint, options?: LeaseInfoOptions): Promise<LeaseInfo>;
   leases(options?: StoreCallOptions): Promise<readonly bigint[]>;

@@ -3,6 +3,13 @@ import { StoreError } from './store.js';
 
 const TWO_32 = 2 ** 32;
 
+/** Bytes that `ByteWriter.varint` takes for it. */
+export function varintBytes(value: number): number {
+  let count = 1;
+  for (let rest = value; rest >= 128; rest = Math.floor(rest / 128)) count++;
+  return count;
+}
+
 /** Appends to a buffer that grows. `take` hands the bytes out and starts anew. */
 export class ByteWriter {
   #buffer: Buffer;
@@ -43,6 +50,15 @@ export class ByteWriter {
       rest >>>= 7;
     }
     buffer[this.#length++] = rest;
+    return this;
+  }
+
+  /** 64 bits as protobuf's int64 has them: seven a byte, low bits first, ten bytes when negative. */
+  varint64(value: bigint): this {
+    this.#reserve(10);
+    let rest = BigInt.asUintN(64, value);
+    for (; rest >= 0x80n; rest >>= 7n) this.#buffer[this.#length++] = Number(rest & 0x7fn) | 0x80;
+    this.#buffer[this.#length++] = Number(rest);
     return this;
   }
 
@@ -151,6 +167,16 @@ export class ByteReader {
       scale *= 128;
     }
     throw new StoreError('corrupt', 'a number is longer than 53 bits');
+  }
+
+  varint64(): bigint {
+    let result = 0n;
+    for (let shift = 0n; shift < 70n; shift += 7n) {
+      const byte = this.u8();
+      result |= BigInt(byte & 0x7f) << shift;
+      if (byte < 0x80) return BigInt.asIntN(64, result);
+    }
+    throw new StoreError('corrupt', 'a number is longer than 64 bits');
   }
 
   i64(): bigint {

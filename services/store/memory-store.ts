@@ -5,6 +5,8 @@ import { systemRandom } from '../../platform/random.js';
 import type { Random } from '../../platform/random.js';
 import { finish } from '../../platform/slices.js';
 import type { KvBackend, KvWatch, PutResult, WatchHandle, WatchSink } from './backend.js';
+import { encodeRange, encodeTxn } from './encoded-kvs.js';
+import type { EncodedRange, EncodedTxn } from './encoded-kvs.js';
 import { closedError, revisionOf } from './errors.js';
 import { LeaseExpiry } from './lease-expiry.js';
 import type { Alarm } from './mvcc/alarms.js';
@@ -71,6 +73,14 @@ export class MemoryStore implements KvBackend {
   async kvTxn(request: KvTxn, options?: StoreCallOptions): Promise<KvTxnResult> {
     this.#check(options);
     return this.#applyTxn(request);
+  }
+
+  async rangeEncoded(request: KvRange, options?: StoreCallOptions): Promise<EncodedRange> {
+    return encodeRange(await this.range(request, options));
+  }
+
+  async kvTxnEncoded(request: KvTxn, options?: StoreCallOptions): Promise<EncodedTxn> {
+    return encodeTxn(await this.kvTxn(request, options));
   }
 
   async put(put: KvPut, options?: StoreCallOptions): Promise<PutResult> {

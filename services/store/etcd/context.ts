@@ -9,7 +9,9 @@ import type { KvBackend } from '../backend.js';
 import { LIMITS } from '../limits.js';
 import { StoreError } from '../store.js';
 import type { StoreErrorCode } from '../store.js';
+import type { Answer } from './answers.js';
 import type { EtcdAuthorizer, EtcdIdentity, EtcdOperation } from './authorize.js';
+import { sendAnswer } from './long-answers.js';
 
 /** The member behind the store, where there is one. */
 export interface EtcdMember {
@@ -128,6 +130,13 @@ export class EtcdContext {
     for (const operation of operations.length === 0 ? [USE] : operations) {
       if (!this.#authorize(identity, operation)) throw new EtcdError(status.PERMISSION_DENIED, 'etcdserver: permission denied');
     }
+  }
+
+  /** A unary handler whose answer may be long. */
+  long<Q>(handle: (request: Q, identity: EtcdIdentity | undefined) => Promise<Answer>): handleUnaryCall<Q, Answer> {
+    return (call, callback) => {
+      handle(call.request, this.identityOf(call)).then((answer) => sendAnswer(call, answer, callback)).catch((error: unknown) => callback(toEtcdError(error)));
+    };
   }
 
   /** A unary handler out of a function that may throw. */

@@ -4,14 +4,14 @@ import {
   Compare_CompareResult, Compare_CompareTarget, RangeRequest_SortOrder, RangeRequest_SortTarget,
 } from '../../../proto/gen/etcd/etcdserverpb/rpc.js';
 import type {
-  Compare, DeleteRangeRequest, DeleteRangeResponse, PutRequest, RangeRequest, RangeResponse, RequestOp, ResponseHeader, ResponseOp, TxnRequest, TxnResponse,
+  Compare, DeleteRangeRequest, PutRequest, RangeRequest, RequestOp, TxnRequest,
 } from '../../../proto/gen/etcd/etcdserverpb/rpc.js';
 import { Event_EventType } from '../../../proto/gen/etcd/mvccpb/kv.js';
 import type { Event, KeyValue as EtcdKeyValue } from '../../../proto/gen/etcd/mvccpb/kv.js';
 import { revisionOf, tooManyOpsError } from '../errors.js';
 import { LIMITS } from '../limits.js';
-import type { KvCompare, KvDelete, KvOp, KvOpResult, KvPut, KvRange, KvTxn, KvTxnResult, SortTarget } from '../mvcc/operations.js';
-import type { KeyValue, RangeResult, StoreEvent } from '../store.js';
+import type { KvCompare, KvDelete, KvOp, KvPut, KvRange, KvTxn, SortTarget } from '../mvcc/operations.js';
+import type { KeyValue, StoreEvent } from '../store.js';
 import type { EtcdOperation } from './authorize.js';
 import { EtcdError } from './context.js';
 
@@ -131,42 +131,6 @@ export function fromKeyValue(kv: KeyValue): EtcdKeyValue {
 }
 
 const fromOptional = (kv: KeyValue | undefined) => (kv === undefined ? undefined : fromKeyValue(kv));
-
-export function fromRange(range: RangeResult, header: ResponseHeader | undefined): RangeResponse {
-  return { header, kvs: range.kvs.map(fromKeyValue), more: range.more, count: range.count };
-}
-
-export function fromDelete(result: { readonly deleted: number; readonly prevKvs: readonly KeyValue[] }, header: ResponseHeader | undefined): DeleteRangeResponse {
-  return { header, deleted: result.deleted, prevKvs: result.prevKvs.map(fromKeyValue) };
-}
-
-/** Answers inside carry a revision and nothing else in their headers, and those of transactions not even that, as etcd's do. */
-export function fromTxn(result: KvTxnResult, header: ResponseHeader | undefined): TxnResponse {
-  const wrote = result.results.some(hasWritten);
-  // What an operation sees: the revision before the transaction until something is written, then the transaction's own.
-  const seen = { now: wrote ? result.revision - 1 : result.revision, own: result.revision };
-  return { header, succeeded: result.succeeded, responses: result.results.map((one) => fromOp(one, seen)) };
-}
-
-const hasWritten = (result: KvOpResult): boolean =>
-  result.kind === 'put' || (result.kind === 'delete' && result.deleted > 0) || (result.kind === 'txn' && result.txn.results.some(hasWritten));
-
-const innerHeader = (revision: number): ResponseHeader => ({ clusterId: 0n, memberId: 0n, revision, raftTerm: 0 });
-
-function fromOp(result: KvOpResult, seen: { now: number; readonly own: number }): ResponseOp {
-  if (result.kind !== 'txn' && hasWritten(result)) seen.now = seen.own;
-  const header = innerHeader(seen.now);
-  switch (result.kind) {
-    case 'put': return { response: { $case: 'responsePut', value: { header, prevKv: fromOptional(result.prevKv) } } };
-    case 'delete': return { response: { $case: 'responseDeleteRange', value: fromDelete(result, header) } };
-    case 'range': return { response: { $case: 'responseRange', value: fromRange(result.range, header) } };
-    case 'txn': {
-      const { succeeded, results } = result.txn;
-      return { response: { $case: 'responseTxn', value: { header: innerHeader(0), succeeded, responses: results.map((one) => fromOp(one, seen)) } } };
-    }
-    default: return result satisfies never;
-  }
-}
 
 export function fromEvent(event: StoreEvent): Event {
   if (event.kind === 'put') return { type: Event_EventType.PUT, kv: fromKeyValue(event.kv), prevKv: fromOptional(event.prevKv) };

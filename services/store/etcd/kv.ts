@@ -1,33 +1,47 @@
 /** etcdserverpb.KV. */
+import type { handleServerStreamingCall, handleUnaryCall } from '@grpc/grpc-js';
 import { KVService } from '../../../proto/gen/etcd/etcdserverpb/rpc.js';
-import type { KVServer } from '../../../proto/gen/etcd/etcdserverpb/rpc.js';
+import type { DeleteRangeRequest, KVServer, RangeRequest, TxnRequest } from '../../../proto/gen/etcd/etcdserverpb/rpc.js';
 import { revisionOf } from '../errors.js';
-import type { RangeResult } from '../store.js';
+import { deleteAnswer, rangeAnswer, rangeAnswers, serializeAnswer, txnAnswer } from './answers.js';
+import type { Answer } from './answers.js';
 import { failStream } from './context.js';
 import type { EtcdContext } from './context.js';
-import { fromDelete, fromKeyValue, fromRange, fromTxn, operationsOf, toDelete, toPut, toRange, toTxn, writeOperations } from './convert.js';
+import { fromKeyValue, operationsOf, toDelete, toPut, toRange, toTxn, writeOperations } from './convert.js';
 import { serializePutResponse } from './put-response.js';
 
-const STREAM_KVS = 500;
+/** What may be long is made of bytes, and not of objects for each key. */
+export const kvDefinition = {
+  ...KVService,
+  range: { ...KVService.range, responseSerialize: serializeAnswer },
+  rangeStream: { ...KVService.rangeStream, responseSerialize: serializeAnswer },
+  put: { ...KVService.put, responseSerialize: serializePutResponse },
+  deleteRange: { ...KVService.deleteRange, responseSerialize: serializeAnswer },
+  txn: { ...KVService.txn, responseSerialize: serializeAnswer },
+};
 
-export const kvDefinition = { ...KVService, put: { ...KVService.put, responseSerialize: serializePutResponse } };
+type KvServer = Pick<KVServer, 'put' | 'compact'> & {
+  readonly range: handleUnaryCall<RangeRequest, Answer>;
+  readonly rangeStream: handleServerStreamingCall<RangeRequest, Answer>;
+  readonly deleteRange: handleUnaryCall<DeleteRangeRequest, Answer>;
+  readonly txn: handleUnaryCall<TxnRequest, Answer>;
+};
 
-export function kvService(context: EtcdContext): KVServer {
+export function kvService(context: EtcdContext): KvServer {
   const { backend } = context;
   return {
-    range: context.unary(async (request, identity) => {
+    range: context.long(async (request, identity) => {
       context.require(identity, { kind: 'read', key: request.key, rangeEnd: request.rangeEnd });
-      const range = await backend.range(toRange(request));
-      return fromRange(range, context.header(range.revision));
+      const range = await backend.rangeEncoded(toRange(request));
+      return rangeAnswer(range, context.header(range.revision));
     }),
 
     rangeStream(call) {
       void (async () => {
         context.require(context.identityOf(call), { kind: 'read', key: call.request.key, rangeEnd: call.request.rangeEnd });
-        const range = await backend.range(toRange(call.request));
-        const header = context.header(range.revision);
-        for (const rangeResponse of parts(range)) {
-          const more = call.write({ rangeResponse: { header, ...rangeResponse } });
+        const range = await backend.rangeEncoded(toRange(call.request));
+        for (const answer of rangeAnswers(range, context.header(range.revision))) {
+          const more = call.write(answer);
           if (!more && !call.cancelled) await new Promise<void>((resolve) => void call.once('drain', resolve).once('cancelled', resolve));
           if (call.cancelled) return;
         }
@@ -42,19 +56,19 @@ export function kvService(context: EtcdContext): KVServer {
       return { header: context.header(revision), prevKv: prevKv === undefined ? undefined : fromKeyValue(prevKv) };
     }),
 
-    deleteRange: context.unary(async (request, identity) => {
+    deleteRange: context.long(async (request, identity) => {
       const op = toDelete(request);
       context.require(identity, ...writeOperations(op));
-      const txn = await backend.kvTxn({ compare: [], success: [op], failure: [] });
+      const txn = await backend.kvTxnEncoded({ compare: [], success: [op], failure: [] });
       const [result] = txn.results;
-      return fromDelete(result?.kind === 'delete' ? result : { deleted: 0, prevKvs: [] }, context.header(txn.revision));
+      return deleteAnswer(result?.kind === 'delete' ? result : { deleted: 0, prevKvs: [] }, context.header(txn.revision));
     }),
 
-    txn: context.unary(async (request, identity) => {
+    txn: context.long(async (request, identity) => {
       const txn = toTxn(request, context.txnOps_max);
       context.require(identity, ...operationsOf(txn));
-      const result = await backend.kvTxn(txn);
-      return fromTxn(result, context.header(result.revision));
+      const result = await backend.kvTxnEncoded(txn);
+      return txnAnswer(result, context.header(result.revision));
     }),
 
     compact: context.unary(async (request, identity) => {
@@ -63,12 +77,4 @@ export function kvService(context: EtcdContext): KVServer {
       return { header: context.header() };
     }),
   };
-}
-
-/** A range in parts; the last alone says how many there are. */
-function* parts(range: RangeResult): Generator<{ kvs: ReturnType<typeof fromKeyValue>[]; more: boolean; count: number }> {
-  for (let at = 0; at === 0 || at < range.kvs.length; at += STREAM_KVS) {
-    const last = at + STREAM_KVS >= range.kvs.length;
-    yield { kvs: range.kvs.slice(at, at + STREAM_KVS).map(fromKeyValue), more: last && range.more, count: last ? range.count : 0 };
-  }
 }

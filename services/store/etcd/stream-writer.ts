@@ -67,7 +67,7 @@ export class StreamWriter<R> {
   }
 }
 
-function streamBelow(call: object): Writable | undefined {
+export function streamBelow(call: object): Writable | undefined {
   const { stream } = (call as { call?: { stream?: Partial<Writable> & { respond?: unknown } } }).call ?? {};
   return typeof stream?.write === 'function' && typeof stream.respond === 'function' ? (stream as Writable) : undefined;
 }

@@ -12,6 +12,8 @@ import { RaftError } from '../../../raft/contract.js';
 import type { LogIndex, Membership, MembershipChange, NodeId, RaftEvents, RaftMember, RaftStatus } from '../../../raft/contract.js';
 import type { KvBackend, KvWatch, LeaseInfoOptions, PutResult, SaveOptions, StoreHead, WatchHandle, WatchSink } from '../backend.js';
 import type { KvStateMachine } from '../disk/state-machine.js';
+import { encodeRange, encodeTxn } from '../encoded-kvs.js';
+import type { EncodedRange, EncodedTxn } from '../encoded-kvs.js';
 import { closedError, fencedError, revisionOf, tooLargeError } from '../errors.js';
 import { LeaseExpiry } from '../lease-expiry.js';
 import { newLeaseId } from '../lease-id.js';
@@ -190,7 +192,15 @@ export class MemberCore implements KvBackend {
     await this.propose({ kind: 'compact', revision }, options);
   }
 
+  async kvTxnEncoded(txn: KvTxn, options?: StoreCallOptions): Promise<EncodedTxn> {
+    return encodeTxn(await this.kvTxn(txn, options));
+  }
+
   // Reads
+
+  async rangeEncoded(request: KvRange, options?: StoreCallOptions): Promise<EncodedRange> {
+    return encodeRange(await this.range(request, options));
+  }
 
   async range(request: KvRange, options?: SpillOptions): Promise<ReadResult> {
     if (request.serializable !== true) await this.#waitReadIndex();

@@ -5,13 +5,16 @@
  * `kvs` are the first keys and values of a long result, ahead of it.
  */
 import type { Slices } from '../../../platform/slices.js';
-import type { ByteReader, ByteWriter } from '../bytes.js';
+import { ByteReader } from '../bytes.js';
+import type { ByteWriter } from '../bytes.js';
 import { revisionOf } from '../errors.js';
 import type { KvWatch } from '../backend.js';
-import type { CommandResult, KvOpResult, KvTxnResult } from '../mvcc/operations.js';
+import { KVS_FIELD, PAGE_KVS, writeEncodedKv } from '../encoded-kvs.js';
+import type { EncodedKvs, EncodedRange, EncodedTxn, KvPage, KvsField } from '../encoded-kvs.js';
+import type { CommandResult, CommandResultOf, KvOpResult, KvOpResultOf, KvTxnResult } from '../mvcc/operations.js';
 import type { ReadResult } from '../mvcc/range.js';
 import { StoreError } from '../store.js';
-import type { KeyValue, RangeResult, StoreErrorCode, StoreEvent, WatchBatch } from '../store.js';
+import type { KeyValue, StoreErrorCode, StoreEvent, WatchBatch } from '../store.js';
 
 export const REQUEST = { propose: 1, range: 2, readRevision: 3, watch: 4, grant: 5, progress: 6, cancel: 7, call: 8, readTxn: 9 } as const;
 export const RESPONSE = { result: 1, range: 2, revision: 3, error: 4, batch: 5, end: 6, json: 7, head: 8, fatal: 9, again: 10, kvs: 11 } as const;
@@ -49,54 +52,57 @@ function readKeyValue(reader: ByteReader): KeyValue {
   };
 }
 
-function writeKeyValues(writer: ByteWriter, kvs: readonly KeyValue[]): void {
+/** Lists travel as etcd's clients get them. */
+function writePage(writer: ByteWriter, kvs: readonly KeyValue[], field: KvsField): void {
   writer.varint(kvs.length);
-  for (const kv of kvs) writeKeyValue(writer, kv);
+  for (const kv of kvs) writeEncodedKv(writer, kv, field);
 }
 
-/** Adds them to what there is. */
-function readKeyValues(reader: ByteReader, kvs: KeyValue[] = []): KeyValue[] {
-  const count = reader.varint();
-  for (let i = 0; i < count; i++) kvs.push(readKeyValue(reader));
-  return kvs;
-}
-
-/** Keys and values ahead of their result: in the order in which it has them. Those of an earlier attempt to read are void. */
+/** Pages ahead of their result: in the order in which it has them. Those of an earlier attempt to read are void. */
 export class Ahead {
   #attempt = 0;
-  #kvs: KeyValue[] = [];
+  #pages: KvPage[] = [];
 
   add(reader: ByteReader): void {
     const attempt = reader.varint();
-    if (attempt !== this.#attempt) this.#kvs = [];
+    if (attempt !== this.#attempt) this.#pages = [];
     this.#attempt = attempt;
-    readKeyValues(reader, this.#kvs);
+    this.#pages.push({ count: reader.varint(), bytes: reader.rest() });
   }
 
-  take(count: number): KeyValue[] {
-    if (count > this.#kvs.length) throw new StoreError('corrupt', 'a result has less ahead of it than it says');
-    const taken = this.#kvs;
-    this.#kvs = count === taken.length ? [] : taken.splice(count);
-    return taken;
+  /** The first of them, with so many keys and values. */
+  take(count: number): KvPage[] {
+    let pages = 0;
+    let found = 0;
+    for (; found < count && pages < this.#pages.length; pages++) found += this.#pages[pages]?.count ?? 0;
+    if (found !== count) throw new StoreError('corrupt', `a result has ${found} keys ahead of it and says ${count}`);
+    return this.#pages.splice(0, pages);
   }
 
-  get rest(): readonly KeyValue[] {
-    return this.#kvs;
+  get rest(): EncodedKvs {
+    return this.#pages;
   }
 }
 
-export function writeAhead(writer: ByteWriter, kvs: readonly KeyValue[], attempt: number): void {
+export function writeAhead(writer: ByteWriter, kvs: readonly KeyValue[], { attempt, field }: { readonly attempt: number; readonly field: KvsField }): void {
   writer.varint(attempt);
-  writeKeyValues(writer, kvs);
+  writePage(writer, kvs, field);
 }
 
-function writeLong(writer: ByteWriter, kvs: readonly KeyValue[], spilled = 0): void {
+function writeLong(writer: ByteWriter, kvs: readonly KeyValue[], { spilled = 0, field }: { readonly spilled?: number | undefined; readonly field: KvsField }): void {
   writer.varint(spilled);
-  writeKeyValues(writer, kvs);
+  const start = writer.length;
+  writer.u32(0);
+  writePage(writer, kvs, field);
+  writer.patch32(start, writer.length - start - 4);
 }
 
-function readLong(reader: ByteReader, ahead: Ahead): KeyValue[] {
-  return readKeyValues(reader, ahead.take(reader.varint()));
+function readLong(reader: ByteReader, ahead: Ahead): EncodedKvs {
+  const pages = ahead.take(reader.varint());
+  const last = new ByteReader(reader.raw(reader.u32()));
+  const count = last.varint();
+  if (count > 0) pages.push({ count, bytes: last.rest() });
+  return pages;
 }
 
 function writeOptional(writer: ByteWriter, kv: KeyValue | undefined): void {
@@ -108,10 +114,10 @@ const readOptional = (reader: ByteReader): KeyValue | undefined => (reader.u8() 
 
 export function writeRangeResult(writer: ByteWriter, range: ReadResult): void {
   writer.varint(range.count).u8(range.more ? 1 : 0).varint(range.revision);
-  writeLong(writer, range.kvs, range.spilled);
+  writeLong(writer, range.kvs, { spilled: range.spilled, field: KVS_FIELD.range });
 }
 
-export function readRangeResult(reader: ByteReader, ahead: Ahead): RangeResult {
+export function readRangeResult(reader: ByteReader, ahead: Ahead): EncodedRange {
   return { count: reader.varint(), more: reader.u8() === 1, revision: revisionOf(reader.varint()), kvs: readLong(reader, ahead) };
 }
 
@@ -119,20 +125,20 @@ export function readRangeResult(reader: ByteReader, ahead: Ahead): RangeResult {
 
 type SpilledDelete = Extract<KvOpResult, { kind: 'delete' }> & { readonly spilled?: number };
 
-const SPILL_KVS = 500;
+export type Spill = (kvs: readonly KeyValue[], field: KvsField) => void;
 
 /** Hands over the long lists of a result, some of each at a time; what it gives says how many. */
-export function* spillResult(result: CommandResult, spill: (kvs: readonly KeyValue[]) => void): Slices<CommandResult> {
+export function* spillResult(result: CommandResult, spill: Spill): Slices<CommandResult> {
   return result.kind === 'txn' ? { kind: 'txn', txn: yield* spillTxn(result.txn, spill) } : result;
 }
 
-function* spillTxn(txn: KvTxnResult, spill: (kvs: readonly KeyValue[]) => void): Slices<KvTxnResult> {
+function* spillTxn(txn: KvTxnResult, spill: Spill): Slices<KvTxnResult> {
   const results: KvOpResult[] = [];
   for (const result of txn.results) {
     if (result.kind === 'txn') results.push({ kind: 'txn', txn: yield* spillTxn(result.txn, spill) });
-    else if (result.kind === 'range') results.push({ kind: 'range', range: { ...result.range, ...(yield* spillList(result.range.kvs, spill)) } });
+    else if (result.kind === 'range') results.push({ kind: 'range', range: { ...result.range, ...(yield* spillList(result.range.kvs, (kvs) => spill(kvs, KVS_FIELD.range))) } });
     else if (result.kind === 'delete') {
-      const { kvs, spilled } = yield* spillList(result.prevKvs, spill);
+      const { kvs, spilled } = yield* spillList(result.prevKvs, (kvs) => spill(kvs, KVS_FIELD.delete));
       results.push({ ...result, prevKvs: kvs, spilled } as SpilledDelete);
     } else results.push(result);
   }
@@ -141,16 +147,16 @@ function* spillTxn(txn: KvTxnResult, spill: (kvs: readonly KeyValue[]) => void):
 
 function* spillList(kvs: readonly KeyValue[], spill: (kvs: readonly KeyValue[]) => void): Slices<{ kvs: readonly KeyValue[]; spilled: number }> {
   let spilled = 0;
-  for (; kvs.length - spilled > SPILL_KVS; spilled += SPILL_KVS) {
-    spill(kvs.slice(spilled, spilled + SPILL_KVS));
+  for (; kvs.length - spilled > PAGE_KVS; spilled += PAGE_KVS) {
+    spill(kvs.slice(spilled, spilled + PAGE_KVS));
     yield;
   }
   return { kvs: spilled === 0 ? kvs : kvs.slice(spilled), spilled };
 }
 
 export function isLongResult(result: CommandResult): boolean {
-  const isLong = (txn: KvTxnResult): boolean => txn.results.some((one) => (one.kind === 'range' && one.range.kvs.length > SPILL_KVS)
-    || (one.kind === 'delete' && one.prevKvs.length > SPILL_KVS) || (one.kind === 'txn' && isLong(one.txn)));
+  const isLong = (txn: KvTxnResult): boolean => txn.results.some((one) => (one.kind === 'range' && one.range.kvs.length > PAGE_KVS)
+    || (one.kind === 'delete' && one.prevKvs.length > PAGE_KVS) || (one.kind === 'txn' && isLong(one.txn)));
   return result.kind === 'txn' && isLong(result.txn);
 }
 
@@ -171,7 +177,7 @@ export function writeResult(writer: ByteWriter, result: CommandResult): void {
   }
 }
 
-export function readResult(reader: ByteReader, ahead: Ahead): CommandResult {
+export function readResult(reader: ByteReader, ahead: Ahead): CommandResultOf<EncodedKvs> {
   switch (reader.u8()) {
     case RESULT.put: return { kind: 'put', revision: revisionOf(reader.varint()), prevKv: readOptional(reader) };
     case RESULT.txn: return { kind: 'txn', txn: readTxnResult(reader, ahead) };
@@ -186,11 +192,11 @@ function writeTxnResult(writer: ByteWriter, txn: KvTxnResult): void {
   for (const result of txn.results) writeOpResult(writer, result);
 }
 
-function readTxnResult(reader: ByteReader, ahead: Ahead): KvTxnResult {
+function readTxnResult(reader: ByteReader, ahead: Ahead): EncodedTxn {
   const succeeded = reader.u8() === 1;
   const revision = revisionOf(reader.varint());
   const count = reader.varint();
-  const results: KvOpResult[] = [];
+  const results: KvOpResultOf<EncodedKvs>[] = [];
   for (let i = 0; i < count; i++) results.push(readOpResult(reader, ahead));
   return { succeeded, revision, results };
 }
@@ -201,7 +207,7 @@ function writeOpResult(writer: ByteWriter, result: KvOpResult): void {
     case 'put': writeOptional(writer, result.prevKv); break;
     case 'delete':
       writer.varint(result.deleted);
-      writeLong(writer, result.prevKvs, (result as SpilledDelete).spilled);
+      writeLong(writer, result.prevKvs, { spilled: (result as SpilledDelete).spilled, field: KVS_FIELD.delete });
       break;
     case 'range': writeRangeResult(writer, result.range); break;
     case 'txn': writeTxnResult(writer, result.txn); break;
@@ -209,7 +215,7 @@ function writeOpResult(writer: ByteWriter, result: KvOpResult): void {
   }
 }
 
-function readOpResult(reader: ByteReader, ahead: Ahead): KvOpResult {
+function readOpResult(reader: ByteReader, ahead: Ahead): KvOpResultOf<EncodedKvs> {
   switch (reader.u8()) {
     case OP_RESULT.put: {
       const prevKv = readOptional(reader);

@@ -5,10 +5,12 @@ import { RaftError } from '../../../raft/contract.js';
 import type { MembershipChange, NodeId } from '../../../raft/contract.js';
 import type { StoreHead, WatchHandle } from '../backend.js';
 import { ByteReader } from '../bytes.js';
+import { KVS_FIELD } from '../encoded-kvs.js';
+import type { KvsField } from '../encoded-kvs.js';
 import { decodeCommand, readRange } from '../mvcc/commands.js';
 import type { CommandResult, KvTxnResult } from '../mvcc/operations.js';
 import { StoreError } from '../store.js';
-import type { WatchBatch } from '../store.js';
+import type { KeyValue, WatchBatch } from '../store.js';
 import { packCall, packIds, unpackCall } from './calls.js';
 import type { CallName, Calls } from './calls.js';
 import { storeErrorOf } from './core.js';
@@ -101,7 +103,11 @@ export class MemberHost {
   }
 
   #spillOf(id: number): Required<Pick<SpillOptions, 'spill'>> {
-    return { spill: (kvs, attempt) => this.#outbox.send(id, RESPONSE.kvs, (writer) => writeAhead(writer, kvs, attempt)) };
+    return { spill: (kvs, attempt) => this.#sendAhead(id, kvs, { attempt, field: KVS_FIELD.range }) };
+  }
+
+  #sendAhead(id: number, kvs: readonly KeyValue[], place: { readonly attempt: number; readonly field: KvsField }): void {
+    this.#outbox.send(id, RESPONSE.kvs, (writer) => writeAhead(writer, kvs, place));
   }
 
   async #readTxn(core: MemberCore, payload: Buffer, options: SpillOptions): Promise<KvTxnResult> {
@@ -116,8 +122,7 @@ export class MemberHost {
       send(result);
       return;
     }
-    const { spill } = this.#spillOf(id);
-    core.longWork(spillResult(result, (kvs) => spill(kvs, 0))).then(send, (error: unknown) => this.#fail(id, error));
+    core.longWork(spillResult(result, (kvs, field) => this.#sendAhead(id, kvs, { attempt: 0, field }))).then(send, (error: unknown) => this.#fail(id, error));
   }
 
   #openWatch(core: MemberCore, id: number, payload: Buffer): void {

@@ -7,14 +7,16 @@ import type { Random } from '../../../platform/random.js';
 import type { KvBackend, KvWatch, LeaseInfoOptions, PutResult, SaveOptions, StoreHead, WatchHandle, WatchSink } from '../backend.js';
 import { ByteReader } from '../bytes.js';
 import type { ByteWriter } from '../bytes.js';
+import { decodeKvs, decodeTxn } from '../encoded-kvs.js';
+import type { EncodedKvs, EncodedRange, EncodedTxn } from '../encoded-kvs.js';
 import { closedError, emptyKeyError, revisionOf } from '../errors.js';
 import { newLeaseId } from '../lease-id.js';
 import { writeCommand, writeRange } from '../mvcc/commands.js';
 import type { Alarm } from '../mvcc/alarms.js';
-import type { Command, CommandResult, HashResult, KvPut, KvRange, KvTxn, KvTxnResult, LeaseInfo } from '../mvcc/operations.js';
+import type { Command, CommandResultOf, HashResult, KvPut, KvRange, KvTxn, KvTxnResult, LeaseInfo } from '../mvcc/operations.js';
 import { isReadOnly } from '../mvcc/txn.js';
 import { StoreError } from '../store.js';
-import type { KeyValue, RangeResult, Revision, StoreCallOptions, StoreStatus, TxnRequest, TxnResult, WatchBatch } from '../store.js';
+import type { RangeResult, Revision, StoreCallOptions, StoreStatus, TxnRequest, TxnResult, WatchBatch } from '../store.js';
 import { iterateWatch } from '../watch/iterate.js';
 import { WholeRevisions } from '../watch/parts.js';
 import { packCall, unpackCall, unpackIds } from './calls.js';
@@ -22,6 +24,8 @@ import type { CallName, Calls } from './calls.js';
 import { Ahead, readBatch, readError, readRangeResult, readResult, REQUEST, RESPONSE, writeWatch } from './frames.js';
 import { messageBytes, Outbox } from './outbox.js';
 import type { PortMessage } from './outbox.js';
+
+type Result = CommandResultOf<EncodedKvs>;
 
 interface Pending {
   readonly resolve: (value: unknown) => void;
@@ -73,9 +77,14 @@ export class RemoteStore implements KvBackend {
 
   // Store
 
-  range(request: KvRange, options?: StoreCallOptions): Promise<RangeResult> {
+  async range(request: KvRange, options?: StoreCallOptions): Promise<RangeResult> {
+    const range = await this.rangeEncoded(request, options);
+    return { ...range, kvs: decodeKvs(range.kvs) };
+  }
+
+  rangeEncoded(request: KvRange, options?: StoreCallOptions): Promise<EncodedRange> {
     if (request.key.length === 0) return Promise.reject(emptyKeyError());
-    return this.#ask<RangeResult>(REQUEST.range, (writer) => writeRange(writer, request), { ...options, writes: false });
+    return this.#ask<EncodedRange>(REQUEST.range, (writer) => writeRange(writer, request), { ...options, writes: false });
   }
 
   async put(put: KvPut, options?: StoreCallOptions): Promise<PutResult> {
@@ -85,8 +94,12 @@ export class RemoteStore implements KvBackend {
   }
 
   async kvTxn(txn: KvTxn, options?: StoreCallOptions): Promise<KvTxnResult> {
+    return decodeTxn(await this.kvTxnEncoded(txn, options));
+  }
+
+  async kvTxnEncoded(txn: KvTxn, options?: StoreCallOptions): Promise<EncodedTxn> {
     const result = isReadOnly(txn)
-      ? await this.#ask<CommandResult>(REQUEST.readTxn, (writer) => writeCommand(writer, { kind: 'txn', txn }), { ...options, writes: false })
+      ? await this.#ask<Result>(REQUEST.readTxn, (writer) => writeCommand(writer, { kind: 'txn', txn }), { ...options, writes: false })
       : await this.#propose({ kind: 'txn', txn }, options);
     if (result.kind !== 'txn') throw unexpected(result);
     return result.txn;
@@ -234,8 +247,8 @@ export class RemoteStore implements KvBackend {
     return result;
   }
 
-  #propose(command: Command, options?: StoreCallOptions): Promise<CommandResult> {
-    return this.#ask<CommandResult>(REQUEST.propose, (writer) => writeCommand(writer, command), { ...options, writes: true });
+  #propose(command: Command, options?: StoreCallOptions): Promise<Result> {
+    return this.#ask<Result>(REQUEST.propose, (writer) => writeCommand(writer, command), { ...options, writes: true });
   }
 
   #call<N extends CallName>(name: N, argument: Calls[N][0]): Promise<Calls[N][1]> {
@@ -365,7 +378,7 @@ export class RemoteStore implements KvBackend {
 }
 
 /** The keys that came ahead of what is known of a lease. */
-const withKeys = (info: LeaseInfo, ahead: readonly KeyValue[]): LeaseInfo => ({ ...info, keys: [...ahead.map(({ key }) => key), ...info.keys] });
+const withKeys = (info: LeaseInfo, ahead: EncodedKvs): LeaseInfo => ({ ...info, keys: [...decodeKvs(ahead).map(({ key }) => key), ...info.keys] });
 
 /** A fault of Raft keeps its code: whoever runs the process must know a removed member from one with a broken disk. */
 function fatalError(text: string): Error {
@@ -373,5 +386,5 @@ function fatalError(text: string): Error {
   return code === undefined ? new Error(message) : new RaftError(code, message);
 }
 
-const unexpected = (result: CommandResult) => new StoreError('corrupt', `a command answered as ${result.kind}`);
+const unexpected = (result: Result) => new StoreError('corrupt', `a command answered as ${result.kind}`);
 

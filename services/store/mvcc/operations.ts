@@ -3,7 +3,7 @@
  * Every request of `store.ts` is one of these as it stands.
  */
 import type { Alarm } from './alarms.js';
-import type { Compare, KeyValue, OpResult, RangeRequest, Revision } from '../store.js';
+import type { Compare, KeyValue, RangeRequest, RangeResult, Revision } from '../store.js';
 
 export type SortTarget = 'key' | 'version' | 'createRevision' | 'modRevision' | 'value';
 
@@ -47,13 +47,25 @@ export interface KvTxn {
   readonly failure: readonly KvOp[];
 }
 
-export type KvOpResult = OpResult | { readonly kind: 'txn'; readonly txn: KvTxnResult };
+/** Results, whatever form (`L`) lists of keys and values have in them. */
+export interface RangeResultOf<L> extends Omit<RangeResult, 'kvs'> {
+  readonly kvs: L;
+}
 
-export interface KvTxnResult {
+export type KvOpResultOf<L> =
+  | { readonly kind: 'put'; readonly prevKv?: KeyValue }
+  | { readonly kind: 'delete'; readonly deleted: number; readonly prevKvs: L }
+  | { readonly kind: 'range'; readonly range: RangeResultOf<L> }
+  | { readonly kind: 'txn'; readonly txn: KvTxnResultOf<L> };
+
+export interface KvTxnResultOf<L> {
   readonly succeeded: boolean;
-  readonly results: readonly KvOpResult[];
+  readonly results: readonly KvOpResultOf<L>[];
   readonly revision: Revision;
 }
+
+export type KvOpResult = KvOpResultOf<readonly KeyValue[]>;
+export type KvTxnResult = KvTxnResultOf<readonly KeyValue[]>;
 
 export interface LeaseInfo {
   readonly id: bigint;
@@ -93,8 +105,10 @@ export interface EndedLease {
 }
 
 /** What applying a command gave. `txn` for put and txn; the others answer with what they changed. */
-export type CommandResult =
-  | { readonly kind: 'txn'; readonly txn: KvTxnResult }
+export type CommandResult = CommandResultOf<readonly KeyValue[]>;
+
+export type CommandResultOf<L> =
+  | { readonly kind: 'txn'; readonly txn: KvTxnResultOf<L> }
   | { readonly kind: 'put'; readonly revision: Revision; readonly prevKv: KeyValue | undefined }
   | { readonly kind: 'lease'; readonly id: bigint; readonly ttl_s: number; readonly revision: Revision }
   | { readonly kind: 'done'; readonly revision: Revision };
