@@ -36,6 +36,29 @@ it('a hold of the main thread is measured, and names the work that took longest 
   await watch.stop();
 });
 
+it('what collections of garbage took of a hold is told, also of one that is counted after it', async () => {
+  const clock = new VirtualClock();
+  let [ahead_ms, collected_ms] = [0, 7];
+  const lines: object[] = [];
+  const watch = new HoldWatch({
+    clock: { ...clockOf(clock), monotonic: () => clock.monotonic() + ahead_ms }, logger: { ...silentLogger, warn: (fields: object) => void lines.push(fields) },
+    waited_ms: () => 0, collected_ms: () => collected_ms,
+  });
+  await watch.start();
+  await clock.advance(20);
+  ahead_ms += 100;
+  await clock.advance(20);
+  expect([lines, watch.longest_ms]).toEqual([[], 100]);
+  collected_ms += 60;
+  await clock.advance(20);
+  expect(lines).toEqual([{ held_ms: 100, withheld_ms: 0, work: '', collected_ms: 60 }]);
+  // The next one has its own.
+  ahead_ms += 80;
+  await watch.stop();
+  await clock.advance(20);
+  expect(lines).toHaveLength(1);
+});
+
 it('what the machine withheld is no hold', async () => {
   let waited_ms = 0;
   const { clock, watch, lines, hold } = await start(() => waited_ms);

@@ -36,6 +36,8 @@ export interface HoldWatchOptions {
   readonly logger: Logger;
   /** Milliseconds for which this thread has waited for a processor since it began; undefined where nobody counts. */
   readonly waited_ms?: () => number | undefined;
+  /** Milliseconds of garbage collections on this thread since it began. The last one may be counted a little late. */
+  readonly collected_ms?: () => number;
 }
 
 export class HoldWatch implements Service {
@@ -50,6 +52,9 @@ export class HoldWatch implements Service {
   #timer: Timer | undefined;
   #seen_ms = 0;
   #waited_ms = 0;
+  #collected_ms = 0;
+  /** A hold that is not logged yet: the collections in it are known at the next look. */
+  #unlogged: Hold | undefined;
   #window = { begun_ms: 0, longest_ms: 0, longestBefore_ms: 0 };
 
   constructor(options: HoldWatchOptions) {
@@ -79,6 +84,7 @@ export class HoldWatch implements Service {
 
   stop(): Promise<void> {
     this.#timer?.cancel();
+    this.#log(this.#options.collected_ms?.());
     return Promise.resolve();
   }
 
@@ -95,9 +101,12 @@ export class HoldWatch implements Service {
     const now_ms = this.#options.clock.monotonic();
     const late_ms = now_ms - this.#seen_ms - LOOK_INTERVAL_MS;
     const waited_ms = this.#waited() ?? this.#waited_ms;
+    const collected_ms = this.#options.collected_ms?.();
+    this.#log(collected_ms);
     if (late_ms > LOOK_INTERVAL_MS) this.#held({ held_ms: late_ms, withheld_ms: Math.min(waited_ms - this.#waited_ms, late_ms), work: this.#longestNote(now_ms) });
     this.#seen_ms = now_ms;
     this.#waited_ms = waited_ms;
+    if (this.#unlogged === undefined) this.#collected_ms = collected_ms ?? 0;
     this.#notes = [];
     if (now_ms - this.#window.begun_ms >= WINDOW_MS) this.#window = { begun_ms: now_ms, longest_ms: 0, longestBefore_ms: this.#window.longest_ms };
   }
@@ -107,8 +116,19 @@ export class HoldWatch implements Service {
     this.#window.longest_ms = Math.max(this.#window.longest_ms, own_ms);
     if (own_ms > LOOK_INTERVAL_MS) this.#holds.observe(own_ms / 1000);
     if (own_ms <= HOLD_MS_MAX) return;
+    this.#unlogged = hold;
+    if (this.#options.collected_ms === undefined) this.#log(undefined);
+  }
+
+  #log(collected_ms: number | undefined): void {
+    const hold = this.#unlogged;
+    if (hold === undefined) return;
+    this.#unlogged = undefined;
     this.#options.logger.warn(
-      { held_ms: Math.round(hold.held_ms), withheld_ms: Math.round(hold.withheld_ms), work: hold.work.slice(0, WORK_LENGTH_MAX) },
+      {
+        held_ms: Math.round(hold.held_ms), withheld_ms: Math.round(hold.withheld_ms), work: hold.work.slice(0, WORK_LENGTH_MAX),
+        ...(collected_ms === undefined ? {} : { collected_ms: Math.round(Math.min(collected_ms - this.#collected_ms, hold.held_ms)) }),
+      },
       'the main thread was held');
   }
 

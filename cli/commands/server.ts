@@ -280,7 +280,7 @@ async function runServer(flags: ServerFlags): Promise<void> {
   const place = address === undefined ? await openMember({ flags, self, names, logger }) : await openExternal({ flags, self, names, logger }, address);
   const server = createServer({
     address: self, listenHost: flags.listenAddress, backing: place.backing, pki: place.pki, certificates: place.certificates, network, logger,
-    elects: flags.only === undefined, txnOps_max, ...timing, ...clockAndRandom,
+    elects: flags.only === undefined, txnOps_max, request_bytes: storeLimits(flags).request_bytes, ...timing, ...clockAndRandom,
   });
   logger.info({ cluster: place.pki.clusterId, api: self.apiPort, grpc: self.grpcPort, ...place.told }, `${server.name} starts`);
   // The file first: while the others are awaited, it is known where they are.

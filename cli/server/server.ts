@@ -66,6 +66,8 @@ export interface ServerOptions {
   readonly defaultTolerationSeconds?: number;
   /** Operations of one transaction of an etcd client. Default: 128, as etcd. */
   readonly txnOps_max?: number;
+  /** Longest request of etcd's clients. */
+  readonly request_bytes?: number;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -234,7 +236,7 @@ class MemberServer implements Server {
   }
 
   #grpcEndpoints(): GrpcEndpoint[] {
-    const { clock, random, logger, address, pki, backing, txnOps_max } = this.#options;
+    const { clock, random, logger, address, pki, backing, txnOps_max, request_bytes } = this.#options;
     const apiAddress = hostPort(address.host, address.apiPort);
     const objects = createObjectFront({
       as: (user) => this.apiServer.registry.as(user), authenticator: this.apiServer.authenticator, authorizer: this.apiServer.authorizer,
@@ -249,7 +251,8 @@ class MemberServer implements Server {
     return [
       ...etcdServices({
         backend: member.store, member: { ...member, askLeader: (raft, change) => leaderCalls.ask(raft, change) }, authorize: authorizeEtcd, tls: true,
-        ...(txnOps_max === undefined ? {} : { txnOps_max }),
+        ...(txnOps_max === undefined ? {} : { txnOps_max }), ...(request_bytes === undefined ? {} : { request_bytes }),
+        onWork: (work) => this.apiServer.heavy.note(work),
       }),
       writeService({ backend: member.store, authorize: authorizeEtcd, clock }),
       ...common,

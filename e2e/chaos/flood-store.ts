@@ -124,12 +124,16 @@ function removal(name: string, keys: number, remove: (connection: Connection, ow
 
 /** `keys`: that a removal takes away; those that ranges look at are put by `fillStore`. */
 export function storeAttacks(keys: number): Readonly<Record<string, Attack>> {
+  const tooMany = frame(TxnRequest.encode(TxnRequest.fromPartial({
+    success: Array.from({ length: 100_000 }, (_, i) => ({ request: { $case: 'requestPut' as const, value: PutRequest.fromPartial({ key: Buffer.from(`${PREFIX}${i}`) }) } })),
+  })).finish());
   const twenty = Array.from({ length: 20 }, () => everything({ countOnly: true }));
   return {
     'store: messages unfinished': unfinished,
     'store: 10,000 streams': manyStreams,
     'store: a Txn with a range over all': grpcAttack('/etcdserverpb.KV/Txn', () => txnOf([everything({ keysOnly: true })]), 50),
     'store: a Txn of 20 counts': grpcAttack('/etcdserverpb.KV/Txn', () => txnOf(twenty), 50),
+    'store: a Txn of 100,000 operations': grpcAttack('/etcdserverpb.KV/Txn', () => tooMany, 50),
     'store: counts': grpcAttack('/etcdserverpb.KV/Range', () => frame(RangeRequest.encode(everything({ countOnly: true })).finish()), 20),
     'store: a prefix deleted': removal('prefix', keys, (connection, { prefix }) => ask(connection, '/etcdserverpb.KV/DeleteRange',
       DeleteRangeRequest.encode(DeleteRangeRequest.fromPartial({ key: Buffer.from(prefix), rangeEnd: Buffer.from(`${prefix.slice(0, -1)}0`) })).finish())),

@@ -13,6 +13,7 @@ import type { UserInfo } from '../../apimachinery/object-service.js';
 import { builtInScheme } from '../../apimachinery/scheme/builtin.js';
 import type { MutableScheme } from '../../apimachinery/scheme/scheme.js';
 import type { Clock } from '../../platform/clock.js';
+import { Collections } from '../../platform/collections.js';
 import { HoldWatch } from '../../platform/hold-watch.js';
 import type { Logger } from '../../platform/log.js';
 import type { Random } from '../../platform/random.js';
@@ -103,7 +104,8 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const cleanup = new DefinitionCleanup({ reader, scheme, clock, logger, as: (user) => registry.as(user) });
   const [authenticator, authorizer] = [options.authenticator(context), options.authorizer(context)];
   const flow = new FlowControl(options.flow);
-  const holds = new HoldWatch({ clock, logger });
+  const collections = new Collections();
+  const holds = new HoldWatch({ clock, logger, collected_ms: () => collections.total_ms });
   const heavy = new HeavyWork({ clock, holds });
   const yaml = new YamlPool(clock);
   const connect = connectAdmission(admission);
@@ -127,6 +129,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       return server?.address;
     },
     async start() {
+      await collections.start();
       await holds.start();
       await cacher.start();
       await cleanup.start();
@@ -140,6 +143,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       await cacher.stop();
       await yaml.stop();
       await holds.stop();
+      await collections.stop();
     },
   };
 }

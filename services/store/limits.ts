@@ -5,6 +5,8 @@ export const LIMITS = {
   txnOps: 2048,
   /** Those that a client may send, with those of the levels above, unless the member's options say otherwise; etcd's default. */
   clientTxnOps: 128,
+  /** Those that it may send in all, guards and nested ones included: they are read in one piece. */
+  clientTxnOpsTotal: 8192,
   /** Levels of nested transactions. */
   txnDepth: 16,
   /** One command in the log, unless the member's options say otherwise; etcd's default. */

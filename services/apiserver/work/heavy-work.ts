@@ -34,6 +34,11 @@ export class HeavyWork {
     this.#turns = new Turns(clock, (work) => holds.note(work));
   }
 
+  /** Work of others on this thread begins, or goes on. */
+  note(work: string): void {
+    this.#holds.note(work);
+  }
+
   /** One request; `end` it whatever comes of it. */
   begin(work: string): Heavy {
     this.#holds.note(work);

@@ -82,18 +82,21 @@ export class EtcdContext {
   readonly txnOps_max: number;
   /** `https://` or `http://`: how clients reach addresses that name no scheme. */
   readonly scheme: string;
+  /** Told what begins, or goes on, on this thread. */
+  readonly onWork: (work: string) => void;
   readonly #authorize: EtcdAuthorizer;
   readonly #clock: Clock;
   /** By connection: to parse a certificate takes longer than to serve a put. */
   readonly #identities = new WeakMap<object, { readonly identity: EtcdIdentity | undefined; readonly until_ms: number }>();
   #header: ResponseHeader = { clusterId: 0n, memberId: 0n, revision: 0, raftTerm: 0 };
 
-  constructor(options: { backend: KvBackend; member: EtcdMember | undefined; authorize: EtcdAuthorizer; progressInterval_ms: number; scheme: string; txnOps_max?: number; clock?: Clock }) {
+  constructor(options: { backend: KvBackend; member: EtcdMember | undefined; authorize: EtcdAuthorizer; progressInterval_ms: number; scheme: string; txnOps_max?: number; clock?: Clock; onWork?: (work: string) => void }) {
     this.backend = options.backend;
     this.member = options.member;
     this.progressInterval_ms = options.progressInterval_ms;
     this.txnOps_max = options.txnOps_max ?? LIMITS.clientTxnOps;
     this.scheme = options.scheme;
+    this.onWork = options.onWork ?? (() => undefined);
     this.#authorize = options.authorize;
     this.#clock = options.clock ?? systemClock;
   }
@@ -135,7 +138,10 @@ export class EtcdContext {
   /** A unary handler whose answer may be long. */
   long<Q>(handle: (request: Q, identity: EtcdIdentity | undefined) => Promise<Answer>): handleUnaryCall<Q, Answer> {
     return (call, callback) => {
-      handle(call.request, this.identityOf(call)).then((answer) => sendAnswer(call, answer, callback)).catch((error: unknown) => callback(toEtcdError(error)));
+      handle(call.request, this.identityOf(call)).then((answer) => {
+        this.onWork(`${call.getPath()}: answer`);
+        return sendAnswer(call, answer, callback);
+      }).catch((error: unknown) => callback(toEtcdError(error)));
     };
   }
 

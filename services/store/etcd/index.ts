@@ -10,6 +10,7 @@ import { LockService } from '../../../proto/gen/etcd/v3lockpb/lock.js';
 import { systemClock } from '../../../platform/clock.js';
 import type { Clock } from '../../../platform/clock.js';
 import type { KvBackend } from '../backend.js';
+import { LIMITS } from '../limits.js';
 import { authService } from './auth.js';
 import type { EtcdAuthorizer } from './authorize.js';
 import { clusterService } from './cluster.js';
@@ -21,6 +22,7 @@ import { LeaderMonitor } from './leader-monitor.js';
 import { leaseService } from './lease.js';
 import { lockService } from './lock.js';
 import { maintenanceService } from './maintenance.js';
+import { RefusedRequest, withLimits } from './requests.js';
 import { watchDefinition } from './watch-response.js';
 import { watchService } from './watch.js';
 
@@ -36,6 +38,10 @@ export interface EtcdServicesOptions {
   readonly progressInterval_ms?: number;
   /** Operations of one transaction. Default: 128, as etcd. */
   readonly txnOps_max?: number;
+  /** Longest request that is taken. Default: 1.5 MiB, as etcd. */
+  readonly request_bytes?: number;
+  /** Told when a call begins, and when its answer is made: for whoever measures what holds the thread. */
+  readonly onWork?: (work: string) => void;
   /** Whether clients reach the members by TLS. */
   readonly tls: boolean;
   readonly clock?: Clock;
@@ -57,7 +63,9 @@ export function etcdServices(options: EtcdServicesOptions): readonly GrpcService
     ...(options.txnOps_max === undefined ? {} : { txnOps_max: options.txnOps_max }),
     scheme: options.tls ? 'https://' : 'http://',
     clock: options.clock ?? systemClock,
+    ...(options.onWork === undefined ? {} : { onWork: options.onWork }),
   });
+  const limits = { request_bytes: options.request_bytes ?? LIMITS.request_bytes, txnOps: context.txnOps_max };
   const leader = new LeaderMonitor(options.member, options.clock ?? systemClock);
   const services: readonly GrpcService[] = [
     { definition: kvDefinition, implementation: kvService(context) },
@@ -69,16 +77,18 @@ export function etcdServices(options: EtcdServicesOptions): readonly GrpcService
     { definition: LockService, implementation: lockService(context) },
     { definition: ElectionService, implementation: electionService(context) },
   ];
-  return services.map(({ definition, implementation }) => ({ definition, implementation: forSomebody(context, implementation) }));
+  return services.map(({ definition, implementation }) => ({ definition: withLimits(definition, limits), implementation: forSomebody(context, implementation) }));
 }
 
-type AnyHandler = (call: Parameters<EtcdContext['requireSomebody']>[0] & { emit(event: 'error', error: Error): unknown }, callback?: (error: Error) => void) => void;
+type AnyHandler = (call: Parameters<EtcdContext['requireSomebody']>[0] & { readonly request?: unknown; getPath(): string; emit(event: 'error', error: Error): unknown }, callback?: (error: Error) => void) => void;
 
 /** The services' methods, none of which is answered to nobody; what somebody may do each of them asks itself. */
 export function forSomebody(context: EtcdContext, implementation: UntypedServiceImplementation): UntypedServiceImplementation {
   const guarded = Object.entries(implementation).map(([name, handler]): [string, AnyHandler] => [name, (call, callback) => {
     try {
+      context.onWork(call.getPath());
       context.requireSomebody(call);
+      if (call.request instanceof RefusedRequest) throw call.request.error;
     } catch (error) {
       if (callback === undefined) failStream(call, error);
       else callback(toEtcdError(error));

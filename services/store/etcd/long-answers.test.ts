@@ -1,6 +1,6 @@
 /** Issue 6, "what must hold" of `make flood`: a long answer is written as its client takes it, and is one message all the same. */
 import { EventEmitter } from 'node:events';
-import { Duplex, PassThrough } from 'node:stream';
+import { PassThrough, type Duplex } from 'node:stream';
 import { expect, it, vi } from 'vitest';
 import type { Answer } from './answers.js';
 import { LONG_ANSWER_BYTES, sendAnswer } from './long-answers.js';
