@@ -28,10 +28,9 @@ describe('the families of a Service on a cluster of IPv4 (KEP-563)', () => {
     ['two are required of a Service without address', { ...headless, selector, ipFamilyPolicy: 'RequireDualStack' }, 'spec.ipFamilyPolicy', 'this cluster is not configured for dual-stack services'],
     ['IPv6 is asked for', { ports, ipFamilies: ['IPv6'] }, 'spec.ipFamilies[0]', 'Invalid value: "IPv6": not configured on this cluster'],
     ['IPv6 is asked for first', { ports, ipFamilies: ['IPv6', 'IPv4'], ipFamilyPolicy: 'PreferDualStack' }, 'spec.ipFamilies[0]', 'not configured on this cluster'],
-    ['a family is named twice', { ports, ipFamilies: ['IPv4', 'IPv4'] }, 'spec.ipFamilies[1]', 'Duplicate value: "IPv4"'],
     ['one is wanted and two are named', { ports, ipFamilies: ['IPv4', 'IPv6'], ipFamilyPolicy: 'SingleStack' }, 'spec.ipFamilyPolicy', "must be 'RequireDualStack' or 'PreferDualStack' when multiple IP families are specified"],
     ['the address is of IPv6', { ports, clusterIP: 'fd00::1', clusterIPs: ['fd00::1'] }, 'spec.clusterIPs[0]', 'IPv6 is not configured on this cluster'],
-    ['a Service of another name has a family', { type: 'ExternalName', ipFamilies: ['IPv4'] }, 'spec.ipFamilies', 'may not be set for ExternalName services'],
+    ['one is wanted and two addresses are named', { ports, clusterIPs: ['10.96.0.9', 'fd00::1'], ipFamilyPolicy: 'SingleStack' }, 'spec.ipFamilyPolicy', "must be 'RequireDualStack' or 'PreferDualStack' when multiple cluster IPs are specified"],
   ])('are refused when %s', (_, spec, field, detail) => {
     expect(familyErrors({ spec })).toMatchObject([{ field, detail: expect.stringContaining(detail) as string }]);
   });

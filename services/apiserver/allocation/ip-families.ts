@@ -19,19 +19,11 @@ const policyOf = (spec: ServiceSpec): string => spec.ipFamilyPolicy ?? (isBoth(s
 /** What the cluster cannot do, before anything is filled in. */
 export function familyErrors({ spec = {} }: Service): FieldError[] {
   const { ipFamilies = [], ipFamilyPolicy } = spec;
-  if (spec.type === 'ExternalName') {
-    return [
-      ...(ipFamilies.length === 0 ? [] : [fieldErrors.forbidden('spec.ipFamilies', 'may not be set for ExternalName services')]),
-      ...(ipFamilyPolicy === undefined ? [] : [fieldErrors.forbidden('spec.ipFamilyPolicy', 'may not be set for ExternalName services')]),
-    ];
-  }
-  // Unknown and repeated names are the schema's and the strategy's to refuse.
-  if (ipFamilies.some((family) => !FAMILIES.includes(family))) return [];
-  const [first, second] = ipFamilies;
-  if (second !== undefined && first === second) return [fieldErrors.duplicate('spec.ipFamilies[1]', second)];
-  if (ipFamilyPolicy === 'SingleStack' && isBoth(spec)) {
-    return [fieldErrors.invalid('spec.ipFamilyPolicy', ipFamilyPolicy, "must be 'RequireDualStack' or 'PreferDualStack' when multiple IP families are specified")];
-  }
+  if (spec.type === 'ExternalName') return [];
+  const single = ipFamilyPolicy === 'SingleStack' ? [['cluster IPs', spec.clusterIPs], ['IP families', ipFamilies]] as const : [];
+  const tooMany = single.filter(([, list]) => (list ?? []).length === 2)
+    .map(([what]) => fieldErrors.invalid('spec.ipFamilyPolicy', ipFamilyPolicy, `must be 'RequireDualStack' or 'PreferDualStack' when multiple ${what} are specified`));
+  if (tooMany.length > 0) return tooMany;
   const foreignIP = (spec.clusterIPs ?? [spec.clusterIP ?? '']).findIndex((ip) => ip.includes(':'));
   if (foreignIP >= 0) return [fieldErrors.invalid(`spec.clusterIPs[${foreignIP}]`, spec.clusterIPs ?? [spec.clusterIP], 'IPv6 is not configured on this cluster')];
   if (isFree(spec)) return [];

@@ -16,7 +16,11 @@ function setUp(serviceCidr = '10.96.0.0/24') {
   return { reader, write };
 }
 
-const service = (name: string, spec: object): Service => ({ metadata: { name, namespace: 'a' }, spec }) as Service;
+/** As the strategy hands it on: with the list of addresses beside the first of them. */
+const service = (name: string, spec: Readonly<Record<string, unknown>>): Service => {
+  const list = (spec['clusterIP'] ?? '') === '' ? {} : { clusterIPs: [spec['clusterIP']] };
+  return { metadata: { name, namespace: 'a' }, spec: { ...list, ...spec } } as Service;
+};
 const keys = (guard: WriteGuard) => guard.ops.map((op) => `${op.kind} ${Buffer.from('key' in op ? op.key : []).toString()}`);
 
 describe('claims of Services', () => {
@@ -68,7 +72,7 @@ describe('claims of Services', () => {
     const { write } = setUp();
     const old = service('web', { type: 'NodePort', clusterIP: '10.96.0.9', ports: [{ port: 80, nodePort: 30005 }] });
     expect(keys(await write('DELETE', old, old))).toEqual(['delete /navarch/claims/serviceips/10.96.0.9', 'delete /navarch/claims/nodeports/30005', 'delete /registry/ipaddresses/10.96.0.9']);
-    const plain = service('web', { type: 'ClusterIP', clusterIP: '10.96.0.9', ports: [{ port: 80, nodePort: 30005 }] });
+    const plain = service('web', { type: 'ClusterIP', clusterIP: '10.96.0.9', ports: [{ port: 80 }] });
     expect(keys(await write('UPDATE', plain, old))).toEqual(['delete /navarch/claims/nodeports/30005']);
   });
 
@@ -84,6 +88,27 @@ describe('claims of Services', () => {
     await expect(create({ ports: [{ port: 1, nodePort: 80 }] })).rejects.toThrow('The range of valid ports is 30000-30009');
     await expect(create({ ports: [{ port: 1, protocol: 'TCP', nodePort: 30002 }, { port: 1, protocol: 'UDP', nodePort: 30002 }] })).resolves.toBeDefined();
     await expect(write('CREATE', service('late', { clusterIP: '10.96.0.30' }), undefined, 8)).rejects.toThrow('already allocated');
+  });
+
+  it('gives entries of one port number one node port, as kube-apiserver does', async () => {
+    const { write } = setUp();
+    const draft = service('dns', { type: 'NodePort', ports: [{ port: 53, protocol: 'TCP' }, { port: 53, protocol: 'UDP' }, { port: 54 }] });
+    await write('CREATE', draft);
+    const [tcp, udp, other] = draft.spec?.ports ?? [];
+    expect(tcp?.nodePort).toBe(udp?.nodePort);
+    expect(other?.nodePort).not.toBe(tcp?.nodePort);
+  });
+
+  it('gives a load balancer that stays on its node a port for health checks, and takes it back', async () => {
+    const { write } = setUp();
+    const draft = service('lb', { type: 'LoadBalancer', externalTrafficPolicy: 'Local', allocateLoadBalancerNodePorts: false, ports: [{ port: 80 }] });
+    await write('CREATE', draft);
+    const port = draft.spec?.healthCheckNodePort;
+    expect(port).toBeGreaterThanOrEqual(30000);
+    expect(draft.spec?.ports?.[0]?.nodePort).toBeUndefined();
+    const plain = { ...draft, spec: { ...draft.spec, externalTrafficPolicy: 'Cluster' } };
+    delete plain.spec.healthCheckNodePort;
+    expect(keys(await write('UPDATE', plain as Service, draft))).toEqual([`delete /navarch/claims/nodeports/${port}`]);
   });
 
   it('refuses families that the cluster has not, and leaves writable what is stored', async () => {

@@ -4,15 +4,18 @@
  */
 import ipaddr from 'ipaddr.js';
 import { ipAddresses, services } from '../../../apimachinery/gen/resources.js';
-import type { Service, ServicePort } from '../../../apimachinery/gen/types.js';
+import type { Service } from '../../../apimachinery/gen/types.js';
 import type { KubeObject } from '../../../apimachinery/object.js';
-import { apiErrors, fieldErrors } from '../../../apimachinery/status.js';
+import { validateClusterIPs } from '../../../apimachinery/kinds/core/validate-cluster-ips.js';
+import { complaintsOf } from '../../../apimachinery/kinds/lib/complaints.js';
+import { apiErrors, fieldErrors, type FieldError } from '../../../apimachinery/status.js';
 import type { Clock } from '../../../platform/clock.js';
 import type { Random } from '../../../platform/random.js';
 import type { ObjectReader, WriteChange, WriteGuard, WriteHook } from '../ports.js';
 import { changeClaims } from './claims.js';
 import { releaseAddress, takeAddress, type AddressParts } from './ip-address.js';
 import { familyErrors, fillFamilies } from './ip-families.js';
+import { chooseNodePorts, portsOf } from './node-ports.js';
 
 export interface ServiceClaimsOptions {
   readonly reader: ObjectReader;
@@ -50,8 +53,11 @@ export class ServiceClaims implements WriteHook {
     const owner = `${service.metadata?.namespace ?? ''}/${service.metadata?.name ?? ''}`;
     if (change.operation === 'DELETE') return this.#withAddresses(changeClaims(claimsOf(service), new Set(), owner).guard, { before: service, after: undefined });
     keepAddress(service, change.old as Service | undefined);
-    const errors = sameFamilies(service, change.old) ? [] : familyErrors(service);
-    if (errors.length > 0) throw apiErrors.invalid(KIND, service.metadata?.name ?? '', errors);
+    if (!sameFamilies(service, change.old)) {
+      for (const errors of [addressErrors(service, change.old), familyErrors(service)]) {
+        if (errors.length > 0) throw apiErrors.invalid(KIND, service.metadata?.name ?? '', errors);
+      }
+    }
     this.#chooseAddress(service, change);
     this.#choosePorts(service, change);
     if (service.spec !== undefined) fillFamilies(service.spec);
@@ -76,18 +82,12 @@ export class ServiceClaims implements WriteHook {
 
   #chooseAddress(service: Service, change: WriteChange): void {
     const spec = service.spec ?? {};
-    if (spec.type === 'ExternalName') {
-      delete spec.clusterIP;
-      delete spec.clusterIPs;
-      return;
-    }
-    if (spec.clusterIP === 'None') {
-      spec.clusterIPs = ['None'];
-      return;
-    }
-    const before = (change.old as Service | undefined)?.spec?.clusterIP ?? '';
+    if (spec.type === 'ExternalName' || spec.clusterIP === 'None') return;
+    const before = (change.old as Service | undefined)?.spec;
+    const keeps = before !== undefined && before.type !== 'ExternalName';
     if ((spec.clusterIP ?? '') === '') spec.clusterIP = this.#freeAddress();
-    else if (spec.clusterIP !== before) this.#checkAddress(service, spec.clusterIP ?? '');
+    // An address that changes is refused by validation; nothing is taken for it.
+    else if (!keeps) this.#checkAddress(service, spec.clusterIP ?? '');
     spec.clusterIPs = [spec.clusterIP ?? ''];
     service.spec = spec;
   }
@@ -96,7 +96,6 @@ export class ServiceClaims implements WriteHook {
     const complain = (why: string) => apiErrors.invalid(KIND, service.metadata?.name ?? '', [
       fieldErrors.invalid('spec.clusterIPs', [address], why),
     ]);
-    if (!ipaddr.IPv4.isValidFourPartDecimal(address)) throw complain('must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)');
     const offset = toNumber(address) - this.#firstAddress;
     if (offset < 1 || offset >= this.#size - 1) {
       throw complain(`failed to allocate IP ${address}: the provided IP (${address}) is not in the valid range. The range of valid IPs is ${this.#options.serviceCidr}`);
@@ -129,47 +128,9 @@ export class ServiceClaims implements WriteHook {
   }
 
   #choosePorts(service: Service, change: WriteChange): void {
-    const ports = service.spec?.ports ?? [];
-    const wantsPorts = service.spec?.type === 'NodePort' ||
-      (service.spec?.type === 'LoadBalancer' && service.spec.allocateLoadBalancerNodePorts !== false);
+    const { nodePorts: range, random } = this.#options;
     const before = (change.old as Service | undefined)?.spec;
-    if (!wantsPorts) {
-      // A client that changed the type and left the ports as they were means them to go.
-      const hadPorts = before?.type === 'NodePort' || before?.type === 'LoadBalancer';
-      if (hadPorts && service.spec?.type === 'ClusterIP') for (const port of ports) delete port.nodePort;
-      return;
-    }
-    const own = new Set((before?.ports ?? []).map((port) => port.nodePort ?? 0));
-    const used = this.#usedPorts(service);
-    for (const [index, port] of ports.entries()) {
-      if ((port.nodePort ?? 0) === 0) port.nodePort = inheritedPort(port, before?.ports, ports) ?? this.#freePort(used);
-      else if (!own.has(port.nodePort ?? 0)) this.#checkPort(service, index, port.nodePort ?? 0, used);
-      used.add(port.nodePort ?? 0);
-    }
-  }
-
-  #checkPort(service: Service, index: number, port: number, used: ReadonlySet<number>): void {
-    const { first, last } = this.#options.nodePorts;
-    const complain = (why: string) => apiErrors.invalid(KIND, service.metadata?.name ?? '', [
-      fieldErrors.invalid(`spec.ports[${index}].nodePort`, port, why),
-    ]);
-    if (port < first || port > last) throw complain(`provided port is not in the valid range. The range of valid ports is ${first}-${last}`);
-    // Two protocols of one service may share a port.
-    const sharedWithin = (service.spec?.ports ?? []).slice(0, index).some((other) => other.nodePort === port);
-    if (used.has(port) && !sharedWithin) throw complain('provided port is already allocated');
-  }
-
-  #freePort(used: ReadonlySet<number>): number {
-    const { first, last } = this.#options.nodePorts;
-    const count = last - first + 1;
-    // The lowest sixteenth stays for explicit choices (KEP-3668).
-    const band = Math.min(Math.floor(count / 16), 128);
-    const start = this.#options.random.int(count - band);
-    for (let i = 0; i < count; i++) {
-      const port = first + ((band + ((start + i) % count)) % count);
-      if (!used.has(port)) return port;
-    }
-    throw apiErrors.internal('failed to allocate a nodePort: range is full');
+    chooseNodePorts(service, { range, random, before, used: this.#usedPorts(service) });
   }
 
   #usedPorts(except: Service): Set<number> {
@@ -177,7 +138,7 @@ export class ServiceClaims implements WriteHook {
     for (const service of this.#options.reader.list(services) as readonly Service[]) {
       const same = service.metadata?.name === except.metadata?.name && service.metadata?.namespace === except.metadata?.namespace;
       if (same) continue;
-      for (const port of service.spec?.ports ?? []) if ((port.nodePort ?? 0) !== 0) used.add(port.nodePort ?? 0);
+      for (const port of portsOf(service.spec)) used.add(port);
     }
     return used;
   }
@@ -192,17 +153,17 @@ export class ServiceClaims implements WriteHook {
   }
 }
 
-/** The port this one had before: the entry of the same port and protocol, unless another entry took its number. */
-function inheritedPort(port: ServicePort, before: readonly ServicePort[] | undefined, now: readonly ServicePort[]): number | undefined {
-  const previous = before?.find((p) => p.port === port.port && (p.protocol ?? 'TCP') === (port.protocol ?? 'TCP'))?.nodePort;
-  return previous === undefined || previous === 0 || now.some((p) => p.nodePort === previous) ? undefined : previous;
-}
-
 /** An update that leaves the address out, or sets it to nothing, means the one there is; `None` too. */
 function keepAddress({ spec }: Service, old: Service | undefined): void {
   if (spec === undefined || spec.type === 'ExternalName' || (spec.clusterIP ?? '') !== '' || old?.spec?.clusterIP === undefined) return;
   spec.clusterIP = old.spec.clusterIP;
   spec.clusterIPs = [...(old.spec.clusterIPs ?? [old.spec.clusterIP])];
+}
+
+/** What does not fit together is refused before anything is looked for. */
+function addressErrors(service: Service, old: KubeObject | undefined): FieldError[] {
+  const { spec = {} } = service;
+  return complaintsOf((complaints) => validateClusterIPs(complaints, { ...spec }, (old as Service | undefined)?.spec));
 }
 
 /** What is stored stays writable, also what would be refused today. */
@@ -220,7 +181,7 @@ function claimsOf(service: Service): Set<string> {
   const keys = new Set<string>();
   const address = addressOf(service);
   if (address !== undefined) keys.add(IP_CLAIMS + address);
-  for (const port of service.spec?.ports ?? []) if ((port.nodePort ?? 0) !== 0) keys.add(PORT_CLAIMS + String(port.nodePort));
+  for (const port of portsOf(service.spec)) keys.add(PORT_CLAIMS + String(port));
   return keys;
 }
 
