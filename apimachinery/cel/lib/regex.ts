@@ -25,7 +25,7 @@ export function patternOf(pattern: string): RE2JS | CelError {
 
 export function matches(text: string, pattern: string): Value {
   const compiled = patternOf(pattern);
-  return compiled instanceof CelError ? compiled : compiled.matcher(text).find();
+  return compiled instanceof CelError ? compiled : compiled.test(text);
 }
 
 /** All matches, or the first `limit` of them; a negative limit is none. */

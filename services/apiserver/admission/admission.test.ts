@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Kind } from '../../../apimachinery/kind.js';
 import type { KubeObject } from '../../../apimachinery/object.js';
+import { systemClock } from '../../../platform/clock.js';
 import { seededRandom } from '../../../platform/random.js';
 import { bootstrapClusterRoleBindings, bootstrapClusterRoles } from '../auth/bootstrap-policy.js';
 import { RbacAuthorizer } from '../auth/rbac-authorizer.js';
@@ -20,7 +21,7 @@ beforeEach(() => {
   reader.put('serviceaccounts', { metadata: { name: 'default', namespace: 'a' } });
 });
 
-const admission = () => createAdmission({ reader, random: seededRandom(1) } as never, new RbacAuthorizer(reader));
+const admission = () => createAdmission({ reader, clock: systemClock, random: seededRandom(1) } as never, new RbacAuthorizer(reader));
 
 function attributes(operation: AdmissionOperation, kind: Partial<Kind>, object: unknown, more: Partial<AdmissionAttributes> = {}): AdmissionAttributes {
   return {

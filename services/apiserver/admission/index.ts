@@ -24,7 +24,7 @@ export function createAdmission(context: ApiServerContext, authorizer: RbacAutho
     podPriority(context.reader),
     defaultTolerationSeconds(options.tolerationSeconds ?? ABSENCE_S_DEFAULT),
     storageProtection(),
-    rbacEscalation(authorizer, context.reader),
+    rbacEscalation(authorizer, context),
     notActedOn(),
   ]);
 }

@@ -9,14 +9,25 @@ import type { ClusterRole, Role, RoleBinding } from '../../../apimachinery/gen/t
 import type { KubeObject } from '../../../apimachinery/object.js';
 import { apiErrors } from '../../../apimachinery/status.js';
 import type { RbacAuthorizer } from '../auth/rbac-authorizer.js';
-import { covers, type PolicyRule } from '../auth/rbac-rules.js';
-import type { AdmissionAttributes, ObjectReader } from '../ports.js';
+import { covers, coversWork, type PolicyRule } from '../auth/rbac-rules.js';
+import { Turns } from '../../../platform/turns.js';
+import { inSlices } from '../../../platform/work.js';
+import type { Work } from '../../../platform/work.js';
+import type { AdmissionAttributes, ApiServerContext, ObjectReader } from '../ports.js';
 import type { AdmissionPlugin } from './plugin.js';
 
 const GROUP = 'rbac.authorization.k8s.io';
 const FULL_AUTHORITY: readonly PolicyRule[] = [{ verbs: ['*'], apiGroups: ['*'], resources: ['*'] }, { verbs: ['*'], nonResourceURLs: ['*'] }];
 
-export function rbacEscalation(authorizer: RbacAuthorizer, reader: ObjectReader): AdmissionPlugin {
+interface Rights {
+  readonly authorizer: RbacAuthorizer;
+  /** Before each slice of what takes long: shared by all requests. */
+  readonly pause: () => Promise<void>;
+}
+
+export function rbacEscalation(authorizer: RbacAuthorizer, { reader, clock }: Pick<ApiServerContext, 'reader' | 'clock'>): AdmissionPlugin {
+  const turns = new Turns(clock);
+  const rights = { authorizer, pause: () => turns.next('comparing rights') };
   return {
     name: 'RBACEscalation',
     async validate(attributes) {
@@ -24,8 +35,8 @@ export function rbacEscalation(authorizer: RbacAuthorizer, reader: ObjectReader)
       if (attributes.operation !== 'CREATE' && attributes.operation !== 'UPDATE') return;
       if (changesOwnersOnly(attributes)) return;
       const isRole = attributes.kind.resource === 'roles' || attributes.kind.resource === 'clusterroles';
-      if (isRole) await checkRole(authorizer, attributes);
-      else await checkBinding(authorizer, reader, attributes);
+      if (isRole) await checkRole(rights, attributes);
+      else await checkBinding(rights, reader, attributes);
     },
   };
 }
@@ -40,10 +51,11 @@ async function mayDo(authorizer: RbacAuthorizer, attributes: AdmissionAttributes
   return decision.allowed;
 }
 
-async function checkRole(authorizer: RbacAuthorizer, attributes: AdmissionAttributes): Promise<void> {
+async function checkRole(rights: Rights, attributes: AdmissionAttributes): Promise<void> {
+  const { authorizer } = rights;
   const wanted = rulesOf(attributes.object);
   if (await mayDo(authorizer, attributes, 'escalate', attributes.kind.resource, attributes.name)) return;
-  refuseUnlessCovered(authorizer, attributes, wanted);
+  await refuseUnlessCovered(rights, attributes, wanted);
   if (!aggregates(attributes.object) && !aggregates(attributes.oldObject)) return;
   const held = authorizer.rulesFor(attributes.user, '');
   if (FULL_AUTHORITY.every((rule) => covers(held, rule))) return;
@@ -63,21 +75,39 @@ function withoutOwners(object: KubeObject): object {
   return { ...object, metadata };
 }
 
-async function checkBinding(authorizer: RbacAuthorizer, reader: ObjectReader, attributes: AdmissionAttributes): Promise<void> {
+async function checkBinding(rights: Rights, reader: ObjectReader, attributes: AdmissionAttributes): Promise<void> {
   const binding = attributes.object as RoleBinding;
   const { kind, name } = binding.roleRef;
   const resource = kind === 'ClusterRole' ? clusterRoles : roles;
-  if (await mayDo(authorizer, attributes, 'bind', resource.resource, name)) return;
+  if (await mayDo(rights.authorizer, attributes, 'bind', resource.resource, name)) return;
   const scope = kind === 'ClusterRole' || attributes.namespace === undefined ? {} : { namespace: attributes.namespace };
   const role = await reader.getFresh(resource, { ...scope, name });
   if (role === undefined) throw apiErrors.notFound(resource, name);
-  refuseUnlessCovered(authorizer, attributes, rulesOf(role));
+  await refuseUnlessCovered(rights, attributes, rulesOf(role));
 }
 
-function refuseUnlessCovered(authorizer: RbacAuthorizer, attributes: AdmissionAttributes, wanted: readonly PolicyRule[]): void {
+/** Named in the answer. */
+const MISSING_MAX = 100;
+/** Slices of a comparison, each of a few milliseconds: a role of ten thousand rules held against as many takes some dozens. */
+const SLICES_MAX = 2_000;
+
+async function refuseUnlessCovered({ authorizer, pause }: Rights, attributes: AdmissionAttributes, wanted: readonly PolicyRule[]): Promise<void> {
   const held = authorizer.rulesFor(attributes.user, attributes.namespace ?? '');
-  const missing = wanted.filter((rule) => !covers(held, rule));
+  let slices = 0;
+  const missing = await inSlices(missingWork(held, wanted), () => {
+    if ((slices += 1) > SLICES_MAX) throw apiErrors.requestEntityTooLarge('the rules combine too many verbs, groups and resources to be compared with what you hold: write fewer, or wildcards');
+    return pause();
+  });
   if (missing.length === 0) return;
   const list = missing.map((rule) => JSON.stringify(rule)).join('\n');
   throw apiErrors.forbidden(attributes.kind, attributes.name, `user "${attributes.user.name}" (groups=${JSON.stringify(attributes.user.groups)}) is attempting to grant RBAC permissions not currently held:\n${list}`);
+}
+
+function* missingWork(held: readonly PolicyRule[], wanted: readonly PolicyRule[]): Work<PolicyRule[]> {
+  const missing: PolicyRule[] = [];
+  for (const rule of wanted) {
+    if (!(yield* coversWork(held, rule))) missing.push(rule);
+    if (missing.length >= MISSING_MAX) break;
+  }
+  return missing;
 }

@@ -6,6 +6,7 @@ import type { UserInfo } from '../../../apimachinery/object-service.js';
 import type { KubeObject, ResourceId } from '../../../apimachinery/object.js';
 import type { AuthorizationAttributes, Authorizer, Decision, ObjectReader } from '../ports.js';
 import type { ClusterRole, RoleBinding } from './bootstrap-policy.js';
+import { RuleIndex } from './rule-index.js';
 import { ruleAllows, type PolicyRule, type RequestAttributes, type Subject } from './rbac-rules.js';
 
 const rbac = (resource: string): ResourceId => ({ group: 'rbac.authorization.k8s.io', version: 'v1', resource });
@@ -18,16 +19,13 @@ const SOURCES = [CLUSTER_ROLES, CLUSTER_ROLE_BINDINGS, ROLES, ROLE_BINDINGS];
 /** Members of this group may do everything, whatever the roles say (as in Kubernetes). */
 export const SUPERUSERS = 'system:masters';
 
-interface Grant {
-  /** '' grants in the whole cluster. */
-  readonly namespace: string;
-  readonly rules: readonly PolicyRule[];
-}
+/** The rules of each role that is granted, once however many bindings name it, and where; '' is the whole cluster. */
+type Grants = Map<readonly PolicyRule[], Set<string>>;
 
 export class RbacAuthorizer implements Authorizer {
   readonly #reader: ObjectReader;
   #builtFrom: readonly number[] = [];
-  #grants = new Map<string, Grant[]>();
+  #grants = new Map<string, Grants>();
 
   constructor(reader: ObjectReader) {
     this.#reader = reader;
@@ -37,9 +35,8 @@ export class RbacAuthorizer implements Authorizer {
     if (attributes.user.groups.includes(SUPERUSERS)) return Promise.resolve({ allowed: true, reason: '' });
     const request = requestOf(attributes);
     const namespace = request.kind === 'resource' ? request.namespace : '';
-    for (const grant of this.#grantsOf(attributes.user)) {
-      if (grant.namespace !== '' && (request.kind === 'path' || grant.namespace !== namespace)) continue;
-      if (grant.rules.some((rule) => ruleAllows(rule, request))) return Promise.resolve({ allowed: true, reason: '' });
+    for (const rules of this.#rulesGranted(attributes.user, namespace)) {
+      if (RuleIndex.of(rules).concerning(request).some((rule) => ruleAllows(rule, request))) return Promise.resolve({ allowed: true, reason: '' });
     }
     return Promise.resolve({ allowed: false, reason: '' });
   }
@@ -49,31 +46,30 @@ export class RbacAuthorizer implements Authorizer {
     if (user.groups.includes(SUPERUSERS)) {
       return [{ verbs: ['*'], apiGroups: ['*'], resources: ['*'] }, { verbs: ['*'], nonResourceURLs: ['*'] }];
     }
-    const rules: PolicyRule[] = [];
-    for (const grant of this.#grantsOf(user)) {
-      if (grant.namespace === '' || grant.namespace === namespace) rules.push(...grant.rules);
-    }
-    return rules;
+    return [...new Set(this.#rulesGranted(user, namespace))].flat();
   }
 
-  *#grantsOf(user: UserInfo): Iterable<Grant> {
+  /** Of each role; of requests for paths, and of those over all namespaces, `namespace` is ''. */
+  *#rulesGranted(user: UserInfo, namespace: string): Iterable<readonly PolicyRule[]> {
     this.#refresh();
-    yield* this.#grants.get(`u:${user.name}`) ?? [];
-    for (const group of user.groups) yield* this.#grants.get(`g:${group}`) ?? [];
+    for (const key of [`u:${user.name}`, ...user.groups.map((group) => `g:${group}`)]) {
+      for (const [rules, namespaces] of this.#grants.get(key) ?? []) if (namespaces.has('') || namespaces.has(namespace)) yield rules;
+    }
   }
 
   #refresh(): void {
     const now = SOURCES.map((resource) => this.#reader.changes(resource));
     if (now.every((value, index) => value === this.#builtFrom[index])) return;
     this.#builtFrom = now;
-    const grants = new Map<string, Grant[]>();
+    const grants = new Map<string, Grants>();
     const add = (binding: RoleBinding, namespace: string) => {
       const rules = this.#rulesOf(binding, namespace);
       if (rules.length === 0) return;
       for (const key of (binding.subjects ?? []).flatMap((subject) => subjectKey(subject, namespace))) {
         const list = grants.get(key);
-        if (list === undefined) grants.set(key, [{ namespace, rules }]);
-        else list.push({ namespace, rules });
+        if (list === undefined) grants.set(key, new Map([[rules, new Set([namespace])]]));
+        else if (list.has(rules)) list.get(rules)?.add(namespace);
+        else list.set(rules, new Set([namespace]));
       }
     };
     for (const binding of this.#reader.list(CLUSTER_ROLE_BINDINGS)) add(binding as RoleBinding, '');

@@ -16,7 +16,7 @@ import { resolverOf } from '../../../apimachinery/schema/resolve.js';
 import type { Schema } from '../../../apimachinery/schema/schema.js';
 import { reportFieldIssues } from '../../../apimachinery/schema/strict.js';
 import { conform } from '../../../apimachinery/schema/typed.js';
-import { validateSchema } from '../../../apimachinery/schema/validate.js';
+import { validateSchema, validateSchemaWork } from '../../../apimachinery/schema/validate.js';
 import { apiErrors, fieldErrors } from '../../../apimachinery/status.js';
 import type { FieldError } from '../../../apimachinery/status.js';
 import { isObject } from '../../../apimachinery/value.js';
@@ -121,9 +121,10 @@ export function normaliseBody(scheme: Scheme, shape: Shape, body: KubeObject): v
 }
 
 /** What the schema says is wrong. Of the object before it is normalised: afterwards nothing is missing. Nothing where the strategy judges alone. */
-export function validateStructure(scheme: Scheme, kind: Kind, object: KubeObject, old?: KubeObject): FieldError[] {
+export async function validateStructure(call: Call, kind: Kind, object: KubeObject, old?: KubeObject): Promise<FieldError[]> {
   if (kind.strategy.validatesAll === true) return [];
-  return validateSchema(kind.schema, object, resolverOf(scheme), kind.isCustom === true ? { required: 'all', old } : { required: 'lenient' });
+  const options = kind.isCustom === true ? { required: 'all', old } as const : { required: 'lenient' } as const;
+  return paced(call, 'validating by schema', validateSchemaWork(kind.schema, object, resolverOf(call.registry.scheme), options));
 }
 
 export interface CheckedChange {
