@@ -148,6 +148,8 @@ export interface RaftEvents {
   onLeadership?(status: { readonly leader: NodeId | undefined; readonly term: Term; readonly leading: boolean }): void;
   /** Entries were applied: after the results were handed out. */
   onApplied?(index: LogIndex): void;
+  /** A question by `askLeader`, of this member or another. A rejection is told as `not-leader`. Absent: there are no answers. */
+  onQuestion?(question: Uint8Array): Promise<Uint8Array>;
   /** A fault that stops this member for good (disk, corruption). The process should exit. */
   onFatal?(error: Error): void;
 }
@@ -157,6 +159,11 @@ export interface RaftMember {
   propose(data: Uint8Array, options?: { readonly signal?: AbortSignal }): Promise<unknown>;
   /** ReadIndex (thesis 6.4): resolves once this member has applied everything committed before the call. */
   readIndex(options?: { readonly signal?: AbortSignal }): Promise<LogIndex>;
+  /**
+   * Asks `onQuestion` of the member that is known as leader, outside of the log: whether it leads is for it to find out. Rejects with
+   * `not-leader` (none is known, or it has no answer), `timeout` or `stopped`; it may have acted on the question all the same.
+   */
+  askLeader(question: Uint8Array): Promise<Uint8Array>;
   status(): RaftStatus;
   transferLeadership(to: NodeId, options?: { readonly signal?: AbortSignal }): Promise<void>;
   changeMembership(change: MembershipChange, options?: { readonly signal?: AbortSignal }): Promise<Membership>;

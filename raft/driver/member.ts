@@ -22,6 +22,7 @@ import { LogWriter } from './log-writer.js';
 import { toConfChange } from './membership.js';
 import type { MemberOptions } from './options.js';
 import { Proposals } from './proposals.js';
+import { Questions } from './questions.js';
 import { Reads } from './reads.js';
 import { recover } from './recovery.js';
 import { SnapshotExchange } from './snapshots.js';
@@ -39,6 +40,7 @@ export class Member implements RaftMember {
   readonly #snapshots: SnapshotExchange;
   readonly #proposals: Proposals;
   readonly #reads: Reads;
+  readonly #questions: Questions;
   readonly #caretaker: Caretaker;
   readonly #pace: BatchPace;
   readonly #notes: CommitNotes;
@@ -61,6 +63,8 @@ export class Member implements RaftMember {
     this.#options = options;
     this.#proposals = new Proposals(random);
     this.#reads = new Reads(random);
+    // Longer than an election takes, nobody waits for an answer: by then another may lead.
+    this.#questions = new Questions({ id: options.id, clock, random, wait_ms: 2 * settings.election_ms, events: options.events, send: (messages) => this.#send(messages) });
     this.#caretaker = new Caretaker({ id: options.id, level: options.level, settings, clock, logger: options.logger, change: (change) => this.changeMembership(change) });
     if (options.instance !== undefined) this.#caretaker.heard(options.id, options.instance);
     this.#node = new RaftNode({
@@ -120,7 +124,7 @@ export class Member implements RaftMember {
     options.transport.setPeers(membership.peers, membership.removed);
     member.#applier.start();
     member.#ticks = options.clock.every(options.settings.heartbeat_ms, () => member.#tick());
-    member.#campaignEarly(membership);
+    member.#guard(() => member.#takeover.started(membership.voters));
     member.#pump();
     return member;
   }
@@ -139,6 +143,10 @@ export class Member implements RaftMember {
     const result = this.#reads.add(this.#deadline(), options.signal);
     this.#flushSoon();
     return result;
+  }
+
+  askLeader(question: Uint8Array): Promise<Uint8Array> {
+    return this.#questions.ask(question, this.#node);
   }
 
   /** The part of the status that a close observer wants after each step: nothing is copied, nothing may be changed. */
@@ -236,6 +244,7 @@ export class Member implements RaftMember {
     this.#notes.stop();
     this.#proposals.stop();
     this.#reads.stop();
+    this.#questions.stop();
   }
 
   /** Fail-stop: after a failed write nobody knows what the disk holds; only a restart may find out. */
@@ -285,6 +294,7 @@ export class Member implements RaftMember {
       const now_ms = clock.monotonic();
       this.#proposals.expire(now_ms);
       this.#reads.expire(now_ms);
+      this.#questions.expire(now_ms);
       // With a disk that hangs, a leader can promise nothing: it lets another lead, and does not stand itself.
       const { busyFor_ms } = this.#writer;
       if (busyFor_ms > settings.election_ms) this.#giveWay(busyFor_ms);
@@ -314,6 +324,8 @@ export class Member implements RaftMember {
     for (const message of messages) {
       if (message.type === 'prop') this.#forwarded.add(message);
       else if (message.type === 'prop-refused') this.#proposals.requeue(message.entries, message.logTerm);
+      else if (message.type === 'ask') this.#questions.asked(message);
+      else if (message.type === 'ask-resp') this.#questions.answered(message);
       else if (this.#takeover.admits(message)) this.#node.step(message as Message);
       if (message.type === 'heartbeat') this.#heartbeats.heard(message.from, message.term, this.#options.clock.monotonic());
     }
@@ -336,20 +348,12 @@ export class Member implements RaftMember {
     this.#pump();
   }
 
-  /** A cluster that starts need not wait for an election timeout. */
-  #campaignEarly(membership: Membership): void {
-    const { id } = this.#options;
-    if (!membership.voters.includes(id)) return;
-    // Nobody competes with the only one: it waits for its own vote, however slow its disk is.
-    if (membership.voters.length === 1) this.#node.campaign();
-    else this.#takeover.started(membership.voters.filter((voter) => voter < id).length);
-  }
-
   #undelivered(messages: readonly PeerMessage[]): void {
     const lost = new Set<number>();
     for (const message of messages) {
       if (message.type === 'prop') this.#proposals.requeue(message.entries, message.logTerm);
       else if (message.type === 'app') lost.add(message.to);
+      else this.#questions.lost(message);
     }
     if (this.#node.role === 'leader') for (const id of lost) this.#node.reportUnreachable(id);
     this.#pump();
@@ -485,6 +489,7 @@ export class Member implements RaftMember {
     const last = this.#announced;
     if (last !== undefined && last.lead === lead && last.term === term && last.leading === leading) return;
     this.#announced = { lead, term, leading };
+    this.#questions.leaderChanged();
     this.#options.logger.info({ leader: lead, term, leading }, 'leadership');
     const leader = lead === 0 ? undefined : lead as NodeId;
     this.#options.events.onLeadership?.({ leader, term: term as Term, leading });

@@ -50,9 +50,13 @@ export class Takeover {
     if (early !== undefined && clock.monotonic() - early.at_ms < EARLY * settings.takeover_ms && this.admits(early.request)) node.step(early.request);
   }
 
-  /** If there is a leader, it is heard before, or voters ignore us. */
-  started(rank: number): void {
-    const { random, settings } = this.#options;
+  /** A cluster that starts need not wait for an election timeout. If there is a leader, it is heard before, or voters ignore us. */
+  started(voters: readonly number[]): void {
+    const { random, settings, id, campaign } = this.#options;
+    if (!voters.includes(id)) return;
+    // Nobody competes with the only one: it waits for its own vote, however slow its disk is.
+    if (voters.length === 1) return campaign();
+    const rank = voters.filter((voter) => voter < id).length;
     this.#askAfter((1 + rank + random.next() / 4) * settings.heartbeat_ms, ATTEMPTS);
   }
 

@@ -6,8 +6,8 @@
 import type { NodeId, PeerInfo, RaftError, SnapshotReader } from '../contract.js';
 import type { Message, MessageType } from '../core/types.js';
 
-/** What travels: the core's messages, and the refusal of forwarded proposals, whose marks are in `entries`. */
-export type PeerMessage = Omit<Message, 'type'> & { readonly type: MessageType | 'prop-refused' };
+/** What travels: the core's messages, the refusal of forwarded proposals, whose marks are in `entries`, and questions (driver/questions.ts). */
+export type PeerMessage = Omit<Message, 'type'> & { readonly type: MessageType | 'prop-refused' | 'ask' | 'ask-resp' };
 
 /** A snapshot that a peer sends. `message` is the core's `snap`, to be stepped once the state is in. */
 export interface IncomingSnapshot {

@@ -24,6 +24,8 @@ const TO_WIRE = {
   'read-index': WireType.MESSAGE_TYPE_READ_INDEX,
   'read-index-resp': WireType.MESSAGE_TYPE_READ_INDEX_RESP,
   'prop-refused': WireType.MESSAGE_TYPE_PROP_REFUSED,
+  'ask': WireType.MESSAGE_TYPE_ASK,
+  'ask-resp': WireType.MESSAGE_TYPE_ASK_RESP,
 } as const satisfies Partial<Record<PeerMessage['type'], WireType>>;
 
 const FROM_WIRE = new Map<WireType, PeerMessage['type']>(

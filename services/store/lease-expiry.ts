@@ -1,7 +1,8 @@
 /**
  * When leases end. Every replica keeps the time of every lease by its own monotonic clock, from the commands it applies;
  * only the leader acts on it, and what it proposes carries its term. A new leader gives each lease its full time again:
- * the TTL is a minimum.
+ * the TTL is a minimum. So the leader may renew a lease in its memory alone, as long as nothing in the log, or on its way there,
+ * would let this or the next leader end it earlier: neither its end, nor a checkpoint since it was last renewed through the log.
  */
 import type { Clock, Timer } from '../../platform/clock.js';
 import type { Lease, LeaseListener, Leases } from './mvcc/leases.js';
@@ -27,6 +28,8 @@ export class LeaseExpiry implements LeaseListener {
   #leases: Leases;
   readonly #deadlines = new Map<bigint, number>();
   readonly #ending = new Set<bigint>();
+  /** Of which an end or a checkpoint was proposed in this leadership: it may come to pass, whatever was heard of it, until a renewal in the log has passed it. */
+  readonly #doomed = new Set<bigint>();
   #timer: Timer | undefined;
   #looked_ms = 0;
   #checkpointed_ms = 0;
@@ -59,6 +62,21 @@ export class LeaseExpiry implements LeaseListener {
     this.#timer?.cancel();
     this.#timer = undefined;
     this.#ending.clear();
+    this.#doomed.clear();
+  }
+
+  /**
+   * Gives a lease its whole time again, here alone. Only for a leader that was confirmed to be one since it was asked. Undefined: it must
+   * be renewed through the log.
+   */
+  renew(lease: Lease): number | undefined {
+    if (!this.isLeading || this.#doomed.has(lease.id) || lease.remaining_s < lease.ttl_s) return undefined;
+    this.onLease(lease);
+    return lease.ttl_s;
+  }
+
+  get isLeading(): boolean {
+    return this.#timer !== undefined;
   }
 
   /** Seconds left by this replica's clock, rounded up; 0 when it should have ended. */
@@ -68,12 +86,14 @@ export class LeaseExpiry implements LeaseListener {
   }
 
   onLease(lease: Lease): void {
+    this.#doomed.delete(lease.id);
     this.#deadlines.set(lease.id, this.#options.clock.monotonic() + lease.remaining_s * 1000);
   }
 
   onLeaseEnd(id: bigint): void {
     this.#deadlines.delete(id);
     this.#ending.delete(id);
+    this.#doomed.delete(id);
   }
 
   #resetAll(): void {
@@ -98,7 +118,10 @@ export class LeaseExpiry implements LeaseListener {
   }
 
   #end(ids: readonly bigint[]): void {
-    for (const id of ids) this.#ending.add(id);
+    for (const id of ids) {
+      this.#ending.add(id);
+      this.#doomed.add(id);
+    }
     const ended = ids.map((id) => ({ id, renewals: this.#leases.get(id)?.renewals ?? 0 }));
     // Whatever came of it: if a lease is still there when its time is over, it is tried again.
     void this.#options.expire(ended).catch(() => undefined).then(() => {
@@ -111,6 +134,7 @@ export class LeaseExpiry implements LeaseListener {
     for (const lease of this.#leases.all()) {
       if (lease.ttl_s * 1000 <= CHECKPOINT_INTERVAL_MS || remaining.length >= CHECKPOINT_LEASES_MAX) continue;
       const deadline = this.#deadlines.get(lease.id) ?? now_ms;
+      this.#doomed.add(lease.id);
       remaining.push({ id: lease.id, ttl_s: Math.max(1, Math.ceil((deadline - now_ms) / 1000)) });
     }
     // Not proposed: the lease merely lasts longer after the next change of leader.

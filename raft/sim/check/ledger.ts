@@ -104,6 +104,7 @@ export class Ledger {
   #newestTerm = 1;
 
   readonly #renewed_ms = new Map<bigint, number>();
+  readonly #ended_ms = new Map<bigint, number>();
 
   constructor(options: LedgerOptions) {
     this.#world = options.world;
@@ -294,7 +295,18 @@ export class Ledger {
       this.#renewed_ms.set(id, now_ms);
       return;
     }
-    const lasted_s = (now_ms - (this.#renewed_ms.get(id) ?? 0)) / 1000;
+    this.#ended_ms.set(id, now_ms);
+    this.#checkLease(id, ttl_s);
+  }
+
+  /** A client was told that a lease was renewed, some time after it asked: whether that went through the log or not, it has its time from then on. */
+  leaseRenewed(id: bigint, { ttl_s, asked_ms }: { readonly ttl_s: number; readonly asked_ms: number }): void {
+    this.#renewed_ms.set(id, Math.max(asked_ms, this.#renewed_ms.get(id) ?? 0));
+    this.#checkLease(id, ttl_s);
+  }
+
+  #checkLease(id: bigint, ttl_s: number): void {
+    const lasted_s = ((this.#ended_ms.get(id) ?? Infinity) - (this.#renewed_ms.get(id) ?? 0)) / 1000;
     if (lasted_s < ttl_s * CLOCK_TOLERANCE) this.#world.violated(`leases: one of ${ttl_s} s ended ${lasted_s.toFixed(3)} s after it was granted or renewed`);
   }
 

@@ -49,6 +49,10 @@ export const MUTANTS: readonly Mutant[] = [
     find: / && this\.leases\.get\(id\)\?\.renewals === renewals/, replace: '',
   },
   {
+    name: 'renewal-of-the-doomed', trap: 'a lease is renewed in memory while its end is on its way through the log', file: 'services/store/lease-expiry',
+    find: / \|\| this\.#doomed\.has\(lease\.id\)/, replace: '',
+  },
+  {
     name: 'revision-goes-back', trap: 'etcd #17780: the revision goes back after a crash during compaction', file: 'services/store/disk/state-disk',
     find: /restoreRevisions\(meta\.revision, meta\.compactRevision\)/, replace: 'restoreRevisions(meta.compactRevision > 0 ? meta.revision - 1 : meta.revision, meta.compactRevision)',
   },
@@ -186,7 +190,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'newer-command-too-early', trap: 'rolling upgrades: a command is proposed that some member does not understand yet', file: 'services/store/member/core',
-    find: /levelOf\(kind\) <= \(this\.#raft\?\.status\(\)\.membership\.level \?\? 1\)/, replace: 'levelOf(kind) <= 2',
+    find: /levelOf\(kind\) <= this\.#level/, replace: 'levelOf(kind) <= 2',
   },
   {
     name: 'downgrade-unnoticed', trap: 'no rollback after upgrade: an older program goes on with what it does not understand', file: 'raft/driver/levels',

@@ -197,7 +197,7 @@ export class Clients {
   }
 
   async #lease(machine: Machine): Promise<void> {
-    const { world } = this.#parts;
+    const { world, ledger } = this.#parts;
     const { random } = world;
     const id = this.#leases[random.int(this.#leases.length)];
     const choice = random.int(10);
@@ -205,7 +205,9 @@ export class Clients {
       const outcome = await call(world, machine, (core) => core.leaseGrant({ ttl_s: 1 + random.int(4) }));
       if (outcome.kind === 'ok') this.#leases.push(outcome.value.id);
     } else if (choice < 6) {
+      const asked_ms = world.now_ms;
       const outcome = await call(world, machine, (core) => core.leaseKeepAlive(id));
+      if (outcome.kind === 'ok') ledger.leaseRenewed(id, { ttl_s: outcome.value.ttl_s, asked_ms });
       if (outcome.kind === 'refused' && outcome.code === 'lease-not-found') this.#forget(id);
     } else if (choice < 9) {
       const value = this.#value();

@@ -1,10 +1,12 @@
 /** etcdserverpb.Lease. */
+import { LeaseService } from '../../../proto/gen/etcd/etcdserverpb/rpc.js';
 import type { LeaseServer } from '../../../proto/gen/etcd/etcdserverpb/rpc.js';
 import { LIMITS } from '../limits.js';
 import { StoreError } from '../store.js';
 import { failStream } from './context.js';
 import type { EtcdContext } from './context.js';
 import type { LeaderMonitor } from './leader-monitor.js';
+import { StreamWriter } from './stream-writer.js';
 
 export function leaseService(context: EtcdContext, leader: LeaderMonitor): LeaseServer {
   const { backend } = context;
@@ -25,17 +27,20 @@ export function leaseService(context: EtcdContext, leader: LeaderMonitor): Lease
     leaseKeepAlive(call) {
       leader.follow(call);
       const identity = context.identityOf(call);
+      // Renewals that were under way together are answered in one piece.
+      const writer = new StreamWriter({ call, serialize: LeaseService.leaseKeepAlive.responseSerialize, onDrain: () => undefined });
       let pending = 0;
       let ended = false;
       const finish = () => {
-        if (ended && pending === 0) call.end();
+        if (ended && pending === 0) writer.end();
       };
       call.on('data', ({ ID }) => {
         pending++;
         void (async () => {
           try {
             context.require(identity, { kind: 'lease-keep-alive' });
-            call.write({ header: context.header(), ID, TTL: await renew(context, ID) });
+            const TTL = await renew(context, ID);
+            writer.write({ header: context.header(), ID, TTL });
           } catch (error) {
             failStream(call, error);
           }

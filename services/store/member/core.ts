@@ -8,18 +8,17 @@ import type { Clock } from '../../../platform/clock.js';
 import type { DiskReserve } from '../../../platform/disk/reserve.js';
 import type { Random } from '../../../platform/random.js';
 import type { Slices } from '../../../platform/slices.js';
-import { RaftError } from '../../../raft/contract.js';
 import type { LogIndex, Membership, MembershipChange, NodeId, RaftEvents, RaftMember, RaftStatus } from '../../../raft/contract.js';
 import type { KvBackend, KvWatch, LeaseInfoOptions, PutResult, SaveOptions, StoreHead, WatchHandle, WatchSink } from '../backend.js';
 import type { KvStateMachine } from '../disk/state-machine.js';
 import { encodeRange, encodeTxn } from '../encoded-kvs.js';
 import type { EncodedRange, EncodedTxn } from '../encoded-kvs.js';
-import { closedError, fencedError, revisionOf, tooLargeError } from '../errors.js';
+import { closedError, fencedError, leaseNotFoundError, revisionOf, tooLargeError } from '../errors.js';
 import { LeaseExpiry } from '../lease-expiry.js';
 import { newLeaseId } from '../lease-id.js';
 import { LIMITS } from '../limits.js';
 import type { Alarm } from '../mvcc/alarms.js';
-import { decodeCommand, encodeCommand, isAlarm, isPut, levelOf } from '../mvcc/commands.js';
+import { decodeCommand, encodeCommand, isAlarm, isPut, levelOf, RENEWAL_LEVEL } from '../mvcc/commands.js';
 import type { Command, CommandResult, EndedLease, HashResult, KvPut, KvRange, KvTxn, KvTxnResult, LeaseInfo } from '../mvcc/operations.js';
 import type { ReadResult } from '../mvcc/range.js';
 import { isReadOnly, isSerializable } from '../mvcc/txn.js';
@@ -36,6 +35,8 @@ import { LongReads } from './long-reads.js';
 import type { SpillOptions } from './long-reads.js';
 import type { HashCommand } from './hash-check.js';
 import { Quota } from './quota.js';
+import { readErrorOf, storeErrorOf } from './raft-errors.js';
+import { Renewals } from './renewals.js';
 
 /** Starts Raft over a state machine; how it listens, where its log lies is the factory's. */
 export type RaftFactory = (machine: KvStateMachine, events: RaftEvents) => Promise<RaftMember>;
@@ -58,6 +59,8 @@ export interface MemberCoreOptions {
   readonly onFatal?: (error: Error) => void;
 }
 
+type LeaseResult = Extract<CommandResult, { kind: 'lease' }>;
+
 const SAVE_POLL_MS = 20;
 /** Leases that end by one command. */
 const EXPIRE_MAX = 1000;
@@ -67,6 +70,7 @@ export class MemberCore implements KvBackend {
   readonly #random: Random;
   readonly #options: MemberCoreOptions;
   readonly #expiry: LeaseExpiry;
+  readonly #renewals: Renewals;
   readonly #compaction: AutoCompaction | undefined;
   readonly #quota: Quota;
   readonly #hashCheck: HashCheck;
@@ -97,6 +101,13 @@ export class MemberCore implements KvBackend {
       expire: (ended) => this.#proposeLeading((term) => expireCommand(term, ended)),
       expireMax: () => (this.#mayPropose('leases-expire') ? EXPIRE_MAX : 1),
       checkpoint: (remaining) => this.#proposeLeading((term) => ({ kind: 'lease-checkpoint', term, remaining })),
+    });
+    this.#renewals = new Renewals({
+      expiry: this.#expiry,
+      leases: () => options.machine.state.leases,
+      isAgreed: () => this.#level >= RENEWAL_LEVEL,
+      confirm: () => this.#waitReadIndex(),
+      ask: (question) => this.#member.askLeader(question),
     });
     this.#quota = new Quota({
       quota_bytes: options.quota_bytes ?? LIMITS.quota_bytes,
@@ -133,6 +144,7 @@ export class MemberCore implements KvBackend {
     const core = new MemberCore(options);
     core.#raft = await options.startRaft(options.machine, {
       onLeadership: (status) => core.#onLeadership(status),
+      onQuestion: (question) => core.#renewals.answer(question),
       onFatal: (error) => options.onFatal?.(error),
     });
     core.#refreshHead();
@@ -249,11 +261,12 @@ export class MemberCore implements KvBackend {
     return expectKind(await this.propose({ kind: 'lease-grant', id, ttl_s }, options), 'lease');
   }
 
-  /**
-   * Through the log: so every replica knows how long a lease lasts, and no answer can come from a leader that has been
-   * replaced without knowing it.
-   */
-  async leaseKeepAlive(id: bigint, options?: StoreCallOptions): Promise<{ ttl_s: number }> {
+  /** In the leader's memory if nothing speaks against it (renewals.ts), or else through the log. */
+  async leaseKeepAlive(id: bigint, options?: StoreCallOptions): Promise<LeaseResult> {
+    this.#checkOpen();
+    const renewal = await this.#renewals.renew(id);
+    if (renewal.kind === 'gone') throw leaseNotFoundError();
+    if (renewal.kind === 'renewed') return { kind: 'lease', id, ttl_s: renewal.ttl_s, revision: this.revision };
     return expectKind(await this.propose({ kind: 'lease-keep-alive', id }, options), 'lease');
   }
 
@@ -266,7 +279,7 @@ export class MemberCore implements KvBackend {
     await this.#machine.settled();
     const lease = this.#machine.state.leases.get(id);
     if (lease === undefined) return { id, grantedTtl_s: 0, ttl_s: -1, keys: [] };
-    const facts = { id, grantedTtl_s: lease.ttl_s, ttl_s: this.#expiry.remaining_s(id) };
+    const facts = { id, grantedTtl_s: lease.ttl_s, ttl_s: await this.#renewals.remaining_s(id).catch((error: unknown) => Promise.reject(readErrorOf(error))) };
     const { keys = true } = options;
     return { ...facts, keys: keys ? await this.#long.read((state, spill) => state.leaseKeys(id, spill), options) : [] };
   }
@@ -412,9 +425,7 @@ export class MemberCore implements KvBackend {
     try {
       await this.#readIndex;
     } catch (error) {
-      const mapped = storeErrorOf(error);
-      // A read has no outcome to be unsure of.
-      throw mapped.code === 'unknown-outcome' ? new StoreError('unavailable', mapped.message) : mapped;
+      throw readErrorOf(error);
     }
     if (this.#raft === undefined) throw closedError();
   }
@@ -429,7 +440,11 @@ export class MemberCore implements KvBackend {
 
   /** Whether all members understand such a command. */
   #mayPropose(kind: Command['kind']): boolean {
-    return levelOf(kind) <= (this.#raft?.status().membership.level ?? 1);
+    return levelOf(kind) <= this.#level;
+  }
+
+  get #level(): number {
+    return this.#raft?.status().membership.level ?? 1;
   }
 
   #proposeLeading(command: (term: number) => Command): Promise<CommandResult> {
@@ -486,25 +501,4 @@ const abortedError = () => new StoreError('unavailable', 'the call was aborted b
 function expectKind<K extends CommandResult['kind']>(result: CommandResult, kind: K): Extract<CommandResult, { kind: K }> {
   if (result.kind !== kind) throw new StoreError('corrupt', `a command answered as ${result.kind} instead of ${kind}`);
   return result as Extract<CommandResult, { kind: K }>;
-}
-
-/** Raft's refusals in the store's words: whether a write happened is what matters to a caller. */
-export function storeErrorOf(error: unknown): StoreError {
-  if (error instanceof StoreError) return error;
-  if (!(error instanceof RaftError)) return new StoreError('unknown-outcome', error instanceof Error ? error.message : String(error));
-  switch (error.code) {
-    case 'not-leader':
-      return new StoreError('unavailable', 'etcdserver: no leader');
-    case 'dropped': return new StoreError('unavailable', 'etcdserver: too many requests');
-    case 'unknown-outcome': return new StoreError('unknown-outcome', 'etcdserver: request timed out, possibly due to previous leader failure');
-    case 'timeout': return new StoreError('unknown-outcome', 'etcdserver: request timed out');
-    case 'stopped': return new StoreError('unknown-outcome', 'etcdserver: server stopped');
-    case 'removed':
-    case 'fenced':
-    case 'outdated':
-    case 'wrong-cluster': return new StoreError('unavailable', error.message);
-    case 'invalid': return new StoreError('invalid', error.message);
-    case 'corrupt': return new StoreError('corrupt', error.message);
-    default: return error.code satisfies never;
-  }
 }

@@ -16,7 +16,7 @@ import type { ReadResult } from '../mvcc/range.js';
 import { StoreError } from '../store.js';
 import type { KeyValue, StoreErrorCode, StoreEvent, WatchBatch } from '../store.js';
 
-export const REQUEST = { propose: 1, range: 2, readRevision: 3, watch: 4, grant: 5, progress: 6, cancel: 7, call: 8, readTxn: 9 } as const;
+export const REQUEST = { propose: 1, range: 2, readRevision: 3, watch: 4, grant: 5, progress: 6, cancel: 7, call: 8, readTxn: 9, keepAlive: 10 } as const;
 export const RESPONSE = { result: 1, range: 2, revision: 3, error: 4, batch: 5, end: 6, json: 7, head: 8, fatal: 9, again: 10, kvs: 11 } as const;
 
 /** Starts a frame; `endFrame` with what it returns closes it. */

@@ -13,7 +13,6 @@ import { StoreError } from '../store.js';
 import type { KeyValue, WatchBatch } from '../store.js';
 import { packCall, packIds, unpackCall } from './calls.js';
 import type { CallName, Calls } from './calls.js';
-import { storeErrorOf } from './core.js';
 import type { MemberCore } from './core.js';
 import {
   isLongResult, readWatch, REQUEST, RESPONSE, spillResult, writeAhead, writeBatch, writeError, writeRangeResult, writeResult,
@@ -21,6 +20,7 @@ import {
 import type { SpillOptions } from './long-reads.js';
 import { messageBytes, Outbox } from './outbox.js';
 import type { PortMessage } from './outbox.js';
+import { storeErrorOf } from './raft-errors.js';
 
 export class MemberHost {
   readonly #port: MessagePort;
@@ -87,6 +87,12 @@ export class MemberHost {
       case REQUEST.readRevision:
         core.readRevision().then(
           (revision) => this.#outbox.send(id, RESPONSE.revision, (writer) => writer.varint(revision)),
+          (error: unknown) => this.#fail(id, error),
+        );
+        break;
+      case REQUEST.keepAlive:
+        core.leaseKeepAlive(new ByteReader(payload).i64()).then(
+          (result) => this.#answer(core, id, result),
           (error: unknown) => this.#fail(id, error),
         );
         break;

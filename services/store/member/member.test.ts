@@ -12,9 +12,10 @@ import type { LogIndex, Membership, NodeId, RaftEvents, RaftMember, RaftStatus, 
 import { storeConformance } from '../conformance.js';
 import { KvStateMachine } from '../disk/state-machine.js';
 import type { AutoCompactionOptions } from './auto-compaction.js';
-import { MemberCore, storeErrorOf } from './core.js';
+import { MemberCore } from './core.js';
 import { MemberHost } from './host.js';
 import type { KeyValue, Revision, WatchBatch } from '../store.js';
+import { storeErrorOf } from './raft-errors.js';
 import { RemoteStore } from './remote-store.js';
 
 /** Consensus of one, without a log: commands are committed as they come, in the next turn. */
@@ -49,6 +50,10 @@ class SoleRaft implements RaftMember {
   async readIndex(): Promise<LogIndex> {
     if (this.failing !== undefined) throw this.failing;
     return this.#index as LogIndex;
+  }
+
+  async askLeader(): Promise<Uint8Array> {
+    throw new RaftError('not-leader', 'nobody answers');
   }
 
   status(): RaftStatus {

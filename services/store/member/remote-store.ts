@@ -141,8 +141,10 @@ export class RemoteStore implements KvBackend {
     return this.#lease({ kind: 'lease-grant', id, ttl_s: Math.max(0, Math.ceil(request.ttl_s)) }, options);
   }
 
-  leaseKeepAlive(id: bigint, options?: StoreCallOptions): Promise<{ ttl_s: number }> {
-    return this.#lease({ kind: 'lease-keep-alive', id }, options);
+  async leaseKeepAlive(id: bigint, options?: StoreCallOptions): Promise<{ ttl_s: number }> {
+    const result = await this.#ask<Result>(REQUEST.keepAlive, (writer) => writer.i64(id), { ...options, writes: true });
+    if (result.kind !== 'lease') throw unexpected(result);
+    return result;
   }
 
   async leaseRevoke(id: bigint, options?: StoreCallOptions): Promise<void> {

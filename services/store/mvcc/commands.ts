@@ -12,7 +12,9 @@ import type { Command, KvCompare, KvDelete, KvOp, KvPut, KvRange, KvTxn, SortTar
 const KINDS = ['put', 'txn', 'compact', 'lease-grant', 'lease-revoke', 'lease-keep-alive', 'lease-checkpoint', 'lease-expire', 'alarm', 'hash-ask', 'hash-tell', 'leases-expire'] as const satisfies readonly Command['kind'][];
 
 /** Up to which level this program understands commands; see raft/driver/levels.ts. A kind that is added raises it. */
-export const COMMAND_LEVEL = 2;
+export const COMMAND_LEVEL = 3;
+/** From which level on leases are renewed in their leader's memory, and members ask it to. */
+export const RENEWAL_LEVEL = 3;
 /** From which level on a kind may be proposed; the others: 1. */
 const LEVELS: Partial<Record<Command['kind'], number>> = { 'leases-expire': 2 };
 
