@@ -49,6 +49,8 @@ export interface Strategy {
   validateWork?(object: KubeObject, context?: StrategyContext): Work<FieldError[]>;
   /** `validate` is complete: nothing but it judges the object. Without it, the schema's required fields and list keys count too. */
   readonly validatesAll?: boolean;
+  /** Metadata is judged only when `validate` finds nothing. */
+  readonly metadataLast?: boolean;
   /** The context tells the subresource: a pod's `resize` and `ephemeralcontainers` allow what a plain update must refuse. */
   validateUpdate?(object: KubeObject, old: KubeObject, context?: StrategyContext): FieldError[];
   /** Seconds between the request to delete and the removal, when the client named none (pods: 30). Undefined: at once. */
@@ -97,6 +99,8 @@ export interface Kind extends GroupVersionKind, ResourceId {
   readonly strategy: Strategy;
   /** Told in a warning to whoever uses this version. */
   readonly deprecationWarning?: string;
+  /** The group that refusals of an object name, where it is not the row's own: that of Kubernetes' internal type. */
+  readonly complaintGroup?: string;
   /** The row of a CRD: objects are pruned, defaulted and validated by the whole of their schema, CEL rules included. */
   readonly isCustom?: boolean;
   /** Between `storageVersion` and `version`; absent when the two have the same shape. */

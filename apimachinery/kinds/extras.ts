@@ -16,6 +16,7 @@ export interface KindExtras {
   /** The version objects are stored in; the row's own when absent. */
   readonly storageVersion?: string;
   readonly deprecationWarning?: string;
+  readonly complaintGroup?: string;
   readonly conversion?: NonNullable<Kind['conversion']>;
 }
 

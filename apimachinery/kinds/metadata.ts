@@ -25,6 +25,10 @@ const NAME_RULES: Readonly<Record<string, NameRule>> = {
   // A ClusterTrustBundle is named `signer:name`.
   'certificates.k8s.io/clustertrustbundles': pathSegment,
   'apiregistration.k8s.io/apiservices': pathSegment,
+  // Kinds whose own validation does not look at names: what a URL can hold.
+  '/events': pathSegment,
+  'certificates.k8s.io/certificatesigningrequests': pathSegment,
+  'policy/poddisruptionbudgets': pathSegment,
   'networking.k8s.io/ipaddresses': canonicalAddress,
   'internal.apiserver.k8s.io/storageversions': pathSegment,
 };

@@ -53,6 +53,7 @@ function kindOf(row: KindRow, extras: KindExtras): Kind {
     ...(extras.scale === undefined ? {} : { scale: extras.scale }),
     ...(extras.printer === undefined ? {} : { printer: extras.printer }),
     ...(extras.deprecationWarning === undefined ? {} : { deprecationWarning: extras.deprecationWarning }),
+    ...(extras.complaintGroup === undefined ? {} : { complaintGroup: extras.complaintGroup }),
     ...(extras.conversion === undefined ? {} : { conversion: extras.conversion }),
   };
 }

@@ -71,7 +71,7 @@ describe('admission policies that do not compile are refused (row 17)', () => {
   });
 
   it('of mutating ones the conditions and variables', () => {
-    expect(lines(mutatingPolicyErrors(policy({ variables: [{ name: 'x', expression: 'nosuch' }], matchConditions: [{ name: 'a', expression: '2' }] }), undefined))).toEqual([
+    expect(lines(mutatingPolicyErrors(policy({ variables: [{ name: 'x', expression: 'nosuch' }], matchConditions: [{ name: 'a', expression: '2' }], mutations: [{ patchType: 'JSONPatch', jsonPatch: { expression: '[JSONPatch{op: "remove", path: "/a"}]' } }] }), undefined))).toEqual([
       'spec.matchConditions[0].expression: Invalid value: "2": must evaluate to bool but got int', expect.stringContaining('undeclared reference to \'nosuch\'')]);
   });
 });

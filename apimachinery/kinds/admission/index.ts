@@ -7,7 +7,7 @@ import { ALL_METADATA, strategyOf } from '../lib/strategy.js';
 import { definition } from './definition.js';
 import { validateMutatingBinding, validateMutatingPolicy, validateValidatingBinding, validateValidatingPolicy } from './policies.js';
 import { validateWebhooks } from './webhooks.js';
-import { at, child, children, field, fill, isRec, num, recs, str, strs, unset, type Rec } from '../lib/value.js';
+import { at, child, children, field, fill, isRec, num, str, type Rec } from '../lib/value.js';
 import * as print from '../printers/policy.js';
 
 const extensions = ['api-extensions'] as const;

@@ -3,7 +3,7 @@ import { configMapKey } from '../../names.js';
 import type { FieldError } from '../../status.js';
 import { complaintsOf, type Complaints } from '../lib/complaints.js';
 import { strategyOf } from '../lib/strategy.js';
-import { absent, child, entries, field, fillZero, same, setOwn, str, unset, type Rec } from '../lib/value.js';
+import { absent, child, entries, field, fillZero, isRec, same, setOwn, str, unset, type Rec } from '../lib/value.js';
 
 const BYTES_MAX = 1024 * 1024;
 const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
@@ -33,6 +33,7 @@ function validateConfigMap(object: Rec): FieldError[] {
 }
 
 export const configMapStrategy = strategyOf({
+  validatesAll: true,
   validate: validateConfigMap,
   validateUpdate: (object, old) => complaintsOf((complaints) => validateImmutable(complaints, object, old, ['data', 'binaryData'])),
 });
@@ -54,13 +55,31 @@ const REQUIRED_KEYS: Readonly<Record<string, readonly string[]>> = {
   'kubernetes.io/tls': ['tls.crt', 'tls.key'],
 };
 
-function validateDocker(complaints: Complaints, data: unknown, key: string): void {
-  const text = Buffer.from(str(field(data, key)), 'base64').toString();
+const PLACES: readonly (readonly [RegExp, string])[] = [
+  [/after JSON/, 'after top-level value'], [/property name/, 'looking for beginning of object key string'], [/':' after/, 'after object key'],
+  [/after property value/, 'after object key:value pair'], [/after array element/, 'after array element'], [/control character/, 'in string literal'],
+];
+
+/** Why the text is no JSON object, as Go's decoder words it. */
+function jsonObjectComplaint(text: string): string | undefined {
+  let value: unknown;
   try {
-    JSON.parse(text);
-  } catch {
-    complaints.invalid(`data[${key}]`, '<secret contents redacted>', 'invalid character in the value');
+    value = JSON.parse(text);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : '';
+    if (/end of JSON|Unterminated/.test(message)) return 'unexpected end of JSON input';
+    const at = Number(/at position (\d+)/.exec(message)?.[1] ?? text.search(/\S/));
+    const where = PLACES.find(([pattern]) => pattern.test(message))?.[1] ?? 'looking for beginning of value';
+    return `invalid character '${text.charAt(at)}' ${where}`;
   }
+  if (value === null || isRec(value)) return undefined;
+  const type = Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value;
+  return `json: cannot unmarshal ${type} into Go value of type map[string]interface {}`;
+}
+
+function validateDocker(complaints: Complaints, data: unknown, key: string): void {
+  const why = jsonObjectComplaint(Buffer.from(str(field(data, key)), 'base64').toString());
+  if (why !== undefined) complaints.invalid(`data[${key}]`, '<secret contents redacted>', why);
 }
 
 function validateSecret(secret: Rec): FieldError[] {
@@ -82,7 +101,7 @@ function validateSecret(secret: Rec): FieldError[] {
       complaints.required('data[password]');
     }
     for (const key of (Object.hasOwn(REQUIRED_KEYS, type) ? REQUIRED_KEYS[type] : undefined) ?? []) {
-      if (absent(field(data, key))) complaints.required(`data[${key}]`);
+      if (key === 'ssh-privatekey' ? unset(field(data, key)) : absent(field(data, key))) complaints.required(`data[${key}]`);
       else if (key.startsWith('.docker')) validateDocker(complaints, data, key);
     }
   });
@@ -93,11 +112,11 @@ export const secretStrategy = strategyOf({
   update: (secret, old) => {
     if (unset(secret['type'])) secret['type'] = old['type'];
   },
-  validate: validateSecret,
+  validatesAll: true, validate: validateSecret,
   validateUpdate: (secret, old) => complaintsOf((complaints) => {
     complaints.immutable('type', secret['type'], secret['type'] === old['type']);
     validateImmutable(complaints, secret, old, ['data']);
   }),
 });
 
-export const serviceAccountStrategy = strategyOf({});
+export const serviceAccountStrategy = strategyOf({ validatesAll: true });

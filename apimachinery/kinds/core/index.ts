@@ -17,11 +17,12 @@ import { podPrinter } from '../printers/pod.js';
 import { persistentVolumeClaimPrinter, persistentVolumePrinter } from '../printers/storage.js';
 import { podTemplatePrinter } from '../printers/workloads.js';
 import { claimStrategy, volumeStrategy } from '../storage/claims.js';
-import {
-  endpointsStrategy, eventStrategy, limitRangeStrategy, namespaceStrategy, nodeStrategy, resourceQuotaStrategy,
-} from './cluster.js';
+import { endpointsStrategy, eventStrategy, namespaceStrategy } from './cluster.js';
 import { configMapStrategy, secretStrategy, serviceAccountStrategy } from './data.js';
 import { eventSelectors, eventsV1Printer, toCoreEvent, toEventsV1 } from './events.js';
+import { limitRangeStrategy } from './limit-range.js';
+import { nodeStrategy } from './node.js';
+import { resourceQuotaStrategy } from './quota.js';
 import { serviceStrategy } from './service.js';
 
 const text = (...path: readonly string[]) => (object: KubeObject): string => str(at(object, ...path));
@@ -72,7 +73,7 @@ export const coreExtras: ExtrasTable = {
   '/events': { shortNames: ['ev'], printer: print.eventPrinter, strategy: eventStrategy, fieldSelectors: eventSelectors },
   'events.k8s.io/events': {
     shortNames: ['ev'], storagePrefix: 'events', printer: eventsV1Printer, fieldSelectors: eventSelectors,
-    strategy: strategyOf({ allowCreateOnUpdate: true }), conversion: { fromStorage: toEventsV1, toStorage: toCoreEvent },
+    strategy: eventStrategy, complaintGroup: '', conversion: { fromStorage: toEventsV1, toStorage: toCoreEvent },
   },
   '/replicationcontrollers': replicationControllerExtras,
   '/persistentvolumes': { shortNames: ['pv'], printer: persistentVolumePrinter, strategy: volumeStrategy },

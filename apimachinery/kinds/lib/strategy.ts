@@ -34,6 +34,8 @@ export interface StrategyParts {
   readonly validateWork?: (object: Rec, context?: StrategyContext) => Work<FieldError[]>;
   /** `validate` is complete: the schema is not asked. */
   readonly validatesAll?: boolean;
+  /** Metadata is judged only when `validate` finds nothing. */
+  readonly metadataLast?: boolean;
   /** What an update may not do besides what `validate` finds: the registry runs both. */
   readonly validateUpdate?: (object: Rec, old: Rec, context?: StrategyContext) => FieldError[];
   readonly defaultGracePeriodSeconds?: (object: KubeObject) => number | undefined;
@@ -88,7 +90,7 @@ function prepareUpdate(parts: StrategyParts, draft: Rec, old: Rec, context: Stra
 }
 
 export function strategyOf(parts: StrategyParts): Strategy {
-  const { defaults, validate, validateWork, validatesAll, validateUpdate, defaultGracePeriodSeconds, allowCreateOnUpdate, allowUnconditionalUpdate } = parts;
+  const { defaults, validate, validateWork, validatesAll, metadataLast, validateUpdate, defaultGracePeriodSeconds, allowCreateOnUpdate, allowUnconditionalUpdate } = parts;
   return {
     ...(defaults === undefined ? {} : { setDefaults: (draft: KubeObject) => defaults(open(draft)) }),
     prepareForCreate: (draft, context) => {
@@ -100,6 +102,7 @@ export function strategyOf(parts: StrategyParts): Strategy {
     ...(validate === undefined ? {} : { validate: (object: KubeObject, context?: StrategyContext) => validate(open(object), context) }),
     ...(validateWork === undefined ? {} : { validateWork: (object: KubeObject, context?: StrategyContext) => validateWork(open(object), context) }),
     ...(validatesAll === undefined ? {} : { validatesAll }),
+    ...(metadataLast === undefined ? {} : { metadataLast }),
     ...(validateUpdate === undefined ? {} : {
       validateUpdate: (object: KubeObject, old: KubeObject, context?: StrategyContext) => validateUpdate(open(object), open(old), context),
     }),

@@ -19,7 +19,7 @@ const isHugePages = (name: string): boolean => name.startsWith('hugepages-');
 const isNative = (name: string): boolean => !name.includes('/') || name.includes(NATIVE_DOMAIN);
 const isExtended = (name: string): boolean =>
   !isNative(name) && !name.startsWith(REQUESTS_PREFIX) && qualifiedName(REQUESTS_PREFIX + name).length === 0;
-const isOvercommitAllowed = (name: string): boolean => isNative(name) && !isHugePages(name);
+export const isOvercommitAllowed = (name: string): boolean => isNative(name) && !isHugePages(name);
 /** Counted things: no half of one can be asked for. */
 const WHOLE = new Set(['pods', 'services', 'replicationcontrollers', 'resourcequotas', 'secrets', 'configmaps', 'persistentvolumeclaims', 'services.nodeports', 'services.loadbalancers']);
 export const isWhole = (name: string): boolean => WHOLE.has(name) || isExtended(name);

@@ -1,156 +1,94 @@
 /** policy, rbac, scheduling, coordination, certificates, node, flow control and the reviews. */
+import { dns1123Label } from '../../names.js';
 import type { FieldError } from '../../status.js';
+import { validateAtMost100Percent, validateCountOrPercent } from '../apps/validate.js';
 import type { ExtrasTable } from '../extras.js';
-import { qualifiedName } from '../../names.js';
-import { validateCountOrPercent } from '../apps/validate.js';
-import { complaintsOf, type Complaints } from '../lib/complaints.js';
-import { validateLabelSelector } from '../lib/label-validation.js';
-import { ALL_METADATA, strategyOf } from '../lib/strategy.js';
-import { absent, at, child, children, clone, field, fill, fillZero, isRec, list, num, optionalNum, put, recs, same, str, unset, type Rec } from '../lib/value.js';
+import { complaintsOf } from '../lib/complaints.js';
+import { validateLabels, validateLabelSelector } from '../lib/label-validation.js';
+import { strategyOf } from '../lib/strategy.js';
+import { absent, at, field, fill, isRec, list, num, optionalNum, recs, same, str, unset, type Rec } from '../lib/value.js';
+import { validateResources } from '../pod/validate-resources.js';
+import { validateTolerations } from '../pod/validate-scheduling.js';
+import { certificateRequest } from './certificates.js';
+import { flowSchema, priorityLevel } from './flow-control.js';
+import { binding, RBAC, role } from './rbac.js';
 import * as print from '../printers/policy.js';
 import { podDisruptionBudgetPrinter } from '../printers/workloads.js';
 
-const RBAC = 'rbac.authorization.k8s.io';
-
-function defaultBinding(binding: Rec): void {
-  const role = field(binding, 'roleRef');
-  if (isRec(role)) fillZero(role, 'apiGroup', RBAC);
-  for (const subject of children(binding, 'subjects')) {
-    if (subject['kind'] === 'User' || subject['kind'] === 'Group') fillZero(subject, 'apiGroup', RBAC);
-  }
-}
-
-function validateRules(complaints: Complaints, rules: unknown, namespaced: boolean): void {
-  for (const [index, rule] of recs(rules).entries()) {
-    const path = `rules[${index}]`;
-    const urls = list(rule['nonResourceURLs']);
-    if (list(rule['verbs']).length === 0) complaints.required(`${path}.verbs`, 'verbs must contain at least one value');
-    if (urls.length > 0) {
-      if (namespaced) complaints.invalid(`${path}.nonResourceURLs`, urls, 'namespaced rules cannot apply to non-resource URLs');
-      if (list(rule['apiGroups']).length + list(rule['resources']).length + list(rule['resourceNames']).length > 0) {
-        complaints.invalid(`${path}.nonResourceURLs`, urls, 'rules cannot apply to both regular resources and non-resource URLs');
-      }
-      continue;
-    }
-    if (list(rule['apiGroups']).length === 0) complaints.required(`${path}.apiGroups`, 'resource rules must supply at least one api group');
-    if (list(rule['resources']).length === 0) complaints.required(`${path}.resources`, 'resource rules must supply at least one resource');
-  }
-}
-
-function validateBinding(binding: Rec, namespaced: boolean): FieldError[] {
-  return complaintsOf((complaints) => {
-    const role = field(binding, 'roleRef');
-    if (field(role, 'apiGroup') !== RBAC) complaints.unsupported('roleRef.apiGroup', field(role, 'apiGroup') ?? '', [RBAC]);
-    complaints.oneOf('roleRef.kind', field(role, 'kind') ?? '', namespaced ? ['ClusterRole', 'Role'] : ['ClusterRole'], true);
-    if (unset(field(role, 'name'))) complaints.required('roleRef.name');
-    for (const [index, subject] of recs(binding['subjects']).entries()) {
-      const path = `subjects[${index}]`;
-      const kind = str(subject['kind']);
-      if (unset(subject['name'])) complaints.required(`${path}.name`);
-      if (kind === 'ServiceAccount') {
-        if (!unset(subject['apiGroup'])) complaints.unsupported(`${path}.apiGroup`, subject['apiGroup'], ['']);
-        if (!namespaced && unset(subject['namespace'])) complaints.required(`${path}.namespace`);
-      } else if (kind === 'User' || kind === 'Group') {
-        if (subject['apiGroup'] !== RBAC) complaints.unsupported(`${path}.apiGroup`, subject['apiGroup'], [RBAC]);
-      } else {
-        complaints.unsupported(`${path}.kind`, kind, ['ServiceAccount', 'User', 'Group']);
-      }
-    }
-  });
-}
-
-const role = (namespaced: boolean) => strategyOf({
-  allowCreateOnUpdate: true,
-  validate: (object) => complaintsOf((complaints) => {
-    for (const [index, selector] of recs(at(object, 'aggregationRule', 'clusterRoleSelectors')).entries()) {
-      validateLabelSelector(complaints, selector, `aggregationRule.clusterRoleSelectors[${index}]`);
-    }
-    validateRules(complaints, object['rules'], namespaced);
-  }),
+/** As Go's internal type is printed. */
+const shownBudget = (spec: unknown): unknown => ({
+  MinAvailable: field(spec, 'minAvailable'), Selector: field(spec, 'selector') ?? null, MaxUnavailable: field(spec, 'maxUnavailable'),
+  UnhealthyPodEvictionPolicy: field(spec, 'unhealthyPodEvictionPolicy') ?? null,
 });
 
-const binding = (namespaced: boolean) => strategyOf({
-  allowCreateOnUpdate: true,
-  defaults: defaultBinding,
-  validate: (object) => validateBinding(object, namespaced),
-  validateUpdate: (object, old) => complaintsOf((complaints) => {
-    if (!same(object['roleRef'], old['roleRef'])) complaints.invalid('roleRef', object['roleRef'], 'cannot change roleRef');
-  }),
-});
+const COUNTS = ['disruptionsAllowed', 'currentHealthy', 'desiredHealthy', 'expectedPods'];
 
 const budget = strategyOf({
-  status: true, generation: true,
-  validate: (object) => complaintsOf((complaints) => {
+  status: true, generation: true, validatesAll: true, metadataLast: true,
+  validate: (object, context) => complaintsOf((complaints) => {
+    if (context?.subresource === 'status') {
+      for (const name of COUNTS) complaints.atLeast(`status.${name}`, at(object, 'status', name));
+      return;
+    }
     const spec = field(object, 'spec');
     if (!absent(field(spec, 'minAvailable')) && !absent(field(spec, 'maxUnavailable'))) {
-      complaints.invalid('spec', spec, 'minAvailable and maxUnavailable cannot be both set');
+      complaints.invalid('spec', shownBudget(spec), 'minAvailable and maxUnavailable cannot be both set');
     }
-    for (const name of ['minAvailable', 'maxUnavailable']) validateCountOrPercent(complaints, field(spec, name), `spec.${name}`);
+    for (const name of ['minAvailable', 'maxUnavailable']) {
+      validateCountOrPercent(complaints, field(spec, name), `spec.${name}`);
+      validateAtMost100Percent(complaints, field(spec, name), `spec.${name}`);
+    }
     validateLabelSelector(complaints, field(spec, 'selector'), 'spec.selector');
-    complaints.oneOf('spec.unhealthyPodEvictionPolicy', field(spec, 'unhealthyPodEvictionPolicy'), ['AlwaysAllow', 'IfHealthyBudget']);
+    complaints.enumerated('spec.unhealthyPodEvictionPolicy', field(spec, 'unhealthyPodEvictionPolicy'), ['AlwaysAllow', 'IfHealthyBudget']);
   }),
 });
 
 const HIGHEST_USER_PRIORITY = 1_000_000_000;
+const SYSTEM_PRIORITIES: Readonly<Record<string, number>> = { 'system-node-critical': 2_000_001_000, 'system-cluster-critical': 2_000_000_000 };
+
+/** Names that begin with `system-` are the system's, with values that do not change. */
+function systemPriorityComplaint(object: Rec, name: string): string | undefined {
+  const value = Object.hasOwn(SYSTEM_PRIORITIES, name) ? SYSTEM_PRIORITIES[name] : undefined;
+  if (value === undefined) return `${name} is not a known system priority class`;
+  if (num(object['value']) !== value) return `value of ${name} PriorityClass must be ${value}`;
+  return object['globalDefault'] === true ? `globalDefault of ${name} PriorityClass must be false` : undefined;
+}
 
 const priorityClass = strategyOf({
   defaults: (object) => fill(object, 'preemptionPolicy', 'PreemptLowerPriority'),
-  validate: (object) => complaintsOf((complaints) => {
+  validatesAll: true,
+  // Neither name nor value changes: an update has nothing to break but what validateUpdate compares.
+  validate: (object, context) => complaintsOf((complaints) => {
+    if (context?.old !== undefined) return;
     const name = str(at(object, 'metadata', 'name'));
-    const system = name === 'system-cluster-critical' || name === 'system-node-critical';
-    if (name.startsWith('system-') && !system) complaints.forbidden('metadata.name', "priority class names with 'system-' prefix are reserved for system use only. error: only system priority classes may have it");
-    if (!system && num(object['value']) > HIGHEST_USER_PRIORITY) {
-      complaints.forbidden('value', `maximum allowed value of a user defined priority is ${HIGHEST_USER_PRIORITY}`);
-    }
-    complaints.oneOf('preemptionPolicy', object['preemptionPolicy'], ['Never', 'PreemptLowerPriority']);
+    const wrong = name.startsWith('system-') ? systemPriorityComplaint(object, name) : undefined;
+    if (wrong !== undefined) complaints.forbidden('metadata.name', `priority class names with 'system-' prefix are reserved for system use only. error: ${wrong}`);
+    if (!name.startsWith('system-') && num(object['value']) > HIGHEST_USER_PRIORITY) complaints.forbidden('value', `maximum allowed value of a user defined priority is ${HIGHEST_USER_PRIORITY}`);
+    if (!absent(object['preemptionPolicy'])) complaints.oneOf('preemptionPolicy', object['preemptionPolicy'], ['PreemptLowerPriority', 'Never'], true);
   }),
   validateUpdate: (object, old) => complaintsOf((complaints) => {
     if (num(object['value']) !== num(old['value'])) complaints.forbidden('value', 'may not be changed in an update.');
-    if (!same(object['preemptionPolicy'], old['preemptionPolicy'])) complaints.immutable('preemptionPolicy', object['preemptionPolicy'], false);
+    complaints.immutable('preemptionPolicy', object['preemptionPolicy'], same(object['preemptionPolicy'], old['preemptionPolicy']));
   }),
 });
 
+/** Leases by coordinated leader election are not on: their fields are not kept. */
+function dropCoordination(object: Rec): void {
+  const spec = field(object, 'spec');
+  if (!isRec(spec)) return;
+  delete spec['strategy'];
+  delete spec['preferredHolder'];
+}
+
 const lease = strategyOf({
-  allowCreateOnUpdate: true,
+  allowCreateOnUpdate: true, validatesAll: true, create: dropCoordination,
+  update: (object, old) => {
+    if (unset(at(old, 'spec', 'strategy'))) dropCoordination(object);
+  },
   validate: (object) => complaintsOf((complaints) => {
     const seconds = optionalNum(at(object, 'spec', 'leaseDurationSeconds'));
     if (seconds !== undefined && seconds <= 0) complaints.invalid('spec.leaseDurationSeconds', seconds, 'must be greater than 0');
     complaints.atLeast('spec.leaseTransitions', at(object, 'spec', 'leaseTransitions'));
-  }),
-});
-
-const WHO = ['username', 'uid', 'groups', 'extra'] as const;
-
-const certificateRequest = strategyOf({
-  // Who asks is what authentication found, never what the client wrote.
-  create: (object, context) => {
-    const spec = child(object, 'spec');
-    if (spec === undefined) return;
-    for (const name of WHO) delete spec[name];
-    spec['username'] = context.user.name;
-    if (context.user.uid !== undefined && context.user.uid !== '') spec['uid'] = context.user.uid;
-    if (context.user.groups.length > 0) spec['groups'] = [...context.user.groups];
-    if (context.user.extra !== undefined) spec['extra'] = clone(context.user.extra);
-    object['status'] = {};
-  },
-  // The request never changes. An approval brings conditions, the signer's status update the certificate with them.
-  update: (object, old, context) => {
-    put(object, 'spec', clone(old['spec']));
-    if (context.subresource === 'status') return;
-    const conditions = clone(at(object, 'status', 'conditions'));
-    put(object, 'status', clone(old['status']));
-    const status = context.subresource === 'approval' ? child(object, 'status') : undefined;
-    if (status !== undefined) put(status, 'conditions', conditions);
-  },
-  validate: (object) => complaintsOf((complaints) => {
-    const spec = field(object, 'spec');
-    if (unset(field(spec, 'request'))) complaints.invalid('spec.request', '', 'PEM block type must be CERTIFICATE REQUEST');
-    if (list(field(spec, 'usages')).length === 0) complaints.required('spec.usages');
-    const signer = str(field(spec, 'signerName'));
-    if (signer === '') complaints.required('spec.signerName');
-    else for (const why of qualifiedName(signer)) complaints.invalid('spec.signerName', signer, why);
-    const seconds = optionalNum(field(spec, 'expirationSeconds'));
-    if (seconds !== undefined && seconds < 600) complaints.invalid('spec.expirationSeconds', seconds, 'may not specify a duration less than 600 seconds (10 minutes)');
   }),
 });
 
@@ -167,6 +105,24 @@ const accessReview = strategyOf({
   }),
 });
 
+function validateRuntimeClass(object: Rec): FieldError[] {
+  return complaintsOf((complaints) => {
+    complaints.requiredForm('handler', object['handler'], dns1123Label);
+    const { overhead, scheduling } = object;
+    if (isRec(overhead)) validateResources(complaints, { limits: overhead['podFixed'] }, 'overhead');
+    if (!isRec(scheduling)) return;
+    validateLabels(complaints, scheduling['nodeSelector'], 'scheduling.nodeSelector');
+    validateTolerations(complaints, scheduling['tolerations'], 'scheduling.tolerations');
+    const seen = new Set<string>();
+    for (const [index, toleration] of recs(scheduling['tolerations']).entries()) {
+      const shown = Object.fromEntries(['key', 'operator', 'value', 'effect'].map((name) => [name.charAt(0).toUpperCase() + name.slice(1), str(toleration[name])]));
+      const key = JSON.stringify(shown);
+      if (seen.has(key)) complaints.duplicate(`scheduling.tolerations[${index}]`, { ...shown, TolerationSeconds: toleration['tolerationSeconds'] ?? null });
+      seen.add(key);
+    }
+  });
+}
+
 export const policyExtras: ExtrasTable = {
   'policy/poddisruptionbudgets': { shortNames: ['pdb'], printer: podDisruptionBudgetPrinter, strategy: budget },
   [`${RBAC}/roles`]: { printer: print.createdAtPrinter, strategy: role(true) },
@@ -182,25 +138,12 @@ export const policyExtras: ExtrasTable = {
   'node.k8s.io/runtimeclasses': {
     printer: print.runtimeClassPrinter,
     strategy: strategyOf({
-      validate: (object) => complaintsOf((complaints) => {
-        if (unset(object['handler'])) complaints.required('handler');
-      }),
+      validatesAll: true, validate: validateRuntimeClass,
       validateUpdate: (object, old) => complaintsOf((complaints) => complaints.immutable('handler', object['handler'], object['handler'] === old['handler'])),
     }),
   },
-  'flowcontrol.apiserver.k8s.io/flowschemas': {
-    printer: print.flowSchemaPrinter,
-    strategy: strategyOf({
-      status: true, statusKeeps: ALL_METADATA, generation: true,
-      defaults: (object) => {
-        const spec = child(object, 'spec');
-        if (spec !== undefined) fillZero(spec, 'matchingPrecedence', 1000);
-      },
-    }),
-  },
-  'flowcontrol.apiserver.k8s.io/prioritylevelconfigurations': {
-    printer: print.priorityLevelPrinter, strategy: strategyOf({ status: true, statusKeeps: ALL_METADATA, generation: true }),
-  },
+  'flowcontrol.apiserver.k8s.io/flowschemas': { printer: print.flowSchemaPrinter, strategy: flowSchema },
+  'flowcontrol.apiserver.k8s.io/prioritylevelconfigurations': { printer: print.priorityLevelPrinter, strategy: priorityLevel },
   'authorization.k8s.io/subjectaccessreviews': { strategy: accessReview },
   'authorization.k8s.io/selfsubjectaccessreviews': { strategy: accessReview },
   'authorization.k8s.io/localsubjectaccessreviews': { strategy: accessReview },

@@ -140,9 +140,10 @@ export async function validateObject(call: Call, kind: Kind, change: CheckedChan
   const { scheme } = call.registry;
   const { object, old, structural, bytes } = change;
   await step(call, 'validating metadata', bytes);
-  const semantic = validateMetadata(object, kind);
+  const ofMetadata = validateMetadata(object, kind);
   await step(call, 'validating', bytes);
-  semantic.push(...await semanticErrors(call, kind, { object, context: old === undefined ? context : { ...context, old } }));
+  const ofKind = await semanticErrors(call, kind, { object, context: old === undefined ? context : { ...context, old } });
+  const semantic = kind.strategy.metadataLast === true && ofKind.length > 0 ? [...ofKind] : [...ofMetadata, ...ofKind];
   const said = new Set(semantic.map((error) => error.field));
   const errors = [...semantic, ...structural.filter((error) => !said.has(error.field))];
   return kind.isCustom === true ? [...errors, ...await paced(call, 'checking rules', ruleErrors(scheme, kind, change))] : errors;

@@ -138,5 +138,5 @@ export async function runHook(
 }
 
 export function refuse(kind: Kind, object: KubeObject, errors: readonly FieldError[]): void {
-  if (errors.length > 0) throw apiErrors.invalid(kind, object.metadata?.name ?? '', errors);
+  if (errors.length > 0) throw apiErrors.invalid({ group: kind.complaintGroup ?? kind.group, kind: kind.kind }, object.metadata?.name ?? '', errors);
 }

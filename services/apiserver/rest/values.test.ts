@@ -46,7 +46,7 @@ async function start() {
 describe('times', () => {
   it('of built-in kinds are stored in UTC, in whole seconds or six digits', async () => {
     await using test = await start();
-    const event = { involvedObject: { namespace: 'default' }, eventTime: '2026-11-28T10:00:00.123456+02:00', firstTimestamp: '2026-11-28T10:00:00.999+02:00', lastTimestamp: '2026-11-28T08:00:00Z', action: 'a', reportingComponent: 'c', reportingInstance: 'i' };
+    const event = { involvedObject: { namespace: 'default' }, eventTime: '2026-11-28T10:00:00.123456+02:00', firstTimestamp: '2026-11-28T10:00:00.999+02:00', lastTimestamp: '2026-11-28T08:00:00Z', reason: 'r', action: 'a', reportingComponent: 'c', reportingInstance: 'i' };
     expect(await test.post(`${CORE}/events`, event)).toMatchObject({ eventTime: '2026-11-28T08:00:00.123456Z', firstTimestamp: '2026-11-28T08:00:00Z', lastTimestamp: '2026-11-28T08:00:00Z' });
     const lease = await test.post(LEASES, { spec: { acquireTime: null, renewTime: '2026-11-28T00:30:00.000001-07:30' } });
     expect(lease['spec']).toEqual({ renewTime: '2026-11-28T08:00:00.000001Z' });
@@ -56,7 +56,7 @@ describe('times', () => {
   it.each<[string, unknown, string]>([
     ['renewTime', '2026-11-28T08:00:00Z', 'parsing time "2026-11-28T08:00:00Z" as "2006-01-02T15:04:05.000000Z07:00": cannot parse "Z" as ".000000"'],
     ['acquireTime', '2026-02-30T08:00:00.000000Z', 'parsing time "2026-02-30T08:00:00.000000Z": day out of range'],
-    ['renewTime', 5, 'json: cannot unmarshal number into Go value of type string'],
+    ['renewTime', 5, 'json: cannot unmarshal number into Go struct field LeaseSpec.spec.renewTime of type string'],
   ])('a Lease\'s %s %j is refused', async (field, value, why) => {
     await using test = await start();
     expect(await test.post(LEASES, { spec: { [field]: value } })).toMatchObject({ code: 400, message: `Lease in version "v1" cannot be handled as a Lease: ${why}` });

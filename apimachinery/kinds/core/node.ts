@@ -1,0 +1,99 @@
+/** Nodes: defaults, and validation in Kubernetes' own order (k8s.io/kubernetes/pkg/apis/core/validation). */
+import type { StrategyContext } from '../../kind.js';
+import { labelValue, qualifiedName } from '../../names.js';
+import type { FieldError } from '../../status.js';
+import { cidrForm, parseCidr } from '../lib/addresses.js';
+import { complaintsOf, type Complaints } from '../lib/complaints.js';
+import { strategyOf } from '../lib/strategy.js';
+import { absent, at, clone, entries, field, isRec, put, recs, str, strs, unset, type Rec } from '../lib/value.js';
+import { validateResourceValue } from '../pod/validate-resources.js';
+
+const EFFECTS = ['NoSchedule', 'PreferNoSchedule', 'NoExecute'];
+const FIXED_CIDR = 'node updates may not change podCIDR except from "" to valid';
+const FIXED_PROVIDER = 'node updates may not change providerID except from "" to valid';
+
+/** As Go's internal type is printed. */
+const shown = (taint: Rec): unknown => ({ Key: str(taint['key']), Value: str(taint['value']), Effect: str(taint['effect']), TimeAdded: taint['timeAdded'] ?? null });
+
+function validateTaints(complaints: Complaints, taints: unknown): void {
+  const seen = new Set<string>();
+  for (const [index, taint] of recs(taints).entries()) {
+    const path = `metadata.taints[${index}]`;
+    complaints.form(`${path}.key`, taint['key'], qualifiedName);
+    const wrong = labelValue(str(taint['value']));
+    if (wrong.length > 0) complaints.invalid(`${path}.value`, taint['value'], wrong.join(';'));
+    complaints.oneOf(`${path}.effect`, taint['effect'], EFFECTS, true);
+    const key = JSON.stringify([str(taint['key']), str(taint['effect'])]);
+    if (seen.has(key)) complaints.add([{ type: 'FieldValueDuplicate', field: path, detail: `Duplicate value: ${JSON.stringify(shown(taint))}: taints must be unique by key and effect pair` }]);
+    seen.add(key);
+  }
+}
+
+function validateAmounts(complaints: Complaints, node: Rec): void {
+  for (const side of ['capacity', 'allocatable']) {
+    for (const [name, quantity] of entries(at(node, 'status', side))) validateResourceValue(complaints, name, quantity, `status.${side}.${name}`);
+  }
+}
+
+/** One CIDR of each family. */
+function validateCidrs(complaints: Complaints, cidrs: readonly string[]): void {
+  for (const [index, cidr] of cidrs.entries()) complaints.form(`spec.podCIDRs[${index}]`, cidr, cidrForm());
+  if (cidrs.length < 2) return;
+  const parsed = cidrs.map(parseCidr);
+  const broken = cidrs.find((_cidr, index) => parsed[index] === undefined);
+  if (broken !== undefined) {
+    complaints.add([{
+      type: 'InternalError', field: 'spec.podCIDRs',
+      detail: `Internal error: invalid PodCIDRs. failed to check with dual stack with error:invalid CIDR[${cidrs.indexOf(broken)}]: <nil> (invalid CIDR address: ${broken})`,
+    }]);
+  }
+  const isDual = broken === undefined && new Set(parsed.map((cidr) => cidr?.address.family)).size === 2;
+  if (!isDual || cidrs.length > 2) complaints.invalid('spec.podCIDRs', cidrs, 'may specify no more than one CIDR for each IP family');
+}
+
+function validateNode(node: Rec, context?: StrategyContext): FieldError[] {
+  return complaintsOf((complaints) => {
+    const old = context?.old;
+    validateTaints(complaints, at(node, 'spec', 'taints'));
+    validateAmounts(complaints, node);
+    validateCidrs(complaints, strs(at(node, 'spec', 'podCIDRs')));
+    if (old === undefined) return;
+    // Kubernetes looks at an update as at a new node first, and then at what may change: some complaints come twice.
+    validateAmounts(complaints, node);
+    const addresses = new Set<string>();
+    for (const [index, address] of recs(at(node, 'status', 'addresses')).entries()) {
+      const text = JSON.stringify({ Type: str(address['type']), Address: str(address['address']) });
+      if (addresses.has(text)) complaints.duplicate(`status.addresses[${index}]`, JSON.parse(text));
+      addresses.add(text);
+    }
+    const [cidrs, before] = [strs(at(node, 'spec', 'podCIDRs')), strs(at(old, 'spec', 'podCIDRs'))];
+    if (before.length > 0 && before.length !== cidrs.length) complaints.forbidden('spec.podCIDRs', FIXED_CIDR);
+    else for (const [index, cidr] of before.entries()) if (cidr !== cidrs[index]) complaints.forbidden('spec.podCIDRs', FIXED_CIDR);
+    const provider = at(old, 'spec', 'providerID');
+    if (!unset(provider) && at(node, 'spec', 'providerID') !== provider) complaints.forbidden('spec.providerID', FIXED_PROVIDER);
+    validateTaints(complaints, at(node, 'spec', 'taints'));
+    if (str(at(node, 'spec', 'externalID')) !== str(at(old, 'spec', 'externalID'))) complaints.forbidden('spec.externalID', 'may not be updated');
+  });
+}
+
+/** `podCIDR` is the first of `podCIDRs`, and wins where the two differ: it is the older field. */
+function alignCidrs(spec: Rec): void {
+  const [first, all] = [str(spec['podCIDR']), strs(spec['podCIDRs'])];
+  if (first !== '' && all[0] !== first) spec['podCIDRs'] = [first];
+  else if (first === '' && all[0] !== undefined) spec['podCIDR'] = all[0];
+}
+
+export const nodeStrategy = strategyOf({
+  defaults: (node) => {
+    const spec = field(node, 'spec');
+    if (isRec(spec)) alignCidrs(spec);
+    const status = field(node, 'status');
+    if (isRec(status) && isRec(status['capacity']) && absent(status['allocatable'])) status['allocatable'] = { ...status['capacity'] };
+  },
+  // Nodes come with their status, as the worker reports it; afterwards the two are apart.
+  update: (node, old, context) => {
+    if (context.subresource === 'status') put(node, 'spec', clone(old['spec']));
+    else put(node, 'status', clone(old['status']));
+  },
+  validatesAll: true, validate: validateNode,
+});
