@@ -3,17 +3,16 @@ import { dns1123Label, dns1123Subdomain } from '../../names.js';
 import { parseQuantity } from '../../quantity.js';
 import type { Complaints } from '../lib/complaints.js';
 import { validateClaimSpec } from '../storage/validate-claim.js';
+import { azureDisk, disk, fc, flexVolume, flocker, hostPath, nfs, quobyte, requires, validateDriverName, type SourceCheck } from '../storage/volume-sources.js';
 import { absent, field, isRec, num, optionalNum, recs, str, unset, type Rec } from '../lib/value.js';
 import { PULL_POLICIES } from './validate-container.js';
 import { validateFieldRef, validateResourceFieldRef } from './validate-env.js';
 import { validateTemplateMeta } from './validate-template.js';
 import type { Volumes } from './validate-mounts.js';
-import { noBacksteps, validateFilePath, validateLocalPath } from './validate-paths.js';
+import { validateFilePath, validateLocalPath } from './validate-paths.js';
 
-const HOST_PATH_TYPES = ['', 'BlockDevice', 'CharDevice', 'Directory', 'DirectoryOrCreate', 'File', 'FileOrCreate', 'Socket'];
 const DOWNWARD_FIELDS = ['metadata.annotations', 'metadata.labels', 'metadata.name', 'metadata.namespace', 'metadata.uid'];
 const MODE_MAX = 0o777;
-const DRIVER_NAME_MAX = 63;
 const TOKEN_SECONDS_MIN = 600;
 const TOKEN_SECONDS_MAX = 2 ** 32;
 
@@ -99,22 +98,6 @@ function projected(complaints: Complaints, source: Rec, path: string): void {
   }
 }
 
-/** CSI drivers are named like domains, in any case. */
-export function validateDriverName(complaints: Complaints, name: unknown, path: string): void {
-  const driver = str(name);
-  if (driver === '') return complaints.required(path);
-  if (driver.length > DRIVER_NAME_MAX) complaints.tooLong(path, DRIVER_NAME_MAX);
-  for (const why of dns1123Subdomain(driver.toLowerCase())) complaints.invalid(path, driver, why);
-}
-
-const lengthOf = (value: unknown): number => (Array.isArray(value) ? value.length : 0);
-
-type SourceCheck = (complaints: Complaints, source: Rec, path: string) => void;
-
-const requires = (...names: readonly string[]): SourceCheck => (complaints, source, path) => {
-  for (const name of names) if (unset(source[name])) complaints.required(`${path}.${name}`);
-};
-
 const namedFiles = (nameField: string): SourceCheck => (complaints, source, path) => {
   requires(nameField)(complaints, source, path);
   mode(complaints, source['defaultMode'], `${path}.defaultMode`);
@@ -126,50 +109,39 @@ const SOURCES: readonly { readonly name: string; readonly check: SourceCheck; re
   { name: 'emptyDir', check: (complaints, source, path) => {
     if ((parseQuantity(source['sizeLimit'] ?? '0')?.nano ?? 0n) < 0n) complaints.forbidden(`${path}.sizeLimit`, 'SizeLimit field must be a valid resource quantity');
   } },
-  { name: 'hostPath', check: (complaints, source, path) => {
-    if (unset(source['path'])) return complaints.required(`${path}.path`);
-    noBacksteps(complaints, `${path}.path`, str(source['path']));
-    complaints.enumerated(`${path}.type`, source['type'], HOST_PATH_TYPES);
-  } },
+  { name: 'hostPath', check: hostPath },
   // Cloning on the node ran users' hooks as root (CVE-2024-10220, CVE-2025-1767).
   { name: 'gitRepo', check: (complaints, source, path) => {
     requires('repository')(complaints, source, path);
     validateLocalPath(complaints, `${path}.directory`, str(source['directory']));
     complaints.forbidden(path, 'gitRepo volumes are not supported');
   } },
-  { name: 'gcePersistentDisk', check: (complaints, source, path) => requires('pdName')(complaints, source, path.replace('gcePersistentDisk', 'persistentDisk')) },
-  { name: 'awsElasticBlockStore', check: requires('volumeID') },
+  { name: 'gcePersistentDisk', check: (complaints, source, path) => disk('pdName')(complaints, source, path.replace('gcePersistentDisk', 'persistentDisk')) },
+  { name: 'awsElasticBlockStore', check: disk('volumeID') },
   { name: 'secret', check: namedFiles('secretName') },
-  { name: 'nfs', check: (complaints, source, path) => {
-    requires('server', 'path')(complaints, source, path);
-    if (!str(source['path']).startsWith('/')) complaints.invalid(`${path}.path`, str(source['path']), 'must be an absolute path');
-  } },
+  { name: 'nfs', check: nfs },
   { name: 'iscsi', check: requires('targetPortal', 'iqn') },
   { name: 'glusterfs', check: requires('endpoints', 'path') },
-  { name: 'flocker', check: (complaints, source, path) => {
-    if (unset(source['datasetName']) && unset(source['datasetUUID'])) complaints.required(path, 'one of datasetName and datasetUUID is required');
-  } },
+  { name: 'flocker', check: flocker },
   { name: 'persistentVolumeClaim', check: requires('claimName') },
   { name: 'rbd', check: requires('monitors', 'image') },
   { name: 'cinder', check: requires('volumeID') },
   { name: 'cephfs', check: requires('monitors'), saidAs: 'cephFS' },
-  { name: 'quobyte', check: requires('registry', 'volume') },
+  { name: 'quobyte', check: quobyte },
   // The typing error is Kubernetes' own, and tools match on paths.
   { name: 'downwardAPI', saidAs: 'downwarAPI', check: (complaints, source, said) => {
     const path = said.replace(/downwarAPI$/, 'downwardAPI');
     mode(complaints, source['defaultMode'], `${path}.defaultMode`);
     for (const file of recs(source['items'])) downwardFile(complaints, file, path);
   } },
-  { name: 'fc', check: (complaints, source, path) => {
-    if (lengthOf(source['targetWWNs']) + lengthOf(source['wwids']) === 0) complaints.required(`${path}.targetWWNs`, 'must specify either targetWWNs or wwids, but not both');
-  } },
-  { name: 'flexVolume', check: requires('driver') },
+  { name: 'fc', check: fc },
+  { name: 'flexVolume', check: flexVolume },
   { name: 'configMap', check: namedFiles('name') },
   { name: 'azureFile', check: requires('secretName', 'shareName') },
   { name: 'vsphereVolume', check: requires('volumePath') },
   { name: 'photonPersistentDisk', check: requires('pdID') },
   { name: 'portworxVolume', check: requires('volumeID') },
-  { name: 'azureDisk', check: requires('diskName', 'diskURI') },
+  { name: 'azureDisk', check: azureDisk },
   { name: 'storageos', check: requires('volumeName') },
   { name: 'projected', check: projected },
   { name: 'scaleIO', check: requires('gateway', 'system', 'volumeName') },

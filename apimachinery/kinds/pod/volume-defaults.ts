@@ -39,16 +39,36 @@ const SOURCES: Readonly<Record<string, (source: Rec) => void>> = {
     if (isRec(spec)) fill(spec, 'volumeMode', 'Filesystem');
   },
   iscsi: (source) => fillZero(source, 'iscsiInterface', 'default'),
+  rbd: (source) => {
+    fillZero(source, 'pool', 'rbd');
+    fillZero(source, 'user', 'admin');
+    fillZero(source, 'keyring', '/etc/ceph/keyring');
+  },
+  azureDisk: (source) => {
+    fill(source, 'cachingMode', 'ReadWrite');
+    fill(source, 'kind', 'Shared');
+    fill(source, 'fsType', 'ext4');
+    fill(source, 'readOnly', false);
+  },
+  scaleIO: (source) => {
+    fillZero(source, 'storageMode', 'ThinProvisioned');
+    fillZero(source, 'fsType', 'xfs');
+  },
 };
+
+/** Of an object whose fields are sources: a pod's volume, or the spec of a PersistentVolume. */
+export function defaultVolumeSources(holder: Rec): void {
+  for (const [name, fillIn] of Object.entries(SOURCES)) {
+    const source = field(holder, name);
+    if (isRec(source)) fillIn(source);
+  }
+}
 
 /** A volume that names no source is an emptyDir. */
 export function defaultVolumes(spec: Rec): void {
   for (const volume of children(spec, 'volumes')) {
     const names = Object.keys(volume).filter((name) => name !== 'name' && !absent(volume[name]));
     if (names.length === 0) child(volume, 'emptyDir');
-    for (const name of names) {
-      const source = volume[name];
-      if (Object.hasOwn(SOURCES, name) && isRec(source)) SOURCES[name]?.(source);
-    }
+    defaultVolumeSources(volume);
   }
 }

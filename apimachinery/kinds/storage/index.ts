@@ -6,9 +6,13 @@ import { defaultPrinter } from '../printers/columns.js';
 import { resourceClaimPrinter, resourceSlicePrinter } from '../printers/policy.js';
 import * as print from '../printers/storage.js';
 import { storageClassStrategy } from './claims.js';
+import { validateAttachment, validateAttributesClass } from './validate-classes.js';
+import { validateDriver, validateNode, validateStorageCapacity } from './validate-csi.js';
 
 const csiDriver = strategyOf({
   generation: true,
+  validatesAll: true,
+  validate: validateDriver,
   defaults: (object) => {
     const spec = child(object, 'spec');
     if (spec === undefined) return;
@@ -33,10 +37,10 @@ function defaultDevices(spec: unknown): void {
 export const storageExtras: ExtrasTable = {
   'storage.k8s.io/storageclasses': { shortNames: ['sc'], printer: print.storageClassPrinter, strategy: storageClassStrategy },
   'storage.k8s.io/csidrivers': { printer: print.csiDriverPrinter, strategy: csiDriver },
-  'storage.k8s.io/csinodes': { printer: print.csiNodePrinter },
-  'storage.k8s.io/csistoragecapacities': { printer: defaultPrinter },
-  'storage.k8s.io/volumeattachments': { printer: print.volumeAttachmentPrinter, strategy: strategyOf({ status: true, statusKeeps: ALL_METADATA }) },
-  'storage.k8s.io/volumeattributesclasses': { shortNames: ['vac'], printer: print.volumeAttributesClassPrinter },
+  'storage.k8s.io/csinodes': { printer: print.csiNodePrinter, strategy: strategyOf({ validatesAll: true, validate: validateNode }) },
+  'storage.k8s.io/csistoragecapacities': { printer: defaultPrinter, strategy: strategyOf({ validatesAll: true, validate: validateStorageCapacity }) },
+  'storage.k8s.io/volumeattachments': { printer: print.volumeAttachmentPrinter, strategy: strategyOf({ status: true, statusKeeps: ALL_METADATA, validatesAll: true, validate: validateAttachment }) },
+  'storage.k8s.io/volumeattributesclasses': { shortNames: ['vac'], printer: print.volumeAttributesClassPrinter, strategy: strategyOf({ validatesAll: true, validate: validateAttributesClass }) },
   'resource.k8s.io/resourceclaims': { printer: resourceClaimPrinter, strategy: strategyOf({ status: true, statusKeeps: ALL_METADATA, defaults: (claim) => defaultDevices(field(claim, 'spec')) }) },
   'resource.k8s.io/resourceclaimtemplates': { strategy: strategyOf({ defaults: (template) => defaultDevices(at(template, 'spec', 'spec')) }) },
   'resource.k8s.io/resourceslices': { printer: resourceSlicePrinter, strategy: strategyOf({ generation: true }) },

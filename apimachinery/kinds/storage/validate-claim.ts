@@ -1,9 +1,11 @@
-/** Validation of a claim's spec: of claims, and of the templates of claims in StatefulSets and ephemeral volumes. */
-import { dns1123Label, dns1123Subdomain } from '../../names.js';
+/** Validation of claims, and of the templates of claims in StatefulSets and ephemeral volumes. The order of complaints is Kubernetes' own. */
+import type { StrategyContext } from '../../kind.js';
+import { dns1123Label, dns1123Subdomain, qualifiedName } from '../../names.js';
 import { quantityNano } from '../../quantity.js';
-import type { Complaints } from '../lib/complaints.js';
+import type { FieldError } from '../../status.js';
+import { IMMUTABLE, complaintsOf, type Complaints } from '../lib/complaints.js';
 import { validateLabelSelector } from '../lib/label-validation.js';
-import { at, field, isRec, same, str, strs, unset, type Rec } from '../lib/value.js';
+import { absent, at, clone, entries, field, isRec, put, rec, same, str, strs, unset, type Rec } from '../lib/value.js';
 
 export const ACCESS_MODES = ['ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOnce', 'ReadWriteOncePod'];
 export const VOLUME_MODES = ['Block', 'Filesystem'];
@@ -26,14 +28,17 @@ function validateDataSource(complaints: Complaints, source: Rec, path: string): 
   if (!unset(source['namespace'])) complaints.form(`${path}.namespace`, source['namespace'], dns1123Label);
 }
 
+/** Kubernetes shows a path here, which has no fields that could be seen. */
+const PATH = {};
+
 function validateDataSources(complaints: Complaints, spec: unknown, path: string): void {
   const source = field(spec, 'dataSource');
   const reference = field(spec, 'dataSourceRef');
   if (isRec(source)) validateDataSource(complaints, source, `${path}.dataSource`);
   if (isRec(reference)) validateDataSource(complaints, reference, `${path}.dataSourceRef`);
   if (!isRec(source) || !isRec(reference)) return;
-  if (!unset(reference['namespace'])) complaints.invalid(path, `${path}.dataSource`, 'may not be specified when dataSourceRef.namespace is specified');
-  else if (!['apiGroup', 'kind', 'name'].every((name) => same(source[name], reference[name]))) complaints.invalid(path, `${path}.dataSource`, 'must match dataSourceRef');
+  if (!unset(reference['namespace'])) complaints.invalid(path, PATH, 'may not be specified when dataSourceRef.namespace is specified');
+  else if (!['apiGroup', 'kind', 'name'].every((name) => same(source[name], reference[name]))) complaints.invalid(path, PATH, 'must match dataSourceRef');
 }
 
 export function validateClaimSpec(complaints: Complaints, spec: unknown, path: string): void {
@@ -50,4 +55,89 @@ export function validateClaimSpec(complaints: Complaints, spec: unknown, path: s
   validateDataSources(complaints, spec, path);
   const attributes = field(spec, 'volumeAttributesClassName');
   if (!unset(attributes)) complaints.form(`${path}.volumeAttributesClassName`, attributes, dns1123Subdomain);
+}
+
+const CLASS_ANNOTATION = 'volume.beta.kubernetes.io/storage-class';
+
+/** The class may be named where none was, and may move from the annotation that it had before it had a field. */
+function mayNameClass(claim: Rec, old: unknown): boolean {
+  const [now, before] = [at(claim, 'spec', 'storageClassName'), at(old, 'spec', 'storageClassName')];
+  const annotation = at(old, 'metadata', 'annotations', CLASS_ANNOTATION);
+  return !absent(now) && absent(before) && (annotation === undefined || annotation === now);
+}
+
+/** The spec as it may be: with what the update was allowed to change put back. */
+function withAllowed(claim: Rec, spec: Rec, old: unknown): Rec {
+  const before = field(old, 'spec');
+  const munged = clone(spec);
+  const restore = (target: Rec, name: string, source: unknown): void => put(target, name, clone(field(source, name)));
+  if (unset(field(before, 'volumeName'))) restore(munged, 'volumeName', before);
+  if (mayNameClass(claim, old)) restore(munged, 'storageClassName', before);
+  if (at(old, 'status', 'phase') !== 'Bound') return munged;
+  const requests = at(munged, 'resources', 'requests');
+  if (isRec(requests)) restore(requests, 'storage', at(before, 'resources', 'requests'));
+  restore(munged, 'volumeAttributesClassName', before);
+  return munged;
+}
+
+function validateAttributesChange(complaints: Complaints, spec: Rec, old: unknown): void {
+  const path = 'spec.volumeAttributesClassName';
+  const now = spec['volumeAttributesClassName'];
+  if (now === at(old, 'spec', 'volumeAttributesClassName') || absent(at(old, 'status', 'currentVolumeAttributesClassName'))) return;
+  if (absent(now)) complaints.forbidden(path, 'update to nil is forbidden when status.currentVolumeAttributesClassName is not nil');
+  else if (now === '') complaints.forbidden(path, 'update to empty string is forbidden when status.currentVolumeAttributesClassName is not nil');
+}
+
+/** A bound claim may grow, or go back to what it has; an unbound one may be bound or given a class. */
+function validateClaimUpdate(complaints: Complaints, claim: Rec, old: unknown): void {
+  const spec = rec(claim['spec']);
+  const before = field(old, 'spec');
+  const annotation = at(claim, 'metadata', 'annotations', CLASS_ANNOTATION);
+  const oldAnnotation = at(old, 'metadata', 'annotations', CLASS_ANNOTATION);
+  if ((annotation ?? '') !== (oldAnnotation ?? '') && !(annotation === undefined && mayNameClass(claim, old))) {
+    complaints.invalid(`metadata.annotations[${CLASS_ANNOTATION}]`, annotation ?? '', IMMUTABLE);
+  }
+  if (!same(withAllowed(claim, spec, old), before)) {
+    complaints.forbidden('spec', 'spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims');
+  }
+  const now = quantityNano(at(spec, 'resources', 'requests', 'storage') ?? 0);
+  if (now < quantityNano(at(before, 'resources', 'requests', 'storage') ?? 0) && now <= quantityNano(at(old, 'status', 'capacity', 'storage') ?? 0)) {
+    complaints.forbidden('spec.resources.requests.storage', 'field can not be less than status.capacity');
+  }
+  complaints.immutable('volumeMode', spec['volumeMode'], same(spec['volumeMode'], field(before, 'volumeMode')));
+  validateAttributesChange(complaints, spec, old);
+}
+
+const RESIZE_STATES = ['ControllerResizeInProgress', 'ControllerResizeInfeasible', 'NodeResizeInProgress', 'NodeResizeInfeasible', 'NodeResizePending'];
+
+function validateResourceKey(complaints: Complaints, key: string, path: string): boolean {
+  const wrong = qualifiedName(key);
+  complaints.form(path, key, () => wrong);
+  const isNative = !key.includes('/') || key.includes('kubernetes.io/');
+  if (wrong.length === 0 && isNative && key !== 'storage') complaints.unsupported(path, key, ['storage']);
+  return wrong.length === 0 && (!isNative || key === 'storage');
+}
+
+function validateClaimStatus(complaints: Complaints, status: unknown): void {
+  const negative = (path: string, quantity: unknown): void => {
+    const nano = quantityNano(quantity);
+    if (nano < 0n) complaints.invalid(path, Number(nano / 1_000_000_000n), 'must be a valid resource quantity');
+  };
+  for (const [name, quantity] of entries(field(status, 'capacity'))) negative(`status.capacity[${name}]`, quantity);
+  for (const [name, state] of entries(field(status, 'allocatedResourceStatuses'))) {
+    validateResourceKey(complaints, name, 'status.allocatedResourceStatuses');
+    // Kubernetes shows the resource here, not the state.
+    if (!RESIZE_STATES.includes(str(state))) complaints.unsupported('status.allocatedResourceStatuses', name, RESIZE_STATES);
+  }
+  for (const [name, quantity] of entries(field(status, 'allocatedResources'))) {
+    if (validateResourceKey(complaints, name, 'status.allocatedResources')) negative(`status.allocatedResources[${name}]`, quantity);
+  }
+}
+
+export function validateClaim(claim: Rec, context?: StrategyContext): FieldError[] {
+  return complaintsOf((complaints) => {
+    if (context?.subresource === 'status') return validateClaimStatus(complaints, claim['status']);
+    validateClaimSpec(complaints, claim['spec'], 'spec');
+    if (context?.old !== undefined) validateClaimUpdate(complaints, claim, context.old);
+  });
 }
