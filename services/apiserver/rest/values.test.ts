@@ -56,7 +56,7 @@ describe('times', () => {
   it.each<[string, unknown, string]>([
     ['renewTime', '2026-11-28T08:00:00Z', 'parsing time "2026-11-28T08:00:00Z" as "2006-01-02T15:04:05.000000Z07:00": cannot parse "Z" as ".000000"'],
     ['acquireTime', '2026-02-30T08:00:00.000000Z', 'parsing time "2026-02-30T08:00:00.000000Z": day out of range'],
-    ['renewTime', 5, 'json: cannot unmarshal number into Go value of type string'],
+    ['renewTime', 5, 'json: cannot unmarshal number into Go struct field LeaseSpec.spec.renewTime of type string'],
   ])('a Lease\'s %s %j is refused', async (field, value, why) => {
     await using test = await start();
     expect(await test.post(LEASES, { spec: { [field]: value } })).toMatchObject({ code: 400, message: `Lease in version "v1" cannot be handled as a Lease: ${why}` });
