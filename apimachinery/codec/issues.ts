@@ -2,11 +2,15 @@
 import { ISSUES_MAX, unknownLines } from '../schema/strict.js';
 import type { BodyIssues } from '../schema/strict.js';
 import { duplicateKeys } from './duplicates.js';
+import { floatLiterals } from './float-literals.js';
 import { childPath, walkKeys } from './keys.js';
 
 /** Typed JSON: unknown and duplicate fields as they stand in the body (sigs.k8s.io/json). */
 export function jsonIssues(bytes: Uint8Array): BodyIssues {
-  return { lines: (unknown) => (unknown.length === 0 ? duplicateKeys(bytes).map(duplicateLine) : inOrder(bytes, new Set(unknown))) };
+  return {
+    lines: (unknown) => (unknown.length === 0 ? duplicateKeys(bytes).map(duplicateLine) : inOrder(bytes, new Set(unknown))),
+    floats: floatLiterals(bytes),
+  };
 }
 
 const duplicateLine = (path: string): string => `duplicate field ${JSON.stringify(path)}`;

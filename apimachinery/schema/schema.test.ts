@@ -30,7 +30,7 @@ describe('decoding into built-in types', () => {
     ['', 'Secret', { data: { a: 'a*==' } }, 'illegal base64 data at input byte 1'],
     ['', 'Service', { spec: { ports: [{ targetPort: true }] } }, 'cannot unmarshal bool into Go struct field ServicePort.spec.ports.targetPort of type int32'],
   ])('%s %s %j', (group, kind, object, message) => {
-    expect(() => conform(kindOf(group, kind), structuredClone(object), resolver)).toThrow(message);
+    expect(() => conform(kindOf(group, kind), structuredClone(object), { resolver })).toThrow(message);
   });
 
   it('drops unknown fields and nulls, and makes quantities canonical', () => {
@@ -38,7 +38,7 @@ describe('decoding into built-in types', () => {
       apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'a', labels: JSON.parse('{"__proto__":"x","constructor":"y"}'), nope: 1 },
       spec: { foo: 1, replicas: null, template: { spec: { containers: [{ name: 'c', resources: { limits: { cpu: 0.5, memory: '1024Mi' } }, imagee: 'x' }] } } },
     };
-    expect(conform(deployment, object, resolver)).toEqual(['metadata.nope', 'spec.foo', 'spec.template.spec.containers[0].imagee']);
+    expect(conform(deployment, object, { resolver })).toEqual(['metadata.nope', 'spec.foo', 'spec.template.spec.containers[0].imagee']);
     expect(object['spec']).toEqual({ template: { spec: { containers: [{ name: 'c', resources: { limits: { cpu: '500m', memory: '1Gi' } } }] } } });
     expect(Object.keys((object['metadata'] as JsonObject)['labels'] as JsonObject)).toEqual(['__proto__', 'constructor']);
   });
@@ -54,7 +54,7 @@ describe('decoding into built-in types', () => {
   it('lets CRDs carry the schemas they are made of', () => {
     const spec = { versions: [{ schema: { openAPIV3Schema: { type: 'object', properties: { spec: { type: 'object', items: [{ x: 1 }], default: { any: ['thing'] }, $ref: '#/x' } } } } }] };
     const object: JsonObject = { spec: structuredClone(spec) };
-    expect(conform(kindOf('apiextensions.k8s.io', 'CustomResourceDefinition'), object, resolver)).toEqual([]);
+    expect(conform(kindOf('apiextensions.k8s.io', 'CustomResourceDefinition'), object, { resolver })).toEqual([]);
     expect(object['spec']).toEqual(spec);
   });
 });

@@ -13,6 +13,8 @@ export interface BodyIssues {
   lines(unknown: readonly string[]): string[];
   /** The same as parts of one error. Absent: the lines. */
   errors?(unknown: readonly string[]): string[];
+  /** Whole numbers written as floats: path -> literal. Absent: none, or the form of the body knows no difference. */
+  readonly floats?: ReadonlyMap<string, string>;
 }
 
 export const NO_ISSUES: BodyIssues = { lines: (unknown) => unknownLines(unknown) };

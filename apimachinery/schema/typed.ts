@@ -26,9 +26,15 @@ export interface TypedKind extends GroupVersionKind {
 /** Unknown fields named at most; the rest is dropped all the same. */
 const UNKNOWN_MAX = 100;
 
+export interface ConformOptions {
+  readonly resolver: SchemaResolver;
+  /** Whole numbers that the body writes as floats, by their path: no integers to Go's decoder. */
+  readonly floats?: ReadonlyMap<string, string> | undefined;
+}
+
 /** Throws ApiError BadRequest at the first value of a wrong type. Returns paths of unknown fields. */
-export function conform(kind: TypedKind, object: JsonObject, resolver: SchemaResolver): string[] {
-  return new Conformer(kind, resolver).run(object);
+export function conform(kind: TypedKind, object: JsonObject, options: ConformOptions): string[] {
+  return new Conformer(kind, options).run(object);
 }
 
 /** `Deployment in version "v1" cannot be handled as a Deployment: <why>`: the frame of all errors of decoding. */
@@ -39,12 +45,14 @@ export function decodingError(kind: GroupVersionKind, why: string): Error {
 class Conformer {
   readonly #kind: TypedKind;
   readonly #resolver: SchemaResolver;
+  readonly #floats: ReadonlyMap<string, string>;
   readonly #path = new FieldPath();
   readonly #unknown: string[] = [];
 
-  constructor(kind: TypedKind, resolver: SchemaResolver) {
+  constructor(kind: TypedKind, { resolver, floats = new Map() }: ConformOptions) {
     this.#kind = kind;
     this.#resolver = resolver;
+    this.#floats = floats;
   }
 
   run(object: JsonObject): string[] {
@@ -134,8 +142,8 @@ class Conformer {
       if (parseQuantity(value) !== undefined) return canonicalQuantity(value);
       throw decodingError(this.#kind, 'quantities must match the regular expression \'^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$\'');
     }
-    const canonical = CANONICAL[schema.format ?? ''];
     if (typeof value !== 'string') return this.#mismatch(value, declared, owner);
+    const canonical = CANONICAL[schema.format ?? ''];
     return canonical === undefined ? value : this.#canonical(value, canonical);
   }
 
@@ -150,17 +158,22 @@ class Conformer {
 
   #integer(value: unknown, schema: Schema, declared: Schema, owner: string): unknown {
     const fits = schema.format === 'int32' ? isInt32(value) : isInt64(value);
-    return fits ? value : this.#mismatch(value, declared, owner);
+    return fits && !this.#isFloat() ? value : this.#mismatch(value, declared, owner);
+  }
+
+  #isFloat(): boolean {
+    return this.#floats.size > 0 && this.#floats.has(this.#path.dotted());
   }
 
   #intOrString(value: unknown, owner: string): unknown {
-    return typeof value === 'string' || isInt32(value) ? value : this.#mismatch(value, { type: 'integer', format: 'int32' }, owner);
+    return typeof value === 'string' || (isInt32(value) && !this.#isFloat()) ? value : this.#mismatch(value, { type: 'integer', format: 'int32' }, owner);
   }
 
   #mismatch(value: unknown, declared: Schema, owner: string): never {
-    const field = this.#path.fieldNames();
-    throw decodingError(this.#kind,
-      `json: cannot unmarshal ${jsonTypeOf(value, this.#resolver.resolve(declared).type)} into Go struct field ${owner}.${field} of type ${goTypeOf(declared, this.#resolver)}`);
+    const wanted = this.#resolver.resolve(declared).type;
+    const literal = wanted === 'integer' && isNumeric(value) ? this.#floats.get(this.#path.dotted()) : undefined;
+    const found = literal === undefined ? jsonTypeOf(value, wanted) : `number ${literal}`;
+    throw decodingError(this.#kind, `json: cannot unmarshal ${found} into Go struct field ${owner}.${this.#path.fieldNames()} of type ${goTypeOf(declared, this.#resolver)}`);
   }
 }
 

@@ -49,7 +49,9 @@ async function start() {
     const response = await fetch(`${running.url}${path}`, {
       method, dispatcher, headers: { 'content-type': 'application/json', ...headers }, ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
-    return { ...(await response.json() as Json), code: response.status };
+    const text = await response.text();
+    // Where nothing is defined there is a page, as of a web server.
+    return { ...(text.startsWith('{') ? JSON.parse(text) as Json : {}), code: response.status };
   };
   return {
     ...running, send, get: (path: string, headers: Record<string, string> = {}) => send('GET', path, undefined, headers),

@@ -1,7 +1,7 @@
 /** What the server itself decides about an object's metadata (API conventions, "Metadata"). */
 import type { KubeObject, ObjectMeta } from '../../../apimachinery/object.js';
 import { apiVersionOf } from '../../../apimachinery/object.js';
-import { apiErrors } from '../../../apimachinery/status.js';
+import { ApiError, apiErrors } from '../../../apimachinery/status.js';
 import { toTime } from '../../../platform/clock.js';
 import type { Random } from '../../../platform/random.js';
 import type { Kind } from '../../../apimachinery/kind.js';
@@ -60,12 +60,17 @@ export function checkScope(draft: KubeObject, scope: { readonly namespace: strin
   }
 }
 
-/** Before anything looks at a new object: what clients may not choose is cleared. */
-export function clearForCreate(draft: KubeObject): void {
+/** An error of kube-apiserver's store that nobody translates: a 500 without a reason, which clients know by its message. */
+function versionOfNew(): ApiError {
+  return new ApiError({
+    kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', code: 500, message: 'resourceVersion should not be set on objects to be created',
+  });
+}
+
+/** Before anything looks at a new object: what clients may not choose is cleared. In a dry run nothing would come to the store, which refuses a version. */
+export function clearForCreate(draft: KubeObject, { dryRun }: { readonly dryRun: boolean }): void {
   const meta = metaOf(draft);
-  if (meta.resourceVersion !== undefined && meta.resourceVersion !== '') {
-    throw apiErrors.badRequest('resourceVersion should not be set on objects to be created');
-  }
+  if (!dryRun && meta.resourceVersion !== undefined && meta.resourceVersion !== '') throw versionOfNew();
   delete meta.resourceVersion;
   delete meta.uid;
   delete meta.creationTimestamp;

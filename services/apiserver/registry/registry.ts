@@ -25,7 +25,7 @@ import { checkScope, checkType, metaOf, modified } from './metadata.js';
 import { checkFields } from './model.js';
 import { patch } from './patch.js';
 import { scaleOf, withScale } from './scale.js';
-import { selectionOf } from './selection.js';
+import { selectionOf, selectsHandled } from './selection.js';
 import { storeCall, toApiError } from './store-errors.js';
 import { bodyKind, namespaceMissing, resolveNamed, resolveTarget, storageKey } from './target.js';
 import type { NamedTarget } from './target.js';
@@ -111,10 +111,7 @@ class UserService implements ObjectService {
   async list(request: ListRequest, options: CallOptions = {}): Promise<ObjectList> {
     const target = resolveTarget(this.#registry.scheme, request, 'list');
     const handled = readByHandler(this.#call({}, options), target);
-    if (handled !== undefined) {
-      const items = await handled;
-      return { metadata: {}, items };
-    }
+    if (handled !== undefined) return { metadata: {}, items: (await handled).filter(selectsHandled(target.kind, request)) };
     return storeCall(list(this.#registry.cacher, target.kind, {
       selection: selectionOf(target.kind, { ...request, namespace: target.namespace }),
       limit: request.limit ?? 0, continue: request.continue, resourceVersion: request.resourceVersion,

@@ -1,4 +1,5 @@
 import type { Kind } from '../../../apimachinery/kind.js';
+import type { ListRequest, ObjectHandle } from '../../../apimachinery/object-service.js';
 import { checkFields, matchesFields, parseFieldSelector, requiredValue } from '../../../apimachinery/selector/fields.js';
 import { parseLabelSelector } from '../../../apimachinery/selector/label-text.js';
 import type { CachedObject } from '../cacher/cached-object.js';
@@ -30,6 +31,16 @@ export function selectionOf(
     matches: (object) => !contradiction && (labels.isEverything || labels.matches(object.labels))
       && (rest.length === 0 || matchesFields(rest, valueOf(object))),
   };
+}
+
+/** The same for objects that a handler makes, and nobody stores: they are selected by their labels and their name. */
+export function selectsHandled(kind: Kind, { labelSelector, fieldSelector }: Pick<ListRequest, 'labelSelector' | 'fieldSelector'>): (handle: ObjectHandle) => boolean {
+  const labels = parseLabelSelector(labelSelector);
+  const requirements = parseFieldSelector(fieldSelector);
+  checkFields(requirements, Object.keys(kind.fieldSelectors));
+  return ({ object: { metadata = {} } }) => (
+    labels.matches(metadata.labels ?? {}) && matchesFields(requirements, (field) => (field === NAME ? metadata.name : field === NAMESPACE ? metadata.namespace : undefined) ?? '')
+  );
 }
 
 /** `metadata.name=a,metadata.name=b` selects nothing. */

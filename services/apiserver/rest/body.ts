@@ -1,13 +1,14 @@
 /** Bodies of requests: JSON, YAML or Kubernetes protobuf, in; parsed objects out. */
 import { jsonIssues, untypedIssues, yamlIssues } from '../../../apimachinery/codec/issues.js';
-import { decodeJson } from '../../../apimachinery/codec/json.js';
+import { decodeJson, JsonSyntaxError } from '../../../apimachinery/codec/json.js';
+import { OPEN_BRACE } from '../../../apimachinery/codec/scan.js';
 import { decodeProtobuf } from '../../../apimachinery/codec/protobuf/index.js';
 import type { PatchType } from '../../../apimachinery/object-service.js';
 import type { GroupVersionKind, KubeObject } from '../../../apimachinery/object.js';
 import { apiVersionOf } from '../../../apimachinery/object.js';
 import { NO_ISSUES } from '../../../apimachinery/schema/strict.js';
 import type { BodyIssues } from '../../../apimachinery/schema/strict.js';
-import { apiErrors } from '../../../apimachinery/status.js';
+import { ApiError, apiErrors } from '../../../apimachinery/status.js';
 import { isObject } from '../../../apimachinery/value.js';
 import type { Heavy } from '../work/heavy-work.js';
 import type { YamlPool } from '../work/yaml-pool.js';
@@ -51,9 +52,50 @@ export async function readObject(
   request: RestRequest, tools: BodyTools, expected: ExpectedType,
 ): Promise<DecodedBody> {
   const bytes = await readBytes(request, tools);
-  const { value, issues } = await decode(bytes, mediaType(request), tools, expected);
-  if (!isObject(value)) throw apiErrors.badRequest('the body of the request must be an object');
-  return { object: value as KubeObject, issues };
+  const unrecognized = (why: string) => apiErrors.badRequest(`the object provided is unrecognized (must be of type ${expected.kind}): ${why} (${shownBody(bytes)})`);
+  const { value, issues } = await decode(bytes, mediaType(request), tools, expected).catch((error: unknown) => {
+    throw error instanceof JsonSyntaxError ? unrecognized(untyped(error.detail)) : error;
+  });
+  const fault = typeFault(value);
+  if (fault !== undefined) throw unrecognized(untyped(fault));
+  const object: KubeObject = isObject(value) ? value : {};
+  // Go has no type that would say what a custom resource is.
+  if (expected.isCustom && (object.kind ?? '') === '') throw unrecognized(`Object 'Kind' is missing in '${textOf(bytes)}'`);
+  if (expected.isCustom) object.apiVersion ??= '';
+  return { object, issues };
+}
+
+/** How kube-apiserver begins when a body's apiVersion and kind cannot be read. */
+const untyped = (detail: string): string => `couldn't get version/kind; json parse error: ${detail}`;
+
+const TYPE_META = String.raw`struct { APIVersion string "json:\"apiVersion,omitempty\""; Kind string "json:\"kind,omitempty\"" }`;
+
+/** Why no apiVersion and kind can be read from a value; null has none, and Go takes it for an empty object. */
+function typeFault(value: unknown): string | undefined {
+  if (value === null) return undefined;
+  if (!isObject(value)) return `json: cannot unmarshal ${jsonTypeOf(value)} into Go value of type ${TYPE_META}`;
+  for (const field of ['apiVersion', 'kind']) {
+    const given = value[field] ?? '';
+    if (typeof given !== 'string') return `json: cannot unmarshal ${jsonTypeOf(given)} into Go struct field .${field} of type string`;
+  }
+  return undefined;
+}
+
+function jsonTypeOf(value: unknown): string {
+  if (Array.isArray(value)) return 'array';
+  if (typeof value === 'string' || typeof value === 'object') return typeof value;
+  return typeof value === 'boolean' ? 'bool' : 'number';
+}
+
+const SHOWN_BYTES_MAX = 30;
+
+const textOf = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8');
+
+/** The beginning of a body, as hexadecimal digits unless it looks like JSON. */
+function shownBody(bytes: Uint8Array): string {
+  if (bytes.length === 0) return '<empty>';
+  const head = Buffer.from(bytes.subarray(0, SHOWN_BYTES_MAX));
+  return `${head.toString(head[0] === OPEN_BRACE ? 'utf8' : 'hex')}${bytes.length > SHOWN_BYTES_MAX ? ' ...' : ''}`;
 }
 
 /** The options of a delete; undefined without a body. */
@@ -61,19 +103,37 @@ export async function readOptions(request: RestRequest, tools: BodyTools): Promi
   const bytes = await readBytes(request, tools, OPTIONS_BYTES_MAX);
   if (bytes.length === 0) return undefined;
   const type = mediaType(request);
-  return (await decode(bytes, type === '' ? JSON_TYPE : type, tools, { group: '', version: 'v1', kind: 'DeleteOptions', isCustom: false })).value;
+  const { value } = await decode(bytes, type === '' ? JSON_TYPE : type, tools, { group: '', version: 'v1', kind: 'DeleteOptions', isCustom: false }).catch((error: unknown) => {
+    throw error instanceof JsonSyntaxError ? apiErrors.badRequest(untyped(error.detail)) : error;
+  });
+  const fault = typeFault(value);
+  if (fault !== undefined) throw apiErrors.badRequest(untyped(fault));
+  return value ?? undefined;
 }
 
-export async function readPatch(request: RestRequest, tools: BodyTools): Promise<{ readonly type: PatchType; readonly patch: unknown; readonly issues: BodyIssues }> {
+export async function readPatch(request: RestRequest, tools: BodyTools, isCustom: boolean): Promise<{ readonly type: PatchType; readonly patch: unknown; readonly issues: BodyIssues }> {
   const type = mediaType(request);
   const patchType = Object.hasOwn(PATCH_TYPES, type) ? PATCH_TYPES[type] : undefined;
-  if (patchType === undefined) {
-    throw apiErrors.unsupportedMediaType(
-      `the body of the request was in an unknown format - accepted media types include: ${Object.keys(PATCH_TYPES).join(', ')}`);
-  }
+  if (patchType === undefined || (isCustom && patchType === 'strategic')) throw unknownPatchType(isCustom);
   const bytes = await readBytes(request, tools);
-  const { value: patch, issues } = patchType === 'apply' ? await readYaml(bytes, tools.yaml) : { value: decodeJson(bytes), issues: untypedIssues(bytes) };
+  const { value: patch, issues } = patchType === 'apply' ? await readYaml(bytes, tools.yaml) : { value: decodePatch(bytes, patchType), issues: untypedIssues(bytes) };
   return { type: patchType, patch, issues };
+}
+
+/** Built-in kinds have a router in front, which knows their types; definitions say nothing of how lists merge. */
+function unknownPatchType(isCustom: boolean): ApiError {
+  if (!isCustom) return new ApiError({ ...apiErrors.unsupportedMediaType('415: Unsupported Media Type').status, details: {} });
+  const types = Object.keys(PATCH_TYPES).filter((type) => PATCH_TYPES[type] !== 'strategic');
+  return apiErrors.unsupportedMediaType(`the body of the request was in an unknown format - accepted media types include: ${types.join(', ')}`);
+}
+
+function decodePatch(bytes: Uint8Array, type: PatchType): unknown {
+  try {
+    return decodeJson(bytes);
+  } catch (error) {
+    if (!(error instanceof JsonSyntaxError)) throw error;
+    throw apiErrors.badRequest(type === 'strategic' ? error.detail : `error decoding patch: ${error.detail}`);
+  }
 }
 
 async function readBytes(request: RestRequest, { heavy }: BodyTools, limit_bytes = BODY_BYTES_MAX): Promise<Uint8Array> {

@@ -92,7 +92,7 @@ export class RestFront {
     } catch (error) {
       response = this.#failure(error, request);
     }
-    response = prettyWhenAsked(response, request.url);
+    response = prettyWhenAsked(response, request.url, headerOf(request, 'user-agent'));
     response.headers['audit-id'] = this.#options.random.uuid();
     response.headers['cache-control'] ??= 'no-cache, private';
     const streams = !(response.body instanceof Uint8Array);
@@ -159,7 +159,7 @@ export class RestFront {
   async #resource(request: RestRequest, asked: Asked, target: { readonly route: ResourceRoute; readonly verb: Verb }): Promise<RestResponse> {
     const { route, verb } = target;
     const kind = this.#options.scheme.byResource(route.id) ?? await this.#justDefined(route);
-    if (kind === undefined) throw noSuchResource();
+    if (kind === undefined) return this.#nothingAt(route.id.group);
     checkScope(kind, route, verb);
     if (isProxy(route)) throw noProxy(route);
     if (route.rest.length > 0) throw noSuchResource();
@@ -198,7 +198,13 @@ export class RestFront {
       const why = `User "${user.name}" cannot ${verb} path "${path}"${decision.reason === '' ? '' : `: ${decision.reason}`}`;
       throw new ApiError({ ...apiErrors.forbidden({ group: '', resource: '' }, '', '').status, message: `forbidden: ${why}`, details: {} });
     }
-    if (request.method !== 'GET' && request.method !== 'HEAD') throw apiErrors.methodNotAllowed({ group: '', resource: path }, verb);
+    const response = await this.#document(request, path, query);
+    if (response === undefined) return this.#nothingAt(groupOf(path));
+    if (request.method !== 'GET' && request.method !== 'HEAD') throw methodNotAllowed();
+    return response;
+  }
+
+  async #document(request: RestRequest, path: string, query: URLSearchParams): Promise<RestResponse | undefined> {
     if (isHealthPath(path)) return serveHealth(path, query, this.#options.health);
     if (path === '/metrics') return text(await this.#options.metrics.text(), 'text/plain; version=0.0.4; charset=utf-8');
     const discovered = this.#discovery.find(path, headerOf(request, 'accept'));
@@ -206,7 +212,14 @@ export class RestFront {
     const document = this.#options.documents(path, request);
     if (document !== undefined) return document;
     if (path === '/' || path === '') return text(JSON.stringify({ paths: this.#paths(request) }), 'application/json');
-    throw noSuchResource();
+    return undefined;
+  }
+
+  /** A Status where a built-in group answers for the path, the page of Go's router elsewhere. */
+  #nothingAt(group: string | undefined): RestResponse {
+    const { scheme } = this.#options;
+    if (group !== undefined && scheme.kinds().some((kind) => kind.group === group && scheme.isBuiltIn(kind))) throw noSuchResource();
+    return { status: 404, headers: { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff' }, body: Buffer.from('404 page not found\n') };
   }
 
   #paths(request: RestRequest): string[] {
@@ -248,6 +261,12 @@ function checkScope(kind: Kind, route: ResourceRoute, verb: Verb): void {
 }
 
 export const isConnect = (route: ResourceRoute): boolean => route.subresource !== undefined && CONNECT_SUBRESOURCES.has(route.subresource);
+
+/** Undefined outside /api and /apis. */
+function groupOf(path: string): string | undefined {
+  const [, root, group] = path.split('/');
+  return root === 'api' ? '' : root === 'apis' ? group : undefined;
+}
 
 const PROXIED = new Set(['pods', 'services', 'nodes']);
 

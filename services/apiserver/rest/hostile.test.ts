@@ -57,7 +57,7 @@ describe('hostile bytes', () => {
     ['a WebSocket without a key', `GET ${MAPS}?watch=1 HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n`, /^HTTP\/1\.1 400 /],
     ['JSON cut short', post('application/json', '{"kind":'), /^HTTP\/1\.1 400 [^]*"kind":"Status"/],
     ['JSON without end', post('application/json', '['.repeat(100_000)), /^HTTP\/1\.1 400 [^]*nests deeper/],
-    ['JSON that is a word', post('application/json', 'null'), /^HTTP\/1\.1 400 [^]*"kind":"Status"/],
+    ['JSON that is a word', post('application/json', 'null'), /^HTTP\/1\.1 422 [^]*"kind":"Status"/],
     ['bytes that are no UTF-8', post('application/json', '\xff\xfe{}'), /^HTTP\/1\.1 400 [^]*"kind":"Status"/],
     ['YAML that grows', post('application/yaml', bomb), /^HTTP\/1\.1 400 [^]*"kind":"Status"/],
     ['YAML without end', post('application/yaml', '- '.repeat(5000)), /^HTTP\/1\.1 400 [^]*"kind":"Status"/],

@@ -1,5 +1,5 @@
 /** Which form of an answer a client accepts (API conventions, "Content negotiation"). */
-import { apiErrors } from '../../../apimachinery/status.js';
+import { ApiError, apiErrors } from '../../../apimachinery/status.js';
 
 export type View = 'object' | 'table' | 'metadata';
 export type Encoding = 'json' | 'yaml' | 'protobuf';
@@ -61,6 +61,15 @@ export function negotiate(accept: string, offers: Offers = ALL_ENCODINGS, tables
     if (view !== undefined && !(view.view === 'table' && (encoding === 'protobuf' || !tables))) return { ...view, encoding };
   }
   throw apiErrors.notAcceptable(`only the following media types are accepted: ${offers.map((one) => CONTENT_TYPES[one]).join(', ')}`);
+}
+
+/** Whether any type is named that objects have, whatever its parameters. */
+export const namesKnownType = (accept: string): boolean => accept.trim() === '' || mediaRanges(accept).some(({ type }) => ENCODINGS.has(type));
+
+/** The refusal of the router in front of built-in kinds; `streams`: of a path that can be watched. */
+export function routeNotAcceptable(streams: boolean): ApiError {
+  const types = [...ALL_ENCODINGS.map((one) => CONTENT_TYPES[one]), ...(streams ? [`${JSON_TYPE};stream=watch`, `${PROTOBUF_TYPE};stream=watch`] : [])];
+  return new ApiError({ ...apiErrors.notAcceptable(`406: Not Acceptable\n\nAvailable representations: ${types.join(', ')}`).status, details: {} });
 }
 
 /** For errors: they are told in any case, as JSON if nothing else will do. */

@@ -68,10 +68,27 @@ describe('a built-in kind', () => {
     expect((await patch('apply-patch+yaml', applied)).value).toMatchObject({ revision: MAX - 1n, metadata: { managedFields: expect.arrayContaining([expect.objectContaining({ operation: 'Apply' })]) } });
   });
 
-  it.each(['9223372036854775808', '-9223372036854777856', '1e400', '1.5'])('refuses %s for an int64', async (literal) => {
+  it.each(['9223372036854775808', '-9223372036854777856', '1e400', '1.5', '1.0', '-0.0', '1e3', '1E+3'])('refuses %s for an int64', async (literal) => {
     await using test = await start();
     const answer = await test.call('POST', REVISIONS, { body: `{"apiVersion":"apps/v1","kind":"ControllerRevision","metadata":{"name":"a"},"revision":${literal},"data":{}}` });
     expect([answer.code, answer.text]).toEqual([400, expect.stringContaining(`json: cannot unmarshal number ${literal} into Go`)]);
+  });
+
+  it.each<[string, string, string]>([
+    ['a nested int32', '{"replicas":1.0}', 'number 1.0 into Go struct field DeploymentSpec.spec.replicas of type int32'],
+    ['an int or string', '{"strategy":{"rollingUpdate":{"maxSurge":1e0}}}', 'number 1e0 into Go struct field RollingUpdateDeployment.spec.strategy.rollingUpdate.maxSurge of type int32'],
+    ['an item of a list', '{"template":{"spec":{"securityContext":{"supplementalGroups":[1,2.0]}}}}', 'number 2.0 into Go struct field PodSecurityContext.spec.template.spec.securityContext.supplementalGroups of type int64'],
+  ])('refuses a whole number written as a float for %s', async (_, spec, why) => {
+    await using test = await start();
+    const answer = await test.call('POST', '/apis/apps/v1/namespaces/default/deployments', { body: `{"metadata":{"name":"a","annotations":{"x":"[1.0"}},"spec":${spec}}` });
+    expect([answer.code, answer.text]).toEqual([400, expect.stringContaining(why)]);
+  });
+
+  it('takes one where no integer is wanted', async () => {
+    await using test = await start();
+    const limits = '{"metadata":{"name":"a"},"spec":{"limits":[{"type":"Container","default":{"cpu":1.0},"max":{"cpu":2e0}}]}}';
+    expect((await test.call('POST', '/api/v1/namespaces/default/limitranges', { body: limits })).value).toMatchObject({ spec: { limits: [{ default: { cpu: '1' }, max: { cpu: '2' } }] } });
+    expect((await test.call('POST', REVISIONS, { body: '{"metadata":{"name":"any"},"revision":1,"data":{"a":1.0}}' })).code).toBe(201);
   });
 });
 
@@ -96,7 +113,7 @@ describe('every int64 field of every served kind', () => {
       for (const holder of holders(kind.schema, MAX) as JsonObject[]) {
         const object = { apiVersion: kind.group === '' ? kind.version : `${kind.group}/${kind.version}`, kind: kind.kind, ...holder };
         const decoded = parseJson(encodeJson(object)) as JsonObject;
-        conform(kind, decoded, resolver);
+        conform(kind, decoded, { resolver });
         expect(encodeJson(decoded)).toContain(String(MAX));
         const binary = encodeProtobuf(decoded);
         if (binary !== undefined) expect(encodeJson(decodeProtobuf(binary))).toContain(String(MAX));

@@ -9,7 +9,7 @@ import type { YamlPool } from '../work/yaml-pool.js';
 import { readObject, readOptions, readPatch } from './body.js';
 import { headerOf } from './message.js';
 import type { RestRequest, RestResponse } from './message.js';
-import { CONTENT_TYPES, negotiate } from './negotiate.js';
+import { CONTENT_TYPES, namesKnownType, negotiate, routeNotAcceptable } from './negotiate.js';
 import type { Offers } from './negotiate.js';
 import { booleanOption, deleteOptions, integerOption, listOptions, writeOptions } from './query.js';
 import type { ListOptions } from './query.js';
@@ -67,7 +67,9 @@ export async function serveObjects(call: ObjectRequest): Promise<RestResponse> {
 }
 
 async function serve(call: ObjectRequest): Promise<RestResponse> {
-  const accepted = negotiate(headerOf(call.request, 'accept'), offersOf(call), hasTable(call));
+  const accept = headerOf(call.request, 'accept');
+  if (call.isBuiltIn && !namesKnownType(accept)) throw routeNotAcceptable(call.verb === 'list' || call.verb === 'watch');
+  const accepted = negotiate(accept, offersOf(call), hasTable(call));
   checkMetadataForm(call, accepted.ofList);
   const rendering: Rendering = { kind: call.kind, accepted, includeObject: includeObject(call.url.query), now_ms: call.clock.now() };
   switch (call.verb) {
@@ -194,7 +196,7 @@ async function write(call: ObjectRequest, rendering: Rendering, verb: 'create' |
 
 async function patchObject(call: ObjectRequest, rendering: Rendering): Promise<RestResponse> {
   const { query } = call.url;
-  const { type, patch, issues } = await readPatch(call.request, call);
+  const { type, patch, issues } = await readPatch(call.request, call, call.kind.isCustom === true);
   const named = query.get('fieldManager') ?? '';
   const errors: FieldError[] = [];
   if (type === 'apply' && named === '') errors.push(fieldErrors.required('fieldManager', 'is required for apply patch'));

@@ -1,15 +1,20 @@
-/** `?pretty=true`: JSON for people, as Go's json.MarshalIndent prints it. */
+/** `?pretty=true`, and for tools that show it to people: JSON as Go's json.MarshalIndent prints it. */
 import type { RestResponse } from './message.js';
 
 /** Longer answers stay as they are: nobody reads them, and printing them would hold up others. */
 const PRETTY_BYTES_MAX = 1024 * 1024;
 
-/** The same answer, printed over lines where the query asks for it and the body is one JSON value. */
-export function prettyWhenAsked(response: RestResponse, url: string): RestResponse {
+/** Of what these fetch, somebody wants to read the answer (k8s.io/apiserver, responsewriters.isPrettyPrint). */
+const FOR_PEOPLE = /^(curl|Wget|Mozilla\/5\.0)/;
+/** What Go's strconv.ParseBool takes for true. */
+const TRUE = new Set(['1', 't', 'T', 'TRUE', 'true', 'True']);
+
+/** The same answer, printed over lines where the query or the client's name asks for it and the body is one JSON value. */
+export function prettyWhenAsked(response: RestResponse, url: string, userAgent = ''): RestResponse {
   const { body } = response;
-  if (!url.includes('pretty=') || !(body instanceof Uint8Array) || body.length > PRETTY_BYTES_MAX) return response;
-  const asked = new URLSearchParams(url.slice(url.indexOf('?') + 1)).get('pretty');
-  if (asked !== 'true' && asked !== '1') return response;
+  if (!(body instanceof Uint8Array) || body.length > PRETTY_BYTES_MAX) return response;
+  const asked = url.includes('pretty=') ? new URLSearchParams(url.slice(url.indexOf('?') + 1)).get('pretty') : null;
+  if (asked === null || asked === '' ? !FOR_PEOPLE.test(userAgent) : !TRUE.has(asked)) return response;
   if (!/^application\/json(;|$)/.test(String(response.headers['content-type'] ?? ''))) return response;
   return { ...response, body: Buffer.from(printJson(Buffer.from(body).toString('utf8'))) };
 }

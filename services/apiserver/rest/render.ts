@@ -27,6 +27,7 @@ export interface Rendering {
 }
 
 const COMMA = Buffer.from(',');
+const OPEN = Buffer.from('{');
 
 export function renderObject(handle: ObjectHandle, rendering: Rendering): Uint8Array {
   const { view, encoding } = rendering.accepted;
@@ -94,12 +95,28 @@ async function jsonParts(list: ObjectList, rendering: Rendering, pace: Pace): Pr
   const { open, close } = frameOf(list, rendering);
   const parts: Uint8Array[] = [Buffer.from(open)];
   const isPlain = rendering.accepted.view === 'object';
+  const addPlain = plainItems(rendering.kind, parts);
   await eachInSteps(list.items, pace, isPlain ? Infinity : STEP_BYTES, (item, index) => {
     if (index > 0) parts.push(COMMA);
-    parts.push(isPlain ? item.json : encodeJsonBytes(itemOf(item, rendering)));
+    if (isPlain) addPlain(item);
+    else parts.push(encodeJsonBytes(itemOf(item, rendering)));
   });
   parts.push(Buffer.from(close));
   return parts;
+}
+
+/** The list says what its items are; custom resources say it each for itself. */
+function plainItems(kind: Kind, parts: Uint8Array[]): (item: ObjectHandle) => void {
+  if (kind.isCustom === true) return ({ json }) => parts.push(json);
+  const head = Buffer.from(`${encodeJson({ kind: kind.kind, apiVersion: apiVersionOf(kind) }).slice(0, -1)},`);
+  return (item) => {
+    if (head.equals(item.json.subarray(0, head.length))) {
+      parts.push(OPEN, item.json.subarray(head.length));
+      return;
+    }
+    const { kind: _kind, apiVersion: _apiVersion, ...untyped } = item.object;
+    parts.push(encodeJsonBytes(untyped));
+  };
 }
 
 function frameOf({ metadata }: ObjectList, { kind, accepted, ...rendering }: Rendering): { readonly open: string; readonly close: string } {

@@ -41,6 +41,15 @@ it('a component is healthy while its lease is renewed, the store while it can be
   ]);
 });
 
+it.each<[string, object, readonly string[]]>([
+  ['a name', { fieldSelector: 'metadata.name=etcd-0' }, ['etcd-0']], ['another name', { fieldSelector: 'metadata.name!=etcd-0' }, ['controller-manager', 'scheduler']],
+  ['a label', { labelSelector: 'a=b' }, []], ['the absence of one', { labelSelector: '!a' }, ['controller-manager', 'scheduler', 'etcd-0']],
+])('a list selects by %s', async (_, selector, names) => {
+  await using test = await start();
+  expect((await test.service.list({ resource, ...selector })).items.map(({ object }) => object.metadata?.name)).toEqual(names);
+  await expect(test.service.list({ resource, fieldSelector: 'a=b' })).rejects.toMatchObject({ code: 400 });
+});
+
 it('without a lease nobody is elected', async () => {
   await using test = await start();
   expect((await test.service.get({ resource, name: 'scheduler' })).object).toMatchObject({ conditions: [{ type: 'Healthy', status: 'False', message: 'nobody holds the lease kube-system/kube-scheduler' }] });

@@ -1,0 +1,110 @@
+/** Requests that cannot be read or that lead nowhere: each was put to kube-apiserver, these are its codes and its words. */
+import { Agent, fetch } from 'undici';
+import { describe, expect, it } from 'vitest';
+import { startApiServer } from './testing.js';
+
+const MAPS = '/api/v1/namespaces/default/configmaps';
+const WIDES = '/apis/case.example/v1/namespaces/default/wides';
+const PAGE = '404 page not found\n';
+const NO_RESOURCE = 'the server could not find the requested resource';
+const HEAD = "couldn't get version/kind; json parse error: ";
+const STRUCT = String.raw`struct { APIVersion string "json:\"apiVersion,omitempty\""; Kind string "json:\"kind,omitempty\"" }`;
+const unrecognized = (kind: string, why: string, shown: string) => `the object provided is unrecognized (must be of type ${kind}): ${why} (${shown})`;
+
+interface Asked {
+  readonly method?: string;
+  readonly path: string;
+  readonly type?: string;
+  readonly accept?: string;
+  readonly body?: string;
+}
+
+async function start() {
+  const running = await startApiServer();
+  const dispatcher = new Agent({ connect: { ca: running.certificate } });
+  const ask = async ({ method = 'GET', path, type = 'application/json', accept = 'application/json', body }: Asked) => {
+    const response = await fetch(`${running.url}${path}`, { method, dispatcher, headers: { 'content-type': type, accept }, ...(body === undefined ? {} : { body }) });
+    const text = await response.text();
+    const status = text.startsWith('{') ? JSON.parse(text) as { message?: string; reason?: string; details?: object; items?: object[] } : {};
+    return { code: response.status, text, ...status };
+  };
+  await ask({
+    method: 'POST', path: '/apis/apiextensions.k8s.io/v1/customresourcedefinitions', body: JSON.stringify({
+      metadata: { name: 'wides.case.example' },
+      spec: {
+        group: 'case.example', scope: 'Namespaced', names: { plural: 'wides', singular: 'wide', kind: 'Wide', listKind: 'WideList' },
+        versions: [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } } }],
+      },
+    }),
+  });
+  await expect.poll(async () => (await ask({ path: WIDES })).code, { timeout: 20_000 }).toBe(200);
+  return {
+    ask,
+    async [Symbol.asyncDispose]() {
+      await dispatcher.destroy();
+      await running[Symbol.asyncDispose]();
+    },
+  };
+}
+
+const post = (path: string, body: string): Asked => ({ method: 'POST', path, body });
+const patch = (type: string, body: string, path = `${MAPS}/a`): Asked => ({ method: 'PATCH', path, body, type: `application/${type}` });
+
+const REFUSALS: readonly (readonly [asked: Asked, code: number, message: string])[] = [
+  [post(MAPS, '{"a":1'), 400, unrecognized('ConfigMap', `${HEAD}unexpected end of JSON input`, '{"a":1')],
+  [post(MAPS, ''), 400, unrecognized('ConfigMap', `${HEAD}unexpected end of JSON input`, '<empty>')],
+  [post(MAPS, 'x'), 400, unrecognized('ConfigMap', `${HEAD}invalid character 'x' looking for beginning of value`, '78')],
+  [post(MAPS, `{"metadata":{"name":"${'a'.repeat(40)}"},}`), 400, unrecognized('ConfigMap', `${HEAD}invalid character '}' looking for beginning of object key string`, `{"metadata":{"name":"${'a'.repeat(9)} ...`)],
+  [post(MAPS, '[]'), 400, unrecognized('ConfigMap', `${HEAD}json: cannot unmarshal array into Go value of type ${STRUCT}`, '5b5d')],
+  [post(MAPS, '"x"'), 400, unrecognized('ConfigMap', `${HEAD}json: cannot unmarshal string into Go value of type ${STRUCT}`, '227822')],
+  [post(MAPS, '{"apiVersion":5}'), 400, unrecognized('ConfigMap', `${HEAD}json: cannot unmarshal number into Go struct field .apiVersion of type string`, '{"apiVersion":5}')],
+  [post(MAPS, 'null'), 422, 'ConfigMap "" is invalid: metadata.name: Required value: name or generateName is required'],
+  [post(WIDES, '{"metadata":{"name":"a"}}'), 400, unrecognized('Wide', `Object 'Kind' is missing in '{"metadata":{"name":"a"}}'`, '{"metadata":{"name":"a"}}')],
+  [post(WIDES, '{"kind":"Wide","metadata":{"name":"a"}}'), 400, 'the API version in the data () does not match the expected API version (case.example/v1)'],
+  [{ ...post(`${WIDES}/x`, '{"a":1'), method: 'PUT' }, 400, unrecognized('Wide', `${HEAD}unexpected end of JSON input`, '{"a":1')],
+  [patch('merge-patch+json', '{"a":1'), 400, 'error decoding patch: unexpected end of JSON input'],
+  [patch('json-patch+json', '[{]'), 400, "error decoding patch: invalid character ']' looking for beginning of object key string"],
+  [patch('strategic-merge-patch+json', '{"a":1'), 400, 'unexpected end of JSON input'],
+  [patch('json', '{}'), 415, '415: Unsupported Media Type'],
+  [patch('strategic-merge-patch+json', '{}', `${WIDES}/a`), 415, 'the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml'],
+  [{ method: 'DELETE', path: `${MAPS}/a`, body: '{"a' }, 400, `${HEAD}unexpected end of JSON input`],
+  [{ method: 'DELETE', path: `${MAPS}/a`, body: '[]' }, 400, `${HEAD}json: cannot unmarshal array into Go value of type ${STRUCT}`],
+  [post(MAPS, '{"metadata":{"name":"a","resourceVersion":"5"}}'), 500, 'resourceVersion should not be set on objects to be created'],
+  [{ path: '/api/v1/nothing' }, 404, NO_RESOURCE], [{ path: '/api/v9' }, 404, NO_RESOURCE], [{ path: '/apis/apps/v9/x' }, 404, NO_RESOURCE], [{ path: '/apis/apps/v9' }, 404, NO_RESOURCE],
+  [{ path: MAPS, accept: 'text/html' }, 406, '406: Not Acceptable\n\nAvailable representations: application/json, application/yaml, application/vnd.kubernetes.protobuf, application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch'],
+  [{ path: `${MAPS}/a`, accept: 'text/html' }, 406, '406: Not Acceptable\n\nAvailable representations: application/json, application/yaml, application/vnd.kubernetes.protobuf'],
+  [{ path: MAPS, accept: 'application/json;as=Table;v=v1;g=nope' }, 406, 'only the following media types are accepted: application/json, application/yaml, application/vnd.kubernetes.protobuf'],
+  [{ method: 'POST', path: '/version', body: '{}' }, 405, 'the server does not allow this method on the requested resource'],
+];
+
+describe('what is refused', () => {
+  it('has the code and the words of kube-apiserver', async () => {
+    await using test = await start();
+    for (const [asked, code, message] of REFUSALS) expect(await test.ask(asked), JSON.stringify(asked)).toMatchObject({ code, message });
+  });
+
+  it('is a page of its router where nobody answers for a path', async () => {
+    await using test = await start();
+    for (const path of ['/nothing', '/apis/nothing', '/apis/nothing/v1/x', '/apis/case.example/v9', '/apis/case.example/v9/x', '/apis/case.example/v1/nothing', '/apis/foo.bar/v1/x']) {
+      expect(await test.ask({ path })).toEqual({ code: 404, text: PAGE });
+    }
+    expect(await test.ask(post('/nothing', '{}'))).toEqual({ code: 404, text: PAGE });
+  });
+});
+
+describe('what is not refused', () => {
+  it('a dry run of a create takes a resourceVersion: nothing comes to the store', async () => {
+    await using test = await start();
+    expect(await test.ask(post(`${MAPS}?dryRun=All`, '{"metadata":{"name":"a","resourceVersion":"5"}}'))).toMatchObject({ code: 201 });
+  });
+
+  it('items of lists say their type where it is not that of a built-in list', async () => {
+    await using test = await start();
+    await test.ask(post(MAPS, '{"metadata":{"name":"a"},"data":{"a":"1"}}'));
+    await test.ask(post(WIDES, '{"apiVersion":"case.example/v1","kind":"Wide","metadata":{"name":"a"}}'));
+    const { items: [map] = [] } = await test.ask({ path: `${MAPS}?fieldSelector=metadata.name=a` });
+    expect(map).toMatchObject({ metadata: { name: 'a' }, data: { a: '1' } });
+    expect(Object.keys(map ?? {})).toEqual(['metadata', 'data']);
+    expect((await test.ask({ path: WIDES })).items).toMatchObject([{ apiVersion: 'case.example/v1', kind: 'Wide' }]);
+  });
+});
