@@ -4,12 +4,15 @@
  * In: the object before, what a client wants, the kind's schema, and who asks. Out: the object with its new
  * `managedFields`. Nothing here changes its arguments. It does not default, validate or store; the registry does so after.
  * Paths are compared as they are named in each manager's version; kinds served in several shapes convert before.
+ * Large objects are worked on in slices: each walk over one of them is a slice.
  */
 import { apiErrors } from '../status.js';
 import type { KubeObject, ManagedFieldsEntry } from '../object.js';
 import type { SchemaResolver } from '../schema/resolve.js';
 import type { Schema } from '../schema/schema.js';
-import { cloneJson, isObject, jsonEqual } from '../value.js';
+import { finish } from '../../platform/work.js';
+import type { Work } from '../../platform/work.js';
+import { cloneJson, countValues, isObject, jsonEqual } from '../value.js';
 import type { JsonObject } from '../value.js';
 import { appliedFields, compareObjects } from './compare.js';
 import type { Comparison } from './compare.js';
@@ -44,31 +47,45 @@ const BEFORE_FIRST_APPLY = 'before-first-apply';
 
 /** Returns a fresh object. Throws ApiError Conflict with one cause for each field that others own with another value. */
 export function applyPatch<T extends KubeObject>(request: ApplyRequest<T>, kind: KindFacts): T {
+  return finish(applyPatchWork(request, kind));
+}
+
+/** The same in slices. */
+export function* applyPatchWork<T extends KubeObject>(request: ApplyRequest<T>, kind: KindFacts): Work<T> {
+  const walk = countValues(request.live) + countValues(request.config);
   const { owner } = request;
   const { schema, resolver } = kind;
   const config = cloneJson(request.config) as JsonObject;
   for (const field of request.resetFields ?? []) delete config[field];
+  yield walk;
   const applied = appliedFields(config, schema, resolver);
+  yield walk;
   const live = (request.live ?? {}) as JsonObject;
   const managers = managersBeforeApply(request.live, owner, kind);
   const id = identityOf(owner, 'Apply');
   const previous = managers.get(id);
   const others = new Map([...managers].filter(([other]) => other !== id));
-
+  yield walk;
   let merged = mergeApplied(live, config, schema, resolver);
+  yield walk;
   if (previous !== undefined) {
     const owned = [...others.values()].reduce((all, manager) => all.union(manager.set), applied);
+    yield walk;
     merged = prune(merged, { last: previous.set, owned }, schema, resolver);
+    yield walk;
   }
   const difference = compareObjects(live, merged, schema, resolver);
   if (request.force !== true) {
     const allowed = request.live === undefined ? new FieldSet() : fieldsOfLastApplied(owner.manager, request.live, kind);
+    yield walk;
     refuseConflicts(others, difference.changed, allowed);
   }
+  yield walk;
   const result = takeFrom(others, difference);
   // Who changes nothing has no new time, and none at all when it applies for the first time.
   const time = jsonEqual(live, merged) ? (previous?.time ?? '') : owner.time;
   result.set(id, { ...owner, time, operation: 'Apply', set: applied });
+  yield walk;
   return withLastApplied(withManagedFields(merged as T, writeManagers(result)), request.config, owner.manager);
 }
 
@@ -110,19 +127,30 @@ export interface UpdateRequest {
  * costs one comparison. An object that nobody is tracked on stays so until the first apply.
  */
 export function trackUpdate(request: UpdateRequest, kind: KindFacts): readonly ManagedFieldsEntry[] {
+  return finish(trackUpdateWork(request, kind));
+}
+
+/** The same in slices. */
+export function* trackUpdateWork(request: UpdateRequest, kind: KindFacts): Work<readonly ManagedFieldsEntry[]> {
   const { before, after, owner } = request;
   const stored = before?.metadata?.managedFields ?? [];
   const base = startingPoint(stored, after.metadata?.managedFields, owner);
   if (before !== undefined && base.length === 0) return [];
+  const walk = countValues(before) + countValues(after);
+  yield walk;
   const difference = comparison(request, kind);
+  yield walk;
   if (difference.changed.isEmpty && difference.removed.isEmpty) return jsonEqual(base, stored) ? stored : base;
-  const result = takeFrom(readManagers(base), difference);
+  const managers = readManagers(base);
+  yield walk;
+  const result = takeFrom(managers, difference);
   if (!difference.changed.isEmpty) {
     const id = identityOf(owner, 'Update');
-    const own = readManagers(base).get(id);
+    const own = managers.get(id);
     const set = (result.get(id)?.set ?? new FieldSet()).union(difference.changed);
     result.set(id, { ...owner, time: owner.time === '' ? (own?.time ?? '') : owner.time, operation: 'Update', set });
   }
+  yield walk;
   return writeManagers(boundUpdaters(result));
 }
 

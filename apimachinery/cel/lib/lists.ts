@@ -1,6 +1,7 @@
 /** Lists: Kubernetes' library, cel-go's ext.Lists (version 3) and ext.Sets. */
 import type { Library, Overload } from '../check/declare.js';
 import { global, member } from '../check/declare.js';
+import { Bag } from '../values/bag.js';
 import { compare, equals } from '../values/compare.js';
 import { itemGuardOf } from '../values/type-of.js';
 import { ArrayList, CelError, CelList, Duration, Uint, noSuchOverload } from '../values/values.js';
@@ -100,19 +101,24 @@ function range(size: bigint): Value {
 
 function distinct(list: CelList): Value {
   const kept: Value[] = [];
-  for (const item of list) if (!kept.some((one) => equals(one, item))) kept.push(item);
+  const seen = new Bag();
+  for (const item of list) {
+    if (seen.has(item)) continue;
+    kept.push(item);
+    seen.add(item);
+  }
   return new ArrayList(kept);
 }
 
 /** Items are made once, not once for each comparison. */
 function contains(list: CelList, sub: CelList): boolean {
-  const items = [...list];
-  return [...sub].every((wanted) => items.some((item) => equals(item, wanted)));
+  const items = new Bag(list);
+  return [...sub].every((wanted) => items.has(wanted));
 }
 
 function intersects(list: CelList, other: CelList): boolean {
-  const items = [...other];
-  return [...list].some((wanted) => items.some((item) => equals(item, wanted)));
+  const items = new Bag(other);
+  return [...list].some((wanted) => items.has(wanted));
 }
 
 export const LISTS: Library = {

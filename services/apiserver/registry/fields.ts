@@ -1,25 +1,27 @@
 /** Who owns which field: managedFields on every write, and server-side apply. */
-import { applyPatch, trackUpdate, withManagedFields } from '../../../apimachinery/apply/apply.js';
+import { applyPatchWork, trackUpdateWork, withManagedFields } from '../../../apimachinery/apply/apply.js';
 import type { FieldOwner, KindFacts } from '../../../apimachinery/apply/apply.js';
 import type { KubeObject } from '../../../apimachinery/object.js';
 import { apiVersionOf } from '../../../apimachinery/object.js';
 import { resolverOf } from '../../../apimachinery/schema/resolve.js';
 import { toTime } from '../../../platform/clock.js';
 import { cloneJson } from '../../../apimachinery/value.js';
+import { paced, step } from './context.js';
 import type { Call } from './context.js';
 import { normaliseObject } from './model.js';
 import type { Target } from './target.js';
 
 /** The object with its owners after a create, update or patch by this call's manager. */
-export function trackFields(call: Call, target: Target, after: KubeObject, before: KubeObject | undefined): KubeObject {
+export async function trackFields(call: Call, target: Target, after: KubeObject, before: KubeObject | undefined): Promise<KubeObject> {
   const { scheme } = call.registry;
   // As it would be stored: what is left out as empty is not owned, and who creates an object does not own what an empty one has too.
   const stored = cloneJson(after);
+  await step(call, 'finding what is empty');
   normaliseObject(scheme, target.kind, stored);
   const empty: KubeObject = {};
   if (before === undefined) normaliseObject(scheme, target.kind, empty);
   const request = { before, empty, after: stored, owner: ownerOf(call, target), resetFields: resetFields(target, { ...before, ...after }) };
-  return withManagedFields(after, trackUpdate(request, factsOf(call, target)));
+  return withManagedFields(after, await paced(call, 'finding the owners of fields', trackUpdateWork(request, factsOf(call, target))));
 }
 
 export interface Apply {
@@ -29,11 +31,11 @@ export interface Apply {
 }
 
 /** A fresh object with what is applied merged in. Throws Conflict for fields that others own. */
-export function applyFields(call: Call, target: Target, { live, applied, force }: Apply): KubeObject {
+export function applyFields(call: Call, target: Target, { live, applied, force }: Apply): Promise<KubeObject> {
   const { resourceVersion: _, ...metadata } = applied.metadata ?? {};
-  return applyPatch({
+  return paced(call, 'changing', applyPatchWork({
     live, config: { ...applied, metadata }, owner: ownerOf(call, target), force, resetFields: resetFields(target, applied),
-  }, factsOf(call, target));
+  }, factsOf(call, target)));
 }
 
 /** What the endpoint does not let a client set: status on the object, all but status on status. */

@@ -64,21 +64,22 @@ async function applyPatch(call: Call, target: NamedTarget, request: PatchRequest
   const force = request.force === true;
   return updateExisting(call, target, {
     ...how, conditional: namesVersion(request),
-    draft(old, base) {
+    async draft(old, base) {
       checkPatchedVersion(target, applied, base);
       if (isScale) return withScale(kind, old, applied);
-      const draft = applyFields(call, target, { live: old, applied, force });
+      const draft = await applyFields(call, target, { live: old, applied, force });
+      await step(call, 'checking fields', base.json.length);
       checkFields(call, { kind, shape }, draft);
       checkScope(draft, target);
       return draft;
     },
     ...(target.subresource === undefined ? {
-      whenMissing: () => {
+      whenMissing: async () => {
         const uid = applied.metadata?.uid;
         if (uid !== undefined) {
           throw apiErrors.conflict(kind, target.name, `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`);
         }
-        const created = applyFields(call, target, { live: undefined, applied, force });
+        const created = await applyFields(call, target, { live: undefined, applied, force });
         checkFields(call, { kind, shape }, created);
         checkNamed(created, target);
         return createObject(call, target, created, how);

@@ -41,7 +41,7 @@ export async function prepareCreate(call: Call, target: Target, draft: KubeObjec
   setDefaults(call.registry.scheme, kind, draft);
   await step(call, 'finding the owners of fields');
   // Before admission and the kind's strategy: what they put in is not the client's.
-  const tracked = how.fieldsTracked === true ? draft : trackFields(call, target, draft, undefined);
+  const tracked = how.fieldsTracked === true ? draft : await trackFields(call, target, draft, undefined);
   const attributes = admissionOf(call, target, { operation: 'CREATE', object: tracked, oldObject: undefined, options: how.options });
   await call.registry.admission.mutate(attributes);
   const object = attributes.object ?? tracked;
@@ -71,7 +71,7 @@ export async function prepareUpdate(
   await step(call, 'setting defaults', bytes);
   setDefaults(call.registry.scheme, kind, draft);
   await step(call, 'finding the owners of fields', bytes);
-  const tracked = how.fieldsTracked === true ? draft : trackFields(call, target, draft, old);
+  const tracked = how.fieldsTracked === true ? draft : await trackFields(call, target, draft, old);
   const attributes = admissionOf(call, target, { operation: 'UPDATE', object: tracked, oldObject: old, options: how.options });
   await call.registry.admission.mutate(attributes);
   const object = attributes.object ?? tracked;
