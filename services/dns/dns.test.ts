@@ -28,7 +28,14 @@ let informers: InformerFactory;
 
 async function start(options: Partial<DnsOptions> = {}): Promise<Dns> {
   const dns = createDns({ informers, clock: systemClock, random, logger: silentLogger, address: '127.0.0.1', port: 0, upstreams: [], ...options });
-  await dns.start();
+  try {
+    await dns.start();
+  } catch (error) {
+    await dns.stop();
+    // The port that TCP was given may be somebody's over UDP: then another one.
+    if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE' && options.port === undefined) return start(options);
+    throw error;
+  }
   stops.push(() => dns.stop());
   return dns;
 }

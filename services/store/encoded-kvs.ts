@@ -14,8 +14,14 @@ export interface KvPage {
 }
 
 export type EncodedKvs = readonly KvPage[];
-export type EncodedRange = RangeResultOf<EncodedKvs>;
-export type EncodedTxn = KvTxnResultOf<EncodedKvs>;
+/** Pages take memory that long reads share. */
+export interface Releasable {
+  /** To be called once when they are not needed any more. Absent: nobody waits for that. */
+  readonly release?: (() => void) | undefined;
+}
+
+export type EncodedRange = RangeResultOf<EncodedKvs> & Releasable;
+export type EncodedTxn = KvTxnResultOf<EncodedKvs> & Releasable;
 
 /** Number of the field that holds them: RangeResponse.kvs and DeleteRangeResponse.prev_kvs. */
 export const KVS_FIELD = { range: 2, delete: 3 } as const;

@@ -34,6 +34,8 @@ export const LIMITS = {
   watchLag_events: 100_000,
   /** Keys that are visited before others have their turn on the member's thread: a millisecond's work. */
   slice_keys: 500,
+  /** Pages of long results that clients have not taken yet; beyond it all reads but the oldest wait. */
+  pagesAhead_bytes: 48 * 1024 * 1024,
   /** How long a turn of such work takes there. */
   turn_ms: 4,
   /** Values that stay in memory beside those that are not on disk yet. */

@@ -5,12 +5,12 @@
 import { DeleteRangeResponse, RangeResponse, ResponseOp, TxnResponse } from '../../../proto/gen/etcd/etcdserverpb/rpc.js';
 import type { ResponseHeader } from '../../../proto/gen/etcd/etcdserverpb/rpc.js';
 import { varintBytes } from '../bytes.js';
-import type { EncodedKvs, EncodedRange, EncodedTxn } from '../encoded-kvs.js';
+import type { EncodedKvs, EncodedRange, EncodedTxn, Releasable } from '../encoded-kvs.js';
 import type { KvOpResultOf } from '../mvcc/operations.js';
 import { fromKeyValue } from './convert.js';
 
 /** One message, in parts. */
-export interface Answer {
+export interface Answer extends Releasable {
   readonly parts: readonly Uint8Array[];
   readonly bytes: number;
 }
@@ -25,10 +25,10 @@ const answerOf = (parts: readonly Uint8Array[]): Answer => ({ parts, bytes: part
 
 const withKvs = (head: Uint8Array, kvs: EncodedKvs): Answer => answerOf([head, ...kvs.map(({ bytes }) => bytes)]);
 
-type Counted = Pick<EncodedRange, 'kvs' | 'more' | 'count'>;
+type Counted = Pick<EncodedRange, 'kvs' | 'more' | 'count' | 'release'>;
 
-export const rangeAnswer = ({ kvs, more, count }: Counted, header: ResponseHeader | undefined): Answer =>
-  withKvs(RangeResponse.encode({ header, kvs: [], more, count }).finish(), kvs);
+export const rangeAnswer = ({ kvs, more, count, release }: Counted, header: ResponseHeader | undefined): Answer =>
+  ({ ...withKvs(RangeResponse.encode({ header, kvs: [], more, count }).finish(), kvs), release });
 
 export const deleteAnswer = ({ deleted, prevKvs }: { readonly deleted: number; readonly prevKvs: EncodedKvs }, header: ResponseHeader | undefined): Answer =>
   withKvs(DeleteRangeResponse.encode({ header, deleted, prevKvs: [] }).finish(), prevKvs);
@@ -47,7 +47,7 @@ export function txnAnswer(result: EncodedTxn, header: ResponseHeader | undefined
   const wrote = result.results.some(hasWritten);
   // What an operation sees: the revision before the transaction until something is written, then the transaction's own.
   const seen = { now: wrote ? result.revision - 1 : result.revision, own: result.revision };
-  return transaction(result, header, seen);
+  return { ...transaction(result, header, seen), release: result.release };
 }
 
 interface Seen {

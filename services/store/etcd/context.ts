@@ -140,7 +140,7 @@ export class EtcdContext {
     return (call, callback) => {
       handle(call.request, this.identityOf(call)).then((answer) => {
         this.onWork(`${call.getPath()}: answer`);
-        return sendAnswer(call, answer, callback);
+        return sendAnswer(call, answer, callback, { clock: this.#clock });
       }).catch((error: unknown) => callback(toEtcdError(error)));
     };
   }

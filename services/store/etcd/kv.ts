@@ -40,12 +40,16 @@ export function kvService(context: EtcdContext): KvServer {
       void (async () => {
         context.require(context.identityOf(call), { kind: 'read', key: call.request.key, rangeEnd: call.request.rangeEnd });
         const range = await backend.rangeEncoded(toRange(call.request));
-        for (const answer of rangeAnswers(range, context.header(range.revision))) {
-          const more = call.write(answer);
-          if (!more && !call.cancelled) await new Promise<void>((resolve) => void call.once('drain', resolve).once('cancelled', resolve));
-          if (call.cancelled) return;
+        try {
+          for (const answer of rangeAnswers(range, context.header(range.revision))) {
+            const more = call.write(answer);
+            if (!more && !call.cancelled) await new Promise<void>((resolve) => void call.once('drain', resolve).once('cancelled', resolve));
+            if (call.cancelled) return;
+          }
+          call.end();
+        } finally {
+          range.release?.();
         }
-        call.end();
       })().catch((error: unknown) => failStream(call, error));
     },
 
@@ -61,7 +65,8 @@ export function kvService(context: EtcdContext): KvServer {
       context.require(identity, ...writeOperations(op));
       const txn = await backend.kvTxnEncoded({ compare: [], success: [op], failure: [] });
       const [result] = txn.results;
-      return deleteAnswer(result?.kind === 'delete' ? result : { deleted: 0, prevKvs: [] }, context.header(txn.revision));
+      const answer = deleteAnswer(result?.kind === 'delete' ? result : { deleted: 0, prevKvs: [] }, context.header(txn.revision));
+      return { ...answer, release: txn.release };
     }),
 
     txn: context.long(async (request, identity) => {

@@ -2,6 +2,7 @@
 import { EventEmitter } from 'node:events';
 import { PassThrough, type Duplex } from 'node:stream';
 import { expect, it, vi } from 'vitest';
+import { systemClock, VirtualClock } from '../../../platform/clock.js';
 import type { Answer } from './answers.js';
 import { LONG_ANSWER_BYTES, sendAnswer } from './long-answers.js';
 
@@ -17,7 +18,7 @@ function callOn(stream: Duplex | undefined) {
 it('a short answer goes gRPC\'s own way, and so does a long one where gRPC looks different inside', async () => {
   for (const [stream, answer] of [[new PassThrough(), answerOf(1)], [undefined, answerOf(LONG_ANSWER_BYTES / PART)]] as const) {
     const { call, callback } = callOn(stream);
-    await sendAnswer(call, answer, callback);
+    await sendAnswer(call, answer, callback, { clock: systemClock });
     expect(callback.mock.calls).toEqual([[null, answer]]);
     expect(call.end).not.toHaveBeenCalled();
   }
@@ -27,7 +28,7 @@ it('a long answer waits for its client between its parts, and ends the call behi
   const answer = answerOf(16);
   const stream = new PassThrough({ highWaterMark: PART });
   const { call, callback } = callOn(stream);
-  const sent = sendAnswer(call, answer, callback);
+  const sent = sendAnswer(call, answer, callback, { clock: systemClock });
   await new Promise((resolve) => setImmediate(resolve));
   // What is buffered below is bounded, whatever is still to come.
   expect(stream.readableLength + stream.writableLength).toBeLessThan(4 * PART);
@@ -45,8 +46,23 @@ it('a long answer waits for its client between its parts, and ends the call behi
 it('a client that goes away ends it', async () => {
   const stream = new PassThrough({ highWaterMark: PART });
   const { call, callback } = callOn(stream);
-  const sent = sendAnswer(call, answerOf(16), callback);
+  const release = vi.fn();
+  const sent = sendAnswer(call, { ...answerOf(16), release }, callback, { clock: systemClock });
   stream.destroy();
   await sent;
   expect(call.end).not.toHaveBeenCalled();
+  expect(release).toHaveBeenCalledTimes(1);
+});
+
+it('a client that takes nothing is given up after a while, and the pages are given back', async () => {
+  const clock = new VirtualClock();
+  const stream = new PassThrough({ highWaterMark: PART });
+  const { call, callback } = callOn(stream);
+  const release = vi.fn();
+  const sent = sendAnswer(call, { ...answerOf(16), release }, callback, { clock, stall_ms: 1000 });
+  await clock.advance(999);
+  expect([stream.destroyed, release.mock.calls.length]).toEqual([false, 0]);
+  await clock.advance(1);
+  await sent;
+  expect([stream.destroyed, release.mock.calls.length, call.end.mock.calls.length]).toEqual([true, 1, 0]);
 });

@@ -2,7 +2,7 @@
  * What main thread and member thread say to each other. A message is one ArrayBuffer of frames: length 4, id 4, type 1,
  * payload. An id names a call, or a watch for as long as it lives. Everything on the path of reads, writes and watches is
  * binary; what happens once a minute is JSON. A batch that many watches share is written once; `again` is the one before.
- * `kvs` are the first keys and values of a long result, ahead of it.
+ * `kvs` are the first keys and values of a long result, ahead of it; `release` says that they are no longer held.
  */
 import type { Slices } from '../../../platform/slices.js';
 import { ByteReader } from '../bytes.js';
@@ -16,7 +16,7 @@ import type { ReadResult } from '../mvcc/range.js';
 import { StoreError } from '../store.js';
 import type { KeyValue, StoreErrorCode, StoreEvent, WatchBatch } from '../store.js';
 
-export const REQUEST = { propose: 1, range: 2, readRevision: 3, watch: 4, grant: 5, progress: 6, cancel: 7, call: 8, readTxn: 9, keepAlive: 10 } as const;
+export const REQUEST = { propose: 1, range: 2, readRevision: 3, watch: 4, grant: 5, progress: 6, cancel: 7, call: 8, readTxn: 9, keepAlive: 10, release: 11 } as const;
 export const RESPONSE = { result: 1, range: 2, revision: 3, error: 4, batch: 5, end: 6, json: 7, head: 8, fatal: 9, again: 10, kvs: 11 } as const;
 
 /** Starts a frame; `endFrame` with what it returns closes it. */

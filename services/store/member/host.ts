@@ -7,6 +7,7 @@ import type { StoreHead, WatchHandle } from '../backend.js';
 import { ByteReader } from '../bytes.js';
 import { KVS_FIELD } from '../encoded-kvs.js';
 import type { KvsField } from '../encoded-kvs.js';
+import { LIMITS } from '../limits.js';
 import { decodeCommand, readRange } from '../mvcc/commands.js';
 import type { CommandResult, KvTxnResult } from '../mvcc/operations.js';
 import { StoreError } from '../store.js';
@@ -20,6 +21,7 @@ import {
 import type { SpillOptions } from './long-reads.js';
 import { messageBytes, Outbox } from './outbox.js';
 import type { PortMessage } from './outbox.js';
+import { PagesAhead } from './pages-ahead.js';
 import { storeErrorOf } from './raft-errors.js';
 
 export class MemberHost {
@@ -29,6 +31,7 @@ export class MemberHost {
   readonly #watches = new Map<number, WatchHandle>();
   /** Snapshots that are being saved. */
   readonly #saves = new Map<number, AsyncIterator<Uint8Array>>();
+  readonly #pages = new PagesAhead(LIMITS.pagesAhead_bytes);
   #lastSave = 0;
   #lastBatch: WatchBatch | undefined;
 
@@ -103,17 +106,25 @@ export class MemberHost {
         this.#watches.get(id)?.cancel();
         this.#watches.delete(id);
         break;
+      case REQUEST.release: this.#pages.release(id); break;
       case REQUEST.call: this.#onCall(core, id, payload.toString('utf8')); break;
       default: throw new StoreError('corrupt', `unknown frame ${type} between threads`);
     }
   }
 
-  #spillOf(id: number): Required<Pick<SpillOptions, 'spill'>> {
-    return { spill: (kvs, attempt) => this.#sendAhead(id, kvs, { attempt, field: KVS_FIELD.range }) };
+  #spillOf(id: number): Required<Pick<SpillOptions, 'spill' | 'pace'>> {
+    return {
+      spill: (kvs, attempt) => this.#sendAhead(id, kvs, { attempt, field: KVS_FIELD.range }),
+      pace: { isFull: () => this.#pages.isFull(id), room: () => this.#pages.room(id) },
+    };
   }
 
   #sendAhead(id: number, kvs: readonly KeyValue[], place: { readonly attempt: number; readonly field: KvsField }): void {
-    this.#outbox.send(id, RESPONSE.kvs, (writer) => writeAhead(writer, kvs, place));
+    this.#outbox.send(id, RESPONSE.kvs, (writer) => {
+      const start = writer.length;
+      writeAhead(writer, kvs, place);
+      this.#pages.add(id, place.attempt, writer.length - start);
+    });
   }
 
   async #readTxn(core: MemberCore, payload: Buffer, options: SpillOptions): Promise<KvTxnResult> {

@@ -11,6 +11,8 @@ import type { KeyValue, StoreCallOptions } from '../store.js';
 /** Takes the first keys and values of a long result; those of an earlier attempt are void. */
 export interface SpillOptions extends StoreCallOptions {
   readonly spill?: (kvs: readonly KeyValue[], attempt: number) => void;
+  /** Whether a read waits now before it spills more, and until when. */
+  readonly pace?: { isFull(): boolean; room(): Promise<void> };
 }
 
 export interface LongReadsOptions {
@@ -43,14 +45,34 @@ export class LongReads {
       const state = present();
       const { compactRevision } = state.mvcc;
       const spill = options.spill === undefined ? undefined : (kvs: readonly KeyValue[]) => options.spill?.(kvs, attempt);
+      const checkState = () => {
+        check(options);
+        if (state !== present() || state.mvcc.compactRevision !== compactRevision) throw new Overtaken();
+      };
+      const slices = begin(state, spill);
       try {
-        return await this.#turns.do(begin(state, spill), () => {
-          check(options);
-          if (state !== present() || state.mvcc.compactRevision !== compactRevision) throw new Overtaken();
-        });
+        for (;;) {
+          const step = await this.#turns.do(untilFull(slices, options), checkState);
+          if (step.kind === 'done') return step.value;
+          await options.pace?.room();
+          checkState();
+        }
       } catch (error) {
+        slices.return(undefined as T);
         if (!(error instanceof Overtaken)) throw error;
       }
     }
+  }
+}
+
+type Step<T> = { readonly kind: 'done'; readonly value: T } | { readonly kind: 'full' };
+
+/** As much of it as there is room for; what is left goes on where this stopped. */
+function* untilFull<T>(slices: Slices<T>, { pace }: SpillOptions): Slices<Step<T>> {
+  for (;;) {
+    const slice = slices.next();
+    if (slice.done === true) return { kind: 'done', value: slice.value };
+    if (pace?.isFull() === true) return { kind: 'full' };
+    yield;
   }
 }

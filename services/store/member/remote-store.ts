@@ -8,7 +8,7 @@ import type { KvBackend, KvWatch, LeaseInfoOptions, PutResult, SaveOptions, Stor
 import { ByteReader } from '../bytes.js';
 import type { ByteWriter } from '../bytes.js';
 import { decodeKvs, decodeTxn } from '../encoded-kvs.js';
-import type { EncodedKvs, EncodedRange, EncodedTxn } from '../encoded-kvs.js';
+import type { EncodedKvs, EncodedRange, EncodedTxn, Releasable } from '../encoded-kvs.js';
 import { closedError, emptyKeyError, revisionOf } from '../errors.js';
 import { newLeaseId } from '../lease-id.js';
 import { writeCommand, writeRange } from '../mvcc/commands.js';
@@ -25,7 +25,7 @@ import { Ahead, readBatch, readError, readRangeResult, readResult, REQUEST, RESP
 import { messageBytes, Outbox } from './outbox.js';
 import type { PortMessage } from './outbox.js';
 
-type Result = CommandResultOf<EncodedKvs>;
+type Result = CommandResultOf<EncodedKvs> & Releasable;
 
 interface Pending {
   readonly resolve: (value: unknown) => void;
@@ -78,7 +78,8 @@ export class RemoteStore implements KvBackend {
   // Store
 
   async range(request: KvRange, options?: StoreCallOptions): Promise<RangeResult> {
-    const range = await this.rangeEncoded(request, options);
+    const { release, ...range } = await this.rangeEncoded(request, options);
+    release?.();
     return { ...range, kvs: decodeKvs(range.kvs) };
   }
 
@@ -94,7 +95,9 @@ export class RemoteStore implements KvBackend {
   }
 
   async kvTxn(txn: KvTxn, options?: StoreCallOptions): Promise<KvTxnResult> {
-    return decodeTxn(await this.kvTxnEncoded(txn, options));
+    const { release, ...result } = await this.kvTxnEncoded(txn, options);
+    release?.();
+    return decodeTxn(result);
   }
 
   async kvTxnEncoded(txn: KvTxn, options?: StoreCallOptions): Promise<EncodedTxn> {
@@ -102,7 +105,7 @@ export class RemoteStore implements KvBackend {
       ? await this.#ask<Result>(REQUEST.readTxn, (writer) => writeCommand(writer, { kind: 'txn', txn }), { ...options, writes: false })
       : await this.#propose({ kind: 'txn', txn }, options);
     if (result.kind !== 'txn') throw unexpected(result);
-    return result.txn;
+    return { ...result.txn, release: result.release };
   }
 
   async txn(txn: TxnRequest, options?: StoreCallOptions): Promise<TxnResult> {
@@ -302,17 +305,19 @@ export class RemoteStore implements KvBackend {
   #onFrame(id: number, type: number, reader: ByteReader): void {
     switch (type) {
       case RESPONSE.result: {
-        if (!this.#pending.has(id)) break;
+        const pending = this.#awaiting(id);
+        if (pending === undefined) break;
         const result = readResult(reader, this.#aheadOf(id));
         this.#saw(result.kind === 'txn' ? result.txn.revision : result.revision);
-        this.#settle(id)?.resolve(result);
+        pending.resolve({ ...result, release: this.#keepPages(id) });
         break;
       }
       case RESPONSE.range: {
-        if (!this.#pending.has(id)) break;
+        const pending = this.#awaiting(id);
+        if (pending === undefined) break;
         const range = readRangeResult(reader, this.#aheadOf(id));
         this.#saw(range.revision);
-        this.#settle(id)?.resolve(range);
+        pending.resolve({ ...range, release: this.#keepPages(id) });
         break;
       }
       case RESPONSE.revision: {
@@ -358,8 +363,25 @@ export class RemoteStore implements KvBackend {
   #settle(id: number): Pending | undefined {
     const pending = this.#pending.get(id);
     this.#pending.delete(id);
-    this.#ahead.delete(id);
+    if (this.#ahead.delete(id)) this.#release(id);
     return pending;
+  }
+
+  /** Whoever waits for a result that has come. Nobody: what came ahead of it is given back. */
+  #awaiting(id: number): Pending | undefined {
+    const pending = this.#pending.get(id);
+    if (pending === undefined) this.#release(id);
+    return pending;
+  }
+
+  /** Settles a call whose result keeps the pages that came ahead of it. Returns what gives them back; undefined: there were none. */
+  #keepPages(id: number): (() => void) | undefined {
+    this.#pending.delete(id);
+    return this.#ahead.delete(id) ? () => this.#release(id) : undefined;
+  }
+
+  #release(id: number): void {
+    this.#outbox.send(id, REQUEST.release);
   }
 
   #aheadOf(id: number): Ahead {
