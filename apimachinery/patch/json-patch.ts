@@ -3,6 +3,8 @@
  * key that is absent, an absent `value` is null. Operations and copied bytes are capped (CVE-2019-1002100). Pointers see own
  * properties only, so that `/metadata/__proto__/x` reaches nothing.
  */
+import { finish } from '../../platform/work.js';
+import type { Work } from '../../platform/work.js';
 import { encodeJson } from '../codec/json-value.js';
 import { apiErrors } from '../status.js';
 import { cloneJson, isObject, jsonEqual, setOwn } from '../value.js';
@@ -16,15 +18,28 @@ const COPIED_BYTES_MAX = 3 * 1024 * 1024;
 const WORK_MAX = 500_000;
 /** Moving items up is done in blocks of memory. */
 const MOVED_ITEMS_PER_WORK = 64;
+/** In units of Work: of an operation, and of a value that it looks at; and what is copied in one unit. */
+const OPERATION_UNITS = 20;
+const WORK_UNITS = 2;
+const UNIT_BYTES = 4;
 
 /** Returns a new document; `document` stays as it is. Throws ApiError: BadRequest for a malformed patch, 422 when it does not fit. */
 export function applyJsonPatch(document: unknown, patch: unknown): unknown {
+  return finish(applyJsonPatchWork(document, patch));
+}
+
+/** The same in slices: ten thousand operations, or copies of a large part, take long on a small patch. */
+export function* applyJsonPatchWork(document: unknown, patch: unknown): Work<unknown> {
   const operations = decodeOperations(patch);
   if (operations.length > OPERATIONS_MAX) {
     throw apiErrors.requestEntityTooLarge(`The allowed maximum operations in a JSON patch is ${OPERATIONS_MAX}, got ${operations.length}`);
   }
   const root: Root = { value: cloneJson(document), copiedBytes: 0, work: 0 };
-  for (const operation of operations) applyOperation(root, operation);
+  for (const operation of operations) {
+    const { work, copiedBytes } = root;
+    applyOperation(root, operation);
+    yield OPERATION_UNITS + (root.work - work) * WORK_UNITS + (root.copiedBytes - copiedBytes) / UNIT_BYTES;
+  }
   return root.value;
 }
 

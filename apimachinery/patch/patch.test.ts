@@ -4,7 +4,8 @@ import { builtInScheme } from '../scheme/builtin.js';
 import { resolverOf } from '../schema/resolve.js';
 import { isApiError } from '../status.js';
 import type { JsonObject } from '../value.js';
-import { applyJsonPatch } from './json-patch.js';
+import { SLICE_UNITS } from '../../platform/work.js';
+import { applyJsonPatch, applyJsonPatchWork } from './json-patch.js';
 import { applyMergePatch } from './merge-patch.js';
 import { applyStrategicMergePatch } from './strategic.js';
 
@@ -243,4 +244,14 @@ describe('a JSON patch looks at no more than a body may hold several times (issu
     const patch = Array.from({ length: 1000 }, (_, i) => ({ op: 'add', path: '/list/-', value: i }));
     expect((applyJsonPatch(large, patch) as typeof large).list).toHaveLength(11_000);
   });
+});
+
+it('a JSON patch that copies much pauses between its operations (issue 6, row 1)', () => {
+  const data = Object.fromEntries(Array.from({ length: 9900 }, (_, i) => [`k${i}`, 'v']));
+  const work = applyJsonPatchWork({ data }, Array.from({ length: 20 }, (_, i) => ({ op: 'copy', from: '/data', path: `/copy${i}` })));
+  let pauses = 0;
+  let next = work.next();
+  for (; next.done !== true; next = work.next()) if (next.value >= SLICE_UNITS) pauses += 1;
+  expect(pauses).toBe(20);
+  expect(Object.keys(next.value as object)).toHaveLength(21);
 });

@@ -5,7 +5,7 @@ import type { PatchRequest } from '../../../apimachinery/object-service.js';
 import type { GroupVersionKind, KubeObject } from '../../../apimachinery/object.js';
 import { typeFlaws } from '../../../apimachinery/apply/typed-check.js';
 import { unclassified } from '../../../apimachinery/patch/errors.js';
-import { applyJsonPatch } from '../../../apimachinery/patch/json-patch.js';
+import { applyJsonPatchWork } from '../../../apimachinery/patch/json-patch.js';
 import { applyMergePatch } from '../../../apimachinery/patch/merge-patch.js';
 import { applyStrategicMergePatch } from '../../../apimachinery/patch/strategic.js';
 import { checkRulesWork, hasRules } from '../../../apimachinery/crd/cel.js';
@@ -178,10 +178,10 @@ export function validateBody(scheme: Scheme, shape: Shape, object: KubeObject): 
 /** A patched copy of `object`. Server-side apply is not a function of patch and object alone, and stands elsewhere. */
 const STRATEGIC_REFUSED = 'the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml';
 
-export function patchObject(scheme: Scheme, shape: Shape, request: Pick<PatchRequest, 'type' | 'patch'>, object: KubeObject): KubeObject {
+export function* patchWork(scheme: Scheme, shape: Shape, request: Pick<PatchRequest, 'type' | 'patch'>, object: KubeObject): Work<KubeObject> {
   switch (request.type) {
     case 'json': {
-      const patched = applyJsonPatch(object, request.patch);
+      const patched = yield* applyJsonPatchWork(object, request.patch);
       if (!isObject(patched)) {
         const why = 'json: cannot unmarshal array into Go value of type struct';
         throw apiErrors.invalid({ group: '', kind: '' }, '', [fieldErrors.invalid('patch', JSON.stringify(patched), why)]);

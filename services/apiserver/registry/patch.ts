@@ -5,12 +5,12 @@ import { jsonType } from '../../../apimachinery/patch/go-text.js';
 import { apiErrors, fieldErrors } from '../../../apimachinery/status.js';
 import { cloneJson, isObject } from '../../../apimachinery/value.js';
 import type { CachedObject } from '../cacher/cached-object.js';
-import { step, warn } from './context.js';
+import { paced, step, warn } from './context.js';
 import type { Call } from './context.js';
 import { createObject } from './create.js';
 import { checkScope, checkType, modified } from './metadata.js';
 import { applyFields } from './fields.js';
-import { checkAppliedFields, checkFields, patchObject } from './model.js';
+import { checkAppliedFields, checkFields, patchWork } from './model.js';
 import { refusePatched } from './patch-refusal.js';
 import { scaleOf, withScale } from './scale.js';
 import { bodyKind } from './target.js';
@@ -32,7 +32,7 @@ function plainPatch(call: Call, target: NamedTarget, request: PatchRequest, opti
     conditional, options,
     async draft(old, base) {
       const shape = bodyKind(target);
-      const patched = patchObject(scheme, { kind, shape }, request, isScale ? scaleOf(kind, old) : old);
+      const patched = await paced(call, 'changing', patchWork(scheme, { kind, shape }, request, isScale ? scaleOf(kind, old) : old));
       await step(call, 'checking fields', base.json.length);
       if (request.type === 'strategic') Object.assign(patched, typeOf(shape));
       refusePatched({ patched, request }, () => {

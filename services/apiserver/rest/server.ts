@@ -221,7 +221,22 @@ async function send(incoming: IncomingMessage, outgoing: ServerResponse, respons
   }
   if (response.status !== 304) headers['content-length'] = String(bytes.length);
   outgoing.writeHead(response.status, headers);
-  outgoing.end(incoming.method === 'HEAD' || response.status === 304 ? undefined : bytes);
+  if (incoming.method === 'HEAD' || response.status === 304) outgoing.end();
+  else await sendWhole(outgoing, bytes);
+}
+
+/**
+ * The last byte goes when the socket has taken all others. A client that has everything may send its next request before Node has noted
+ * that the answer is written; Node then pauses the parser for a slow reader, fails at the next part of that request with HPE_PAUSED, and
+ * the connection is lost.
+ */
+async function sendWhole(outgoing: ServerResponse, bytes: Uint8Array): Promise<void> {
+  if (bytes.length < outgoing.writableHighWaterMark / 2) {
+    outgoing.end(bytes);
+    return;
+  }
+  if (!outgoing.write(bytes.subarray(0, -1)) && !outgoing.destroyed) await drained(outgoing);
+  outgoing.end(bytes.subarray(-1));
 }
 
 /** Iterates to the end even when the client has gone: the stream learns that by its own signal, and cleans up. */
