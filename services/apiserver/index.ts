@@ -99,7 +99,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const registry: Registry = new Registry({ scheme, store, cacher, clock, random, admission });
   registerSubresources(registry, { reader, clock });
   registry.handle({ group: '', resource: 'componentstatuses' }, componentStatusHandler({ reader, fresh: () => cacher.fresh(), clock }));
-  registry.hook(DEFINITIONS, definitionHook({ reader, scheme, clock }));
+  registry.hook(DEFINITIONS, definitionHook({ reader, scheme, clock, store, fresh: () => cacher.fresh() }));
   registry.deletion(DEFINITIONS, definitionDeletion(clock));
   const cleanup = new DefinitionCleanup({ reader, scheme, clock, logger, as: (user) => registry.as(user) });
   const [authenticator, authorizer] = [options.authenticator(context), options.authorizer(context)];

@@ -94,6 +94,16 @@ describe('a definition', () => {
     expect((await test.get('/apis/stable.example.com/v1/namespaces/default/others')).code).toBe(404);
   });
 
+  it('of many that are made at the same moment and want a name, one has it', async () => {
+    await using test = await start();
+    const rivals = Array.from({ length: 8 }, (_, i) => ({ ...definition({ names: { plural: `tabs${i}`, singular: `tab${i}`, kind: 'CronTab' } }), metadata: { name: `tabs${i}.stable.example.com` } }));
+    const made = await Promise.all(rivals.map((rival) => test.post(DEFINITIONS, rival)));
+    expect(made.map(({ code }) => code)).toEqual(rivals.map(() => 201));
+    const accepted = made.map((one) => (one as unknown as { status: { conditions: { status: string }[] } }).status.conditions[0]?.status);
+    expect(accepted.filter((status) => status === 'True')).toHaveLength(1);
+    expect(accepted.filter((status) => status === 'False')).toHaveLength(rivals.length - 1);
+  });
+
   it('that is not structural is refused in Kubernetes\' words', async () => {
     await using test = await start();
     const refused = async (properties: Json) => (await test.post(DEFINITIONS, definition({}, { schema: { openAPIV3Schema: { type: 'object', properties } } })))['message'];

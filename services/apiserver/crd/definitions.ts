@@ -15,7 +15,10 @@ import type { MutableScheme } from '../../../apimachinery/scheme/scheme.js';
 import type { ObjectReader, WriteHook } from '../ports.js';
 import type { DeletionRule } from '../registry/context.js';
 import { isEstablished, namesAccepted, setCondition, statusOf } from './conditions.js';
+import type { Store } from '../../store/store.js';
+import { NO_GUARD } from '../registry/transaction.js';
 import { DEFINITIONS } from './live-scheme.js';
+import { guardNames } from './name-guards.js';
 
 const CLEANUP = 'customresourcecleanup.apiextensions.k8s.io';
 const CLEANUP_INTERVAL_MS = 1000;
@@ -27,23 +30,30 @@ interface Parts {
   readonly clock: Clock;
 }
 
-export function definitionHook({ reader, scheme, clock }: Parts): WriteHook {
+export interface HookParts extends Parts {
+  readonly store: Store;
+  /** Resolves when `reader` has everything acknowledged before. */
+  readonly fresh: () => Promise<void>;
+}
+
+export function definitionHook({ reader, scheme, clock, store, fresh }: HookParts): WriteHook {
   return {
-    before({ operation, draft }) {
-      if (operation !== 'DELETE') {
-        const now = toTime(clock.now());
-        const builtIn = scheme.kinds().filter((kind) => scheme.isBuiltIn(kind));
-        const accepted = namesAccepted(draft, reader.list(DEFINITIONS), builtIn);
-        if (accepted.status === 'True') statusOf(draft)['acceptedNames'] = cloneJson(at(draft, 'spec', 'names'));
-        else statusOf(draft)['acceptedNames'] ??= { kind: '', plural: '' };
-        setCondition(draft, accepted, now);
-        if (!isEstablished(draft)) {
-          setCondition(draft, accepted.status === 'True'
-            ? { type: 'Established', status: 'True', reason: 'InitialNamesAccepted', message: 'the initial names have been accepted' }
-            : { type: 'Established', status: 'False', reason: 'NotAccepted', message: 'not all names are accepted' }, now);
-        }
+    async before({ operation, draft }) {
+      if (operation === 'DELETE') return NO_GUARD;
+      const guard = await guardNames(store, draft);
+      if (guard !== NO_GUARD) await fresh();
+      const now = toTime(clock.now());
+      const builtIn = scheme.kinds().filter((kind) => scheme.isBuiltIn(kind));
+      const accepted = namesAccepted(draft, reader.list(DEFINITIONS), builtIn);
+      if (accepted.status === 'True') statusOf(draft)['acceptedNames'] = cloneJson(at(draft, 'spec', 'names'));
+      else statusOf(draft)['acceptedNames'] ??= { kind: '', plural: '' };
+      setCondition(draft, accepted, now);
+      if (!isEstablished(draft)) {
+        setCondition(draft, accepted.status === 'True'
+          ? { type: 'Established', status: 'True', reason: 'InitialNamesAccepted', message: 'the initial names have been accepted' }
+          : { type: 'Established', status: 'False', reason: 'NotAccepted', message: 'not all names are accepted' }, now);
       }
-      return Promise.resolve({ compare: [], ops: [] });
+      return guard;
     },
   };
 }
