@@ -17,18 +17,35 @@ const configMap = (metadata: string, rest = ''): string => `{"apiVersion":"v1","
 const pod = (spec: string): string => `{"apiVersion":"v1","kind":"Pod","metadata":{"generateName":"flood-"},"spec":{${spec}}}`;
 const yamlMap = (count: number): string => `apiVersion: v1\nkind: ConfigMap\nmetadata: {generateName: flood-}\ndata:\n${many(count, (i) => `  key${i}: "value"`, '\n')}\n`;
 
+function definitionOf(name: string, spec: string): string {
+  return `{"apiVersion":"apiextensions.k8s.io/v1","kind":"CustomResourceDefinition","metadata":{"name":"${name}s.flood.example.com"},"spec":{"group":"flood.example.com","scope":"Namespaced",`
+    + `"names":{"plural":"${name}s","singular":"${name}","kind":"${kindOf(name)}","listKind":"${kindOf(name)}List"},"versions":[{"name":"v1","served":true,"storage":true,"schema":{"openAPIV3Schema":{`
+    + `"type":"object","properties":{"spec":${spec}}}}}]}}`;
+}
+
+const kindOf = (name: string): string => `${name.charAt(0).toUpperCase()}${name.slice(1)}`;
+
 /** A schema as large operators have them: some 20,000 values. */
 function definition(name: string, rules: string, branches = 9, depth = 3): string {
   const properties = (level: number): string => many(branches, (i) => `"field${i}":{"description":"What this field is for, in as many words as such texts have.",${
     level === 0 ? '"type":"string"' : `"type":"object","properties":{${properties(level - 1)}}`}}`);
-  return `{"apiVersion":"apiextensions.k8s.io/v1","kind":"CustomResourceDefinition","metadata":{"name":"${name}s.flood.example.com"},"spec":{"group":"flood.example.com","scope":"Namespaced",`
-    + `"names":{"plural":"${name}s","singular":"${name}","kind":"${name[0]?.toUpperCase()}${name.slice(1)}","listKind":"${name}List"},"versions":[{"name":"v1","served":true,"storage":true,"schema":{"openAPIV3Schema":{`
-    + `"type":"object","properties":{"spec":{"type":"object","properties":{"items":{"type":"array","items":{"type":"integer"}},${properties(depth)}}${rules}}}}}}]}}`;
+  return definitionOf(name, `{"type":"object","properties":{"items":{"type":"array","items":{"type":"integer"}},${properties(depth)}}${rules}}`);
 }
 
 const NESTED_RULE = ',"x-kubernetes-validations":[{"rule":"self.items.all(x, self.items.all(y, self.items.all(z, x + y + z >= 0)))"}]';
 const costly = definition('costly', NESTED_RULE, 1, 0);
-const costlyObject = `{"apiVersion":"flood.example.com/v1","kind":"Costly","metadata":{"generateName":"flood-"},"spec":{"items":[${many(150, String)}]}}`;
+const objectOf = (name: string, spec: string): string => `{"apiVersion":"flood.example.com/v1","kind":"${kindOf(name)}","metadata":{"generateName":"flood-"},"spec":${spec}}`;
+const costlyObject = objectOf('costly', `{"items":[${many(150, String)}]}`);
+
+/** Each value of a list held against all that the schema names, and a text that a matcher would need seconds for. */
+const wary = definitionOf('wary', `{"type":"object","properties":{"modes":{"type":"array","items":{"type":"string","enum":[${many(5000, (i) => `"v${i}"`)}]}},`
+  + '"text":{"type":"string","pattern":"(a|aa)+(ab|b)*(c{0,50}){5}$"}}}');
+const waryObjects = {
+  modes: objectOf('wary', `{"modes":[${many(9900, () => '"v4999"')}]}`),
+  text: objectOf('wary', `{"text":"${'a'.repeat(900_000)}d"}`),
+};
+const names = (prefix: string, count: number): string => many(count, (i) => `"${prefix}${i}"`);
+const OPERATIONS_ON_NAMESPACE = { type: 'application/json-patch+json', method: 'PATCH', path: '/api/v1/namespaces/kube-system?dryRun=All' } as const;
 
 const call = (body: string, more: Partial<RestCall> = {}): Attack => {
   const bytes = Buffer.from(body);
@@ -54,8 +71,14 @@ export const BODIES: Readonly<Record<string, Attack>> = {
   'rest: a large definition': call(definition('large', ''), { path: `${DEFINITIONS}?dryRun=All` }),
   'rest: a rule of three loops': call(costly, { path: DEFINITIONS }),
   'rest: an object under that rule': call(costlyObject, { path: '/apis/flood.example.com/v1/namespaces/default/costlys?dryRun=All' }),
-  'rest: 10,000 operations of a patch': call(`[${many(9900, (i) => `{"op":"add","path":"/metadata/labels/k${i}","value":"x"}`)}]`, {
-    type: 'application/json-patch+json', method: 'PATCH', path: '/api/v1/namespaces/kube-system?dryRun=All',
-  }),
+  'rest: a definition with an enum and a pattern': call(wary, { path: DEFINITIONS }),
+  'rest: 9,900 values of an enum of 5,000': call(waryObjects.modes, { path: '/apis/flood.example.com/v1/namespaces/default/warys?dryRun=All' }),
+  'rest: a pattern on a megabyte': call(waryObjects.text, { path: '/apis/flood.example.com/v1/namespaces/default/warys?dryRun=All' }),
+  'rest: a role of 27 thousand million rights': call(
+    `{"apiVersion":"rbac.authorization.k8s.io/v1","kind":"Role","metadata":{"generateName":"flood-"},"rules":[{"verbs":[${names('v', 3000)}],"apiGroups":[${names('g', 3000)}],"resources":[${names('r', 3000)}]}]}`,
+    { path: '/apis/rbac.authorization.k8s.io/v1/namespaces/default/roles?dryRun=All' }),
+  'rest: a Secret of a megabyte': call(`{"apiVersion":"v1","kind":"Secret","metadata":{"generateName":"flood-"},"data":{"x":"${Buffer.alloc(1_000_000, 'a').toString('base64')}"}}`, { path: '/api/v1/namespaces/default/secrets?dryRun=All' }),
+  'rest: copies by a patch': call(`[${many(5000, (i) => `{"op":"copy","from":"/metadata","path":"/metadata/annotations/k${i}"}`)}]`, OPERATIONS_ON_NAMESPACE),
+  'rest: 10,000 operations of a patch': call(`[${many(9900, (i) => `{"op":"add","path":"/metadata/labels/k${i}","value":"x"}`)}]`, OPERATIONS_ON_NAMESPACE),
   'rest: options of a delete': call(`{"a":[${many(900_000, () => '{}')}]}`, { method: 'DELETE', path: '/api/v1/namespaces/default/configmaps/none' }),
 };
