@@ -29,22 +29,22 @@ interface Pending {
 export class Questions {
   readonly #options: QuestionsOptions;
   readonly #pending = new Map<number, Pending>();
-  #nextMark: number;
+  /** Random at first, so that an answer to what was asked before a restart is not taken for another; drawn when it is needed. */
+  #nextMark: number | undefined;
   #isOver = false;
 
   constructor(options: QuestionsOptions) {
     this.#options = options;
-    // So that an answer to what was asked before a restart is not taken for another.
-    this.#nextMark = randomMark(options.random);
   }
 
   /** `lead`: 0 when none is known. */
   async ask(question: Uint8Array, { lead, term }: { readonly lead: number; readonly term: number }): Promise<Uint8Array> {
-    const { id, clock, wait_ms, send } = this.#options;
+    const { id, clock, random, wait_ms, send } = this.#options;
     if (this.#isOver) throw new RaftError('stopped', 'this member was stopped');
     if (lead === 0) throw new RaftError('not-leader', 'no leader is known');
     if (lead === id) return this.#answer(question);
-    const mark = this.#nextMark++;
+    const mark = this.#nextMark ?? randomMark(random);
+    this.#nextMark = mark + 1;
     const answer = new Promise<Uint8Array>((resolve, reject) => this.#pending.set(mark, { deadline_ms: clock.monotonic() + wait_ms, resolve, reject }));
     send([messageOf('ask', { from: id, to: lead, term }, { mark, data: question })]);
     return answer;

@@ -24,6 +24,8 @@ const CHECK_MS = 50;
 /** Some election timeouts. */
 const HUNG_LEADER_MS = 4000;
 const DEAF_LEADER_MS = 2500;
+/** Of the program that a member goes back to: it lacks commands, not only questions. */
+const LACKING_LEVEL = 1;
 
 export class Injector {
   readonly #parts: InjectorParts;
@@ -186,7 +188,7 @@ export class Injector {
     const isBack = machine.level === COMMAND_LEVEL;
     if (isBack && world.random.int(3) !== 0) return;
     this.#count(isBack ? 'upgrade taken back' : 'upgrade', machine);
-    this.#exchangeProgram(machine, isBack ? COMMAND_LEVEL - 1 : COMMAND_LEVEL);
+    this.#exchangeProgram(machine, isBack ? LACKING_LEVEL : COMMAND_LEVEL);
   }
 
   #exchangeProgram(machine: Machine, level: number): void {

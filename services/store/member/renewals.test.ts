@@ -106,6 +106,20 @@ describe('renewals', () => {
     }
   });
 
+  it('wait for those under way, and go on after a question that failed', async () => {
+    let questions = 0;
+    const { leases, renewals, asked } = start({ reach: () => {
+      if (questions++ === 0) throw new Error('no');
+    } });
+    leases.grant(1n, 10);
+    const first = renewals.renew(1n);
+    await Promise.resolve();
+    const later = [renewals.renew(1n), renewals.renew(1n)];
+    expect(await first).toEqual({ kind: 'log' });
+    expect(await Promise.all(later)).toEqual([{ kind: 'renewed', ttl_s: 10 }, { kind: 'renewed', ttl_s: 10 }]);
+    expect(asked).toEqual([9, 17]);
+  });
+
   it('tell what is left by the clock of the leader, and of nobody else', async () => {
     const { leases, expiry, renewals } = start();
     leases.grant(1n, 10);

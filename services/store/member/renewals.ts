@@ -1,6 +1,6 @@
 /**
- * Renewals of leases without the log: in the memory of the leader, which ends them (lease-expiry.ts). Those that arrive in one turn
- * travel together, to the leader and through one ReadIndex there: it proves that no other leader counted while they were under way, so
+ * Renewals of leases without the log: in the memory of the leader, which ends them (lease-expiry.ts). Those that arrive while
+ * others are under way travel together, to the leader and through one ReadIndex there: it proves that no other leader counted while they were under way, so
  * the next one begins to count after them. Whatever does not go this way goes through the log.
  */
 import { ByteReader, ByteWriter } from '../bytes.js';
@@ -35,7 +35,9 @@ const THROUGH_LOG: Renewal = { kind: 'log' };
 
 export class Renewals {
   readonly #options: RenewalsOptions;
+  /** Takes more; until it is sent, and it is sent when the one before has its answer. */
   #batch: Batch | undefined;
+  #sent: Promise<unknown> = Promise.resolve();
 
   constructor(options: RenewalsOptions) {
     this.#options = options;
@@ -77,28 +79,33 @@ export class Renewals {
 
   #begin(): Batch {
     const ids: bigint[] = [];
-    const batch: Batch = { ids, renewals: Promise.resolve().then(() => this.#send(batch)) };
+    const batch: Batch = { ids, renewals: this.#sent.then(() => this.#send(batch)) };
     this.#batch = batch;
+    this.#sent = batch.renewals;
     return batch;
   }
 
+  /** Never rejects: those that come next wait for it. */
   async #send(batch: Batch): Promise<readonly Renewal[]> {
     if (this.#batch === batch) this.#batch = undefined;
-    if (!this.#options.isAgreed()) return [];
-    const writer = new ByteWriter(1 + 8 * batch.ids.length).u8(QUESTION.renew);
-    for (const id of batch.ids) writer.i64(id);
-    let answer: Uint8Array;
+    const { isAgreed, ask } = this.#options;
     try {
-      answer = await this.#options.ask(writer.take());
+      if (!isAgreed()) return [];
+      const writer = new ByteWriter(1 + 8 * batch.ids.length).u8(QUESTION.renew);
+      for (const id of batch.ids) writer.i64(id);
+      return renewalsOf(await ask(writer.take()));
     } catch {
       // Whether the leader was reached or not: a renewal too many does no harm.
       return [];
     }
-    const reader = new ByteReader(answer);
-    const renewals: Renewal[] = [];
-    while (reader.remaining > 0) renewals.push(renewalOf(reader.varint()));
-    return renewals;
   }
+}
+
+function renewalsOf(answer: Uint8Array): Renewal[] {
+  const reader = new ByteReader(answer);
+  const renewals: Renewal[] = [];
+  while (reader.remaining > 0) renewals.push(renewalOf(reader.varint()));
+  return renewals;
 }
 
 function renewalOf(outcome: number): Renewal {
