@@ -39,9 +39,11 @@ export function validateMutatingPolicy(policy: Rec, context?: StrategyContext): 
 }
 
 function validateActions(complaints: Complaints, actions: readonly string[], path: string): void {
+  const seen = new Set<string>();
   for (const [index, action] of actions.entries()) {
     if (!ACTIONS.includes(action)) complaints.unsupported(`${path}[${index}]`, action, ACTIONS);
-    if (actions.indexOf(action) < index) complaints.duplicate(`${path}[${index}]`, action);
+    if (seen.has(action)) complaints.duplicate(`${path}[${index}]`, action);
+    seen.add(action);
   }
   if (actions.includes('Deny') && actions.includes('Warn')) {
     complaints.invalid(path, actions, 'must not contain both Deny and Warn (repeating the same validation failure information in the API response and headers serves no purpose)');

@@ -46,9 +46,11 @@ function validateName(complaints: Complaints, name: string, path: string): void 
 function validateReviews(complaints: Complaints, webhook: Rec, path: string, isKnownNeeded: boolean): void {
   const versions = strs(webhook['admissionReviewVersions']);
   if (versions.length === 0) return complaints.required(path, `must specify one of ${REVIEWS.join(', ')}`);
+  const seen = new Set<string>();
   for (const [index, version] of versions.entries()) {
-    if (versions.indexOf(version) < index) complaints.invalid(`${path}[${index}]`, version, 'duplicate version');
+    if (seen.has(version)) complaints.invalid(`${path}[${index}]`, version, 'duplicate version');
     else complaints.form(`${path}[${index}]`, version, dns1035Label);
+    seen.add(version);
   }
   if (isKnownNeeded && !knowsReview(webhook)) complaints.invalid(path, versions, `must include at least one of ${REVIEWS.join(', ')}`);
 }

@@ -36,20 +36,23 @@ function validateAmounts(complaints: Complaints, amounts: unknown, path: string)
   }
 }
 
-/** How many of the quota's standard resources the scope cannot restrict. */
-function misfits(scope: string, hard: readonly string[]): number {
-  const valid = resourcesOf(scope);
-  return valid === undefined ? 0 : hard.filter((name) => isStandard(name) && !valid.includes(name)).length;
+/** How many of the quota's standard resources a scope cannot restrict. */
+function misfitsOf(hard: unknown): (scope: string) => number {
+  const standard = keysOf(hard).filter(isStandard);
+  return (scope) => {
+    const valid = resourcesOf(scope);
+    return valid === undefined ? 0 : standard.filter((name) => !valid.includes(name)).length;
+  };
 }
 
 function validateConflicts(complaints: Complaints, present: readonly string[], path: string, shown: unknown): void {
   for (const pair of CONFLICTS) if (pair.every((scope) => present.includes(scope))) complaints.invalid(path, shown, 'conflicting scopes');
 }
 
-function validateScopes(complaints: Complaints, scopes: readonly string[], hard: readonly string[]): void {
+function validateScopes(complaints: Complaints, scopes: readonly string[], misfits: (scope: string) => number): void {
   for (const scope of scopes) {
     if (resourcesOf(scope) === undefined) complaints.invalid('spec.scopes', scopes, 'unsupported scope');
-    for (let left = misfits(scope, hard); left > 0; left--) complaints.invalid('spec.scopes', scopes, 'unsupported scope applied to resource');
+    for (let left = misfits(scope); left > 0; left--) complaints.invalid('spec.scopes', scopes, 'unsupported scope applied to resource');
   }
   validateConflicts(complaints, scopes, 'spec.scopes', scopes);
 }
@@ -64,12 +67,12 @@ const shown = (selector: unknown): unknown => ({
 function validateScopeSelector(complaints: Complaints, selector: unknown, spec: unknown): void {
   if (!isRec(selector)) return;
   const path = 'spec.scopeSelector.matchExpressions';
-  const hard = keysOf(field(spec, 'hard'));
+  const misfits = misfitsOf(field(spec, 'hard'));
   const requirements = recs(selector['matchExpressions']);
   for (const requirement of requirements) {
     const [scope, operator, values] = [str(requirement['scopeName']), str(requirement['operator']), strs(requirement['values'])];
     if (resourcesOf(scope) === undefined) complaints.invalid(`${path}.scopeName`, scope, 'unsupported scope');
-    for (let left = misfits(scope, hard); left > 0; left--) complaints.invalid(path, shown(selector), 'unsupported scope applied to resource');
+    for (let left = misfits(scope); left > 0; left--) complaints.invalid(path, shown(selector), 'unsupported scope applied to resource');
     if (PLAIN.includes(scope) && operator !== 'Exists') complaints.invalid(`${path}.operator`, operator, MUST_EXIST);
     if (operator === 'In' || operator === 'NotIn') {
       if (values.length === 0) complaints.required(`${path}.values`, "must be at least one value when `operator` is 'In' or 'NotIn' for scope selector");
@@ -87,7 +90,7 @@ function validateQuota(quota: Rec, context?: StrategyContext): FieldError[] {
     const spec = field(quota, 'spec');
     if (context?.subresource !== 'status') {
       validateAmounts(complaints, field(spec, 'hard'), 'spec.hard');
-      validateScopes(complaints, strs(field(spec, 'scopes')), keysOf(field(spec, 'hard')));
+      validateScopes(complaints, strs(field(spec, 'scopes')), misfitsOf(field(spec, 'hard')));
       validateScopeSelector(complaints, field(spec, 'scopeSelector'), spec);
       return;
     }
@@ -95,7 +98,10 @@ function validateQuota(quota: Rec, context?: StrategyContext): FieldError[] {
   });
 }
 
-const sameSet = (a: readonly string[], b: readonly string[]): boolean => a.every((one) => b.includes(one)) && b.every((one) => a.includes(one));
+function sameSet(a: readonly string[], b: readonly string[]): boolean {
+  const [left, right] = [new Set(a), new Set(b)];
+  return left.size === right.size && a.every((one) => right.has(one));
+}
 
 export const resourceQuotaStrategy = strategyOf({
   status: true, validatesAll: true,

@@ -18,7 +18,17 @@ const WHO = ['username', 'uid', 'groups', 'extra'] as const;
 const DECISIONS = ['Approved', 'Denied'];
 const FINAL = [...DECISIONS, 'Failed'];
 
-const PEM = /-----BEGIN ([^\n-]*)-----\r?\n((?:[^\n:]+:[^\n]*\r?\n)*)([A-Za-z0-9+/=\s]*?)-----END \1-----/;
+const BEGIN = '-----BEGIN CERTIFICATE REQUEST-----';
+const END = '-----END CERTIFICATE REQUEST-----';
+
+/** The bytes of the block that the text starts with; undefined when it starts with none, or with another kind of block. */
+function pemBytes(text: string): Buffer | undefined {
+  const start = text.indexOf('-----BEGIN ');
+  if (start < 0 || !text.startsWith(BEGIN, start)) return undefined;
+  const end = text.indexOf(END, start);
+  const body = end < 0 ? '' : text.slice(start + BEGIN.length, end);
+  return end < 0 || /[^A-Za-z0-9+/=\s]/.test(body) ? undefined : Buffer.from(body, 'base64');
+}
 
 /** The length of an ASN.1 value with its head; undefined when the head is cut off. */
 function derLength(bytes: Uint8Array): number | undefined {
@@ -34,9 +44,8 @@ const SEQUENCE = 0x30;
 
 /** What is wrong with the request's form. Whose key it is and whether it is signed by it is the signer's business to look at. */
 function requestComplaint(request: string): string | undefined {
-  const found = PEM.exec(Buffer.from(request, 'base64').toString('latin1'));
-  if (found === null || found[1] !== 'CERTIFICATE REQUEST') return 'PEM block type must be CERTIFICATE REQUEST';
-  const bytes = Buffer.from(found[3] ?? '', 'base64');
+  const bytes = pemBytes(Buffer.from(request, 'base64').toString('latin1'));
+  if (bytes === undefined) return 'PEM block type must be CERTIFICATE REQUEST';
   const length = derLength(bytes);
   if (bytes.length === 0) return 'asn1: syntax error: sequence truncated';
   if (length === undefined || length > bytes.length) return 'asn1: syntax error: data truncated';
@@ -66,15 +75,31 @@ const hasTwice = (values: readonly string[]): boolean => new Set(values).size < 
 function validateConditions(complaints: Complaints, request: Rec, old: unknown): void {
   const path = 'status.conditions';
   const before = typesOf(old);
-  const types = typesOf(request);
+  const wereBoth = DECISIONS.every((decision) => before.includes(decision));
+  const wasTwice = hasTwice(before);
+  const wasUntyped = before.includes('');
+  const seen = new Set<string>();
   for (const [index, condition] of recs(at(request, 'status', 'conditions')).entries()) {
     const [type, status] = [str(condition['type']), str(condition['status'])];
-    if (type === '' && !before.includes('')) complaints.required(`${path}[${index}].type`);
+    if (type === '' && !wasUntyped) complaints.required(`${path}[${index}].type`);
     complaints.oneOf(`${path}[${index}].status`, status, FINAL.includes(type) ? ['True'] : ['False', 'True', 'Unknown'], true);
     const other = type === 'Approved' ? 'Denied' : 'Approved';
-    const isBoth = DECISIONS.includes(type) && types.slice(0, index).includes(other);
-    if (isBoth && !DECISIONS.every((decision) => before.includes(decision))) complaints.invalid(path, type, 'Approved and Denied conditions are mutually exclusive');
-    if (types.indexOf(type) < index && !hasTwice(before)) complaints.duplicate(`${path}[${index}].type`, type);
+    if (DECISIONS.includes(type) && seen.has(other) && !wereBoth) complaints.invalid(path, type, 'Approved and Denied conditions are mutually exclusive');
+    if (seen.has(type) && !wasTwice) complaints.duplicate(`${path}[${index}].type`, type);
+    seen.add(type);
+  }
+}
+
+function validateUsages(complaints: Complaints, usages: readonly string[], before: readonly string[]): void {
+  const path = (index: number): string => `spec.usages[${index}]`;
+  if (before.every((usage) => USAGES.includes(usage))) {
+    for (const [index, usage] of usages.entries()) if (!USAGES.includes(usage)) complaints.unsupported(path(index), usage, USAGES);
+  }
+  if (hasTwice(before)) return;
+  const seen = new Set<string>();
+  for (const [index, usage] of usages.entries()) {
+    if (seen.has(usage)) complaints.duplicate(path(index), usage);
+    seen.add(usage);
   }
 }
 
@@ -88,10 +113,7 @@ function validateRequest(request: Rec, context?: StrategyContext): FieldError[] 
     const usages = strs(field(spec, 'usages'));
     const before = strs(at(old, 'spec', 'usages'));
     if (usages.length === 0) complaints.required('spec.usages');
-    if (before.every((usage) => USAGES.includes(usage))) {
-      for (const [index, usage] of usages.entries()) if (!USAGES.includes(usage)) complaints.unsupported(`spec.usages[${index}]`, usage, USAGES);
-    }
-    if (!hasTwice(before)) for (const [index, usage] of usages.entries()) if (usages.indexOf(usage) < index) complaints.duplicate(`spec.usages[${index}]`, usage);
+    validateUsages(complaints, usages, before);
     const signer = str(field(spec, 'signerName'));
     if (signer === LEGACY_SIGNER && at(old, 'spec', 'signerName') !== LEGACY_SIGNER) complaints.invalid('spec.signerName', signer, 'the legacy signerName is not allowed via this API version');
     else validateSigner(complaints, signer);
