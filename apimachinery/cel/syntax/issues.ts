@@ -32,6 +32,8 @@ function formatIssue(source: string, { at, message }: Issue): string {
   const end = source.indexOf('\n', at);
   const text = source.slice(start, end === -1 ? undefined : end).replaceAll('\t', ' ');
   const column = at - start;
-  const head = `ERROR: <input>:${line}:${column + 1}: ${message.slice(0, LINE_MAX)}`;
+  // A text that is empty has no first column.
+  const shown = source === '' ? 0 : column + 1;
+  const head = `ERROR: <input>:${line}:${shown}: ${message.slice(0, LINE_MAX)}`;
   return text.length > LINE_MAX ? head : `${head}\n | ${text}\n | ${'.'.repeat(column)}^`;
 }

@@ -5,6 +5,8 @@ import { at, child, children, field, fill, fillZero, isRec, list } from '../lib/
 import { defaultPrinter } from '../printers/columns.js';
 import { resourceClaimPrinter, resourceSlicePrinter } from '../printers/policy.js';
 import * as print from '../printers/storage.js';
+import { validateClaim, validateClaimTemplate, validateDeviceClass } from '../resource/validate-claim.js';
+import { validateResourceSlice } from '../resource/validate-slice.js';
 import { storageClassStrategy } from './claims.js';
 import { validateAttachment, validateAttributesClass } from './validate-classes.js';
 import { validateDriver, validateNode, validateStorageCapacity } from './validate-csi.js';
@@ -30,6 +32,7 @@ function defaultDevices(spec: unknown): void {
     for (const wanted of [...(isRec(exactly) ? [exactly] : []), ...children(request, 'firstAvailable')]) {
       fillZero(wanted, 'allocationMode', 'ExactCount');
       if (wanted['allocationMode'] === 'ExactCount') fillZero(wanted, 'count', 1);
+      for (const toleration of children(wanted, 'tolerations')) fillZero(toleration, 'operator', 'Equal');
     }
   }
 }
@@ -41,8 +44,12 @@ export const storageExtras: ExtrasTable = {
   'storage.k8s.io/csistoragecapacities': { printer: defaultPrinter, strategy: strategyOf({ validatesAll: true, validate: validateStorageCapacity }) },
   'storage.k8s.io/volumeattachments': { printer: print.volumeAttachmentPrinter, strategy: strategyOf({ status: true, statusKeeps: ALL_METADATA, validatesAll: true, validate: validateAttachment }) },
   'storage.k8s.io/volumeattributesclasses': { shortNames: ['vac'], printer: print.volumeAttributesClassPrinter, strategy: strategyOf({ validatesAll: true, validate: validateAttributesClass }) },
-  'resource.k8s.io/resourceclaims': { printer: resourceClaimPrinter, strategy: strategyOf({ status: true, statusKeeps: ALL_METADATA, defaults: (claim) => defaultDevices(field(claim, 'spec')) }) },
-  'resource.k8s.io/resourceclaimtemplates': { strategy: strategyOf({ defaults: (template) => defaultDevices(at(template, 'spec', 'spec')) }) },
-  'resource.k8s.io/resourceslices': { printer: resourceSlicePrinter, strategy: strategyOf({ generation: true }) },
-  'resource.k8s.io/deviceclasses': { strategy: strategyOf({ generation: true }) },
+  'resource.k8s.io/resourceclaims': { printer: resourceClaimPrinter, strategy: strategyOf({
+    status: true, statusKeeps: ALL_METADATA, defaults: (claim) => defaultDevices(field(claim, 'spec')), validatesAll: true, validate: validateClaim,
+  }) },
+  'resource.k8s.io/resourceclaimtemplates': { strategy: strategyOf({
+    defaults: (template) => defaultDevices(at(template, 'spec', 'spec')), validatesAll: true, validate: validateClaimTemplate,
+  }) },
+  'resource.k8s.io/resourceslices': { printer: resourceSlicePrinter, strategy: strategyOf({ generation: true, validatesAll: true, validate: validateResourceSlice }) },
+  'resource.k8s.io/deviceclasses': { strategy: strategyOf({ generation: true, validatesAll: true, validate: validateDeviceClass }) },
 };
