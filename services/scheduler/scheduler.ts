@@ -1,7 +1,7 @@
 /**
  * The scheduler: gives each pod that has no node the node that suits it best, as kube-scheduler does.
  *
- * In: informers of pods, nodes, namespaces, Services and owners. Out: pods/binding, events, the condition PodScheduled.
+ * In: informers of pods, nodes, namespaces, Services, owners and PodDisruptionBudgets. Out: pods/binding, events, the condition PodScheduled.
  * A cycle decides without an await on state that is kept incrementally; the binding is written while the next cycles run,
  * on the assumption that it will succeed. Runs in one process at a time, under leader election by whoever composes it;
  * two at once do no harm, since a pod is bound once.
@@ -11,7 +11,7 @@ import type { Logger } from '../../platform/log.js';
 import type { Random } from '../../platform/random.js';
 import type { Service } from '../../platform/service.js';
 import { encodeJson } from '../../apimachinery/codec/json-value.js';
-import { namespaces, nodes, pods, replicaSets, services, statefulSets } from '../../apimachinery/gen/resources.js';
+import { namespaces, nodes, podDisruptionBudgets, pods, replicaSets, services, statefulSets } from '../../apimachinery/gen/resources.js';
 import type { Binding, Namespace, Node, Pod } from '../../apimachinery/gen/types.js';
 import type { Resource } from '../../apimachinery/object.js';
 import type { Client } from '../../sdk/client.js';
@@ -27,6 +27,7 @@ import { fits, schedulePod } from './framework/schedule-pod.js';
 import type { Decision } from './framework/schedule-pod.js';
 import { defaultPlugins } from './plugins/defaults.js';
 import type { GroupSelector } from './plugins/pod-topology-spread.js';
+import type { Budgets } from './preemption/budgets.js';
 import { SchedulingQueue } from './queue/scheduling-queue.js';
 import type { QueuedPod } from './queue/scheduling-queue.js';
 import { Reporter } from './reporter.js';
@@ -62,6 +63,7 @@ export class Scheduler implements Service {
   readonly #nodes: Informer<Node>;
   readonly #namespaces: Informer<Namespace>;
   readonly #others: readonly { whenSynced(signal?: AbortSignal): Promise<void> }[];
+  readonly #budgets: Budgets;
   readonly #state: ClusterState;
   readonly #queue: SchedulingQueue;
   readonly #nominations = new Nominations();
@@ -80,7 +82,10 @@ export class Scheduler implements Service {
     this.#namespaces = informers.informer(namespaces);
     const groups = { services: informers.informer(services), replicaSets: informers.informer(replicaSets), statefulSets: informers.informer(statefulSets) };
     groups.services.addIndex('namespace', byNamespace);
-    this.#others = Object.values(groups);
+    const budgets = informers.informer(podDisruptionBudgets);
+    budgets.addIndex('namespace', byNamespace);
+    this.#budgets = (namespace) => budgets.lister.byIndex('namespace', namespace);
+    this.#others = [...Object.values(groups), budgets];
     const groupSelector = groupSelectorOf({
       services: groups.services.lister, replicaSets: groups.replicaSets.lister, statefulSets: groups.statefulSets.lister,
     });
@@ -283,7 +288,7 @@ export class Scheduler implements Service {
     let { message } = decision;
     for (const plugin of this.#plugins) {
       const result = plugin.postFilter?.(pod, {
-        cluster: this.#state, rejections: decision.rejections,
+        cluster: this.#state, rejections: decision.rejections, budgets: this.#budgets,
         fits: (candidate, cluster, node) => fits(this.#plugins, candidate, cluster, node),
       });
       if (result === undefined) continue;

@@ -4,6 +4,7 @@
  * Filters and scorers are pure: they look at a pod and a view of the cluster, once per cycle, and hand back functions of a
  * node. A whole cycle up to the choice of a node runs without an await, so that the view cannot change under it.
  */
+import type { PodDisruptionBudget } from '../../../apimachinery/gen/types.js';
 import type { Labels } from '../../../apimachinery/selector/labels.js';
 import type { NodeInfo } from './node-info.js';
 import type { PodInfo } from './pod-info.js';
@@ -52,6 +53,8 @@ export type PermitResult = { readonly kind: 'allow' } | { readonly kind: 'deny';
 export interface PostFilterContext {
   readonly cluster: ClusterView;
   readonly rejections: ReadonlyMap<string, Rejection>;
+  /** The PodDisruptionBudgets of a namespace. */
+  readonly budgets: (namespace: string) => readonly PodDisruptionBudget[];
   /** Runs all filters for the pod against a node in another view. */
   fits(pod: PodInfo, cluster: ClusterView, node: NodeInfo): boolean;
 }
