@@ -24,9 +24,9 @@ export interface PendingResize {
 
 const RESIZABLE = ['cpu', 'memory'] as const;
 const NANO = 1_000_000_000n;
-const nanoOf = (quantity: ParsedQuantity | undefined): bigint => quantity?.nano ?? 0n;
+export const nanoOf = (quantity: ParsedQuantity | undefined): bigint => quantity?.nano ?? 0n;
 /** As kubelet's messages have it: thousandths of a CPU, bytes. */
-const amountOf = (name: string, nano: bigint): bigint => (name === 'cpu' ? nano / 1_000_000n : nano / NANO);
+export const amountOf = (name: string, nano: bigint): bigint => (name === 'cpu' ? nano / 1_000_000n : nano / NANO);
 
 export function requestsOf(pods: Iterable<Pod>): Resources {
   const sum = new Map<string, ParsedQuantity>();

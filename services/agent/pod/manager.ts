@@ -19,7 +19,7 @@ import { keyOf } from './spec.js';
 import type { ConfigMap, Pod, Secret } from './types.js';
 import { PodWorker } from './worker.js';
 
-export type PodManagerEnvironment = Omit<PodEnvironment, 'configMap' | 'secret' | 'serviceEnvironment' | 'part' | 'cgroups' | 'requestedByOthers'>
+export type PodManagerEnvironment = Omit<PodEnvironment, 'configMap' | 'secret' | 'serviceEnvironment' | 'part' | 'cgroups' | 'requestedByOthers' | 'takenByOthers'>
   & { readonly checkpoints?: Checkpoints; readonly part?: Part; readonly cgroups?: PodCgroups };
 
 /** A pod that failed in our own code is looked at anew after this; doubled each time. */
@@ -62,6 +62,10 @@ export class PodManager {
       secret: (namespace, name) => this.#configs.get(configKey('Secret', namespace, name)) as Secret | undefined,
       serviceEnvironment: (uid) => this.#services.get(uid) ?? {},
       requestedByOthers: (uid) => requestsOf([...this.#workers.values()].filter((worker) => worker.key.uid !== uid && !worker.isOver).map((worker) => worker.allocated)),
+      takenByOthers: (uid) => {
+        const others = [...this.#workers.values()].filter((worker) => worker.key.uid !== uid && worker.takesRoom);
+        return { requested: requestsOf(others.map((worker) => worker.allocated)), pods: others.length };
+      },
     };
   }
 

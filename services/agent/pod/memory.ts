@@ -45,6 +45,8 @@ export interface PodMemory {
   trouble?: Waiting | undefined;
   retryAt_ms?: number | undefined;
   retry?: BackOff | undefined;
+  /** There was room for it when it came, or it is here already. */
+  admitted: boolean;
   /** The pod as a whole has failed: deadline, eviction, refusal. */
   failed?: { readonly reason: string; readonly message: string } | undefined;
   /** A resize that the node has not taken over. */
@@ -56,7 +58,7 @@ export interface PodMemory {
 }
 
 export function newMemory(): PodMemory {
-  return { containers: new Map(), volumesReady: false, released: false };
+  return { containers: new Map(), volumesReady: false, admitted: false, released: false };
 }
 
 export function memoryOf(memory: PodMemory, name: string): ContainerMemory {

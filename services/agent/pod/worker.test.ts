@@ -95,6 +95,45 @@ const deleted = (pod: Pod, grace_s: number): Pod => ({
   ...pod, metadata: { ...pod.metadata, deletionTimestamp: '2026-01-01T00:00:00Z', deletionGracePeriodSeconds: grace_s },
 });
 
+/** kubelet's admission: the scheduler looked for room, whoever writes spec.nodeName did not. */
+describe('a pod for which the node has no room', () => {
+  const asking = (name: string, cpu: string): Pod => ({
+    metadata: { namespace: 'default', name, uid: `u-${name}` }, spec: { nodeName: 'w1', containers: [{ name: 'web', image: 'web:1', resources: { requests: { cpu } } }] },
+  });
+
+  it('fails before anything is made of it, and says what there is too little of', async () => {
+    const node = new Node();
+    await node.apply(asking('first', '1500m'));
+    await node.apply(asking('second', '600m'));
+    const message = "Node didn't have enough resource: cpu, requested: 600, used: 1500, capacity: 2000";
+    expect(node.reported.get('first')).toMatchObject({ phase: 'Running' });
+    expect(node.reported.get('second')).toMatchObject({ phase: 'Failed', reason: 'OutOfcpu', message: `Pod was rejected: ${message}` });
+    expect(node.events).toContainEqual(expect.objectContaining({ type: 'Warning', reason: 'OutOfcpu', message }));
+    expect(node.starts()).toHaveLength(1);
+    // The refused one takes no room.
+    await node.apply(asking('third', '500m'));
+    expect(node.reported.get('third')).toMatchObject({ phase: 'Running' });
+  });
+
+  it('has it once another pod is gone from the API, though that one still ends', async () => {
+    const node = new Node();
+    await node.apply(asking('first', '1500m'));
+    node.manager.removePod('u-first');
+    await node.apply(asking('second', '600m'));
+    expect(node.reported.get('second')).toMatchObject({ phase: 'Running' });
+  });
+
+  it('is not one that runs already when the agent starts again', async () => {
+    const node = new Node();
+    const first = await node.apply(asking('first', '1500m'));
+    node.restart();
+    await node.apply(asking('second', '1500m'));
+    node.manager.applyPod(first, {});
+    await node.clock.advance(10);
+    expect(node.reported.get('first')).toMatchObject({ phase: 'Running' });
+  });
+});
+
 /** Issue 6 row 27: pods fail apart from each other. */
 describe('a fault in the work on one pod', () => {
   it('is counted; the others go on, and a new worker takes over what runs, with a back-off', async () => {

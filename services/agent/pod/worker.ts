@@ -10,6 +10,7 @@ import { backOffEvents } from './back-off-events.js';
 import { actionKey, decide, recordsOf } from './decide.js';
 import type { Action, PodView } from './decide.js';
 import type { PodEnvironment } from './environment.js';
+import { admissionRefusal } from './admission.js';
 import { Allocation } from './allocation.js';
 import { memoryOf, newMemory } from './memory.js';
 import { ANNOTATIONS } from './container-spec.js';
@@ -70,6 +71,12 @@ export class PodWorker {
   /** Nothing of it runs any more, or will. */
   get isOver(): boolean {
     return isTerminal(this.#pod) || this.#memory.released;
+  }
+
+  /** The node's room is less by what it asks for. A pod whose object is gone leaves its room to the next, also while it still ends. */
+  get takesRoom(): boolean {
+    const isHere = this.#memory.admitted || this.#pod.status?.startTime !== undefined;
+    return isHere && !this.isOver && !this.#gone && this.phase !== 'Succeeded' && this.phase !== 'Failed' && this.#memory.failed === undefined;
   }
 
   get waitsForRoom(): boolean {
@@ -163,6 +170,7 @@ export class PodWorker {
       this.#runtime = listed;
       await this.#observe();
     }
+    this.#admit();
     this.#admitResize();
     const { actions, wake_ms = LOOK_INTERVAL_MS } = decide(this.#view());
     for (const action of actions) this.#begin(action);
@@ -187,6 +195,20 @@ export class PodWorker {
     return {
       pod: this.allocated, gone: this.#gone, runtime: this.#runtime, memory: this.#memory, busy: this.#busy, now_ms: this.#environment.clock.now(),
     };
+  }
+
+  /** Once, before anything is made of the pod. What runs already, or did before the agent was started again, stays. */
+  #admit(): void {
+    const { sandboxes, containers } = this.#runtime;
+    if (this.#memory.admitted || this.#memory.failed !== undefined || this.#gone || isTerminal(this.#pod)) return;
+    const isHere = sandboxes.length > 0 || containers.length > 0 || this.#pod.status?.startTime !== undefined;
+    const environment = this.#environment;
+    const refusal = isHere ? undefined : admissionRefusal(this.#pod, { allocatable: environment.allocatable(), ...environment.takenByOthers(this.key.uid) });
+    this.#memory.admitted = refusal === undefined;
+    if (refusal === undefined) return;
+    const { reason, message } = refusal;
+    this.#memory.failed = { reason, message: `Pod was rejected: ${message}` };
+    this.#environment.event({ key: this.key, fieldPath: '', type: 'Warning', reason, message });
   }
 
   #admitResize(): void {
