@@ -7,6 +7,7 @@ import { startAll, stopAll, type Service } from '../../platform/service.js';
 import { createClusterRoleAggregationController } from './clusterroleaggregation/clusterroleaggregation.js';
 import type { ControllerContext } from './context.js';
 import { createTokenCleaner } from './bootstrap/token-cleaner.js';
+import { createCrdRegistrationController } from './crdregistration/crdregistration.js';
 import type { Discovery } from './discovery.js';
 import { createDeploymentController } from './deployment/deployment.js';
 import { createDisruptionController } from './disruption/disruption.js';
@@ -54,6 +55,7 @@ export function createControllers(options: ControllersOptions): Service {
     createDisruptionController(context, { discovery: options.discovery }),
     createStaleTargetsController(context),
     createClusterRoleAggregationController(context),
+    createCrdRegistrationController(context),
     createPodGcController(context),
     createClaimProtectionController(context),
     createVolumeProtectionController(context),
