@@ -17,6 +17,7 @@ import type { JsonObject } from '../value.js';
 import { appliedFields, compareObjects } from './compare.js';
 import type { Comparison } from './compare.js';
 import { refuseConflicts } from './conflicts.js';
+import type { AppliedView } from './conflicts.js';
 import { FieldSet } from './field-set.js';
 import { fieldsOfLastApplied, withLastApplied } from './last-applied.js';
 import { boundUpdaters, flawOf, identityOf, readManagers, writeManagers } from './managers.js';
@@ -40,6 +41,8 @@ export interface ApplyRequest<T extends KubeObject = KubeObject> {
   readonly force?: boolean;
   /** Fields the endpoint does not let a client set, as `['status']`: they are neither merged nor owned. */
   readonly resetFields?: readonly string[];
+  /** The client knows the object by this alone: conflicts are told in its terms. */
+  readonly view?: AppliedView;
 }
 
 /** Manager of what an object had before anyone's fields were tracked. */
@@ -78,7 +81,7 @@ export function* applyPatchWork<T extends KubeObject>(request: ApplyRequest<T>, 
   if (request.force !== true) {
     const allowed = request.live === undefined ? new FieldSet() : fieldsOfLastApplied(owner.manager, request.live, kind);
     yield walk;
-    refuseConflicts(others, difference.changed, allowed);
+    refuseConflicts(others, difference.changed, { allowed, view: request.view });
   }
   yield walk;
   const result = takeFrom(others, difference);
@@ -86,7 +89,9 @@ export function* applyPatchWork<T extends KubeObject>(request: ApplyRequest<T>, 
   const time = jsonEqual(live, merged) ? (previous?.time ?? '') : owner.time;
   result.set(id, { ...owner, time, operation: 'Apply', set: applied });
   yield walk;
-  return withLastApplied(withManagedFields(merged as T, writeManagers(result)), request.config, owner.manager);
+  const managed = withManagedFields(merged as T, writeManagers(result));
+  // Of an object's own apply, not of a part's.
+  return owner.subresource === undefined ? withLastApplied(managed, request.config, owner.manager) : managed;
 }
 
 /** Those of the live object; one for all that it has when nobody was tracked. */

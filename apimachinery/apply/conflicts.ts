@@ -5,20 +5,27 @@ import { formatPath } from './field-set.js';
 import type { FieldSet } from './field-set.js';
 import type { Manager, Managers } from './managers.js';
 
+/** What is applied is a view of the object, as a Scale: the client knows the version and the path of its one field alone. */
+export interface AppliedView {
+  readonly apiVersion: string;
+  readonly path: string;
+}
+
 interface Conflict {
   readonly manager: Manager;
   readonly path: string;
 }
 
 /** Throws Conflict when others own what would change, besides what is allowed. */
-export function refuseConflicts(others: Managers, changed: FieldSet, allowed: FieldSet): void {
+export function refuseConflicts(others: Managers, changed: FieldSet, { allowed, view }: { readonly allowed: FieldSet; readonly view?: AppliedView | undefined }): void {
   // Of very many the first are told, and how many there are.
   const conflicts: Conflict[] = [];
   let count = 0;
   for (const manager of others.values()) {
     for (const path of manager.set.intersection(changed).difference(allowed).paths()) {
       count += 1;
-      if (count <= FIELD_ERRORS_MAX) conflicts.push({ manager, path: formatPath(path) });
+      if (count > FIELD_ERRORS_MAX) continue;
+      conflicts.push(view === undefined ? { manager, path: formatPath(path) } : { manager: { ...manager, apiVersion: view.apiVersion }, path: view.path });
     }
   }
   if (count === 0) return;

@@ -9,6 +9,7 @@ import { cloneJson } from '../../../apimachinery/value.js';
 import { paced, step } from './context.js';
 import type { Call } from './context.js';
 import { normaliseObject } from './model.js';
+import { withScale } from './scale.js';
 import type { Target } from './target.js';
 
 /** The object with its owners after a create, update or patch by this call's manager. */
@@ -35,6 +36,15 @@ export function applyFields(call: Call, target: Target, { live, applied, force }
   const { resourceVersion: _, ...metadata } = applied.metadata ?? {};
   return paced(call, 'changing', applyPatchWork({
     live, config: { ...applied, metadata }, owner: ownerOf(call, target), force, resetFields: resetFields(target, applied),
+  }, factsOf(call, target)));
+}
+
+/** The parent with the replicas of an applied Scale: whoever applies them owns them, through the subresource. Throws Conflict like applyFields. */
+export function applyScale(call: Call, target: Target, { live, applied, force }: Required<Apply>): Promise<KubeObject> {
+  const { kind } = target;
+  const config = withScale(kind, { apiVersion: apiVersionOf(kind), kind: kind.kind, metadata: { name: live?.metadata?.name ?? '' } }, applied);
+  return paced(call, 'changing', applyPatchWork({
+    live, config, owner: ownerOf(call, target), force, view: { apiVersion: 'autoscaling/v1', path: '.spec.replicas' },
   }, factsOf(call, target)));
 }
 

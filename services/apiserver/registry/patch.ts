@@ -9,7 +9,7 @@ import { paced, step, warn } from './context.js';
 import type { Call } from './context.js';
 import { createObject } from './create.js';
 import { checkScope, checkType, modified } from './metadata.js';
-import { applyFields } from './fields.js';
+import { applyFields, applyScale } from './fields.js';
 import { checkAppliedFields, checkFields, patchWork } from './model.js';
 import { refusePatched } from './patch-refusal.js';
 import { scaleOf, withScale } from './scale.js';
@@ -66,7 +66,7 @@ async function applyPatch(call: Call, target: NamedTarget, request: PatchRequest
     ...how, conditional: namesVersion(request),
     async draft(old, base) {
       checkPatchedVersion(target, applied, base);
-      if (isScale) return withScale(kind, old, applied);
+      if (isScale) return applyScale(call, target, { live: old, applied, force });
       const draft = await applyFields(call, target, { live: old, applied, force });
       await step(call, 'checking fields', base.json.length);
       checkFields(call, { kind, shape }, draft);

@@ -66,6 +66,38 @@ describe('scale', () => {
   });
 });
 
+/** Owners and words as kube-apiserver's ScaleHandler has them. */
+describe('apply on scale', () => {
+  const owners = async ({ service }: Awaited<ReturnType<typeof start>>) => {
+    const { object } = await service.get({ resource: deployments, namespace, name: 'd' });
+    const entries = (object.metadata?.managedFields ?? []).filter(({ fieldsV1 }) => JSON.stringify(fieldsV1).includes('"f:replicas"'));
+    return [(object as { spec?: { replicas?: number } }).spec?.replicas, ...entries.map(({ manager, operation, apiVersion, subresource, time }) => [manager, operation, apiVersion, subresource, time !== undefined])];
+  };
+
+  it('conflicts with who owns the replicas, and takes them over by force and from nobody', async () => {
+    await using test = await start();
+    const { service } = test;
+    const template = { metadata: { labels: { app: 'd' } }, spec: { containers: [{ name: 'c', image: 'i' }] } };
+    const object = { metadata: { name: 'd' }, spec: { replicas: 0, selector: { matchLabels: { app: 'd' } }, template } } as UnknownObject;
+    await service.create({ resource: deployments, namespace, object, fieldManager: 'maker' });
+    const scale = (replicas: number, force = false) => service.patch({
+      resource: deployments, namespace, name: 'd', subresource: 'scale', type: 'apply', fieldManager: 'hpa', force,
+      patch: { apiVersion: 'autoscaling/v1', kind: 'Scale', metadata: { name: 'd' }, spec: { replicas } },
+    });
+    await expect(scale(3)).rejects.toMatchObject({ code: 409, message: 'Apply failed with 1 conflict: conflict with "maker" using autoscaling/v1: .spec.replicas' });
+    await scale(3, true);
+    expect(await owners(test)).toEqual([3, ['hpa', 'Apply', 'apps/v1', 'scale', false]]);
+    await scale(4);
+    expect(await owners(test)).toEqual([4, ['hpa', 'Apply', 'apps/v1', 'scale', false]]);
+    await service.patch({ resource: deployments, namespace, name: 'd', subresource: 'scale', type: 'merge', fieldManager: 'other', patch: { spec: { replicas: 5 } } });
+    expect(await owners(test)).toEqual([5, ['other', 'Update', 'apps/v1', 'scale', false]]);
+    await expect(scale(3)).rejects.toMatchObject({ code: 409, message: 'Apply failed with 1 conflict: conflict with "other" with subresource "scale" using autoscaling/v1: .spec.replicas' });
+    // The same value is no conflict: both own it.
+    await scale(5);
+    expect(await owners(test)).toEqual([5, ['hpa', 'Apply', 'apps/v1', 'scale', false], ['other', 'Update', 'apps/v1', 'scale', false]]);
+  });
+});
+
 describe('what others plug in', () => {
   it('a handler serves a resource that is not stored', async () => {
     await using test = await start();
