@@ -4,7 +4,7 @@ import type { Printer } from '../../kind.js';
 import { conditionOf } from '../lib/conditions.js';
 import { translateTimestampSince } from '../lib/duration.js';
 import { absent, at, entries, field, isRec, keysOf, num, recs, str, scalarText } from '../lib/value.js';
-import { AGE, CREATED_AT, NAME, integer, nameOf, orNone, printerOf, text, wide } from './columns.js';
+import { AGE, CREATED_AT, NAME, nameOf, orNone, printerOf, text, wide } from './columns.js';
 
 const ROLE_PREFIX = 'node-role.kubernetes.io/';
 
@@ -45,11 +45,11 @@ export const nodePrinter: Printer = printerOf(
 export const namespacePrinter: Printer = printerOf(NAME, text('Status', (object) => str(at(object, 'status', 'phase'))), AGE);
 
 export const configMapPrinter: Printer = printerOf(
-  NAME, integer('Data', (object) => keysOf(field(object, 'data')).length + keysOf(field(object, 'binaryData')).length), AGE,
+  NAME, text('Data', (object) => keysOf(field(object, 'data')).length + keysOf(field(object, 'binaryData')).length), AGE,
 );
 
 export const secretPrinter: Printer = printerOf(
-  NAME, text('Type', (object) => str(field(object, 'type'))), integer('Data', (object) => keysOf(field(object, 'data')).length), AGE,
+  NAME, text('Type', (object) => str(field(object, 'type'))), text('Data', (object) => keysOf(field(object, 'data')).length), AGE,
 );
 
 export const serviceAccountPrinter: Printer = printerOf(NAME, AGE);
@@ -90,7 +90,7 @@ export const eventPrinter: Printer = printerOf(
   wide(text('Source', eventSource)),
   text('Message', (event) => str(at(event, 'message')).trim()),
   wide(text('First Seen', firstSeen)),
-  wide(integer('Count', eventCount)),
+  wide(text('Count', eventCount)),
   wide({ name: 'Name', type: 'string', format: 'name', cell: nameOf }),
 );
 

@@ -113,7 +113,6 @@ export const ipAddressPrinter: Printer = printerOf(
     const [group = '', resource = '', namespace = '', name = ''] = parts;
     return `${resource}${group === '' ? '' : `.${group}`}/${namespace === '' ? '' : `${namespace}/`}${name}`;
   }),
-  AGE,
 );
 
 export const serviceCidrPrinter: Printer = printerOf(

@@ -98,7 +98,7 @@ export const runtimeClassPrinter: Printer = printerOf(NAME, text('Handler', (obj
 export const flowSchemaPrinter: Printer = printerOf(
   NAME,
   text('PriorityLevel', (object) => str(at(object, 'spec', 'priorityLevelConfiguration', 'name'))),
-  integer('MatchingPrecedence', (object) => num(at(object, 'spec', 'matchingPrecedence'))),
+  text('MatchingPrecedence', (object) => num(at(object, 'spec', 'matchingPrecedence'))),
   text('DistinguisherMethod', (object) => str(at(object, 'spec', 'distinguisherMethod', 'type')) || '<none>'),
   AGE,
   text('MissingPL', (object) => str(conditionOf(object, 'Dangling')?.['status']) || '?'),

@@ -71,3 +71,17 @@ it.each<[ExtrasKey, object, object]>([
 it('a ServiceAccount has no column for Secrets (v1.36)', () => {
   expect(Object.keys(shown('/serviceaccounts', { secrets: [{ name: 's' }] }))).toEqual(['Name', 'Age']);
 });
+
+/** Name, type and format of columns as kube-apiserver 1.36 lists them, where the type is not that of the cell. */
+it.each<[ExtrasKey, string]>([
+  ['/configmaps', 'Name:string:name Data:string: Age:string:'], ['/secrets', 'Name:string:name Type:string: Data:string: Age:string:'],
+  ['apps/controllerrevisions', 'Name:string:name Controller:string: Revision:string: Age:string:'],
+  ['apps/deployments', 'Name:string:name Ready:string: Up-to-date:string: Available:string: Age:string: Containers:string: Images:string: Selector:string:'],
+  ['autoscaling/horizontalpodautoscalers', 'Name:string:name Reference:string: Targets:string: MinPods:string: MaxPods:string: Replicas:string: Age:string:'],
+  ['batch/cronjobs', 'Name:string:name Schedule:string: Timezone:string: Suspend:boolean: Active:integer: Last Schedule:string: Age:string: Containers:string: Images:string: Selector:string:'],
+  ['networking.k8s.io/ipaddresses', 'Name:string:name ParentRef:string:'], ['resource.k8s.io/deviceclasses', 'Name:string:name Age:string:'],
+  ['storage.k8s.io/storageclasses', 'Name:string:name Provisioner:string: ReclaimPolicy:string: VolumeBindingMode:string: AllowVolumeExpansion:string: Age:string:'],
+  ['storage.k8s.io/volumeattachments', 'Name:string:name Attacher:string:name PV:string: Node:string: Attached:boolean: Age:string:'],
+])('the columns of %s', (key, columns) => {
+  expect(kindExtras[key]?.printer?.columns.map(({ name, type, format = '' }) => `${name}:${type}:${format}`).join(' ')).toBe(columns);
+});

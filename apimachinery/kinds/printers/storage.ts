@@ -62,7 +62,7 @@ export const storageClassPrinter: Printer = printerOf(
   text('Provisioner', (object) => str(field(object, 'provisioner'))),
   text('ReclaimPolicy', (object) => str(field(object, 'reclaimPolicy')) || 'Delete'),
   text('VolumeBindingMode', (object) => str(field(object, 'volumeBindingMode')) || 'Immediate'),
-  boolean('AllowVolumeExpansion', (object) => field(object, 'allowVolumeExpansion') === true),
+  text('AllowVolumeExpansion', (object) => field(object, 'allowVolumeExpansion') === true),
   AGE,
 );
 
@@ -83,7 +83,7 @@ export const csiDriverPrinter: Printer = printerOf(
 
 export const volumeAttachmentPrinter: Printer = printerOf(
   NAME,
-  text('Attacher', (object) => str(at(object, 'spec', 'attacher'))),
+  { ...text('Attacher', (object) => str(at(object, 'spec', 'attacher'))), format: 'name' },
   text('PV', (object) => str(at(object, 'spec', 'source', 'persistentVolumeName'))),
   text('Node', (object) => str(at(object, 'spec', 'nodeName'))),
   boolean('Attached', (object) => at(object, 'status', 'attached') === true),

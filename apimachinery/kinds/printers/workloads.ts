@@ -5,7 +5,7 @@ import { conditionTrue } from '../lib/conditions.js';
 import { humanDuration, timeOf, translateTimestampSince } from '../lib/duration.js';
 import { formatLabels, formatLabelSelector } from '../lib/selectors.js';
 import { absent, at, list, num, optionalNum, recs, str, scalarText } from '../lib/value.js';
-import { AGE, NAME, integer, orNone, orUnset, printerOf, text, wide, type Column } from './columns.js';
+import { AGE, NAME, boolean, integer, orNone, orUnset, printerOf, text, wide, type Column } from './columns.js';
 
 const TEMPLATE = ['spec', 'template', 'spec'] as const;
 const JOB_TEMPLATE = ['spec', 'jobTemplate', 'spec', 'template', 'spec'] as const;
@@ -29,8 +29,8 @@ const readyOfSpec = text('Ready', (object) => `${status(object, 'readyReplicas')
 export const deploymentPrinter: Printer = printerOf(
   NAME,
   readyOfSpec,
-  integer('Up-to-date', (object) => status(object, 'updatedReplicas')),
-  integer('Available', (object) => status(object, 'availableReplicas')),
+  text('Up-to-date', (object) => status(object, 'updatedReplicas')),
+  text('Available', (object) => status(object, 'availableReplicas')),
   AGE, ...containerColumns(TEMPLATE), selector,
 );
 
@@ -96,7 +96,7 @@ export const cronJobPrinter: Printer = printerOf(
   NAME,
   text('Schedule', (object) => str(at(object, 'spec', 'schedule'))),
   text('Timezone', (object) => orNone(at(object, 'spec', 'timeZone'))),
-  text('Suspend', suspended),
+  boolean('Suspend', suspended),
   integer('Active', (object) => list(at(object, 'status', 'active')).length),
   text('Last Schedule', (object, now_ms) => {
     const last = at(object, 'status', 'lastScheduleTime');
@@ -115,7 +115,7 @@ function controllerOf(object: KubeObject): string {
 }
 
 export const controllerRevisionPrinter: Printer = printerOf(
-  NAME, text('Controller', controllerOf), integer('Revision', (object) => at(object, 'revision') ?? 0), AGE,
+  NAME, text('Controller', controllerOf), text('Revision', (object) => at(object, 'revision') ?? 0), AGE,
 );
 
 export const podTemplatePrinter: Printer = printerOf(
@@ -171,8 +171,8 @@ export const horizontalPodAutoscalerPrinter: Printer = printerOf(
   text('Reference', (object) => `${str(at(object, 'spec', 'scaleTargetRef', 'kind'))}/${str(at(object, 'spec', 'scaleTargetRef', 'name'))}`),
   text('Targets', metricsText),
   text('MinPods', (object) => orUnset(at(object, 'spec', 'minReplicas'))),
-  integer('MaxPods', (object) => spec(object, 'maxReplicas')),
-  integer('Replicas', (object) => status(object, 'currentReplicas')),
+  text('MaxPods', (object) => spec(object, 'maxReplicas')),
+  text('Replicas', (object) => status(object, 'currentReplicas')),
   AGE,
 );
 

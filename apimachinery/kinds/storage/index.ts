@@ -41,15 +41,15 @@ export const storageExtras: ExtrasTable = {
   'storage.k8s.io/storageclasses': { shortNames: ['sc'], printer: print.storageClassPrinter, strategy: storageClassStrategy },
   'storage.k8s.io/csidrivers': { printer: print.csiDriverPrinter, strategy: csiDriver },
   'storage.k8s.io/csinodes': { printer: print.csiNodePrinter, strategy: strategyOf({ validatesAll: true, validate: validateNode }) },
-  'storage.k8s.io/csistoragecapacities': { printer: defaultPrinter, strategy: strategyOf({ validatesAll: true, validate: validateStorageCapacity }) },
+  'storage.k8s.io/csistoragecapacities': { strategy: strategyOf({ validatesAll: true, validate: validateStorageCapacity }) },
   'storage.k8s.io/volumeattachments': { printer: print.volumeAttachmentPrinter, strategy: strategyOf({ status: true, statusKeeps: ALL_METADATA, validatesAll: true, validate: validateAttachment }) },
   'storage.k8s.io/volumeattributesclasses': { shortNames: ['vac'], printer: print.volumeAttributesClassPrinter, strategy: strategyOf({ validatesAll: true, validate: validateAttributesClass }) },
   'resource.k8s.io/resourceclaims': { printer: resourceClaimPrinter, strategy: strategyOf({
     status: true, statusKeeps: ALL_METADATA, defaults: (claim) => defaultDevices(field(claim, 'spec')), validatesAll: true, validate: validateClaim,
   }) },
-  'resource.k8s.io/resourceclaimtemplates': { strategy: strategyOf({
+  'resource.k8s.io/resourceclaimtemplates': { printer: defaultPrinter, strategy: strategyOf({
     defaults: (template) => defaultDevices(at(template, 'spec', 'spec')), validatesAll: true, validate: validateClaimTemplate,
   }) },
   'resource.k8s.io/resourceslices': { printer: resourceSlicePrinter, strategy: strategyOf({ generation: true, validatesAll: true, validate: validateResourceSlice }) },
-  'resource.k8s.io/deviceclasses': { strategy: strategyOf({ generation: true, validatesAll: true, validate: validateDeviceClass }) },
+  'resource.k8s.io/deviceclasses': { printer: defaultPrinter, strategy: strategyOf({ generation: true, validatesAll: true, validate: validateDeviceClass }) },
 };
