@@ -17,6 +17,8 @@ import { EtcdClient } from './etcd-client.js';
 import { BridgedNetwork } from './network.js';
 
 const MEMBERS = 3;
+/** As `navarch up` starts them. */
+const NODE_FLAGS = ['--max-semi-space-size=4'];
 /** How long a member may take for what it must do in the end. Not a promise about time: beyond it, it is called hung. */
 export const PATIENCE_MS = 120_000;
 const COMMAND_MS_MAX = 90_000;
@@ -73,7 +75,7 @@ export class Member {
     const { host, api, grpc, peer } = this.place;
     const args = [CLI, 'server', '--name', this.name, '--data-dir', this.dataDir, '--pki-dir', this.pkiDir, '--advertise-address', host,
       '--listen-address', host, '--api-port', String(api), '--grpc-port', String(grpc), '--peer-port', String(peer), '--compaction', 'off', ...this.flags];
-    const [command, ...rest] = this.namespace === undefined ? [process.execPath, ...args] : ['nsenter', `--net=/run/netns/${this.namespace}`, '--', process.execPath, ...args];
+    const [command, ...rest] = this.namespace === undefined ? [process.execPath, ...NODE_FLAGS, ...args] : ['nsenter', `--net=/run/netns/${this.namespace}`, '--', process.execPath, ...NODE_FLAGS, ...args];
     this.note('starts');
     this.isPaused = false;
     this.wasEnded = false;

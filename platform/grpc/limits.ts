@@ -41,13 +41,13 @@ const MIB = 2 ** 20;
 export const GUARD_LIMITS: GuardLimits = {
   connections: { total: 20_000, perAddress: 2_000 },
   streams: 20_000,
-  unfinished_bytes: 96 * MIB,
+  unfinished_bytes: 48 * MIB,
   anonymous: {
     connections: { total: 1_000, perAddress: 64 }, streams: 8, request_bytes: 24 * 1024, call_ms: 30_000, idle_ms: 30_000,
     newStreams: { burst: 64, perSecond: 16 }, resets: { burst: 32, perSecond: 4 },
   },
   identified: {
-    streams: 4_096, unfinished_bytes: 48 * MIB, message_ms: 60_000, newStreams: { burst: 20_000, perSecond: 20_000 }, resets: { burst: 900, perSecond: 30 },
+    streams: 4_096, unfinished_bytes: 24 * MIB, message_ms: 60_000, newStreams: { burst: 20_000, perSecond: 20_000 }, resets: { burst: 900, perSecond: 30 },
   },
 };
 

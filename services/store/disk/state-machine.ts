@@ -28,6 +28,8 @@ export interface KvStateMachineOptions extends WatchHubOptions {
   readonly directory: string | DiskFolder;
   readonly hotValues_bytes?: number;
   readonly slice_keys?: number;
+  /** Whether long lists in results are packed (packed-results). */
+  readonly packs?: boolean;
   /** Told of each entry that was applied, before its events go out. */
   readonly onEntry?: (entry: CommittedEntry, result: unknown) => void;
 }
@@ -112,7 +114,7 @@ export class KvStateMachine implements StateMachine {
     for (const entry of entries) {
       const { index, term, data } = entry;
       assert(index === this.#applied.index + 1, `entry ${index} does not follow ${this.#applied.index}`);
-      results.push(data.length === 0 ? undefined : yield* this.#state.runBytes(data, { term, isAwaited: isAwaited(entry) }));
+      results.push(data.length === 0 ? undefined : yield* this.#state.runBytes(data, { term, form: isAwaited(entry) ? (this.#options.packs === true ? 'packed' : 'whole') : 'none' }));
       this.#applied = { index, term };
       this.#options.onEntry?.(entry, results.at(-1));
       if (data.length > 0 && isHash(data)) this.onHash?.(data, term);

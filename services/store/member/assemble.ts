@@ -52,6 +52,7 @@ async function assemble(data: Common, around: MemberSurroundings & { readonly re
   const machine = await KvStateMachine.open({
     directory: join(data.dataDir, 'state'),
     clock,
+    packs: true,
     ...(data.hotValues_bytes === undefined ? {} : { hotValues_bytes: data.hotValues_bytes }),
   });
   try {

@@ -18,10 +18,11 @@ import { LeaseExpiry } from '../lease-expiry.js';
 import { newLeaseId } from '../lease-id.js';
 import { LIMITS } from '../limits.js';
 import type { Alarm } from '../mvcc/alarms.js';
-import { decodeCommand, encodeCommand, isAlarm, isPut, levelOf, RENEWAL_LEVEL } from '../mvcc/commands.js';
-import type { Command, CommandResult, EndedLease, HashResult, KvPut, KvRange, KvTxn, KvTxnResult, LeaseInfo } from '../mvcc/operations.js';
+import { decodeCommand, encodeCommand, expireCommand, isAlarm, isPut, levelOf, RENEWAL_LEVEL } from '../mvcc/commands.js';
+import type { Command, CommandResult, HashResult, KvPut, KvRange, KvTxn, KvTxnResult, LeaseInfo } from '../mvcc/operations.js';
 import type { ReadResult } from '../mvcc/range.js';
 import { isReadOnly, isSerializable } from '../mvcc/txn.js';
+import { unpackResult } from '../packed-results.js';
 import { StoreError } from '../store.js';
 import type { Revision, StoreCallOptions, StoreStatus, TxnRequest, TxnResult, WatchBatch } from '../store.js';
 import { encodeEtcdSnapshot } from '../snapshot/etcd-file.js';
@@ -162,7 +163,7 @@ export class MemberCore implements KvBackend {
 
   // Writes
 
-  /** Replicates an encoded command. Rejects with StoreError alone. */
+  /** Replicates an encoded command; long lists in its result are packed. Rejects with StoreError alone. */
   async proposeBytes(data: Uint8Array, options?: StoreCallOptions): Promise<CommandResult> {
     if (data.length > (this.#options.request_bytes ?? LIMITS.request_bytes)) throw tooLargeError();
     if (!isAlarm(data)) this.#checkFence();
@@ -182,8 +183,8 @@ export class MemberCore implements KvBackend {
     this.#disk?.check();
   }
 
-  propose(command: Command, options?: StoreCallOptions): Promise<CommandResult> {
-    return this.proposeBytes(encodeCommand(command), options);
+  async propose(command: Command, options?: StoreCallOptions): Promise<CommandResult> {
+    return unpackResult(await this.proposeBytes(encodeCommand(command), options));
   }
 
   async put(put: KvPut, options?: StoreCallOptions): Promise<PutResult> {
@@ -483,12 +484,6 @@ export class MemberCore implements KvBackend {
     this.#head = { clusterId: clusterIdOf(raft.clusterId), memberId: BigInt(raft.id), term: term ?? raft.term };
     this.#options.onHead?.(this.#head);
   }
-}
-
-/** One by one as long as some member understands nothing else. */
-function expireCommand(term: number, ended: readonly EndedLease[]): Command {
-  const [first] = ended;
-  return ended.length === 1 && first !== undefined ? { kind: 'lease-expire', term, ...first } : { kind: 'leases-expire', term, ended };
 }
 
 export const idText = (id: NodeId): string => id.toString(16);

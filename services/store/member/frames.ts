@@ -4,15 +4,15 @@
  * binary; what happens once a minute is JSON. A batch that many watches share is written once; `again` is the one before.
  * `kvs` are the first keys and values of a long result, ahead of it; `release` says that they are no longer held.
  */
-import type { Slices } from '../../../platform/slices.js';
 import { ByteReader } from '../bytes.js';
 import type { ByteWriter } from '../bytes.js';
 import { revisionOf } from '../errors.js';
 import type { KvWatch } from '../backend.js';
-import { KVS_FIELD, PAGE_KVS, writeEncodedKv } from '../encoded-kvs.js';
+import { KVS_FIELD, writeEncodedKv } from '../encoded-kvs.js';
 import type { EncodedKvs, EncodedRange, EncodedTxn, KvPage, KvsField } from '../encoded-kvs.js';
 import type { CommandResult, CommandResultOf, KvOpResult, KvOpResultOf, KvTxnResult } from '../mvcc/operations.js';
 import type { ReadResult } from '../mvcc/range.js';
+import type { Packed } from '../packed-results.js';
 import { StoreError } from '../store.js';
 import type { KeyValue, StoreErrorCode, StoreEvent, WatchBatch } from '../store.js';
 
@@ -84,6 +84,11 @@ export class Ahead {
   }
 }
 
+/** A page that was encoded before. */
+export function writePacked(writer: ByteWriter, { count, bytes }: KvPage): void {
+  writer.varint(0).varint(count).raw(bytes);
+}
+
 export function writeAhead(writer: ByteWriter, kvs: readonly KeyValue[], { attempt, field }: { readonly attempt: number; readonly field: KvsField }): void {
   writer.varint(attempt);
   writePage(writer, kvs, field);
@@ -122,43 +127,6 @@ export function readRangeResult(reader: ByteReader, ahead: Ahead): EncodedRange 
 }
 
 // Results of commands
-
-type SpilledDelete = Extract<KvOpResult, { kind: 'delete' }> & { readonly spilled?: number };
-
-export type Spill = (kvs: readonly KeyValue[], field: KvsField) => void;
-
-/** Hands over the long lists of a result, some of each at a time; what it gives says how many. */
-export function* spillResult(result: CommandResult, spill: Spill): Slices<CommandResult> {
-  return result.kind === 'txn' ? { kind: 'txn', txn: yield* spillTxn(result.txn, spill) } : result;
-}
-
-function* spillTxn(txn: KvTxnResult, spill: Spill): Slices<KvTxnResult> {
-  const results: KvOpResult[] = [];
-  for (const result of txn.results) {
-    if (result.kind === 'txn') results.push({ kind: 'txn', txn: yield* spillTxn(result.txn, spill) });
-    else if (result.kind === 'range') results.push({ kind: 'range', range: { ...result.range, ...(yield* spillList(result.range.kvs, (kvs) => spill(kvs, KVS_FIELD.range))) } });
-    else if (result.kind === 'delete') {
-      const { kvs, spilled } = yield* spillList(result.prevKvs, (kvs) => spill(kvs, KVS_FIELD.delete));
-      results.push({ ...result, prevKvs: kvs, spilled } as SpilledDelete);
-    } else results.push(result);
-  }
-  return { ...txn, results };
-}
-
-function* spillList(kvs: readonly KeyValue[], spill: (kvs: readonly KeyValue[]) => void): Slices<{ kvs: readonly KeyValue[]; spilled: number }> {
-  let spilled = 0;
-  for (; kvs.length - spilled > PAGE_KVS; spilled += PAGE_KVS) {
-    spill(kvs.slice(spilled, spilled + PAGE_KVS));
-    yield;
-  }
-  return { kvs: spilled === 0 ? kvs : kvs.slice(spilled), spilled };
-}
-
-export function isLongResult(result: CommandResult): boolean {
-  const isLong = (txn: KvTxnResult): boolean => txn.results.some((one) => (one.kind === 'range' && one.range.kvs.length > PAGE_KVS)
-    || (one.kind === 'delete' && one.prevKvs.length > PAGE_KVS) || (one.kind === 'txn' && isLong(one.txn)));
-  return result.kind === 'txn' && isLong(result.txn);
-}
 
 const RESULT = { put: 1, txn: 2, lease: 3, done: 4 } as const;
 const OP_RESULT = { put: 1, delete: 2, range: 3, txn: 4 } as const;
@@ -207,7 +175,7 @@ function writeOpResult(writer: ByteWriter, result: KvOpResult): void {
     case 'put': writeOptional(writer, result.prevKv); break;
     case 'delete':
       writer.varint(result.deleted);
-      writeLong(writer, result.prevKvs, { spilled: (result as SpilledDelete).spilled, field: KVS_FIELD.delete });
+      writeLong(writer, result.prevKvs, { spilled: (result as Packed).spilled, field: KVS_FIELD.delete });
       break;
     case 'range': writeRangeResult(writer, result.range); break;
     case 'txn': writeTxnResult(writer, result.txn); break;

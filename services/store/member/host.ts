@@ -1,6 +1,7 @@
 /** The member thread's end of the port: frames in, calls on the core, frames out. */
 import type { MessagePort } from 'node:worker_threads';
 import type { Clock } from '../../../platform/clock.js';
+import type { Slices } from '../../../platform/slices.js';
 import { RaftError } from '../../../raft/contract.js';
 import type { MembershipChange, NodeId } from '../../../raft/contract.js';
 import type { StoreHead, WatchHandle } from '../backend.js';
@@ -10,13 +11,14 @@ import type { KvsField } from '../encoded-kvs.js';
 import { LIMITS } from '../limits.js';
 import { decodeCommand, readRange } from '../mvcc/commands.js';
 import type { CommandResult, KvTxnResult } from '../mvcc/operations.js';
+import { isPacked, pagesOf } from '../packed-results.js';
 import { StoreError } from '../store.js';
 import type { KeyValue, WatchBatch } from '../store.js';
 import { packCall, packIds, unpackCall } from './calls.js';
 import type { CallName, Calls } from './calls.js';
 import type { MemberCore } from './core.js';
 import {
-  isLongResult, readWatch, REQUEST, RESPONSE, spillResult, writeAhead, writeBatch, writeError, writeRangeResult, writeResult,
+  readWatch, REQUEST, RESPONSE, writeAhead, writeBatch, writeError, writePacked, writeRangeResult, writeResult,
 } from './frames.js';
 import type { SpillOptions } from './long-reads.js';
 import { messageBytes, Outbox } from './outbox.js';
@@ -127,6 +129,14 @@ export class MemberHost {
     });
   }
 
+  *#sendPages(id: number, result: CommandResult): Slices<void> {
+    for (const page of pagesOf(result)) {
+      this.#pages.add(id, 0, page.bytes.length);
+      this.#outbox.send(id, RESPONSE.kvs, (writer) => writePacked(writer, page));
+      yield;
+    }
+  }
+
   async #readTxn(core: MemberCore, payload: Buffer, options: SpillOptions): Promise<KvTxnResult> {
     const command = decodeCommand(payload);
     if (command.kind !== 'txn') throw new StoreError('corrupt', 'only a transaction can be read as one');
@@ -135,11 +145,11 @@ export class MemberHost {
 
   #answer(core: MemberCore, id: number, result: CommandResult): void {
     const send = (whole: CommandResult) => this.#outbox.send(id, RESPONSE.result, (writer) => writeResult(writer, whole));
-    if (!isLongResult(result)) {
+    if (!isPacked(result)) {
       send(result);
       return;
     }
-    core.longWork(spillResult(result, (kvs, field) => this.#sendAhead(id, kvs, { attempt: 0, field }))).then(send, (error: unknown) => this.#fail(id, error));
+    core.longWork(this.#sendPages(id, result)).then(() => send(result), (error: unknown) => this.#fail(id, error));
   }
 
   #openWatch(core: MemberCore, id: number, payload: Buffer): void {

@@ -3,9 +3,12 @@ import { MessageChannel } from 'node:worker_threads';
 import { afterEach, expect, it } from 'vitest';
 import { systemClock } from '../../../platform/clock.js';
 import { systemRandom } from '../../../platform/random.js';
-import { decodeKvs, PAGE_KVS } from '../encoded-kvs.js';
-import type { KvTxn } from '../mvcc/operations.js';
+import { finish } from '../../../platform/slices.js';
+import { decodeKvs, encodeKvs, KVS_FIELD, PAGE_KVS } from '../encoded-kvs.js';
+import type { KvsField } from '../encoded-kvs.js';
 import { revisionOf } from '../errors.js';
+import type { CommandResult, KvTxn } from '../mvcc/operations.js';
+import { isPacked, unpackResult } from '../packed-results.js';
 import type { MemberCore } from './core.js';
 import { MemberHost } from './host.js';
 import { RemoteStore } from './remote-store.js';
@@ -19,6 +22,16 @@ const kvOf = (i: number) => ({ key: Buffer.from(`key${i}`), value: Buffer.from(`
 const COUNT = 3 * PAGE_KVS + 7;
 const KVS = Array.from({ length: COUNT }, (_, i) => kvOf(i));
 const RANGE = { count: COUNT, more: false, revision: revisionOf(9) };
+
+const packed = <F extends KvsField>(field: F) => ({ packed: encodeKvs(KVS.slice(0, 3 * PAGE_KVS), field), spilled: 3 * PAGE_KVS });
+const [LAST, PACKED_RANGE] = [KVS.slice(3 * PAGE_KVS), packed(KVS_FIELD.range)];
+const LONG_RANGE = { kind: 'range', range: { ...RANGE, kvs: LAST, ...PACKED_RANGE } } as const;
+const PACKED: CommandResult = {
+  kind: 'txn', txn: { succeeded: true, revision: revisionOf(9), results: [
+    LONG_RANGE, { kind: 'put' }, { kind: 'delete', deleted: COUNT, prevKvs: LAST, ...packed(KVS_FIELD.delete) },
+    { kind: 'txn', txn: { succeeded: false, revision: revisionOf(9), results: [LONG_RANGE, { kind: 'range', range: { ...RANGE, kvs: [] } }] } },
+  ] },
+};
 
 /** A store whose core answers as it is told. */
 function storeOn(core: Partial<MemberCore>): RemoteStore {
@@ -48,19 +61,12 @@ it('a range is read again from the beginning: what came ahead of an earlier atte
 });
 
 it('results of a transaction have each its own pages', async () => {
-  const results = [
-    { kind: 'range', range: { ...RANGE, kvs: KVS } }, { kind: 'put' }, { kind: 'delete', deleted: COUNT, prevKvs: KVS },
-    { kind: 'txn', txn: { succeeded: false, revision: revisionOf(9), results: [{ kind: 'range', range: { ...RANGE, kvs: KVS.slice(0, PAGE_KVS + 1) } }, { kind: 'range', range: { ...RANGE, kvs: [] } }] } },
-  ] as const;
   const store = storeOn({
-    proposeBytes: () => Promise.resolve({ kind: 'txn', txn: { succeeded: true, revision: revisionOf(9), results } }),
-    longWork: (slices) => {
-      for (;;) {
-        const slice = slices.next();
-        if (slice.done === true) return Promise.resolve(slice.value);
-      }
-    },
+    proposeBytes: () => Promise.resolve(PACKED),
+    longWork: (slices) => Promise.resolve(finish(slices)),
   });
   const txn: KvTxn = { compare: [], success: [{ kind: 'put', key: Buffer.from('a'), value: Buffer.from('b') }], failure: [] };
-  expect(await store.kvTxn(txn)).toEqual({ succeeded: true, revision: revisionOf(9), results });
+  const whole = unpackResult(PACKED);
+  expect(isPacked(PACKED)).toBe(true);
+  expect(await store.kvTxn(txn)).toEqual(whole.kind === 'txn' ? whole.txn : undefined);
 });

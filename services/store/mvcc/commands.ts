@@ -7,7 +7,7 @@ import { LIMITS } from '../limits.js';
 import { revisionOf } from '../errors.js';
 import { StoreError } from '../store.js';
 import { readAlarm, writeAlarm } from './alarms.js';
-import type { Command, KvCompare, KvDelete, KvOp, KvPut, KvRange, KvTxn, SortTarget } from './operations.js';
+import type { Command, EndedLease, KvCompare, KvDelete, KvOp, KvPut, KvRange, KvTxn, SortTarget } from './operations.js';
 
 const KINDS = ['put', 'txn', 'compact', 'lease-grant', 'lease-revoke', 'lease-keep-alive', 'lease-checkpoint', 'lease-expire', 'alarm', 'hash-ask', 'hash-tell', 'leases-expire'] as const satisfies readonly Command['kind'][];
 
@@ -279,4 +279,10 @@ function oneOf<T>(choices: readonly T[], index: number): T {
   const choice = choices[index];
   if (choice === undefined) throw new StoreError('corrupt', `unknown choice ${index} in a command`);
   return choice;
+}
+
+/** One by one as long as some member understands nothing else. */
+export function expireCommand(term: number, ended: readonly EndedLease[]): Command {
+  const [first] = ended;
+  return ended.length === 1 && first !== undefined ? { kind: 'lease-expire', term, ...first } : { kind: 'leases-expire', term, ended };
 }

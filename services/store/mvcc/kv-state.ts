@@ -21,14 +21,14 @@ import type { Command, CommandResult, EndedLease, HashResult, KvRange, KvTxn, Kv
 import { checkReadable, readRange } from './range.js';
 import type { Reading, ReadResult } from './range.js';
 import { endLease, mayGrow, readTxn, runPut, runTxn } from './txn.js';
+import type { ResultForm } from './txn.js';
 
 const SPILL_KEYS = 500;
 
 export interface Applying {
   /** In which the command was accepted. */
   readonly term: number;
-  /** Whether somebody waits here for what it reads. */
-  readonly isAwaited: boolean;
+  readonly form: ResultForm;
 }
 
 export class KvState {
@@ -43,11 +43,11 @@ export class KvState {
 
   /** All at once; see `run`. */
   applyBytes(data: Uint8Array, term: number): CommandResult | StoreError {
-    return finish(this.runBytes(data, { term, isAwaited: true }));
+    return finish(this.runBytes(data, { term, form: 'whole' }));
   }
 
   apply(command: Command, term: number): CommandResult | StoreError {
-    return finish(this.run(command, { term, isAwaited: true }));
+    return finish(this.run(command, { term, form: 'whole' }));
   }
 
   *runBytes(data: Uint8Array, applying: Applying): Slices<CommandResult | StoreError> {
@@ -101,16 +101,16 @@ export class KvState {
     return { hash: yield* this.mvcc.hashSlices(at), revision: revisionOf(at), compactRevision: revisionOf(this.mvcc.compactRevision) };
   }
 
-  *#run(command: Command, { term, isAwaited }: Applying): Slices<CommandResult> {
+  *#run(command: Command, { term, form }: Applying): Slices<CommandResult> {
     switch (command.kind) {
       case 'put': {
         this.#checkSpace();
-        const prevKv = runPut(this, command.put, isAwaited);
+        const prevKv = runPut(this, command.put, form !== 'none');
         return { kind: 'put', prevKv, revision: revisionOf(this.mvcc.revision) };
       }
       case 'txn':
         if (!this.alarms.isEmpty && mayGrow(command.txn)) this.#checkSpace();
-        return { kind: 'txn', txn: yield* runTxn(this, command.txn, isAwaited) };
+        return { kind: 'txn', txn: yield* runTxn(this, command.txn, form) };
       case 'hash-ask':
       case 'hash-tell': return this.#done();
       case 'alarm':

@@ -1,7 +1,9 @@
 /** Ranges: which keys an interval means, and reading them with etcd's options. */
 import { sortSlices } from '../../../platform/slices.js';
 import type { Slices } from '../../../platform/slices.js';
+import { PAGE_KVS } from '../encoded-kvs.js';
 import { compactedError, futureRevisionError, revisionOf } from '../errors.js';
+import type { Packed } from '../packed-results.js';
 import type { KeyValue, RangeResult } from '../store.js';
 import type { Mvcc } from './mvcc.js';
 import type { KvRange, SortTarget } from './operations.js';
@@ -45,11 +47,7 @@ export interface Reading {
 }
 
 /** A result whose first `spilled` keys and values were handed over before it. */
-export interface ReadResult extends RangeResult {
-  readonly spilled?: number;
-}
-
-const SPILL_KVS = 500;
+export interface ReadResult extends RangeResult, Packed {}
 
 /** Reads in slices. Writes may come between them; when history is compacted meanwhile the result is worthless. */
 export function* readRange(mvcc: Mvcc, request: KvRange, reading: Reading): Slices<ReadResult> {
@@ -104,7 +102,7 @@ class Page {
   }
 
   add(record: Record): void {
-    if (this.#spill !== undefined && this.#kvs.length === SPILL_KVS) {
+    if (this.#spill !== undefined && this.#kvs.length === PAGE_KVS) {
       this.#spill(this.#kvs);
       this.#spilled += this.#kvs.length;
       this.#kvs = [];

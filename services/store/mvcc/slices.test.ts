@@ -52,7 +52,7 @@ describe.each(COMMANDS)('%s', (_, command) => {
   it('gives the same result and the same state as in one piece', () => {
     const [whole, sliced] = [filled(), filled()];
     const expected = whole.apply(command, 1);
-    const { value, count } = inSlices(sliced.runBytes(encodeCommand(command), { term: 1, isAwaited: true }), () => undefined);
+    const { value, count } = inSlices(sliced.runBytes(encodeCommand(command), { term: 1, form: 'whole' }), () => undefined);
     expect(value).toEqual(expected);
     // Each slice is short: as many of them as there are keys to visit.
     expect(count).toBeGreaterThanOrEqual(KEYS / SLICE);
@@ -65,7 +65,7 @@ describe.each(COMMANDS)('%s', (_, command) => {
     const look = () => ({ range: state.range(prefix), count: state.range({ ...prefix, countOnly: true }).count, revision: state.mvcc.revision, log: state.mvcc.logLength });
     const before = look();
     let looked = 0;
-    inSlices(state.run(command, { term: 1, isAwaited: true }), () => {
+    inSlices(state.run(command, { term: 1, form: 'whole' }), () => {
       if (looked++ % 10 === 0) expect(look()).toEqual(before);
     });
   });
@@ -73,7 +73,7 @@ describe.each(COMMANDS)('%s', (_, command) => {
   it('leaves the same state where nobody waits for what it reads', () => {
     const [waiting, other] = [filled(), filled()];
     waiting.apply(command, 1);
-    finish(other.run(command, { term: 1, isAwaited: false }));
+    finish(other.run(command, { term: 1, form: 'none' }));
     expect(other.hash(0)).toEqual(waiting.hash(0));
     expect(other.mvcc.digest).toBe(waiting.mvcc.digest);
   });
@@ -82,7 +82,7 @@ describe.each(COMMANDS)('%s', (_, command) => {
 it('a compaction of much history is noted in slices', () => {
   const state = new KvState({ slice_keys: 50 });
   for (let i = 0; i < 3000; i++) state.apply(txn(put('a', `${i}`)), 1);
-  const { count } = inSlices(state.run({ kind: 'compact', revision: 3000 }, { term: 1, isAwaited: false }), () => undefined);
+  const { count } = inSlices(state.run({ kind: 'compact', revision: 3000 }, { term: 1, form: 'none' }), () => undefined);
   expect(count).toBeGreaterThan(2);
   while (state.mvcc.scrub(100));
   expect(state.mvcc.logLength).toBe(2);

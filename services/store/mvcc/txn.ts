@@ -6,14 +6,17 @@
 import { assert } from '../../../platform/assert.js';
 import type { Slices } from '../../../platform/slices.js';
 import { duplicateKeyError, emptyKeyError, keyNotFoundError, leaseNotFoundError, leaseProvidedError, revisionOf, tooManyOpsError, valueProvidedError } from '../errors.js';
+import { KVS_FIELD } from '../encoded-kvs.js';
 import { LIMITS } from '../limits.js';
+import { Packer } from '../packed-results.js';
+import type { Packed } from '../packed-results.js';
 import type { KeyValue } from '../store.js';
 import { holds } from './compare.js';
 import type { Leases } from './leases.js';
 import type { Mvcc } from './mvcc.js';
-import type { KvDelete, KvOp, KvOpResult, KvPut, KvTxn, KvTxnResult } from './operations.js';
+import type { KvDelete, KvOp, KvOpResult, KvPut, KvRange, KvTxn, KvTxnResult } from './operations.js';
 import { checkReadable, contains, intervalOf, latin1, readRange, valueOf } from './range.js';
-import type { Interval, Reading } from './range.js';
+import type { Interval, Reading, ReadResult } from './range.js';
 import type { Record } from './record.js';
 import { lowerBound } from './sorted-map.js';
 
@@ -29,14 +32,16 @@ interface Path {
   readonly nested: readonly Path[];
 }
 
-/** `isAwaited`: somebody waits here for what it reads; else only what it writes is worth the work. */
-export function* runTxn(state: KvState, txn: KvTxn, isAwaited: boolean): Slices<KvTxnResult> {
+/** In which form a result is wanted. `none`: nobody waits here for what is read, only what it writes is worth the work. `packed`: see packed-results. */
+export type ResultForm = 'none' | 'whole' | 'packed';
+
+export function* runTxn(state: KvState, txn: KvTxn, form: ResultForm): Slices<KvTxnResult> {
   const { mvcc } = state;
   checkForm(txn);
   const path = yield* choose(mvcc, txn, mvcc.revision);
   checkPath(state, path);
   mvcc.begin();
-  const results = yield* runPath(state, path, isAwaited);
+  const results = yield* runPath(state, path, form);
   mvcc.end();
   return { succeeded: path.succeeded, results, revision: revisionOf(mvcc.revision) };
 }
@@ -183,24 +188,24 @@ function checkPut(state: KvState, op: KvPut): void {
   if (state.mvcc.at(latin1(op.key), state.mvcc.revision) === undefined) throw keyNotFoundError();
 }
 
-function* runPath(state: KvState, path: Path, isAwaited: boolean): Slices<KvOpResult[]> {
+function* runPath(state: KvState, path: Path, form: ResultForm): Slices<KvOpResult[]> {
   const { mvcc } = state;
   const results: KvOpResult[] = [];
   let nested = 0;
   for (const op of path.ops) {
     switch (op.kind) {
       case 'put': {
-        const prevKv = put(state, op, isAwaited);
+        const prevKv = put(state, op, form !== 'none');
         results.push(prevKv === undefined ? { kind: 'put' } : { kind: 'put', prevKv });
         break;
       }
-      case 'delete': results.push({ kind: 'delete', ...(yield* remove(state, op, isAwaited)) }); break;
+      case 'delete': results.push({ kind: 'delete', ...(yield* remove(state, op, form)) }); break;
       case 'range':
-        if (isAwaited) results.push({ kind: 'range', range: yield* readRange(mvcc, op.request, { now: newest(mvcc) }) });
+        if (form !== 'none') results.push({ kind: 'range', range: yield* rangeWithin(mvcc, op.request, form) });
         break;
       case 'txn': {
         const inner = path.nested[nested++] as Path;
-        const innerResults = yield* runPath(state, inner, isAwaited);
+        const innerResults = yield* runPath(state, inner, form);
         results.push({ kind: 'txn', txn: { succeeded: inner.succeeded, results: innerResults, revision: revisionOf(newest(mvcc)) } });
         break;
       }
@@ -225,10 +230,17 @@ function put(state: KvState, op: KvPut, isAwaited: boolean): KeyValue | undefine
   return prevKv;
 }
 
-function* remove(state: KvState, op: KvDelete, isAwaited: boolean): Slices<{ deleted: number; prevKvs: KeyValue[] }> {
+function* rangeWithin(mvcc: Mvcc, request: KvRange, form: ResultForm): Slices<ReadResult> {
+  const now = newest(mvcc);
+  if (form !== 'packed') return yield* readRange(mvcc, request, { now });
+  const packer = new Packer(KVS_FIELD.range);
+  return { ...(yield* readRange(mvcc, request, { now, spill: packer.addPage })), ...packer.packed };
+}
+
+function* remove(state: KvState, op: KvDelete, form: ResultForm): Slices<{ deleted: number; prevKvs: readonly KeyValue[] } & Packed> {
   const { mvcc } = state;
   const { start, end, single } = intervalOf(op.key, op.rangeEnd);
-  const isWanted = isAwaited && op.prevKv === true;
+  const isWanted = form !== 'none' && op.prevKv === true;
   const revision = newest(mvcc);
   if (single) {
     const record = mvcc.at(start, revision);
@@ -237,19 +249,21 @@ function* remove(state: KvState, op: KvDelete, isAwaited: boolean): Slices<{ del
     removeOne(state, record);
     return { deleted: 1, prevKvs };
   }
-  const prevKvs: KeyValue[] = [];
+  const whole: KeyValue[] = [];
+  const packer = form === 'packed' ? new Packer(KVS_FIELD.delete) : undefined;
   let deleted = 0;
   // A key that was visited is not visited again: what this deletes, the scan does not see.
   yield* mvcc.scan(start, end, {
     revision,
     visit: (record) => {
-      if (isWanted) prevKvs.push(mvcc.toKeyValue(record));
+      if (isWanted && packer !== undefined) packer.add(mvcc.toKeyValue(record));
+      else if (isWanted) whole.push(mvcc.toKeyValue(record));
       removeOne(state, record);
       deleted++;
       return true;
     },
   });
-  return { deleted, prevKvs };
+  return { deleted, prevKvs: packer?.rest ?? whole, ...packer?.packed };
 }
 
 function removeOne({ mvcc, leases }: KvState, record: Record): void {
