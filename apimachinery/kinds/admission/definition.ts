@@ -136,6 +136,7 @@ const isProtectedGroup = (group: string): boolean => ['k8s.io', 'kubernetes.io']
 const FIXED = [['spec', 'group'], ['spec', 'scope'], ['spec', 'names', 'plural'], ['spec', 'names', 'kind']] as const;
 
 export const definition = strategyOf({
+  allowUnconditionalUpdate: false,
   status: true, generation: true, defaults: defaultDefinition,
   create: (crd) => keepStoredVersions(crd, undefined),
   update: (crd, old, context) => {
