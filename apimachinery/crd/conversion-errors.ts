@@ -17,10 +17,9 @@ export function conversionErrors(conversion: unknown, path: string): FieldError[
   const config = isObject(webhook['clientConfig']) ? webhook['clientConfig'] : undefined;
   // The places are those of the version that kube-apiserver validates.
   const [configPath, reviewsPath] = [`${path}.webhookClientConfig`, `${path}.conversionReviewVersions`];
-  if (strategy === '') return [fieldErrors.required(`${path}.strategy`)];
   if (strategy !== 'Webhook') {
     const unused = 'should not be set when strategy is not set to Webhook';
-    const unknown = STRATEGIES.includes(strategy) ? [] : [fieldErrors.notSupported(`${path}.strategy`, strategy, STRATEGIES)];
+    const unknown = strategy === '' ? [fieldErrors.required(`${path}.strategy`)] : STRATEGIES.includes(strategy) ? [] : [fieldErrors.notSupported(`${path}.strategy`, strategy, STRATEGIES)];
     return [...unknown, ...(config === undefined ? [] : [fieldErrors.forbidden(configPath, unused)]), ...(reviews.length === 0 ? [] : [fieldErrors.forbidden(reviewsPath, unused)])];
   }
   return [

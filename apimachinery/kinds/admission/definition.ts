@@ -21,9 +21,8 @@ function defaultDefinition(crd: Rec): void {
     fillZero(names, 'singular', str(names['kind']).toLowerCase());
     fillZero(names, 'listKind', `${str(names['kind'])}List`);
   }
-  const conversion = child(spec, 'conversion');
-  if (conversion !== undefined) fillZero(conversion, 'strategy', 'None');
-  const service = at(conversion, 'webhook', 'clientConfig', 'service');
+  fill(spec, 'conversion', { strategy: 'None' });
+  const service = at(spec, 'conversion', 'webhook', 'clientConfig', 'service');
   if (isRec(service)) fill(service, 'port', 443);
 }
 
@@ -56,6 +55,10 @@ function* validateDefinition(crd: Rec, context?: StrategyContext): Work<FieldErr
     if (versions.filter((version) => version['storage'] === true).length !== 1) {
       complaints.invalid('spec.versions', field(spec, 'versions') ?? null, 'must have exactly one version marked as storage version');
     }
+    // The first version has a field of its own in Kubernetes' internal type.
+    const first = str(versions[0]?.['name']);
+    const wrongFirst = first === '' ? [] : dns1035Label(first);
+    if (wrongFirst.length > 0) complaints.invalid('spec.version', first, wrongFirst.join(','));
     for (const key of ['plural', 'singular', 'kind', 'listKind']) if (str(at(spec, 'names', key)) === '') complaints.required(`spec.names.${key}`);
     complaints.add(nameForms(at(spec, 'names'), 'spec.names'));
     complaints.add(conversionErrors(field(spec, 'conversion'), 'spec.conversion'));
@@ -99,9 +102,9 @@ function* versionsErrors(versions: readonly Rec[], before: readonly Rec[]): Work
       if (seen.has(name)) complaints.duplicate(`${path}.name`, name);
       seen.add(name);
       if (absent(schemaOf(version))) complaints.required(`${path}.schema.openAPIV3Schema`);
+      complaints.add(ofSchemas[index] ?? []);
       complaints.add(versionErrors(version, path));
       if (!isShared) complaints.add(scaleErrors(version, `${path}.subresources`));
-      complaints.add(ofSchemas[index] ?? []);
     }
   });
 }
