@@ -1,4 +1,5 @@
 /** `spec.conversion` of a CRD (apiextensions/validation). */
+import { dns1035Label } from '../names.js';
 import { fieldErrors } from '../status.js';
 import type { FieldError } from '../status.js';
 import { isObject } from '../value.js';
@@ -16,11 +17,10 @@ export function conversionErrors(conversion: unknown, path: string): FieldError[
   const config = isObject(webhook['clientConfig']) ? webhook['clientConfig'] : undefined;
   // The places are those of the version that kube-apiserver validates.
   const [configPath, reviewsPath] = [`${path}.webhookClientConfig`, `${path}.conversionReviewVersions`];
-  if (strategy === '') return [fieldErrors.required(`${path}.strategy`)];
-  if (!STRATEGIES.includes(strategy)) return [fieldErrors.notSupported(`${path}.strategy`, strategy, STRATEGIES)];
-  if (strategy === 'None') {
+  if (strategy !== 'Webhook') {
     const unused = 'should not be set when strategy is not set to Webhook';
-    return [...(config === undefined ? [] : [fieldErrors.forbidden(configPath, unused)]), ...(reviews.length === 0 ? [] : [fieldErrors.forbidden(reviewsPath, unused)])];
+    const unknown = strategy === '' ? [fieldErrors.required(`${path}.strategy`)] : STRATEGIES.includes(strategy) ? [] : [fieldErrors.notSupported(`${path}.strategy`, strategy, STRATEGIES)];
+    return [...unknown, ...(config === undefined ? [] : [fieldErrors.forbidden(configPath, unused)]), ...(reviews.length === 0 ? [] : [fieldErrors.forbidden(reviewsPath, unused)])];
   }
   return [
     ...(config === undefined ? [fieldErrors.required(configPath, 'required when strategy is set to Webhook')] : clientConfigErrors(config, configPath)),
@@ -30,7 +30,12 @@ export function conversionErrors(conversion: unknown, path: string): FieldError[
 
 function reviewErrors(reviews: readonly string[], path: string): FieldError[] {
   if (reviews.length === 0) return [fieldErrors.required(path)];
-  const errors = reviews.flatMap((review, index) => (reviews.indexOf(review) < index ? [fieldErrors.invalid(`${path}[${index}]`, review, 'duplicate version')] : []));
+  const seen = new Set<string>();
+  const errors = reviews.flatMap((review, index) => {
+    const wrong = seen.has(review) ? ['duplicate version'] : dns1035Label(review);
+    seen.add(review);
+    return wrong.map((why) => fieldErrors.invalid(`${path}[${index}]`, review, why));
+  });
   if (!reviews.some((review) => REVIEWS.includes(review))) errors.push(fieldErrors.invalid(path, reviews, `must include at least one of ${REVIEWS.join(', ')}`));
   return errors;
 }

@@ -3,12 +3,13 @@ import { conversionErrors } from '../../crd/conversion-errors.js';
 import { finish } from '../../../platform/work.js';
 import type { Work } from '../../../platform/work.js';
 import { validateSchemaWork } from '../../crd/validate.js';
+import { scaleErrors } from '../../crd/scale-errors.js';
 import { versionErrors } from '../../crd/version-errors.js';
 import { dns1035Label, dns1123Subdomain } from '../../names.js';
 import type { StrategyContext } from '../../kind.js';
 import { FIELD_ERRORS_MAX } from '../../status.js';
 import type { FieldError } from '../../status.js';
-import { complaintsOf } from '../lib/complaints.js';
+import { complaintsOf, type Complaints } from '../lib/complaints.js';
 import { strategyOf } from '../lib/strategy.js';
 import { absent, at, child, clone, field, fill, fillZero, isRec, recs, same, str, strs, unset, type Rec } from '../lib/value.js';
 
@@ -20,9 +21,8 @@ function defaultDefinition(crd: Rec): void {
     fillZero(names, 'singular', str(names['kind']).toLowerCase());
     fillZero(names, 'listKind', `${str(names['kind'])}List`);
   }
-  const conversion = child(spec, 'conversion');
-  if (conversion !== undefined) fillZero(conversion, 'strategy', 'None');
-  const service = at(conversion, 'webhook', 'clientConfig', 'service');
+  fill(spec, 'conversion', { strategy: 'None' });
+  const service = at(spec, 'conversion', 'webhook', 'clientConfig', 'service');
   if (isRec(service)) fill(service, 'port', 443);
 }
 
@@ -35,20 +35,17 @@ function keepStoredVersions(crd: Rec, before: unknown): void {
 }
 
 function* validateDefinition(crd: Rec, context?: StrategyContext): Work<FieldError[]> {
-  const accepted = nameForms(at(crd, 'status', 'acceptedNames'), 'status.acceptedNames');
   // What a controller writes into status is not judged by the rules of the spec: it could not mend them.
-  if (context?.subresource === 'status') return accepted;
+  if (context?.subresource === 'status') return nameForms(at(crd, 'status', 'acceptedNames'), 'status.acceptedNames');
   const ofVersions = yield* versionsErrors(recs(at(crd, 'spec', 'versions')), recs(at(context?.old, 'spec', 'versions')));
   return complaintsOf((complaints) => {
-    complaints.add(accepted);
     const spec = field(crd, 'spec');
     const group = str(field(spec, 'group'));
     const plural = str(at(spec, 'names', 'plural'));
     const name = str(at(crd, 'metadata', 'name'));
-    if (name !== `${plural}.${group}`) complaints.invalid('metadata.name', name, 'must be spec.names.plural+"."+spec.group');
+    if (name !== '' && name !== `${plural}.${group}`) complaints.invalid('metadata.name', name, 'must be spec.names.plural+"."+spec.group');
     if (group === '') complaints.required('spec.group');
-    else if (!group.includes('.')) complaints.invalid('spec.group', group, 'should be a domain with at least one dot');
-    else complaints.form('spec.group', group, dns1123Subdomain);
+    else validateGroup(complaints, group);
     complaints.oneOf('spec.scope', field(spec, 'scope'), ['Cluster', 'Namespaced'], true);
     const versions = recs(field(spec, 'versions'));
     complaints.add(ofVersions);
@@ -56,13 +53,23 @@ function* validateDefinition(crd: Rec, context?: StrategyContext): Work<FieldErr
       complaints.required(`metadata.annotations[${APPROVED}]`, `protected groups must have approval annotation "${APPROVED}", see https://github.com/kubernetes/enhancements/pull/1111`);
     }
     if (versions.filter((version) => version['storage'] === true).length !== 1) {
-      complaints.invalid('spec.versions', versions, 'must have exactly one version marked as storage version');
+      complaints.invalid('spec.versions', field(spec, 'versions') ?? null, 'must have exactly one version marked as storage version');
     }
+    // The first version has a field of its own in Kubernetes' internal type.
+    const first = str(versions[0]?.['name']);
+    const wrongFirst = first === '' ? [] : dns1035Label(first);
+    if (wrongFirst.length > 0) complaints.invalid('spec.version', first, wrongFirst.join(','));
     for (const key of ['plural', 'singular', 'kind', 'listKind']) if (str(at(spec, 'names', key)) === '') complaints.required(`spec.names.${key}`);
     complaints.add(nameForms(at(spec, 'names'), 'spec.names'));
     complaints.add(conversionErrors(field(spec, 'conversion'), 'spec.conversion'));
     complaints.add(storedVersionsErrors(strs(at(crd, 'status', 'storedVersions')), versions));
   });
+}
+
+function validateGroup(complaints: Complaints, group: string): void {
+  const wrong = dns1123Subdomain(group);
+  if (wrong.length > 0) complaints.invalid('spec.group', group, wrong.join(','));
+  else if (!group.includes('.')) complaints.invalid('spec.group', group, 'should be a domain with at least one dot');
 }
 
 /** Names that are there must have their form; some may be empty in status. */
@@ -85,15 +92,19 @@ function* versionsErrors(versions: readonly Rec[], before: readonly Rec[]): Work
   const ofSchemas = yield* schemasErrors(versions, before);
   return complaintsOf((complaints) => {
     const seen = new Set<string>();
+    // The same subresources for all versions are one complaint, at the place v1beta1 had for them.
+    const isShared = versions.every((version) => same(version['subresources'], versions[0]?.['subresources']));
+    if (isShared && versions[0] !== undefined) complaints.add(scaleErrors(versions[0], 'spec.subresources'));
     for (const [index, version] of versions.entries()) {
       const path = `spec.versions[${index}]`;
       const name = str(version['name']);
       complaints.form(`${path}.name`, name, dns1035Label);
       if (seen.has(name)) complaints.duplicate(`${path}.name`, name);
       seen.add(name);
-      if (absent(schemaOf(version))) complaints.required(`${path}.schema.openAPIV3Schema`, 'schemas are required');
-      complaints.add(versionErrors(version, path));
+      if (absent(schemaOf(version))) complaints.required(`${path}.schema.openAPIV3Schema`);
       complaints.add(ofSchemas[index] ?? []);
+      complaints.add(versionErrors(version, path));
+      if (!isShared) complaints.add(scaleErrors(version, `${path}.subresources`));
     }
   });
 }
@@ -136,6 +147,7 @@ const isProtectedGroup = (group: string): boolean => ['k8s.io', 'kubernetes.io']
 const FIXED = [['spec', 'group'], ['spec', 'scope'], ['spec', 'names', 'plural'], ['spec', 'names', 'kind']] as const;
 
 export const definition = strategyOf({
+  allowUnconditionalUpdate: false,
   status: true, generation: true, defaults: defaultDefinition,
   create: (crd) => keepStoredVersions(crd, undefined),
   update: (crd, old, context) => {

@@ -11,6 +11,8 @@ import { at, child, children, field, fill, isRec, num, str, type Rec } from '../
 import * as print from '../printers/policy.js';
 
 const extensions = ['api-extensions'] as const;
+/** Who changes such an object says which version of it he read. */
+const CONDITIONAL = { allowUnconditionalUpdate: false } as const;
 
 function defaultWebhooks(mutating: boolean): (object: Rec) => void {
   return (object) => {
@@ -49,7 +51,7 @@ function defaultPolicyBinding(object: Rec): void {
 
 const webhooks = (mutating: boolean) => ({
   categories: extensions, printer: print.webhookConfigurationPrinter,
-  strategy: strategyOf({ generation: true, defaults: defaultWebhooks(mutating), validatesAll: true, validate: validateWebhooks }),
+  strategy: strategyOf({ ...CONDITIONAL, generation: true, defaults: defaultWebhooks(mutating), validatesAll: true, validate: validateWebhooks }),
 });
 
 const apiService = strategyOf({
@@ -71,9 +73,9 @@ const apiService = strategyOf({
   }),
 });
 
-const validatingPolicy = strategyOf({ status: true, statusKeeps: ALL_METADATA, generation: true, defaults: defaultPolicy, validatesAll: true, validate: validateValidatingPolicy });
-const mutatingPolicy = strategyOf({ generation: true, defaults: defaultPolicy, validatesAll: true, validate: validateMutatingPolicy });
-const policyBinding = (validate: (binding: Rec) => FieldError[]) => strategyOf({ generation: true, defaults: defaultPolicyBinding, validatesAll: true, validate });
+const validatingPolicy = strategyOf({ ...CONDITIONAL, status: true, statusKeeps: ALL_METADATA, generation: true, defaults: defaultPolicy, validatesAll: true, validate: validateValidatingPolicy });
+const mutatingPolicy = strategyOf({ ...CONDITIONAL, generation: true, defaults: defaultPolicy, validatesAll: true, validate: validateMutatingPolicy });
+const policyBinding = (validate: (binding: Rec) => FieldError[]) => strategyOf({ ...CONDITIONAL, generation: true, defaults: defaultPolicyBinding, validatesAll: true, validate });
 
 export const extensionExtras: ExtrasTable = {
   'admissionregistration.k8s.io/mutatingwebhookconfigurations': webhooks(true),

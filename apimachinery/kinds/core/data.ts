@@ -1,4 +1,5 @@
 /** ConfigMaps, Secrets and ServiceAccounts. */
+import type { StrategyContext } from '../../kind.js';
 import { configMapKey } from '../../names.js';
 import type { FieldError } from '../../status.js';
 import { complaintsOf, type Complaints } from '../lib/complaints.js';
@@ -8,16 +9,18 @@ import { absent, child, entries, field, fillZero, isRec, same, setOwn, str, unse
 const BYTES_MAX = 1024 * 1024;
 const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
 
-function validateImmutable(complaints: Complaints, object: Rec, old: Rec, fields: readonly string[]): void {
-  if (old['immutable'] !== true) return;
+/** Before all else that is said of an update. */
+function validateImmutable(complaints: Complaints, object: Rec, old: unknown, fields: readonly string[]): void {
+  if (field(old, 'immutable') !== true) return;
   if (object['immutable'] !== true) complaints.forbidden('immutable', 'field is immutable when `immutable` is set');
   for (const name of fields) {
-    if (!same(object[name], old[name], name)) complaints.forbidden(name, 'field is immutable when `immutable` is set');
+    if (!same(object[name], field(old, name), name)) complaints.forbidden(name, 'field is immutable when `immutable` is set');
   }
 }
 
-function validateConfigMap(object: Rec): FieldError[] {
+function validateConfigMap(object: Rec, context?: StrategyContext): FieldError[] {
   return complaintsOf((complaints) => {
+    validateImmutable(complaints, object, context?.old, ['data', 'binaryData']);
     let size = 0;
     for (const [key, value] of entries(object['data'])) {
       for (const why of configMapKey(key)) complaints.invalid(`data[${key}]`, key, why);
@@ -35,7 +38,6 @@ function validateConfigMap(object: Rec): FieldError[] {
 export const configMapStrategy = strategyOf({
   validatesAll: true,
   validate: validateConfigMap,
-  validateUpdate: (object, old) => complaintsOf((complaints) => validateImmutable(complaints, object, old, ['data', 'binaryData'])),
 });
 
 /** `stringData` is for writing only: it goes into data and is never stored. */
@@ -82,8 +84,11 @@ function validateDocker(complaints: Complaints, data: unknown, key: string): voi
   if (why !== undefined) complaints.invalid(`data[${key}]`, '<secret contents redacted>', why);
 }
 
-function validateSecret(secret: Rec): FieldError[] {
+function validateSecret(secret: Rec, context?: StrategyContext): FieldError[] {
   return complaintsOf((complaints) => {
+    const old = context?.old as Rec | undefined;
+    if (old !== undefined) complaints.immutable('type', secret['type'], secret['type'] === old['type']);
+    validateImmutable(complaints, secret, old, ['data']);
     const data = secret['data'];
     const type = str(secret['type']);
     let size = 0;
@@ -113,10 +118,6 @@ export const secretStrategy = strategyOf({
     if (unset(secret['type'])) secret['type'] = old['type'];
   },
   validatesAll: true, validate: validateSecret,
-  validateUpdate: (secret, old) => complaintsOf((complaints) => {
-    complaints.immutable('type', secret['type'], secret['type'] === old['type']);
-    validateImmutable(complaints, secret, old, ['data']);
-  }),
 });
 
 export const serviceAccountStrategy = strategyOf({ validatesAll: true });

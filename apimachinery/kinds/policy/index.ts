@@ -24,7 +24,7 @@ const shownBudget = (spec: unknown): unknown => ({
 const COUNTS = ['disruptionsAllowed', 'currentHealthy', 'desiredHealthy', 'expectedPods'];
 
 const budget = strategyOf({
-  status: true, generation: true, validatesAll: true, metadataLast: true,
+  allowUnconditionalUpdate: false, status: true, generation: true, validatesAll: true, metadataLast: true,
   validate: (object, context) => complaintsOf((complaints) => {
     if (context?.subresource === 'status') {
       for (const name of COUNTS) complaints.atLeast(`status.${name}`, at(object, 'status', name));
@@ -81,7 +81,7 @@ function dropCoordination(object: Rec): void {
 }
 
 const lease = strategyOf({
-  allowCreateOnUpdate: true, validatesAll: true, create: dropCoordination,
+  allowUnconditionalUpdate: false, allowCreateOnUpdate: true, validatesAll: true, create: dropCoordination,
   update: (object, old) => {
     if (unset(at(old, 'spec', 'strategy'))) dropCoordination(object);
   },
@@ -138,7 +138,7 @@ export const policyExtras: ExtrasTable = {
   'node.k8s.io/runtimeclasses': {
     printer: print.runtimeClassPrinter,
     strategy: strategyOf({
-      validatesAll: true, validate: validateRuntimeClass,
+      allowUnconditionalUpdate: false, allowCreateOnUpdate: true, validatesAll: true, validate: validateRuntimeClass,
       validateUpdate: (object, old) => complaintsOf((complaints) => complaints.immutable('handler', object['handler'], object['handler'] === old['handler'])),
     }),
   },

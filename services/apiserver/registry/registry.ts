@@ -186,8 +186,9 @@ class UserService implements ObjectService {
     checkFields(call, { kind, shape }, object);
     const version = object.metadata?.resourceVersion ?? '';
     if (version === '' && kind.strategy.allowUnconditionalUpdate === false) {
-      throw apiErrors.invalid(kind, target.name, [{
-        type: 'FieldValueInvalid', field: 'metadata.resourceVersion', detail: 'Invalid value: "": must be specified for an update',
+      // Kubernetes names the resource here, not the kind.
+      throw apiErrors.invalid({ group: kind.group, kind: kind.resource }, target.name, [{
+        type: 'FieldValueInvalid', field: 'metadata.resourceVersion', detail: 'Invalid value: 0: must be specified for an update',
       }]);
     }
     const isScale = target.subresource?.name === 'scale';
