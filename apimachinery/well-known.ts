@@ -17,6 +17,7 @@ export const UNREACHABLE_TAINT = 'node.kubernetes.io/unreachable';
 /** Of a node that was cordoned. */
 export const UNSCHEDULABLE_TAINT = 'node.kubernetes.io/unschedulable';
 
-/** Finalizers of claims and volumes that may be in use (StorageObjectInUseProtection). */
+/** Finalizers of claims, volumes and their attributes' classes that may be in use (StorageObjectInUseProtection). */
 export const PVC_PROTECTION = 'kubernetes.io/pvc-protection';
 export const PV_PROTECTION = 'kubernetes.io/pv-protection';
+export const VAC_PROTECTION = 'kubernetes.io/vac-protection';

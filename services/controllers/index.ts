@@ -23,7 +23,7 @@ import { createNodeSubnetController } from './node/subnets.js';
 import { createPodGcController } from './podgc/podgc.js';
 import { createReplicaSetController } from './replicaset/replicaset.js';
 import { createNamespaceDefaultsController } from './serviceaccount/defaults.js';
-import { createClaimProtectionController, createVolumeProtectionController } from './volumeprotection/volumeprotection.js';
+import { createClaimProtectionController, createClassProtectionController, createVolumeProtectionController } from './volumeprotection/volumeprotection.js';
 
 export type { ControllerContext, EventSink } from './context.js';
 export type { Discovery } from './discovery.js';
@@ -59,6 +59,7 @@ export function createControllers(options: ControllersOptions): Service {
     createPodGcController(context),
     createClaimProtectionController(context),
     createVolumeProtectionController(context),
+    createClassProtectionController(context),
     createTokenCleaner(context),
     createGarbageCollector(context, { discovery: options.discovery }),
     createNamespaceController(context, { discovery: options.discovery }),

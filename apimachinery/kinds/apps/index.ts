@@ -2,7 +2,7 @@
 import { jsonEqual } from '../../value.js';
 import type { Strategy } from '../../kind.js';
 import type { ExtrasTable, KindExtras } from '../extras.js';
-import { at, isRec, num, type Rec } from '../lib/value.js';
+import { absent, at, isRec, num, type Rec } from '../lib/value.js';
 import { strategyOf } from '../lib/strategy.js';
 import { complaintsOf } from '../lib/complaints.js';
 import { dropDisabledFields } from '../pod/disabled-fields.js';
@@ -64,7 +64,12 @@ export const appsExtras: ExtrasTable = {
   'apps/controllerrevisions': {
     printer: print.controllerRevisionPrinter,
     strategy: strategyOf({
-      validate: (object) => complaintsOf((complaints) => complaints.atLeast('revision', object['revision'])),
+      validatesAll: true,
+      validate: (object, context) => complaintsOf((complaints) => {
+        complaints.atLeast('revision', object['revision']);
+        if (context?.old !== undefined || isRec(object['data'])) return;
+        complaints.required('data', absent(object['data']) ? 'data is mandatory' : 'data must be a valid JSON object');
+      }),
       validateUpdate: (object, old) => complaintsOf((complaints) => {
         if (!jsonEqual(object['data'] ?? null, old['data'] ?? null)) complaints.invalid('data', object['data'], 'field is immutable');
       }),

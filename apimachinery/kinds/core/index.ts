@@ -7,7 +7,7 @@ import type { ExtrasTable } from '../extras.js';
 import { replicationControllerExtras } from '../apps/index.js';
 import { complaintsOf } from '../lib/complaints.js';
 import { strategyOf } from '../lib/strategy.js';
-import { at, recs, str, unset } from '../lib/value.js';
+import { at, child, recs, str, unset } from '../lib/value.js';
 import { defaultPodTemplate } from '../pod/defaults.js';
 import { podStrategy } from '../pod/strategy.js';
 import { validatePodTemplate } from '../pod/validate.js';
@@ -46,7 +46,8 @@ export const coreExtras: ExtrasTable = {
     printer: podTemplatePrinter,
     strategy: strategyOf({
       generation: true,
-      defaults: (object) => defaultPodTemplate(object['template']),
+      validatesAll: true,
+      defaults: (object) => defaultPodTemplate(child(object, 'template')),
       validate: (object) => complaintsOf((complaints) => validatePodTemplate(complaints, object['template'], 'template')),
     }),
   },

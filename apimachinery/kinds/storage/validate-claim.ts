@@ -5,7 +5,8 @@ import { quantityNano } from '../../quantity.js';
 import type { FieldError } from '../../status.js';
 import { IMMUTABLE, complaintsOf, type Complaints } from '../lib/complaints.js';
 import { validateLabelSelector } from '../lib/label-validation.js';
-import { absent, at, clone, entries, field, isRec, put, rec, same, str, strs, unset, type Rec } from '../lib/value.js';
+import { unifiedDiff } from '../lib/unified-diff.js';
+import { absent, at, clone, entries, field, isRec, keysOf, list, put, rec, recs, same, str, strs, unset, type Rec } from '../lib/value.js';
 
 export const ACCESS_MODES = ['ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOnce', 'ReadWriteOncePod'];
 export const VOLUME_MODES = ['Block', 'Filesystem'];
@@ -18,30 +19,31 @@ export function validateAccessModes(complaints: Complaints, modes: readonly stri
   }
 }
 
-function validateDataSource(complaints: Complaints, source: Rec, path: string): void {
+/** `anyGroup`: of a claim that was stored with a group; old ones were not checked. */
+function validateDataSource(complaints: Complaints, source: Rec, path: string, anyGroup: boolean): void {
   const group = str(source['apiGroup']);
   for (const name of ['name', 'kind']) if (unset(source[name])) complaints.required(`${path}.${name}`);
   if (group === '' && source['kind'] !== 'PersistentVolumeClaim') {
     complaints.invalid(path, str(source['kind']), "must be 'PersistentVolumeClaim' when referencing the default apiGroup");
   }
-  if (group !== '') complaints.form(`${path}.apiGroup`, group, dns1123Subdomain);
+  if (group !== '' && !anyGroup) complaints.form(`${path}.apiGroup`, group, dns1123Subdomain);
   if (!unset(source['namespace'])) complaints.form(`${path}.namespace`, source['namespace'], dns1123Label);
 }
 
 /** Kubernetes shows a path here, which has no fields that could be seen. */
 const PATH = {};
 
-function validateDataSources(complaints: Complaints, spec: unknown, path: string): void {
+function validateDataSources(complaints: Complaints, spec: unknown, path: string, anyGroup: boolean): void {
   const source = field(spec, 'dataSource');
   const reference = field(spec, 'dataSourceRef');
-  if (isRec(source)) validateDataSource(complaints, source, `${path}.dataSource`);
-  if (isRec(reference)) validateDataSource(complaints, reference, `${path}.dataSourceRef`);
+  if (isRec(source)) validateDataSource(complaints, source, `${path}.dataSource`, anyGroup);
+  if (isRec(reference)) validateDataSource(complaints, reference, `${path}.dataSourceRef`, anyGroup);
   if (!isRec(source) || !isRec(reference)) return;
   if (!unset(reference['namespace'])) complaints.invalid(path, PATH, 'may not be specified when dataSourceRef.namespace is specified');
   else if (!['apiGroup', 'kind', 'name'].every((name) => same(source[name], reference[name]))) complaints.invalid(path, PATH, 'must match dataSourceRef');
 }
 
-export function validateClaimSpec(complaints: Complaints, spec: unknown, path: string): void {
+export function validateClaimSpec(complaints: Complaints, spec: unknown, path: string, how: { readonly anyGroup: boolean } = { anyGroup: false }): void {
   const modes = strs(field(spec, 'accessModes'));
   if (modes.length === 0) complaints.required(`${path}.accessModes`, 'at least 1 access mode is required');
   validateLabelSelector(complaints, field(spec, 'selector'), `${path}.selector`);
@@ -52,7 +54,7 @@ export function validateClaimSpec(complaints: Complaints, spec: unknown, path: s
   const storageClass = field(spec, 'storageClassName');
   if (!unset(storageClass)) complaints.form(`${path}.storageClassName`, storageClass, dns1123Subdomain);
   complaints.enumerated(`${path}.volumeMode`, field(spec, 'volumeMode'), VOLUME_MODES);
-  validateDataSources(complaints, spec, path);
+  validateDataSources(complaints, spec, path, how.anyGroup);
   const attributes = field(spec, 'volumeAttributesClassName');
   if (!unset(attributes)) complaints.form(`${path}.volumeAttributesClassName`, attributes, dns1123Subdomain);
 }
@@ -88,6 +90,34 @@ function validateAttributesChange(complaints: Complaints, spec: Rec, old: unknow
   else if (now === '') complaints.forbidden(path, 'update to empty string is forbidden when status.currentVolumeAttributesClassName is not nil');
 }
 
+const sorted = (map: unknown): unknown => (keysOf(map).length === 0 ? null : Object.fromEntries([...entries(map)].sort(([a], [b]) => (a < b ? -1 : 1))));
+
+const shownReference = (reference: unknown, isWide: boolean): unknown => (!isRec(reference) ? null : {
+  APIGroup: reference['apiGroup'] ?? null, Kind: str(reference['kind']), Name: str(reference['name']), ...(isWide ? { Namespace: reference['namespace'] ?? null } : {}),
+});
+
+function shownSelector(selector: unknown): unknown {
+  if (!isRec(selector)) return null;
+  const expressions = recs(selector['matchExpressions']).map(({ key, operator, values }) => ({ key: str(key), operator: str(operator), ...(absent(values) ? {} : { values }) }));
+  return {
+    ...(keysOf(selector['matchLabels']).length === 0 ? {} : { matchLabels: sorted(selector['matchLabels']) }),
+    ...(expressions.length === 0 ? {} : { matchExpressions: expressions }),
+  };
+}
+
+/** The spec as Kubernetes' internal type prints it. */
+const shown = (spec: Rec): Rec => ({
+  AccessModes: list(spec['accessModes']).length === 0 ? null : spec['accessModes'],
+  Selector: shownSelector(spec['selector']),
+  Resources: { Limits: sorted(at(spec, 'resources', 'limits')), Requests: sorted(at(spec, 'resources', 'requests')) },
+  VolumeName: str(spec['volumeName']),
+  StorageClassName: spec['storageClassName'] ?? null,
+  VolumeMode: spec['volumeMode'] ?? null,
+  DataSource: shownReference(spec['dataSource'], false),
+  DataSourceRef: shownReference(spec['dataSourceRef'], true),
+  VolumeAttributesClassName: spec['volumeAttributesClassName'] ?? null,
+});
+
 /** A bound claim may grow, or go back to what it has; an unbound one may be bound or given a class. */
 function validateClaimUpdate(complaints: Complaints, claim: Rec, old: unknown): void {
   const spec = rec(claim['spec']);
@@ -97,8 +127,10 @@ function validateClaimUpdate(complaints: Complaints, claim: Rec, old: unknown): 
   if ((annotation ?? '') !== (oldAnnotation ?? '') && !(annotation === undefined && mayNameClass(claim, old))) {
     complaints.invalid(`metadata.annotations[${CLASS_ANNOTATION}]`, annotation ?? '', IMMUTABLE);
   }
-  if (!same(withAllowed(claim, spec, old), before)) {
-    complaints.forbidden('spec', 'spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims');
+  const allowed = withAllowed(claim, spec, old);
+  if (!same(allowed, before)) {
+    const change = unifiedDiff(shown(rec(before)), shown(allowed));
+    complaints.forbidden('spec', `spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims\n${change}`);
   }
   const now = quantityNano(at(spec, 'resources', 'requests', 'storage') ?? 0);
   if (now < quantityNano(at(before, 'resources', 'requests', 'storage') ?? 0) && now <= quantityNano(at(old, 'status', 'capacity', 'storage') ?? 0)) {
@@ -137,7 +169,9 @@ function validateClaimStatus(complaints: Complaints, status: unknown): void {
 export function validateClaim(claim: Rec, context?: StrategyContext): FieldError[] {
   return complaintsOf((complaints) => {
     if (context?.subresource === 'status') return validateClaimStatus(complaints, claim['status']);
-    validateClaimSpec(complaints, claim['spec'], 'spec');
+    const before = field(context?.old, 'spec');
+    const anyGroup = ['dataSource', 'dataSourceRef'].some((name) => !absent(at(before, name, 'apiGroup')));
+    validateClaimSpec(complaints, claim['spec'], 'spec', { anyGroup });
     if (context?.old !== undefined) validateClaimUpdate(complaints, claim, context.old);
   });
 }

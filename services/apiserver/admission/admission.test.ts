@@ -48,12 +48,16 @@ describe('admission', () => {
     });
   });
 
-  it.each([['persistentvolumeclaims', 'kubernetes.io/pvc-protection'], ['persistentvolumes', 'kubernetes.io/pv-protection']])('protects new %s while they are in use', async (resource, finalizer) => {
+  it.each([
+    ['persistentvolumeclaims', 'kubernetes.io/pvc-protection', ''],
+    ['persistentvolumes', 'kubernetes.io/pv-protection', ''],
+    ['volumeattributesclasses', 'kubernetes.io/vac-protection', 'storage.k8s.io'],
+  ])('protects new %s while they are in use', async (resource, finalizer, group) => {
     const object: KubeObject = { metadata: { name: 'x', finalizers: ['mine/own'] } };
-    for (let i = 0; i < 2; i++) await admission().mutate(attributes('CREATE', { resource }, object, { namespace: 'a' }));
+    for (let i = 0; i < 2; i++) await admission().mutate(attributes('CREATE', { group, resource }, object, { namespace: 'a' }));
     expect(object.metadata?.finalizers).toEqual(['mine/own', finalizer]);
     const untouched: KubeObject = { metadata: { name: 'x' } };
-    await admission().mutate(attributes('UPDATE', { resource }, untouched, { namespace: 'a' }));
+    await admission().mutate(attributes('UPDATE', { group, resource }, untouched, { namespace: 'a' }));
     expect(untouched.metadata?.finalizers).toBeUndefined();
   });
 

@@ -9,6 +9,7 @@ import { toTime, type Clock } from '../../../platform/clock.js';
 import type { AuthorizationAttributes, Authorizer, Decision, ObjectReader, ResourceCall, ResourceHandler } from '../ports.js';
 import type { ClusterAuthenticator } from './authenticator.js';
 import type { RbacAuthorizer } from './rbac-authorizer.js';
+import { refuseReview } from './validate-review.js';
 import type { ObjectRef, ServiceAccountTokens } from './service-account-tokens.js';
 
 interface ResourceAttributes {
@@ -36,13 +37,8 @@ interface WithSpec<S> extends KubeObject {
 
 const specOf = <S>(object: KubeObject): Partial<S> => (object as WithSpec<S>).spec ?? {};
 
-function attributesOf(spec: AccessReviewSpec, user: UserInfo, kind: string): AuthorizationAttributes {
+function attributesOf(spec: AccessReviewSpec, user: UserInfo): AuthorizationAttributes {
   const { resourceAttributes: resource, nonResourceAttributes: path } = spec;
-  if ((resource === undefined) === (path === undefined)) {
-    throw apiErrors.invalid({ group: 'authorization.k8s.io', kind }, '', [
-      fieldErrors.invalid('spec.resourceAttributes', resource ?? null, 'exactly one of nonResourceAttributes or resourceAttributes must be specified'),
-    ]);
-  }
   if (path !== undefined) return { kind: 'nonResource', user, verb: path.verb ?? '', path: path.path ?? '' };
   return {
     kind: 'resource', user,
@@ -57,12 +53,7 @@ function reviewStatus(decision: Decision): object {
   return { allowed: decision.allowed, ...(decision.reason === '' ? {} : { reason: decision.reason }) };
 }
 
-function subjectOf(spec: AccessReviewSpec, kind: string): UserInfo {
-  if ((spec.user ?? '') === '' && (spec.groups ?? []).length === 0) {
-    throw apiErrors.invalid({ group: 'authorization.k8s.io', kind }, '', [
-      fieldErrors.invalid('spec.user', spec.user ?? '', 'at least one of user or group must be specified'),
-    ]);
-  }
+function subjectOf(spec: AccessReviewSpec): UserInfo {
   return {
     name: spec.user ?? '', groups: spec.groups ?? [],
     ...(spec.uid === undefined ? {} : { uid: spec.uid }), ...(spec.extra === undefined ? {} : { extra: spec.extra }),
@@ -72,8 +63,9 @@ function subjectOf(spec: AccessReviewSpec, kind: string): UserInfo {
 export function subjectAccessReview(authorizer: Authorizer): ResourceHandler {
   return {
     async create(_call, object) {
+      refuseReview(object, 'SubjectAccessReview');
       const spec = specOf<AccessReviewSpec>(object);
-      const decision = await authorizer.authorize(attributesOf(spec, subjectOf(spec, 'SubjectAccessReview'), 'SubjectAccessReview'));
+      const decision = await authorizer.authorize(attributesOf(spec, subjectOf(spec)));
       return { ...object, status: reviewStatus(decision) } as KubeObject;
     },
   };
@@ -82,12 +74,9 @@ export function subjectAccessReview(authorizer: Authorizer): ResourceHandler {
 export function localSubjectAccessReview(authorizer: Authorizer): ResourceHandler {
   return {
     async create(call, object) {
+      refuseReview(object, 'LocalSubjectAccessReview', call.namespace);
       const spec = specOf<AccessReviewSpec>(object);
-      const asked = spec.resourceAttributes?.namespace ?? '';
-      if (spec.nonResourceAttributes !== undefined || asked !== call.namespace) {
-        throw apiErrors.badRequest(`spec.resourceAttributes.namespace must match the namespace of the request: ${call.namespace ?? ''}`);
-      }
-      const decision = await authorizer.authorize(attributesOf(spec, subjectOf(spec, 'LocalSubjectAccessReview'), 'LocalSubjectAccessReview'));
+      const decision = await authorizer.authorize(attributesOf(spec, subjectOf(spec)));
       return { ...object, status: reviewStatus(decision) } as KubeObject;
     },
   };
@@ -96,7 +85,8 @@ export function localSubjectAccessReview(authorizer: Authorizer): ResourceHandle
 export function selfSubjectAccessReview(authorizer: Authorizer): ResourceHandler {
   return {
     async create(call, object) {
-      const decision = await authorizer.authorize(attributesOf(specOf(object), call.user, 'SelfSubjectAccessReview'));
+      refuseReview(object, 'SelfSubjectAccessReview');
+      const decision = await authorizer.authorize(attributesOf(specOf(object), call.user));
       return { ...object, status: reviewStatus(decision) } as KubeObject;
     },
   };
@@ -183,6 +173,12 @@ export interface TokenRequestOptions {
 export function tokenRequest(options: TokenRequestOptions): ResourceHandler {
   return {
     async create(call, object) {
+      const named = object.metadata?.name ?? '';
+      if (named !== '' && named !== call.name) {
+        throw apiErrors.invalid({ group: 'authentication.k8s.io', kind: 'TokenRequest' }, call.name ?? '', [
+          fieldErrors.invalid('metadata.name', named, 'must match the service account name if specified'),
+        ]);
+      }
       const spec = specOf<TokenRequestSpec>(object);
       const namespace = call.namespace ?? '';
       const account = await options.reader.getFresh(core('serviceaccounts'), { namespace, name: call.name });

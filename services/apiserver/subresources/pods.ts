@@ -37,6 +37,7 @@ export function bindingMutation(clock: Clock): ParentMutation {
   return {
     answer: 'success',
     apply(draft, body, call) {
+      if ((body.metadata?.name ?? '') !== '' && body.metadata?.name !== call.name) throw apiErrors.badRequest('name in URL does not match name in Binding object');
       const target = section(body, 'target');
       const node = target['name'];
       if (typeof node !== 'string' || node === '' || (target['kind'] ?? 'Node') !== 'Node') {

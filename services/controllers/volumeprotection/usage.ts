@@ -26,3 +26,11 @@ export function usesClaim(pod: Pod, claim: PersistentVolumeClaim): boolean {
 }
 
 export const isBound = (volume: PersistentVolume): boolean => volume.status?.phase === 'Bound';
+
+/** The classes of attributes that a claim has, had asked for, or is being given. */
+export function classesOfClaim({ spec, status }: PersistentVolumeClaim): string[] {
+  const names = [spec?.volumeAttributesClassName, status?.currentVolumeAttributesClassName, status?.modifyVolumeStatus?.targetVolumeAttributesClassName];
+  return [...new Set(names)].filter((name): name is string => name !== undefined && name !== '');
+}
+
+export const classesOfVolume = ({ spec }: PersistentVolume): string[] => (spec?.volumeAttributesClassName === undefined ? [] : [spec.volumeAttributesClassName]);

@@ -1,13 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { persistentVolumeClaims, persistentVolumes, pods } from '../../../apimachinery/gen/resources.js';
+import { persistentVolumeClaims, persistentVolumes, pods, volumeAttributesClasses } from '../../../apimachinery/gen/resources.js';
 import type { Pod } from '../../../apimachinery/gen/types.js';
 import { createTestContext } from '../testing.js';
-import { createClaimProtectionController, createVolumeProtectionController } from './volumeprotection.js';
+import { createClaimProtectionController, createClassProtectionController, createVolumeProtectionController } from './volumeprotection.js';
 
 let t: ReturnType<typeof createTestContext>;
 beforeEach(async () => {
   t = createTestContext();
-  await t.start(createClaimProtectionController(t.context), createVolumeProtectionController(t.context));
+  await t.start(createClaimProtectionController(t.context), createVolumeProtectionController(t.context), createClassProtectionController(t.context));
 });
 afterEach(() => t.stop());
 
@@ -78,4 +78,33 @@ it('a volume stays while it is bound', async () => {
   await t.client.updateStatus(persistentVolumes, { ...held, status: { phase: 'Released' } });
   await t.settle();
   expect(await t.client.get(persistentVolumes, { name: 'v' }).then(() => true, () => false)).toBe(false);
+});
+
+describe('a class of attributes (KEP-3751)', () => {
+  const gone = () => t.client.get(volumeAttributesClasses, { name: 'gold' }).then(() => false, () => true);
+  const makeClass = () => t.client.create(volumeAttributesClasses, { metadata: { name: 'gold', finalizers: ['kubernetes.io/vac-protection'] }, driverName: 'a.b', parameters: { iops: '1' } });
+
+  it('goes at once when nobody has it', async () => {
+    await makeClass();
+    await t.client.delete(volumeAttributesClasses, { name: 'gold' });
+    await t.settle();
+    expect(await gone()).toBe(true);
+  });
+
+  it.each<[string, () => Promise<unknown>, () => Promise<unknown>]>([
+    ['a claim', () => makeClaim({}).then((made) => t.client.update(persistentVolumeClaims, { ...made, spec: { volumeAttributesClassName: 'gold' } })),
+      () => t.client.get(persistentVolumeClaims, claim).then((now) => t.client.update(persistentVolumeClaims, { ...now, spec: {} }))],
+    ['a volume', () => t.client.create(persistentVolumes, { metadata: { name: 'v' }, spec: { volumeAttributesClassName: 'gold' } }),
+      () => t.client.get(persistentVolumes, { name: 'v' }).then((now) => t.client.update(persistentVolumes, { ...now, spec: {} }))],
+  ])('stays while %s has it', async (_, use, release) => {
+    await makeClass();
+    await use();
+    await t.settle();
+    await t.client.delete(volumeAttributesClasses, { name: 'gold' });
+    await t.settle();
+    expect(await gone()).toBe(false);
+    await release();
+    await t.settle();
+    expect(await gone()).toBe(true);
+  });
 });

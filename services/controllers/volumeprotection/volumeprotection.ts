@@ -1,16 +1,16 @@
 /**
- * Volume protection: a claim that is asked to go stays while a pod uses it, a volume while it is bound. In: claims, volumes, pods. Out: their
- * finalizers, taken away when nothing holds them, and added where a version before did not.
+ * Volume protection: a claim that is asked to go stays while a pod uses it, a volume while it is bound, a class of attributes while a claim or a
+ * volume has it. In: claims, volumes, classes, pods. Out: their finalizers, taken away when nothing holds them, and added where a version before did not.
  */
-import { persistentVolumeClaims, persistentVolumes, pods } from '../../../apimachinery/gen/resources.js';
+import { persistentVolumeClaims, persistentVolumes, pods, volumeAttributesClasses } from '../../../apimachinery/gen/resources.js';
 import type { PersistentVolumeClaim, Pod } from '../../../apimachinery/gen/types.js';
 import type { KubeObject, Resource } from '../../../apimachinery/object.js';
 import { isApiError } from '../../../apimachinery/status.js';
-import { PV_PROTECTION, PVC_PROTECTION } from '../../../apimachinery/well-known.js';
+import { PV_PROTECTION, PVC_PROTECTION, VAC_PROTECTION } from '../../../apimachinery/well-known.js';
 import { Controller, done, type ReconcileResult } from '../../../sdk/controller/controller.js';
 import { bySelf, sourceOf } from '../../../sdk/controller/source.js';
 import type { ControllerContext } from '../context.js';
-import { claimNamesOf, isBound, usesClaim } from './usage.js';
+import { claimNamesOf, classesOfClaim, classesOfVolume, isBound, usesClaim } from './usage.js';
 
 const CLAIM_INDEX = 'claim';
 
@@ -66,6 +66,25 @@ export function createVolumeProtectionController(context: ControllerContext): Co
       const object = volumes.lister.get(key);
       const isUsed = (volume: NonNullable<typeof object>) => Promise.resolve(isBound(volume));
       return object === undefined ? done : protect(context, { resource: persistentVolumes, finalizer: PV_PROTECTION, isUsed }, { object, signal });
+    },
+  });
+}
+
+export function createClassProtectionController(context: ControllerContext): Controller {
+  const classes = context.informers.informer(volumeAttributesClasses);
+  const claims = context.informers.informer(persistentVolumeClaims);
+  const volumes = context.informers.informer(persistentVolumes);
+  const { client } = context;
+  const isUsed = async (name: string, signal: AbortSignal): Promise<boolean> =>
+    (await client.list(persistentVolumes, { signal })).items.some((volume) => classesOfVolume(volume).includes(name))
+    || (await client.list(persistentVolumeClaims, { signal })).items.some((claim) => classesOfClaim(claim).includes(name));
+  return new Controller({
+    name: 'vac-protection', clock: context.clock, logger: context.logger, workers: 1,
+    sources: [sourceOf(classes, bySelf), sourceOf(claims, classesOfClaim), sourceOf(volumes, classesOfVolume)],
+    async reconcile(key, { signal }) {
+      const object = classes.lister.get(key);
+      if (object === undefined) return done;
+      return protect(context, { resource: volumeAttributesClasses, finalizer: VAC_PROTECTION, isUsed: () => isUsed(key, signal) }, { object, signal });
     },
   });
 }
