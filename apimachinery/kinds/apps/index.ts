@@ -46,7 +46,7 @@ export const appsExtras: ExtrasTable = {
     strategy: workload(defaultDeployment, 'deployment'),
   },
   'apps/replicasets': {
-    shortNames: ['rs'], categories: all, scale, printer: print.replicaSetPrinter, fieldSelectors: replicas,
+    shortNames: ['rs'], categories: all, scale, printer: print.replicaSetPrinter,
     strategy: workload(defaultReplicaSet, 'replicaSet'),
   },
   'apps/statefulsets': {

@@ -106,6 +106,16 @@ describe('the RBAC authorizer', () => {
       verbs: ['create'], apiGroups: ['authorization.k8s.io'], resources: ['selfsubjectaccessreviews', 'selfsubjectrulesreviews'],
     });
   });
+
+  it('tells an administrator what the roles say, too, and that everything is allowed, once', async () => {
+    const review = selfSubjectRulesReview(new RbacAuthorizer(bootstrapped()));
+    const call = { user: { name: 'admin', groups: ['system:masters', 'system:authenticated'] }, kind: {} as never, name: '', dryRun: false, warn: () => undefined };
+    const answer = (await review.create?.(call, { spec: { namespace: 'a' } } as KubeObject)) as { status?: { resourceRules: { resources: string[] }[]; nonResourceRules: { nonResourceURLs: string[] }[] } };
+    expect(answer.status?.resourceRules.map(({ resources }) => resources.join())).toEqual(['*', expect.any(String), expect.any(String)]);
+    expect(answer.status?.resourceRules[0]).toEqual({ verbs: ['*'], apiGroups: ['*'], resources: ['*'] });
+    expect(answer.status?.nonResourceRules.filter(({ nonResourceURLs }) => nonResourceURLs.includes('*'))).toHaveLength(1);
+    expect(answer.status?.nonResourceRules.flatMap(({ nonResourceURLs }) => nonResourceURLs)).toContain('/openapi/*');
+  });
 });
 
 describe('authentication', () => {

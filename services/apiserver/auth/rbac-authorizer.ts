@@ -2,6 +2,7 @@
  * RBAC over the roles and bindings in this member's cache. What bindings grant is indexed by user and group and built
  * anew only when a role or binding changed; a request then looks at its own subjects' grants alone.
  */
+import { jsonEqual } from '../../../apimachinery/value.js';
 import type { UserInfo } from '../../../apimachinery/object-service.js';
 import type { KubeObject, ResourceId } from '../../../apimachinery/object.js';
 import type { AuthorizationAttributes, Authorizer, Decision, ObjectReader } from '../ports.js';
@@ -18,6 +19,7 @@ const SOURCES = [CLUSTER_ROLES, CLUSTER_ROLE_BINDINGS, ROLES, ROLE_BINDINGS];
 
 /** Members of this group may do everything, whatever the roles say (as in Kubernetes). */
 export const SUPERUSERS = 'system:masters';
+const EVERYTHING: readonly PolicyRule[] = [{ verbs: ['*'], apiGroups: ['*'], resources: ['*'] }, { verbs: ['*'], nonResourceURLs: ['*'] }];
 
 /** The rules of each role that is granted, once however many bindings name it, and where; '' is the whole cluster. */
 type Grants = Map<readonly PolicyRule[], Set<string>>;
@@ -43,10 +45,9 @@ export class RbacAuthorizer implements Authorizer {
 
   /** All rules the user has in a namespace ('' for cluster-wide ones alone): for SelfSubjectRulesReview and escalation checks. */
   rulesFor(user: UserInfo, namespace: string): readonly PolicyRule[] {
-    if (user.groups.includes(SUPERUSERS)) {
-      return [{ verbs: ['*'], apiGroups: ['*'], resources: ['*'] }, { verbs: ['*'], nonResourceURLs: ['*'] }];
-    }
-    return [...new Set(this.#rulesGranted(user, namespace))].flat();
+    const granted = [...new Set(this.#rulesGranted(user, namespace))].flat();
+    if (!user.groups.includes(SUPERUSERS)) return granted;
+    return [...EVERYTHING, ...granted.filter((rule) => !EVERYTHING.some((one) => jsonEqual(one, rule)))];
   }
 
   /** Of each role; of requests for paths, and of those over all namespaces, `namespace` is ''. */
