@@ -1,7 +1,8 @@
 /** HorizontalPodAutoscaler v1 and v2: stored as v2; v1 knows cpu alone and keeps the rest in annotations, as Kubernetes does. */
 import { encodeJson, parseJson } from '../../codec/json-value.js';
 import type { KubeObject } from '../../object.js';
-import { at, child, clone, field, isRec, keysOf, list, optionalNum, recs, str, type Rec } from '../lib/value.js';
+import { at, child, clone, field, isRec, keysOf, list, optionalNum, recs, type Rec } from '../lib/value.js';
+import { behaviorToV1, behaviorToV2, currentMetricsToV1, currentMetricsToV2, metricsToV1, metricsToV2 } from './metrics-v1.js';
 
 const METRICS = 'autoscaling.alpha.kubernetes.io/metrics';
 const BEHAVIOR = 'autoscaling.alpha.kubernetes.io/behavior';
@@ -47,17 +48,18 @@ export function horizontalPodAutoscalerToV2(object: KubeObject): KubeObject {
   if (spec !== undefined) {
     const cpu = optionalNum(spec['targetCPUUtilizationPercentage']);
     delete spec['targetCPUUtilizationPercentage'];
-    const metrics = [...list(others)];
+    const metrics = metricsToV2(others);
     if (cpu !== undefined) {
       metrics.push({ type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: cpu } } });
     }
     if (metrics.length > 0) spec['metrics'] = metrics;
-    if (isRec(behavior)) spec['behavior'] = behavior;
+    const rules = behaviorToV2(behavior);
+    if (rules !== undefined) spec['behavior'] = rules;
   }
   if (isRec(status)) {
     const cpu = optionalNum(status['currentCPUUtilizationPercentage']);
     delete status['currentCPUUtilizationPercentage'];
-    if (Array.isArray(current)) status['currentMetrics'] = current;
+    if (Array.isArray(current)) status['currentMetrics'] = currentMetricsToV2(current);
     else if (cpu !== undefined) status['currentMetrics'] = [{ type: 'Resource', resource: { name: 'cpu', current: { averageUtilization: cpu } } }];
     if (Array.isArray(conditions)) status['conditions'] = conditions;
   }
@@ -69,22 +71,24 @@ export function horizontalPodAutoscalerToV1(object: KubeObject): KubeObject {
   draft['apiVersion'] = 'autoscaling/v1';
   const spec = child(draft, 'spec');
   const status = field(draft, 'status');
+  // Those that are there say nothing of this object.
+  for (const key of [METRICS, BEHAVIOR, CURRENT, CONDITIONS]) takeAnnotation(draft, key);
   if (spec !== undefined) {
     const metrics = recs(spec['metrics']);
     const cpu = metrics.find(isCpuUtilization);
     const others = metrics.filter((metric) => metric !== cpu);
     if (cpu !== undefined) spec['targetCPUUtilizationPercentage'] = at(cpu, 'resource', 'target', 'averageUtilization');
-    if (others.length > 0) annotate(draft, METRICS, others);
-    if (isRec(spec['behavior'])) annotate(draft, BEHAVIOR, spec['behavior']);
+    if (others.length > 0) annotate(draft, METRICS, metricsToV1(others));
+    if (isRec(spec['behavior'])) annotate(draft, BEHAVIOR, behaviorToV1(spec['behavior']));
     delete spec['metrics'];
     delete spec['behavior'];
   }
   if (isRec(status)) {
     const metrics = recs(status['currentMetrics']);
-    const cpu = metrics.find((metric) => str(at(metric, 'resource', 'name')) === 'cpu');
+    const cpu = metrics.find((metric) => metric['type'] === 'Resource' && at(metric, 'resource', 'name') === 'cpu');
     const utilization = at(cpu, 'resource', 'current', 'averageUtilization');
     if (utilization !== undefined) status['currentCPUUtilizationPercentage'] = utilization;
-    if (metrics.length > 0) annotate(draft, CURRENT, metrics);
+    if (metrics.length > 0) annotate(draft, CURRENT, currentMetricsToV1(metrics));
     if (list(status['conditions']).length > 0) annotate(draft, CONDITIONS, status['conditions']);
     delete status['currentMetrics'];
     delete status['conditions'];
