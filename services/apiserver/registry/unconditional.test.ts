@@ -1,6 +1,7 @@
 /** Which kinds may be replaced by an object that does not say what it replaces: kube-apiserver's strategies, AllowUnconditionalUpdate (row 17). */
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { KubeObject, UnknownObject } from '../../../apimachinery/object.js';
+import { kindsOfDefinition } from '../../../apimachinery/crd/rows.js';
 import { isApiError } from '../../../apimachinery/status.js';
 import { startRegistry } from './testing.js';
 
@@ -40,4 +41,17 @@ describe('an update without resourceVersion', () => {
   it.each<[string, Record<string, unknown>]>([
     ['ConfigMap', { data: { a: 'b' } }], ['Role', { rules: [] }], ['PriorityClass', { value: 1 }], ['LimitRange', { spec: { limits: [] } }],
   ])('of a %s is taken', async (kind, body) => expect(await replaced(kind, body)).toBeUndefined());
+
+  it('of a custom resource is refused', async () => {
+    const [tabs] = kindsOfDefinition({
+      apiVersion: 'apiextensions.k8s.io/v1', kind: 'CustomResourceDefinition', metadata: { name: 'tabs.example.com' },
+      spec: {
+        group: 'example.com', scope: 'Namespaced', names: { plural: 'tabs', kind: 'Tab' },
+        versions: [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } } }],
+      },
+    } as never);
+    if (tabs === undefined) throw new Error('the definition serves no version');
+    started.scheme.add(tabs);
+    expect(await replaced('Tab', {})).toBe(REFUSED);
+  });
 });
