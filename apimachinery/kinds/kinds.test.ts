@@ -108,7 +108,15 @@ describe('workloads', () => {
     expect(at(created('batch/jobs', { spec }), 'metadata', 'labels')).toEqual({ a: 'b', ...labels });
     expect(at(created('batch/jobs', { metadata: { name: 'x', uid: 'uid', labels: { own: 'c' } }, spec }), 'metadata', 'labels')).toEqual({ own: 'c' });
     const bare = created('batch/jobs', { spec: { template: { spec: spec.template.spec } } });
-    expect([at(bare, 'metadata', 'labels'), at(bare, 'spec', 'template', 'metadata', 'labels')]).toEqual([undefined, labels]);
+    expect([at(bare, 'metadata', 'labels'), at(bare, 'spec', 'template', 'metadata', 'labels')]).toEqual([labels, labels]);
+  });
+
+  it.each([
+    ['a label that is generated', { template: { metadata: { labels: { 'job-name': 'other' } } } }, /^spec\.template\.metadata\.labels\[job-name\]: Invalid value: .*"job-name":"other".*: must be 'x'$/],
+    ['a selector of its own, unasked', { selector: { matchLabels: { a: 'b' } }, template: { metadata: { labels: { a: 'b' } } } }, /^spec\.selector: Invalid value: .*: `selector` not auto-generated$/],
+  ])('refuses a job with %s', (_what, { template, ...rest }, expected) => {
+    const job = created('batch/jobs', { spec: { ...rest, template: { ...template, spec: { restartPolicy: 'Never', containers: [{ name: 'c', image: 'i' }] } } } });
+    expect(texts(strategyOf('batch/jobs').validate?.(job))).toEqual([expect.stringMatching(expected)]);
   });
 });
 

@@ -4,10 +4,10 @@ import type { FieldError } from '../../status.js';
 import type { ExtrasTable } from '../extras.js';
 import { complaintsOf } from '../lib/complaints.js';
 import { strategyOf } from '../lib/strategy.js';
-import { absent, at, child, children, clone, field, fill, fillZero, isRec, keysOf, num, optionalNum, same, setOwn, str, type Rec } from '../lib/value.js';
+import { absent, at, child, children, clone, field, fill, fillZero, isRec, keysOf, num, optionalNum, same, setOwn, type Rec } from '../lib/value.js';
 import { defaultPodTemplate } from '../pod/defaults.js';
 import { cronJobPrinter, jobPrinter } from '../printers/workloads.js';
-import { validateCronJob, validateJob } from './validate.js';
+import { generatedLabels, validateCronJob, validateJob } from './validate.js';
 
 const RETRIES_DEFAULT = 6;
 const INT32_MAX = 2_147_483_647;
@@ -39,19 +39,16 @@ function generateSelector(job: Rec, context: StrategyContext): void {
   const template = child(spec, 'template');
   const labels = template === undefined ? undefined : child(child(template, 'metadata') ?? {}, 'labels');
   if (metadata === undefined || labels === undefined) return;
-  // A job that took its labels from the template takes what is added to them too.
   const own = field(metadata, 'labels');
-  const targets = isRec(own) && same(own, labels) ? [labels, own] : [labels];
+  const takesTemplates = !isRec(own) || keysOf(own).length === 0 || same(own, labels);
   fillZero(metadata, 'uid', context.uuid());
-  const uid = str(metadata['uid']);
-  const generated: Readonly<Record<string, string>> = {
-    'batch.kubernetes.io/controller-uid': uid, 'controller-uid': uid,
-    'batch.kubernetes.io/job-name': str(metadata['name']), 'job-name': str(metadata['name']),
-  };
-  for (const target of targets) for (const [key, value] of Object.entries(generated)) setOwn(target, key, value);
+  // What the client wrote there stays, and is refused when it is something else.
+  for (const [key, value] of Object.entries(generatedLabels(metadata))) if (field(labels, key) === undefined) setOwn(labels, key, value);
+  // A job without labels of its own has its template's, with what was added to them.
+  if (takesTemplates) metadata['labels'] = { ...labels };
   const selector = child(spec, 'selector');
   const match = selector === undefined ? undefined : child(selector, 'matchLabels');
-  if (match !== undefined) match['batch.kubernetes.io/controller-uid'] = uid;
+  if (match !== undefined) fill(match, 'batch.kubernetes.io/controller-uid', metadata['uid']);
 }
 
 const JOB_FIXED = ['selector', 'template', 'completionMode', 'podFailurePolicy', 'backoffLimitPerIndex', 'managedBy', 'successPolicy'];

@@ -82,10 +82,33 @@ function validateHostNames(complaints: Complaints, job: Rec, spec: Rec): void {
   if (dns1123Label(longest).length > 0) complaints.invalid('metadata.name', name, `will not able to create pod with invalid DNS label: ${longest}`);
 }
 
+/** What tells a job's pods from those of another, in the order of Kubernetes' complaints. */
+export function generatedLabels(metadata: unknown): Readonly<Record<string, string>> {
+  const [uid, name] = [str(field(metadata, 'uid')), str(field(metadata, 'name'))];
+  return { 'controller-uid': uid, 'job-name': name, 'batch.kubernetes.io/controller-uid': uid, 'batch.kubernetes.io/job-name': name };
+}
+
+/** A job that did not ask for a selector of its own must have the generated one, and the labels that it selects by. */
+function validateGenerated(complaints: Complaints, job: Rec, spec: Rec): void {
+  if (spec['manualSelector'] === true || absent(spec['selector'])) return;
+  const metadata = field(job, 'metadata');
+  if (str(field(metadata, 'uid')) === '') complaints.required('metadata.uid');
+  const labels = at(spec, 'template', 'metadata', 'labels');
+  const expected = generatedLabels(metadata);
+  for (const [key, value] of Object.entries(expected)) {
+    const path = `spec.template.metadata.labels[${key}]`;
+    const found = field(labels, key);
+    if (found === undefined) complaints.required(path, `must be '${value}'`);
+    else if (found !== value) complaints.invalid(path, labels, `must be '${value}'`);
+  }
+  if (!selectorMatches(spec['selector'], expected)) complaints.invalid('spec.selector', spec['selector'], '`selector` not auto-generated');
+}
+
 export function validateJob(job: Rec): FieldError[] {
   return complaintsOf((complaints) => {
     const value = field(job, 'spec');
     const spec = isRec(value) ? value : {};
+    validateGenerated(complaints, job, spec);
     validateJobSpec(complaints, spec, 'spec');
     const selector = spec['selector'];
     if (absent(selector)) complaints.required('spec.selector');
