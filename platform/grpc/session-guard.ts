@@ -40,6 +40,7 @@ export class SessionGuard {
   #resets: Rate;
   #open = 0;
   #idle: Timer | undefined;
+  #isEnding = false;
   #onIdentified: () => void = () => undefined;
 
   constructor(session: ServerHttp2Session, shared: SessionShared) {
@@ -72,6 +73,11 @@ export class SessionGuard {
     const isIdentified = this.isIdentified;
     // A stream that breaks says so by its close. Handlers listen themselves; here that waits, or is refused.
     if (!isIdentified) stream.on('error', ignore);
+    if (this.#isEnding) {
+      // It goes with its session.
+      stream.on('error', ignore);
+      return;
+    }
     if (!this.#rate.take(clock.monotonic())) {
       this.#tooMany(stream);
       return;
@@ -196,7 +202,10 @@ export class SessionGuard {
     else this.#end();
   }
 
+  /** Not at once: we are called while a frame is read, and a session that ends in the middle of that may end the process (node#38964, node#64850). */
   #end(): void {
-    this.#session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    if (this.#isEnding) return;
+    this.#isEnding = true;
+    this.#shared.clock.immediate(() => this.#session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM));
   }
 }
