@@ -21,3 +21,6 @@ export const UNSCHEDULABLE_TAINT = 'node.kubernetes.io/unschedulable';
 export const PVC_PROTECTION = 'kubernetes.io/pvc-protection';
 export const PV_PROTECTION = 'kubernetes.io/pv-protection';
 export const VAC_PROTECTION = 'kubernetes.io/vac-protection';
+
+/** Users that the components inside a member are. */
+export const COMPONENT_USERS = { apiserver: 'system:apiserver', controllers: 'system:kube-controller-manager' } as const;

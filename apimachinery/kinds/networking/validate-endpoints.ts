@@ -2,6 +2,7 @@
 import { dns1123Label, dns1123Subdomain, labelValue, qualifiedName } from '../../names.js';
 import type { StrategyContext } from '../../kind.js';
 import type { FieldError } from '../../status.js';
+import { COMPONENT_USERS } from '../../well-known.js';
 import { addressForm, canonicalAddress, endpointAddress, parseAddress } from '../lib/addresses.js';
 import { IMMUTABLE, complaintsOf, type Complaints } from '../lib/complaints.js';
 import { validateLabels } from '../lib/label-validation.js';
@@ -15,11 +16,22 @@ const PORTS_MAX = 20_000;
 const TOPOLOGY_LABELS_MAX = 16;
 const HINTS_MAX = 8;
 
-function validateAddress(complaints: Complaints, address: Rec, path: string): void {
+type AddressRule = (text: string) => readonly string[];
+
+/**
+ * Where traffic may go. Members of a cluster on one machine's loopback addresses say so themselves: what they write of the Service `kubernetes` is no
+ * user's way around policies.
+ */
+function ruleFor(context: StrategyContext | undefined): AddressRule {
+  const { name, groups } = context?.user ?? { name: '', groups: [] };
+  return groups.includes('system:masters') && Object.values<string>(COMPONENT_USERS).includes(name) ? () => [] : endpointAddress;
+}
+
+function validateAddress(complaints: Complaints, address: Rec, path: string, rule: AddressRule): void {
   complaints.form(`${path}.ip`, address['ip'], addressForm());
   if (!unset(address['hostname'])) complaints.form(`${path}.hostname`, address['hostname'], dns1123Label);
   if (!absent(address['nodeName'])) complaints.form(`${path}.nodeName`, address['nodeName'], dns1123Subdomain);
-  complaints.form(`${path}.ip`, address['ip'], endpointAddress);
+  complaints.form(`${path}.ip`, address['ip'], rule);
 }
 
 function validateEndpointPort(complaints: Complaints, port: Rec, path: string, needsName: boolean): void {
@@ -34,14 +46,15 @@ export function validateEndpoints(endpoints: Rec, context?: StrategyContext): Fi
   return complaintsOf((complaints) => {
     // What older versions took may stay as it is.
     if (context?.old !== undefined && same(endpoints['subsets'], field(context.old, 'subsets'))) return;
+    const rule = ruleFor(context);
     for (const [index, subset] of recs(endpoints['subsets']).entries()) {
       const path = `subsets[${index}]`;
       const ready = recs(subset['addresses']);
       const notReady = recs(subset['notReadyAddresses']);
       const ports = recs(subset['ports']);
       if (ready.length === 0 && notReady.length === 0) complaints.required(path, 'must specify `addresses` or `notReadyAddresses`');
-      for (const [i, address] of ready.entries()) validateAddress(complaints, address, `${path}.addresses[${i}]`);
-      for (const [i, address] of notReady.entries()) validateAddress(complaints, address, `${path}.notReadyAddresses[${i}]`);
+      for (const [i, address] of ready.entries()) validateAddress(complaints, address, `${path}.addresses[${i}]`, rule);
+      for (const [i, address] of notReady.entries()) validateAddress(complaints, address, `${path}.notReadyAddresses[${i}]`, rule);
       for (const [i, port] of ports.entries()) validateEndpointPort(complaints, port, `${path}.ports[${i}]`, ports.length > 1);
     }
   });
@@ -76,14 +89,14 @@ function validateDomainName(complaints: Complaints, text: string, path: string):
   }
 }
 
-function validateSliceAddress(complaints: Complaints, address: string, how: { readonly type: string; readonly list: string; readonly index: number }): void {
+function validateSliceAddress(complaints: Complaints, address: string, how: { readonly type: string; readonly list: string; readonly index: number; readonly rule: AddressRule }): void {
   const path = `${how.list}[${how.index}]`;
   if (how.type === 'FQDN') return validateDomainName(complaints, address, path);
   if (how.type !== 'IPv4' && how.type !== 'IPv6') return;
   const wrong = how.type === 'IPv4' ? addressForm()(address) : canonicalAddress(address);
   if (wrong.length > 0) return complaints.form(path, address, () => wrong);
   if (parseAddress(address)?.family !== how.type) complaints.invalid(how.list, address, `must be an ${how.type} address`);
-  complaints.form(path, address, endpointAddress);
+  complaints.form(path, address, how.rule);
 }
 
 function validateHintNames(complaints: Complaints, hints: readonly Rec[], path: string, form: (name: string) => readonly string[]): void {
@@ -104,11 +117,11 @@ function validateHints(complaints: Complaints, hints: Rec, path: string): void {
   }
 }
 
-function validateEndpoint(complaints: Complaints, endpoint: Rec, path: string, type: string): void {
+function validateEndpoint(complaints: Complaints, endpoint: Rec, path: string, { type, rule }: { readonly type: string; readonly rule: AddressRule }): void {
   const addresses = strs(endpoint['addresses']);
   if (addresses.length === 0) complaints.required(`${path}.addresses`, 'must contain at least 1 address');
   else if (addresses.length > ADDRESSES_MAX) complaints.tooMany(`${path}.addresses`, addresses.length, ADDRESSES_MAX);
-  for (const [index, address] of addresses.entries()) validateSliceAddress(complaints, address, { type, list: `${path}.addresses`, index });
+  for (const [index, address] of addresses.entries()) validateSliceAddress(complaints, address, { type, list: `${path}.addresses`, index, rule });
   if (!absent(endpoint['nodeName'])) complaints.form(`${path}.nodeName`, endpoint['nodeName'], dns1123Subdomain);
   const topology = endpoint['deprecatedTopology'];
   const labels = entries(topology).length;
@@ -127,7 +140,7 @@ export function validateSlice(slice: Rec, context?: StrategyContext): FieldError
     const endpoints = recs(slice['endpoints']);
     if (old === undefined || !same(slice['endpoints'], field(old, 'endpoints'))) {
       if (endpoints.length > ENDPOINTS_MAX) complaints.tooMany('endpoints', endpoints.length, ENDPOINTS_MAX);
-      else for (const [index, endpoint] of endpoints.entries()) validateEndpoint(complaints, endpoint, `endpoints[${index}]`, type);
+      else for (const [index, endpoint] of endpoints.entries()) validateEndpoint(complaints, endpoint, `endpoints[${index}]`, { type, rule: ruleFor(context) });
     }
     if (old !== undefined && type !== field(old, 'addressType')) complaints.invalid('addressType', type, IMMUTABLE);
   });
