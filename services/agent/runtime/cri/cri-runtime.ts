@@ -22,7 +22,7 @@ import { openStreaming } from './streaming.js';
 const PULL_TIMEOUT_MS = 15 * 60_000;
 const SANDBOX_TIMEOUT_MS = 120_000;
 const OOM_LOOK_MS = 50;
-const OOM_LOOKS_MAX = 30;
+const OOM_LOOKS_MAX = 6;
 /** 128 + SIGKILL. */
 const KILLED = 137;
 const STOP_SLACK_MS = 15_000;
@@ -41,8 +41,6 @@ export class CriRuntime implements Runtime {
   /** Full statuses by container id, as of the state they were read in. */
   readonly #statuses = new Map<string, ContainerStatus>();
   readonly #addresses = new Map<string, readonly string[]>();
-  /** Containers that were told to end: how they did is no riddle. */
-  readonly #stopped = new Set<string>();
   #sandboxImage: string | undefined;
 
   constructor(options: CriRuntimeOptions) {
@@ -110,7 +108,6 @@ export class CriRuntime implements Runtime {
 
   async stopContainer(containerId: string, timeout_s: number): Promise<void> {
     const { runtime } = this.#cri;
-    this.#stopped.add(containerId);
     await unlessGone(this.#cri.call(runtime, runtime.stopContainer, { containerId, timeout: timeout_s }, timeout_s * 1000 + STOP_SLACK_MS));
   }
 
@@ -225,7 +222,7 @@ export class CriRuntime implements Runtime {
     if (known !== undefined && known.state === container.state && container.state !== ContainerState.CONTAINER_UNKNOWN) return known;
     let status = await this.#readStatus(container.id);
     // That memory ran out is an event of its own, which may come after the end it explains: ask again before the end is reported.
-    for (let attempt = 0; attempt < OOM_LOOKS_MAX && status !== undefined && mayBeOutOfMemory(status) && !this.#stopped.has(container.id); attempt++) {
+    for (let attempt = 0; attempt < OOM_LOOKS_MAX && status !== undefined && mayBeOutOfMemory(status); attempt++) {
       await this.#clock.sleep(OOM_LOOK_MS);
       status = await this.#readStatus(container.id);
     }
@@ -245,7 +242,6 @@ export class CriRuntime implements Runtime {
         if (!ids.has(id)) map.delete(id);
       }
     }
-    for (const id of this.#stopped) if (!ids.has(id)) this.#stopped.delete(id);
   }
 }
 
