@@ -1,7 +1,7 @@
 /** Issue 6, row 1: what a schema and an object within the limits cost, and that others get their turn meanwhile. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Work } from '../../platform/work.js';
+import { costOf } from '../../platform/testing-work.js';
 import { jsonEqual } from '../value.js';
 import { isOneOf } from './enum.js';
 import { SchemaResolver } from './resolve.js';
@@ -18,15 +18,6 @@ it('a value is one of an enum when it equals one of its values', () => {
   }), { numRuns: 3000 });
 });
 
-function cost(work: Work<unknown>): { total: number; longest: number } {
-  const found = { total: 0, longest: 0 };
-  for (let next = work.next(); next.done !== true; next = work.next()) {
-    found.total += next.value;
-    found.longest = Math.max(found.longest, next.value);
-  }
-  return found;
-}
-
 const anyOf = (depth: number): Schema => (depth === 0 ? { minimum: 1 } : { anyOf: [anyOf(depth - 1), anyOf(depth - 1), anyOf(depth - 1)] });
 const list = (items: Schema): Schema => ({ type: 'array', items });
 const many = <T>(value: T): T[] => Array.from({ length: 9000 }, () => value);
@@ -38,7 +29,7 @@ describe('an object of 9,000 items', () => {
     ['of an enum of 5,000', list({ type: 'string', enum: Array.from({ length: 5000 }, (_, i) => `v${i}`) }), many('v4999')],
     ['of objects', list({ type: 'object', properties: { a: { type: 'integer' } } }), many({ a: 1 })],
   ])('%s pauses', (_what, schema, value) => {
-    const { total, longest } = cost(validateSchemaWork(schema, value, resolver));
+    const { total, longest } = costOf(validateSchemaWork(schema, value, resolver));
     expect(total).toBeGreaterThan(80_000);
     expect(longest).toBeLessThan(10_000);
     expect(validateSchema(schema, value, resolver)).toEqual([]);

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { KubeObject } from '../../../apimachinery/object.js';
-import type { Work } from '../../../platform/work.js';
+import { costOf } from '../../../platform/testing-work.js';
 import { MapReader } from '../testing-reader.js';
 import { RbacAuthorizer } from './rbac-authorizer.js';
 import { covers, coversWork, ruleAllows, type PolicyRule, type RequestAttributes } from './rbac-rules.js';
@@ -49,15 +49,6 @@ it('the rules that an index leaves out allow nothing', () => {
 });
 
 const names = (prefix: string, count: number) => Array.from({ length: count }, (_, i) => `${prefix}${i}`);
-
-function costOf(work: Work<unknown>): { total: number; longest: number } {
-  const cost = { total: 0, longest: 0 };
-  for (let next = work.next(); next.done !== true; next = work.next()) {
-    cost.total += next.value;
-    cost.longest = Math.max(cost.longest, next.value);
-  }
-  return cost;
-}
 
 const wide: PolicyRule = { verbs: names('v', 3000), apiGroups: names('g', 3000), resources: names('r', 3000) };
 
