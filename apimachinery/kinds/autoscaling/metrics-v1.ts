@@ -9,37 +9,32 @@ interface Place {
 }
 
 interface Source {
-  readonly type: string;
   readonly field: string;
   /** In the order of v1's type. */
   readonly places: readonly Place[];
 }
 
 const place = (v1: string, ...v2: readonly [string, string?]): Place => ({ v1, v2 });
-const always = (v1: string, ...v2: readonly [string, string?]): Place => ({ v1, v2, always: true });
 const NAME = place('metricName', 'metric', 'name');
+const SELECTOR: readonly [string, string] = ['metric', 'selector'];
 
-/** What a metric of a spec aims at. */
-const TARGETS: readonly Source[] = [
-  { type: 'Object', field: 'object', places: [place('target', 'describedObject'), NAME, always('targetValue', 'target', 'value'), place('selector', 'metric', 'selector'), place('averageValue', 'target', 'averageValue')] },
-  { type: 'Pods', field: 'pods', places: [NAME, always('targetAverageValue', 'target', 'averageValue'), place('selector', 'metric', 'selector')] },
-  { type: 'Resource', field: 'resource', places: [place('name', 'name'), place('targetAverageUtilization', 'target', 'averageUtilization'), place('targetAverageValue', 'target', 'averageValue')] },
-  { type: 'ContainerResource', field: 'containerResource',
-    places: [place('name', 'name'), place('targetAverageUtilization', 'target', 'averageUtilization'), place('targetAverageValue', 'target', 'averageValue'), place('container', 'container')] },
-  { type: 'External', field: 'external',
-    places: [NAME, place('metricSelector', 'metric', 'selector'), place('targetValue', 'target', 'value'), place('targetAverageValue', 'target', 'averageValue')] },
-];
+/** `of`: what a metric of a spec aims at, or what a status found. A status always has the numbers that a spec may choose between. */
+function sourcesOf(of: 'target' | 'current'): readonly Source[] {
+  const value = { v1: `${of}Value`, v2: [of, 'value'] } as const;
+  const average = { v1: `${of}AverageValue`, v2: [of, 'averageValue'] } as const;
+  const utilization = place(`${of}AverageUtilization`, of, 'averageUtilization');
+  const found = of === 'current' ? { always: true } : {};
+  return [
+    { field: 'object', places: [place('target', 'describedObject'), NAME, { ...value, always: true }, place('selector', ...SELECTOR), { ...average, v1: 'averageValue' }] },
+    { field: 'pods', places: [NAME, { ...average, always: true }, place('selector', ...SELECTOR)] },
+    { field: 'resource', places: [place('name', 'name'), utilization, { ...average, ...found }] },
+    { field: 'containerResource', places: [place('name', 'name'), utilization, { ...average, ...found }, place('container', 'container')] },
+    { field: 'external', places: [NAME, place('metricSelector', ...SELECTOR), { ...value, ...found }, average] },
+  ];
+}
 
-/** What a status found. */
-const CURRENTS: readonly Source[] = [
-  { type: 'Object', field: 'object', places: [place('target', 'describedObject'), NAME, always('currentValue', 'current', 'value'), place('selector', 'metric', 'selector'), place('averageValue', 'current', 'averageValue')] },
-  { type: 'Pods', field: 'pods', places: [NAME, always('currentAverageValue', 'current', 'averageValue'), place('selector', 'metric', 'selector')] },
-  { type: 'Resource', field: 'resource', places: [place('name', 'name'), place('currentAverageUtilization', 'current', 'averageUtilization'), always('currentAverageValue', 'current', 'averageValue')] },
-  { type: 'ContainerResource', field: 'containerResource',
-    places: [place('name', 'name'), place('currentAverageUtilization', 'current', 'averageUtilization'), always('currentAverageValue', 'current', 'averageValue'), place('container', 'container')] },
-  { type: 'External', field: 'external',
-    places: [NAME, place('metricSelector', 'metric', 'selector'), always('currentValue', 'current', 'value'), place('currentAverageValue', 'current', 'averageValue')] },
-];
+const TARGETS = sourcesOf('target');
+const CURRENTS = sourcesOf('current');
 
 function toV1(metric: Rec, sources: readonly Source[]): Rec {
   const made: Rec = { type: metric['type'] };
@@ -73,11 +68,11 @@ function toV2(metric: Rec, sources: readonly Source[]): Rec {
 }
 
 /** By what a metric is measured: v1 leaves it to its reader. */
-function targetType(type: string, target: Rec): string {
-  switch (type) {
-    case 'Object': return target['averageValue'] === undefined ? 'Value' : 'AverageValue';
-    case 'External': return target['value'] === undefined ? 'AverageValue' : 'Value';
-    case 'Pods': return 'AverageValue';
+function targetType(field: string, target: Rec): string {
+  switch (field) {
+    case 'object': return target['averageValue'] === undefined ? 'Value' : 'AverageValue';
+    case 'external': return target['value'] === undefined ? 'AverageValue' : 'Value';
+    case 'pods': return 'AverageValue';
     default: return target['averageUtilization'] === undefined ? 'AverageValue' : 'Utilization';
   }
 }
@@ -89,26 +84,26 @@ export const currentMetricsToV2 = (metrics: unknown): Rec[] => recs(metrics).map
 export function metricsToV2(metrics: unknown): Rec[] {
   return recs(metrics).map((metric) => {
     const made = toV2(metric, TARGETS);
-    for (const { type, field } of TARGETS) {
+    for (const { field } of TARGETS) {
       const source = made[field];
       if (!isRec(source)) continue;
       const { value, ...rest } = rec(source['target']);
       // Of an average v1 cannot leave the plain value out: its zero is nobody's wish.
-      const isNothing = value === undefined || (type === 'Object' && rest['averageValue'] !== undefined && /^0+[a-zA-Z]*$/.test(str(value)));
-      source['target'] = { type: targetType(type, rec(source['target'])), ...(isNothing ? {} : { value }), ...rest };
+      const isNothing = value === undefined || (field === 'object' && rest['averageValue'] !== undefined && /^0+[a-zA-Z]*$/.test(str(value)));
+      source['target'] = { type: targetType(field, rec(source['target'])), ...(isNothing ? {} : { value }), ...rest };
     }
     return made;
   });
 }
 
-const CAPITAL = (name: string): string => name.charAt(0).toUpperCase() + name.slice(1);
+const capitalized = (name: string): string => name.charAt(0).toUpperCase() + name.slice(1);
 const RULES = ['stabilizationWindowSeconds', 'selectPolicy', 'policies', 'tolerance'];
 
 /** kube-apiserver writes its internal type here: names with capitals, and null for what is absent. */
 export function behaviorToV1(behavior: Rec): Rec {
   const rules = (given: unknown): Rec | null => (isRec(given) ? Object.fromEntries(RULES.map((name) => {
     const value = given[name] ?? null;
-    return [CAPITAL(name), name === 'policies' && Array.isArray(value) ? recs(value).map((policy) => Object.fromEntries(['type', 'value', 'periodSeconds'].map((key) => [CAPITAL(key), policy[key] ?? null]))) : value];
+    return [capitalized(name), name === 'policies' && Array.isArray(value) ? recs(value).map((policy) => Object.fromEntries(['type', 'value', 'periodSeconds'].map((key) => [capitalized(key), policy[key] ?? null]))) : value];
   })) : null);
   return { ScaleUp: rules(behavior['scaleUp']), ScaleDown: rules(behavior['scaleDown']) };
 }
