@@ -4,7 +4,7 @@
  */
 import { DeleteRangeResponse, RangeResponse, ResponseOp, TxnResponse } from '../../../proto/gen/etcd/etcdserverpb/rpc.js';
 import type { ResponseHeader } from '../../../proto/gen/etcd/etcdserverpb/rpc.js';
-import { varintBytes } from '../bytes.js';
+import { ByteWriter } from '../bytes.js';
 import type { EncodedKvs, EncodedRange, EncodedTxn, Releasable } from '../encoded-kvs.js';
 import type { KvOpResultOf } from '../mvcc/operations.js';
 import { fromKeyValue } from './convert.js';
@@ -88,11 +88,6 @@ function operation(result: KvOpResultOf<EncodedKvs>, seen: Seen): Answer {
 
 /** As a field of another message. */
 function within(field: number, { parts, bytes }: Answer): Answer {
-  const head = Buffer.allocUnsafe(1 + varintBytes(bytes));
-  head[0] = (field << 3) | 2;
-  let at = 1;
-  let rest = bytes;
-  for (; rest >= 128; rest = Math.floor(rest / 128)) head[at++] = (rest % 128) | 0x80;
-  head[at] = rest;
+  const head = new ByteWriter(9).u8((field << 3) | 2).varint(bytes).take();
   return { parts: [head, ...parts], bytes: head.length + bytes };
 }
