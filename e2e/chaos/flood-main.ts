@@ -2,7 +2,7 @@
  * `make flood`: a minute of attacks at every port of three members. Elections and late heartbeats are a failure, and so are a silent
  * `/livez`, a held main thread, and memory beyond the aims.
  */
-import { setPriority } from 'node:os';
+import { getPriority, setPriority } from 'node:os';
 import { ownSilence_ms, type MemberMeasure } from './flood-measures.js';
 import { describeFlood, describeHeartbeats, flood, floodFleet, p99_ms, quiet } from './flood.js';
 
@@ -23,7 +23,7 @@ const missed = (measure: MemberMeasure): string[] => [
 const alive = setInterval(() => undefined, 60_000);
 const fleet = await floodFleet();
 // Attackers have processors of their own.
-setPriority(0, 10);
+setPriority(0, getPriority(0) + 10);
 try {
   console.log(`${QUIET_SECONDS} s without a flood\n${describeHeartbeats(await quiet(fleet, QUIET_SECONDS))}`);
   const result = await flood(fleet, { seconds, keys, removedKeys: keys, settle_ms: SETTLE_MS });

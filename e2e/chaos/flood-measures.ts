@@ -26,11 +26,19 @@ export interface Measured {
   readonly tls: CallerTls;
 }
 
+export interface Phases {
+  readonly connected: number;
+  readonly secured: number;
+  readonly answered: number;
+}
+
 export interface MemberMeasure {
   readonly name: string;
   /** The longest time from a question to its answer. */
   readonly silence_ms: number;
-  /** Of that time, for how long the member's main thread had no processor; undefined where nobody counts. */
+  /** Of that time, until there was a connection, until it was secured, and until the answer was there. */
+  readonly phases_ms: Phases;
+  /** Of that time, for how long the main threads of the member and of whoever asked had no processor; undefined where nobody counts. */
   readonly withheld_ms: number | undefined;
   readonly hold_ms: number;
   readonly memory_MiB: { readonly before: number; readonly peak: number; readonly after: number };
@@ -42,7 +50,7 @@ class Watcher {
   readonly #timers: Timer[];
   readonly #before_MiB: number;
   #peak_MiB: number;
-  #silence = { ms: 0, withheld_ms: undefined as number | undefined };
+  #silence: Pick<MemberMeasure, 'silence_ms' | 'phases_ms' | 'withheld_ms'> = { silence_ms: 0, phases_ms: { connected: 0, secured: 0, answered: 0 }, withheld_ms: undefined };
   #hold_ms = 0;
   #asking = false;
 
@@ -62,7 +70,7 @@ class Watcher {
     for (const timer of this.#timers) timer.cancel();
     await systemClock.sleep(settle_ms);
     return {
-      name: this.#target.name, silence_ms: this.#silence.ms, withheld_ms: this.#silence.withheld_ms, hold_ms: this.#hold_ms,
+      name: this.#target.name, ...this.#silence, hold_ms: this.#hold_ms,
       memory_MiB: { before: this.#before_MiB, peak: this.#peak_MiB, after: residentMiB(this.#target.pid) },
     };
   }
@@ -70,13 +78,26 @@ class Watcher {
   async #askLivez(): Promise<void> {
     if (this.#asking) return;
     this.#asking = true;
-    const waitedBefore_ms = mainThreadWaited_ms(this.#target.pid);
+    const waitedBefore_ms = this.#waited_ms();
     const started_ms = systemClock.monotonic();
-    await get(this.#target, '/livez').catch(() => '');
-    const took_ms = systemClock.monotonic() - started_ms;
-    const waited_ms = mainThreadWaited_ms(this.#target.pid);
-    if (took_ms > this.#silence.ms) this.#silence = { ms: took_ms, withheld_ms: waitedBefore_ms === undefined || waited_ms === undefined ? undefined : waited_ms - waitedBefore_ms };
+    const at = { connected: started_ms, secured: started_ms };
+    await get(this.#target, '/livez', (phase) => (at[phase] = systemClock.monotonic())).catch(() => '');
+    const answered_ms = systemClock.monotonic();
+    const waited_ms = this.#waited_ms();
+    if (answered_ms - started_ms > this.#silence.silence_ms) {
+      this.#silence = {
+        silence_ms: answered_ms - started_ms,
+        phases_ms: { connected: at.connected - started_ms, secured: at.secured - at.connected, answered: answered_ms - Math.max(at.secured, at.connected) },
+        withheld_ms: waitedBefore_ms === undefined || waited_ms === undefined ? undefined : waited_ms - waitedBefore_ms,
+      };
+    }
     this.#asking = false;
+  }
+
+  /** Of both main threads: a question that is not asked in time, or an answer that is not read, is nobody's silence. */
+  #waited_ms(): number | undefined {
+    const [member, own] = [mainThreadWaited_ms(this.#target.pid), mainThreadWaited_ms(process.pid)];
+    return member === undefined || own === undefined ? undefined : member + own;
   }
 
   async #askHold(): Promise<void> {
@@ -105,8 +126,9 @@ export const ownSilence_ms = ({ silence_ms, withheld_ms = 0 }: MemberMeasure): n
 
 export const describeMeasures = (measures: readonly MemberMeasure[]): string => measures.map((measure) => {
   const { before, peak, after } = measure.memory_MiB;
-  const withheld = measure.withheld_ms === undefined ? '' : ` (its main thread had no processor for ${measure.withheld_ms.toFixed(0)})`;
-  return `  ${measure.name}: /livez silent for ${measure.silence_ms.toFixed(0)} ms at most${withheld}, main thread held ${measure.hold_ms.toFixed(0)} ms at most, `
+  const { connected, secured, answered } = measure.phases_ms;
+  const withheld = measure.withheld_ms === undefined ? '' : `; no processor for ${measure.withheld_ms.toFixed(0)} of them`;
+  return `  ${measure.name}: /livez silent for ${measure.silence_ms.toFixed(0)} ms at most (connected after ${connected.toFixed(0)}, secured after ${secured.toFixed(0)} more, answered after ${answered.toFixed(0)} more${withheld}), main thread held ${measure.hold_ms.toFixed(0)} ms at most, `
     + `memory ${before.toFixed(0)} MiB before, ${peak.toFixed(0)} at its peak, ${after.toFixed(0)} after`;
 }).join('\n');
 
@@ -118,12 +140,13 @@ function residentMiB(pid: number): number {
   }
 }
 
-export function get({ host, port, tls }: Pick<Measured, 'host' | 'port' | 'tls'>, path: string): Promise<string> {
+export function get({ host, port, tls }: Pick<Measured, 'host' | 'port' | 'tls'>, path: string, on: (phase: 'connected' | 'secured') => void = () => undefined): Promise<string> {
   return new Promise((resolve, reject) => {
     const call = request({ host, port, path, ca: tls.ca, ...credentialsOf(tls), agent: false, signal: AbortSignal.timeout(LIVEZ_ANSWER_MS_MAX) }, (response) => {
       let text = '';
       response.setEncoding('utf8').on('data', (part: string) => (text += part)).on('end', () => resolve(text)).on('error', reject);
     });
+    call.on('socket', (socket) => socket.on('connect', () => on('connected')).on('secureConnect', () => on('secured')));
     call.on('error', reject);
     call.end();
   });

@@ -99,45 +99,83 @@ const manyStreams = sessionAttack((session, count) => {
   burst();
 });
 
+interface Own {
+  readonly prefix: string;
+  readonly lease: bigint;
+}
+
+interface Removal {
+  readonly attack: Attack;
+  /** Puts the keys that the first attack on this member takes away: what the flood itself costs is then no question of data. */
+  prepare(target: Target): Promise<void>;
+}
+
 /** Keys of its own are put first, and then taken away at once. */
-function removal(name: string, keys: number, remove: (connection: Connection, own: { readonly prefix: string; readonly lease: bigint }) => Promise<void>): Attack {
+function removal(name: string, keys: number, remove: (connection: Connection, own: Own) => Promise<void>): Removal {
+  const prepared = new Map<string, Own>();
   let turn = 0;
-  return async (target, count) => {
-    if (target.tls.cert === undefined) return;
+  const put = async (connection: Connection, { member }: Target): Promise<Own> => {
     turn += 1;
-    const own = { prefix: `/flood/${name}/${target.member.name}/${turn}/`, lease: BigInt(1_000_000 * (target.member.index + 1) + turn) + (name === 'leased' ? 1n << 40n : 0n) };
-    const connection = await connected(target);
-    try {
-      await ask(connection, '/etcdserverpb.Lease/LeaseGrant', LeaseGrantRequest.encode(LeaseGrantRequest.fromPartial({ ID: own.lease, TTL: 600 })).finish());
-      await putMany(connection, own, keys);
-      count();
-      await remove(connection, own);
-    } catch {
-      // Refused, or cut off: that is what a member may do.
-      count();
-      await systemClock.sleep(100);
-    } finally {
+    const own = { prefix: `/flood/${name}/${member.name}/${turn}/`, lease: BigInt(1_000_000 * (member.index + 1) + turn) + (name === 'leased' ? 1n << 40n : 0n) };
+    await ask(connection, '/etcdserverpb.Lease/LeaseGrant', LeaseGrantRequest.encode(LeaseGrantRequest.fromPartial({ ID: own.lease, TTL: 600 })).finish());
+    await putMany(connection, own, keys);
+    return own;
+  };
+  return {
+    async prepare(target) {
+      const connection = await connected(target);
+      prepared.set(target.member.name, await put(connection, target));
       connection.close();
-    }
+    },
+    async attack(target, count) {
+      if (target.tls.cert === undefined) return;
+      const connection = await connected(target);
+      try {
+        const own = prepared.get(target.member.name) ?? await put(connection, target);
+        prepared.delete(target.member.name);
+        count();
+        await remove(connection, own);
+      } catch {
+        // Refused, or cut off: that is what a member may do.
+        count();
+        await systemClock.sleep(100);
+      } finally {
+        connection.close();
+      }
+    },
   };
 }
 
+export interface StoreAttacks {
+  readonly attacks: Readonly<Record<string, Attack>>;
+  prepare(target: Target): Promise<void>;
+}
+
 /** `keys`: that a removal takes away; those that ranges look at are put by `fillStore`. */
-export function storeAttacks(keys: number): Readonly<Record<string, Attack>> {
+export function storeAttacks(keys: number): StoreAttacks {
   const tooMany = frame(TxnRequest.encode(TxnRequest.fromPartial({
     success: Array.from({ length: 100_000 }, (_, i) => ({ request: { $case: 'requestPut' as const, value: PutRequest.fromPartial({ key: Buffer.from(`${PREFIX}${i}`) }) } })),
   })).finish());
   const twenty = Array.from({ length: 20 }, () => everything({ countOnly: true }));
-  return {
+  const byPrefix = removal('prefix', keys, (connection, { prefix }) => ask(connection, '/etcdserverpb.KV/DeleteRange',
+    DeleteRangeRequest.encode(DeleteRangeRequest.fromPartial({ key: Buffer.from(prefix), rangeEnd: Buffer.from(`${prefix.slice(0, -1)}0`) })).finish()));
+  const byLease = removal('leased', keys, (connection, { lease }) => ask(connection, '/etcdserverpb.Lease/LeaseRevoke',
+    LeaseRevokeRequest.encode(LeaseRevokeRequest.fromPartial({ ID: lease })).finish()));
+  const attacks = {
     'store: messages unfinished': unfinished,
     'store: 10,000 streams': manyStreams,
     'store: a Txn with a range over all': grpcAttack('/etcdserverpb.KV/Txn', () => txnOf([everything({ keysOnly: true })]), 50),
     'store: a Txn of 20 counts': grpcAttack('/etcdserverpb.KV/Txn', () => txnOf(twenty), 50),
     'store: a Txn of 100,000 operations': grpcAttack('/etcdserverpb.KV/Txn', () => tooMany, 50),
     'store: counts': grpcAttack('/etcdserverpb.KV/Range', () => frame(RangeRequest.encode(everything({ countOnly: true })).finish()), 20),
-    'store: a prefix deleted': removal('prefix', keys, (connection, { prefix }) => ask(connection, '/etcdserverpb.KV/DeleteRange',
-      DeleteRangeRequest.encode(DeleteRangeRequest.fromPartial({ key: Buffer.from(prefix), rangeEnd: Buffer.from(`${prefix.slice(0, -1)}0`) })).finish())),
-    'store: a lease of many keys revoked': removal('leased', keys, (connection, { lease }) => ask(connection, '/etcdserverpb.Lease/LeaseRevoke',
-      LeaseRevokeRequest.encode(LeaseRevokeRequest.fromPartial({ ID: lease })).finish())),
+    'store: a prefix deleted': byPrefix.attack,
+    'store: a lease of many keys revoked': byLease.attack,
+  };
+  return {
+    attacks,
+    async prepare(target) {
+      await byPrefix.prepare(target);
+      await byLease.prepare(target);
+    },
   };
 }

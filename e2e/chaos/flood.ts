@@ -124,6 +124,8 @@ export async function flood(fleet: Fleet, { seconds, keys, removedKeys, settle_m
   const [first] = fleet.members;
   if (first !== undefined) await fillStore({ member: first, tls }, keys);
   const targets = fleet.members.map((member) => ({ member, tls }));
+  const store = storeAttacks(removedKeys);
+  for (const target of targets) await store.prepare(target);
   const leader = await fleet.leader();
   const [term, before] = [await termOf(fleet), await Promise.all(targets.map(heartbeatsOf))];
   const logEnds = fleet.members.map((member) => member.logEnd());
@@ -136,7 +138,7 @@ export async function flood(fleet: Fleet, { seconds, keys, removedKeys, settle_m
     keepAttacking(attack, by, { end_ms, count: () => void attempts.set(name, (attempts.get(name) ?? 0) + 1) });
   await Promise.all(targets.flatMap((target) => [
     ...Object.entries(BROKEN).map((one) => started(one, [target])),
-    ...Object.entries({ ...BODIES, ...storeAttacks(removedKeys) }).map((one) => started(one, callers.map((caller: Caller): Target => ({ ...target, tls: caller.tls })))),
+    ...Object.entries({ ...BODIES, ...store.attacks }).map((one) => started(one, callers.map((caller: Caller): Target => ({ ...target, tls: caller.tls })))),
   ]));
   for (const socket of idle) socket.destroy();
   const measured = await probe.stop();

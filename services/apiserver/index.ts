@@ -32,6 +32,7 @@ import { FlowControl } from './rest/flow.js';
 import type { FlowClass } from './rest/flow.js';
 import { RestFront } from './rest/front.js';
 import type { HealthCheck } from './rest/health.js';
+import { RecentCheck } from './rest/recent-check.js';
 import { RestMetrics } from './rest/metrics.js';
 import { HttpsServer } from './rest/server.js';
 import { serveUpgrade } from './rest/upgrade.js';
@@ -115,7 +116,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     scheme, reader, authenticator, authorizer, streamer: options.streamer, flow, heavy, yaml, connect, clock, random, logger,
     as: (user) => registry.as(user),
     metrics: new RestMetrics({ flow, cacher, more: async () => `${await holds.metrics()}${await options.metrics?.() ?? ''}` }),
-    health: [...healthChecks(cacher, stopping.signal), ...(options.health ?? [])],
+    health: [...healthChecks(cacher, clock, stopping.signal), ...(options.health ?? [])],
     serverAddress: options.serverAddress ?? (options.listen === undefined ? '' : `${options.listen.host}:${options.listen.port}`),
     documents: (path, request) => (options.openId === undefined ? undefined : openIdDocument(path, options.openId)) ?? published(path, request), fresh: () => cacher.fresh(),
   });
@@ -149,11 +150,12 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
 }
 
 /** By the names that clients know: the store is asked in etcd's place. */
-function healthChecks(cacher: Cacher, stopping: AbortSignal): HealthCheck[] {
+function healthChecks(cacher: Cacher, clock: Clock, stopping: AbortSignal): HealthCheck[] {
+  const store = new RecentCheck(() => cacher.fresh(), clock);
   return [
     { name: 'ping', check: () => undefined },
-    { name: 'etcd', check: () => cacher.fresh() },
-    { name: 'etcd-readiness', of: ['readyz'], check: () => cacher.fresh() },
+    { name: 'etcd', check: () => store.check() },
+    { name: 'etcd-readiness', of: ['readyz'], check: () => store.check() },
     {
       name: 'shutdown', of: ['readyz'],
       check() {
