@@ -95,6 +95,8 @@ export interface Kind extends GroupVersionKind, ResourceId {
   readonly schema: Schema;
   /** Selectable field label -> value in an object ('' when unset), besides metadata.name and metadata.namespace. */
   readonly fieldSelectors: Readonly<Record<string, (object: KubeObject) => string>>;
+  /** What is said of a field that cannot be selected; the common sentence when absent. */
+  readonly fieldRefusal?: (field: string) => string;
   readonly printer?: Printer;
   readonly strategy: Strategy;
   /** Told in a warning to whoever uses this version. */

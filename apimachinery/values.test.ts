@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { scaledValue } from './int-or-string.js';
 import { configMapKey, dns1123Label, dns1123Subdomain, labelValue, portName, qualifiedName } from './names.js';
 import { addQuantities, canonicalQuantity, compareQuantities, parseQuantity, quantityMilli, quantityUnits, subtractQuantities } from './quantity.js';
-import { checkFields, formatFieldSelector, matchesFields, parseFieldSelector, requiredValue } from './selector/fields.js';
+import { formatFieldSelector, matchesFields, parseFieldSelector, requiredValue } from './selector/fields.js';
 import { parseLabelSelector } from './selector/label-text.js';
 import { labelSelectorOf, labelSelectorOfMap } from './selector/labels.js';
 
@@ -119,9 +119,4 @@ describe('field selectors', () => {
   it.each([
     ['a', "invalid selector: 'a'; can't understand 'a'"], ['a=b=c', 'invalid field selector: unescaped character in value: 61'], ['a=\\n', 'invalid field selector: invalid escape sequence: \\n'],
   ])('%j is a bad request: %s', (text, why) => expect(() => parseFieldSelector(text)).toThrow(why));
-
-  it('names the fields that there are, where a kind has none of its own', () => {
-    expect(() => checkFields(parseFieldSelector('data.a=b'), [])).toThrow('"data.a" is not a known field selector: only "metadata.name", "metadata.namespace"');
-    expect(() => checkFields(parseFieldSelector('data.a=b'), ['spec.nodeName'])).toThrow('field label not supported: data.a');
-  });
 });

@@ -10,6 +10,7 @@ export interface KindExtras {
   /** The key prefix below `/registry/`, as `services/specs`; the plural when absent. */
   readonly storagePrefix?: string;
   readonly fieldSelectors?: Kind['fieldSelectors'];
+  readonly fieldRefusal?: NonNullable<Kind['fieldRefusal']>;
   readonly printer?: Printer;
   readonly strategy?: Strategy;
   readonly scale?: ScaleFacts;

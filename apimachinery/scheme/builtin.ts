@@ -50,6 +50,7 @@ function kindOf(row: KindRow, extras: KindExtras): Kind {
     schema: { ref: row.definition },
     fieldSelectors: extras.fieldSelectors ?? {},
     strategy: extras.strategy ?? {},
+    ...(extras.fieldRefusal === undefined ? {} : { fieldRefusal: extras.fieldRefusal }),
     ...(extras.scale === undefined ? {} : { scale: extras.scale }),
     ...(extras.printer === undefined ? {} : { printer: extras.printer }),
     ...(extras.deprecationWarning === undefined ? {} : { deprecationWarning: extras.deprecationWarning }),

@@ -1,4 +1,5 @@
 /** Field selectors: `metadata.name=a,status.phase!=Running` (k8s.io/apimachinery/pkg/fields). `\` escapes `,`, `=` and itself. */
+import type { Kind } from '../kind.js';
 import { apiErrors } from '../status.js';
 
 export interface FieldRequirement {
@@ -10,7 +11,8 @@ export interface FieldRequirement {
 /** Throws ApiError BadRequest. Absent and empty text gives no requirements. */
 export function parseFieldSelector(text: string | undefined): readonly FieldRequirement[] {
   if (text === undefined || text === '') return [];
-  return splitTerms(text).filter((term) => term !== '').sort().map((term) => parseTerm(term, text));
+  // `=` names neither a field nor a value: it requires nothing.
+  return splitTerms(text).filter((term) => term !== '').sort().map((term) => parseTerm(term, text)).filter(({ field, value }) => field !== '' || value !== '');
 }
 
 function splitTerms(text: string): string[] {
@@ -61,16 +63,35 @@ export function requiredValue(requirements: readonly FieldRequirement[], field: 
   return requirements.find((requirement) => requirement.field === field && requirement.operator === '=')?.value;
 }
 
-/** Fields that every kind can be selected by. */
-export const METADATA_FIELDS: readonly string[] = ['metadata.name', 'metadata.namespace'];
+/** What the objects of a kind can be selected by. */
+export interface SelectableFields {
+  readonly fields: readonly string[];
+  /** What is said of any other field. */
+  readonly refusal: (field: string) => string;
+}
 
-/** Throws ApiError BadRequest for a field that cannot be selected; `more` are those of the kind beside its name and namespace. */
-export function checkFields(requirements: readonly FieldRequirement[], more: readonly string[]): void {
-  const unknown = requirements.find(({ field }) => !METADATA_FIELDS.includes(field) && !more.includes(field));
-  if (unknown === undefined) return;
-  throw apiErrors.badRequest(more.length === 0
-    ? `${JSON.stringify(unknown.field)} is not a known field selector: only ${METADATA_FIELDS.map((field) => JSON.stringify(field)).join(', ')}`
-    : `field label not supported: ${unknown.field}`);
+const METADATA_FIELDS: readonly string[] = ['metadata.name', 'metadata.namespace'];
+
+/** Of a kind that names no fields (k8s.io/apimachinery, runtime.DefaultMetaV1FieldSelectorConversion). */
+const METADATA_ONLY: SelectableFields = {
+  fields: METADATA_FIELDS,
+  refusal: (field) => `${JSON.stringify(field)} is not a known field selector: only ${METADATA_FIELDS.map((known) => JSON.stringify(known)).join(', ')}`,
+};
+
+/** A kind that names fields, as every custom resource does, has no `metadata.namespace` where its objects are in none. */
+export function selectableFields(kind: Pick<Kind, 'namespaced' | 'isCustom' | 'fieldSelectors' | 'fieldRefusal'>): SelectableFields {
+  const own = Object.keys(kind.fieldSelectors);
+  if (own.length === 0 && kind.isCustom !== true) return METADATA_ONLY;
+  return {
+    fields: ['metadata.name', ...(kind.namespaced ? ['metadata.namespace'] : []), ...own],
+    refusal: kind.fieldRefusal ?? ((field) => `field label not supported: ${field}`),
+  };
+}
+
+/** Throws ApiError BadRequest for a field that cannot be selected. */
+export function checkFields(requirements: readonly FieldRequirement[], { fields, refusal }: SelectableFields): void {
+  const unknown = requirements.find(({ field }) => !fields.includes(field));
+  if (unknown !== undefined) throw apiErrors.badRequest(refusal(unknown.field));
 }
 
 export function formatFieldSelector(requirements: readonly FieldRequirement[]): string {

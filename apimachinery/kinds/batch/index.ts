@@ -93,6 +93,7 @@ export const batchExtras: ExtrasTable = {
   'batch/jobs': {
     categories: ['all'], printer: jobPrinter,
     fieldSelectors: { 'status.successful': (job) => String(num(optionalNum(at(job, 'status', 'succeeded')))) },
+    fieldRefusal: (field) => `field label ${JSON.stringify(field)} not supported for Job`,
     strategy: strategyOf({
       status: true, generation: true, defaults: defaultJob, create: generateSelector, validatesAll: true, validate: validateJob, validateUpdate: validateJobUpdate,
     }),

@@ -29,20 +29,25 @@ export const eventsV1Printer: Printer = { columns: eventPrinter.columns, row: (o
 
 const INVOLVED = ['kind', 'namespace', 'name', 'uid', 'apiVersion', 'resourceVersion', 'fieldPath'] as const;
 
-/** The same labels select in both groups, under the names of core/v1. */
-export const eventSelectors: Readonly<Record<string, (event: KubeObject) => string>> = {
-  ...Object.fromEntries(INVOLVED.map((name) => [
-    `involvedObject.${name}`, (event: KubeObject) => str(at(event, 'involvedObject', name) ?? at(event, 'regarding', name)),
-  ])),
-  ...Object.fromEntries(INVOLVED.map((name) => [
-    `regarding.${name}`, (event: KubeObject) => str(at(event, 'regarding', name) ?? at(event, 'involvedObject', name)),
-  ])),
-  reason: (event) => str(at(event, 'reason')),
-  type: (event) => str(at(event, 'type')),
-  reportingComponent: (event) => str(at(event, 'reportingComponent') ?? at(event, 'reportingController')),
-  reportingController: (event) => str(at(event, 'reportingController') ?? at(event, 'reportingComponent')),
+const involved = (reference: 'involvedObject' | 'regarding'): [string, (event: KubeObject) => string][] =>
+  INVOLVED.map((name) => [`${reference}.${name}`, (event) => str(at(event, reference, name))]);
+const text = (name: string) => (event: KubeObject): string => str(at(event, name));
+
+export const coreEventSelectors: Readonly<Record<string, (event: KubeObject) => string>> = {
+  ...Object.fromEntries(involved('involvedObject')),
+  reason: text('reason'),
+  type: text('type'),
+  reportingComponent: text('reportingComponent'),
   source: (event) => {
-    const component = at(event, 'source', 'component') ?? at(event, 'deprecatedSource', 'component');
-    return unset(component) ? str(at(event, 'reportingComponent') ?? at(event, 'reportingController')) : str(component);
+    const component = at(event, 'source', 'component');
+    return unset(component) ? str(at(event, 'reportingComponent')) : str(component);
   },
+};
+
+/** Each version knows the names of its own fields alone; there is none for `deprecatedSource`. */
+export const eventsV1Selectors: Readonly<Record<string, (event: KubeObject) => string>> = {
+  ...Object.fromEntries(involved('regarding')),
+  reason: text('reason'),
+  type: text('type'),
+  reportingController: text('reportingController'),
 };

@@ -19,7 +19,7 @@ import { podTemplatePrinter } from '../printers/workloads.js';
 import { claimStrategy, volumeStrategy } from '../storage/claims.js';
 import { endpointsStrategy, eventStrategy, namespaceStrategy } from './cluster.js';
 import { configMapStrategy, secretStrategy, serviceAccountStrategy } from './data.js';
-import { eventSelectors, eventsV1Printer, toCoreEvent, toEventsV1 } from './events.js';
+import { coreEventSelectors, eventsV1Printer, eventsV1Selectors, toCoreEvent, toEventsV1 } from './events.js';
 import { limitRangeStrategy } from './limit-range.js';
 import { nodeStrategy } from './node.js';
 import { resourceQuotaStrategy } from './quota.js';
@@ -30,6 +30,8 @@ const flag = (...path: readonly string[]) => (object: KubeObject): string => (at
 
 const podSelectors = {
   'spec.nodeName': text('spec', 'nodeName'),
+  // What clients called it before v1.
+  'spec.host': text('spec', 'nodeName'),
   'spec.restartPolicy': text('spec', 'restartPolicy'),
   'spec.schedulerName': text('spec', 'schedulerName'),
   'spec.serviceAccountName': text('spec', 'serviceAccountName'),
@@ -71,9 +73,9 @@ export const coreExtras: ExtrasTable = {
   '/configmaps': { shortNames: ['cm'], printer: print.configMapPrinter, strategy: configMapStrategy },
   '/secrets': { printer: print.secretPrinter, strategy: secretStrategy, fieldSelectors: { type: text('type') } },
   '/serviceaccounts': { shortNames: ['sa'], printer: print.serviceAccountPrinter, strategy: serviceAccountStrategy },
-  '/events': { shortNames: ['ev'], printer: print.eventPrinter, strategy: eventStrategy, fieldSelectors: eventSelectors },
+  '/events': { shortNames: ['ev'], printer: print.eventPrinter, strategy: eventStrategy, fieldSelectors: coreEventSelectors },
   'events.k8s.io/events': {
-    shortNames: ['ev'], storagePrefix: 'events', printer: eventsV1Printer, fieldSelectors: eventSelectors,
+    shortNames: ['ev'], storagePrefix: 'events', printer: eventsV1Printer, fieldSelectors: eventsV1Selectors,
     strategy: eventStrategy, complaintGroup: '', conversion: { fromStorage: toEventsV1, toStorage: toCoreEvent },
   },
   '/replicationcontrollers': replicationControllerExtras,

@@ -1,7 +1,7 @@
 /** networking.k8s.io and discovery.k8s.io. */
 import type { ExtrasTable } from '../extras.js';
 import { ALL_METADATA, strategyOf } from '../lib/strategy.js';
-import { at, child, children, fill, isRec, list, same, str, type Rec } from '../lib/value.js';
+import { at, child, children, fill, isRec, list, same, type Rec } from '../lib/value.js';
 import * as print from '../printers/network.js';
 import { validateIPAddress, validateServiceCidr } from './validate-addresses.js';
 import { validateSlice } from './validate-endpoints.js';
@@ -44,12 +44,7 @@ export const networkingExtras: ExtrasTable = {
     shortNames: ['netpol'], printer: print.networkPolicyPrinter,
     strategy: strategyOf({ generation: true, defaults: defaultPolicy, validatesAll: true, validate: validatePolicy }),
   },
-  'networking.k8s.io/ipaddresses': { shortNames: ['ip'], printer: print.ipAddressPrinter, strategy: strategyOf({ validatesAll: true, validate: validateIPAddress }), fieldSelectors: {
-    'spec.parentRef.name': (object) => str(at(object, 'spec', 'parentRef', 'name')),
-    'spec.parentRef.namespace': (object) => str(at(object, 'spec', 'parentRef', 'namespace')),
-    'spec.parentRef.resource': (object) => str(at(object, 'spec', 'parentRef', 'resource')),
-    'spec.parentRef.group': (object) => str(at(object, 'spec', 'parentRef', 'group')),
-  } },
+  'networking.k8s.io/ipaddresses': { shortNames: ['ip'], printer: print.ipAddressPrinter, strategy: strategyOf({ validatesAll: true, validate: validateIPAddress }) },
   'networking.k8s.io/servicecidrs': { printer: print.serviceCidrPrinter, strategy: strategyOf({ status: true, statusKeeps: ALL_METADATA, validatesAll: true, validate: validateServiceCidr }) },
   'discovery.k8s.io/endpointslices': {
     printer: print.endpointSlicePrinter,

@@ -1,7 +1,7 @@
 /** storage.k8s.io and resource.k8s.io. */
 import type { ExtrasTable } from '../extras.js';
 import { ALL_METADATA, strategyOf } from '../lib/strategy.js';
-import { at, child, children, field, fill, fillZero, isRec, list } from '../lib/value.js';
+import { at, child, children, field, fill, fillZero, isRec, list, str } from '../lib/value.js';
 import { defaultPrinter } from '../printers/columns.js';
 import { resourceClaimPrinter, resourceSlicePrinter } from '../printers/policy.js';
 import * as print from '../printers/storage.js';
@@ -50,6 +50,10 @@ export const storageExtras: ExtrasTable = {
   'resource.k8s.io/resourceclaimtemplates': { printer: defaultPrinter, strategy: strategyOf({
     defaults: (template) => defaultDevices(at(template, 'spec', 'spec')), validatesAll: true, validate: validateClaimTemplate,
   }) },
-  'resource.k8s.io/resourceslices': { printer: resourceSlicePrinter, strategy: strategyOf({ generation: true, validatesAll: true, validate: validateResourceSlice }) },
+  'resource.k8s.io/resourceslices': {
+    printer: resourceSlicePrinter, strategy: strategyOf({ generation: true, validatesAll: true, validate: validateResourceSlice }),
+    fieldSelectors: { 'spec.nodeName': (slice) => str(at(slice, 'spec', 'nodeName')), 'spec.driver': (slice) => str(at(slice, 'spec', 'driver')) },
+    fieldRefusal: (field) => `field label not supported for resource.k8s.io/v1, Kind=ResourceSlice: ${field}`,
+  },
   'resource.k8s.io/deviceclasses': { printer: defaultPrinter, strategy: strategyOf({ generation: true, validatesAll: true, validate: validateDeviceClass }) },
 };

@@ -1,6 +1,6 @@
 import type { Kind } from '../../../apimachinery/kind.js';
 import type { ListRequest, ObjectHandle } from '../../../apimachinery/object-service.js';
-import { checkFields, matchesFields, parseFieldSelector, requiredValue } from '../../../apimachinery/selector/fields.js';
+import { checkFields, matchesFields, parseFieldSelector, requiredValue, selectableFields } from '../../../apimachinery/selector/fields.js';
 import { parseLabelSelector } from '../../../apimachinery/selector/label-text.js';
 import type { CachedObject } from '../cacher/cached-object.js';
 import type { Selection } from '../cacher/selection.js';
@@ -14,7 +14,7 @@ export function selectionOf(
 ): Selection {
   const labels = parseLabelSelector(request.labelSelector);
   const requirements = parseFieldSelector(request.fieldSelector);
-  checkFields(requirements, Object.keys(kind.fieldSelectors));
+  checkFields(requirements, selectableFields(kind));
   const name = requiredValue(requirements, NAME);
   const rest = requirements.filter((one) => !(one.field === NAME && one.operator === '='));
   const namespace = request.namespace ?? (kind.namespaced ? requiredValue(requirements, NAMESPACE) : undefined);
@@ -37,7 +37,7 @@ export function selectionOf(
 export function selectsHandled(kind: Kind, { labelSelector, fieldSelector }: Pick<ListRequest, 'labelSelector' | 'fieldSelector'>): (handle: ObjectHandle) => boolean {
   const labels = parseLabelSelector(labelSelector);
   const requirements = parseFieldSelector(fieldSelector);
-  checkFields(requirements, Object.keys(kind.fieldSelectors));
+  checkFields(requirements, selectableFields(kind));
   return ({ object: { metadata = {} } }) => (
     labels.matches(metadata.labels ?? {}) && matchesFields(requirements, (field) => (field === NAME ? metadata.name : field === NAMESPACE ? metadata.namespace : undefined) ?? '')
   );
