@@ -148,6 +148,7 @@ describe('a pod that the node may not run', () => {
     await node.apply(asking('elsewhere', { nodeSelector: { disk: 'hdd' } }));
     const message = "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector";
     expect(node.reported.get('elsewhere')).toMatchObject({ phase: 'Failed', reason: 'NodeAffinity', message: `Pod was rejected: ${message}` });
+    expect(Object.keys(node.reported.get('elsewhere') ?? {}).toSorted()).toEqual(['message', 'phase', 'qosClass', 'reason', 'startTime']);
     expect(node.events).toContainEqual(expect.objectContaining({ type: 'Warning', reason: 'NodeAffinity', message }));
     await node.apply(asking('first', { nodeSelector: { disk: 'ssd' } }));
     await node.apply(asking('second', {}));
