@@ -25,6 +25,7 @@ import { capacityOf } from './node/capacity.js';
 import type { CapacityOptions } from './node/capacity.js';
 import { nodeReport } from './node/report.js';
 import type { MachineFacts } from './node/report.js';
+import type { NodeObject } from './pod/admission.js';
 import type { Token } from './pod/environment.js';
 import { Images } from './pod/images.js';
 import { noCheckpoints } from './pod/checkpoints.js';
@@ -135,6 +136,7 @@ class AgentService implements Agent {
   #allocatable: Quantities = {};
   #tokenId = 0;
   #podCIDR: string | undefined;
+  #nodeObject: NodeObject | undefined;
   #metrics: AgentMetrics | undefined;
   #reported = '';
   #reported_ms = -Infinity;
@@ -205,7 +207,7 @@ class AgentService implements Agent {
         memoryCapacity_bytes: machine.memory_bytes, hostname: nodeName,
         ...(options.cgroups === undefined ? {} : { cgroupRoot: options.cgroups.root }),
       },
-      allocatable: () => this.#allocatable,
+      allocatable: () => this.#allocatable, nodeObject: () => this.#nodeObject,
       requestToken: (key, need) => this.#requestToken(key, need),
       runHandler: (handler, container, record, podIP, timeout_s) => handlers.run(handler, { container, record, podIP, timeout_s }),
       reportStatus: (key, status) => this.#reportStatus(key, status),
@@ -251,6 +253,7 @@ class AgentService implements Agent {
       case 'tokenGrant': return this.#granted(message.value);
       case 'nodeSettings':
         this.#podCIDR = message.value.podCidrs[0];
+        this.#nodeObject = nodeObjectOf(this.#options.nodeName, message.value.node) ?? this.#nodeObject;
         return this.refresh();
       default: return undefined;
     }
@@ -380,6 +383,11 @@ function credentialsOf(tls: PemProvider | undefined): ChannelCredentials {
 
 function kindOf(kind: ObjectKind): 'ConfigMap' | 'Secret' {
   return kind === ObjectKind.OBJECT_KIND_SECRET ? 'Secret' : 'ConfigMap';
+}
+
+/** Undefined from a member that does not send it. */
+function nodeObjectOf(name: string, json: Uint8Array): NodeObject | undefined {
+  return json.length === 0 ? undefined : { name, ...parse<Omit<NodeObject, 'name'>>(json) };
 }
 
 function parse<T>(json: Uint8Array): T {

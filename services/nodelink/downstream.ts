@@ -4,6 +4,7 @@
  */
 import { encodeJsonBytes } from '../../apimachinery/codec/json-value.js';
 import type { Node, Pod } from '../../apimachinery/gen/types.js';
+import { requiredNodeMatches } from '../../apimachinery/kinds/pod/node-requirements.js';
 import type { Part } from '../../platform/containment.js';
 import { ObjectKind } from '../../proto/gen/navarch/node/v1/node.js';
 import type { KnownObject, SessionResponse } from '../../proto/gen/navarch/node/v1/node.js';
@@ -23,21 +24,39 @@ const configKey = (kind: ConfigKind, namespace: string, name: string) => `${kind
 /** Versions are numbers of one sequence; what is not a number is older than everything. */
 const versionOf = (text: string | undefined) => (/^\d+$/.test(text ?? '') ? BigInt(text ?? '0') : 0n);
 
+/** What is asked of the catalog. */
+export type NodeCatalog = Pick<Catalog, 'listen' | 'node' | 'podsOf' | 'config' | 'environmentOf' | 'revision'>;
+
+export interface DownstreamOptions {
+  readonly node: string;
+  readonly catalog: NodeCatalog;
+  readonly part: Part;
+  send(message: NonNullable<SessionResponse['message']>): void;
+  /** The node as the API has it now: the catalog may be behind. Undefined: there is none, or it cannot be read. Never rejects. */
+  freshNode(): Promise<Node | undefined>;
+}
+
 export class Downstream implements CatalogListener {
   readonly #node: string;
-  readonly #catalog: Catalog;
+  readonly #catalog: NodeCatalog;
   readonly #send: (message: NonNullable<SessionResponse['message']>) => void;
   readonly #part: Part;
   readonly #pods = new Map<string, KnownPod>();
   /** Version of each object the worker holds; '' when it was told that there is none. */
   readonly #configs = new Map<string, { kind: ConfigKind; namespace: string; name: string; version: string }>();
-  #podCIDRs = '';
+  /** Uids of pods that wait until the node is known as it is now. */
+  readonly #waiting = new Set<string>();
+  readonly #freshNode: () => Promise<Node | undefined>;
+  #settings = '';
+  #synced = false;
+  #nodeVersion = 0n;
   #unlisten: (() => void) | undefined;
 
-  constructor(options: { readonly node: string; readonly catalog: Catalog; readonly part: Part; send(message: NonNullable<SessionResponse['message']>): void }) {
+  constructor(options: DownstreamOptions) {
     this.#node = options.node;
     this.#catalog = options.catalog;
     this.#part = options.part;
+    this.#freshNode = () => options.freshNode();
     this.#send = (message) => options.send(message);
   }
 
@@ -61,7 +80,7 @@ export class Downstream implements CatalogListener {
     }
     for (const pod of pods) this.pod(pod);
     this.#dropUnreferenced();
-    this.#send({ $case: 'synced', value: { revision: this.#catalog.revision } });
+    this.#sendSynced();
   }
 
   close(): void {
@@ -69,21 +88,22 @@ export class Downstream implements CatalogListener {
     this.#unlisten = undefined;
   }
 
-  node({ spec }: Node): void {
+  node({ spec, metadata }: Node): void {
+    if (versionOf(metadata?.resourceVersion) < this.#nodeVersion) return;
+    this.#nodeVersion = versionOf(metadata?.resourceVersion);
     const podCidrs = spec?.podCIDRs ?? (spec?.podCIDR === undefined ? [] : [spec.podCIDR]);
-    const text = podCidrs.join(',');
-    if (text === this.#podCIDRs) return;
-    this.#podCIDRs = text;
-    this.#send({ $case: 'nodeSettings', value: { podCidrs: [...podCidrs] } });
+    const node = encodeJsonBytes({ labels: metadata?.labels ?? {}, taints: spec?.taints ?? [] });
+    const text = `${podCidrs.join(',')} ${Buffer.from(node).toString('utf8')}`;
+    if (text === this.#settings) return;
+    this.#settings = text;
+    this.#send({ $case: 'nodeSettings', value: { podCidrs: [...podCidrs], node } });
   }
 
   pod(pod: Pod): void {
-    const { uid = '', namespace = '', name = '', resourceVersion = '' } = pod.metadata ?? {};
+    const uid = pod.metadata?.uid ?? '';
     this.#sendConfigs(pod);
-    const known = this.#pods.get(uid);
-    if (known !== undefined && versionOf(known.version) >= versionOf(resourceVersion)) return;
-    this.#pods.set(uid, { namespace, name, version: resourceVersion });
-    this.#send({ $case: 'podSpec', value: { pod: encodeJsonBytes(pod), serviceEnvironment: this.#catalog.environmentOf(pod) } });
+    if (this.#pods.has(uid) || this.#suits(pod)) this.#sendPod(pod);
+    else this.#sendAfterNode(uid);
   }
 
   podGone(pod: Pod): void {
@@ -95,6 +115,41 @@ export class Downstream implements CatalogListener {
 
   config(kind: ConfigKind, namespace: string, name: string): void {
     this.#sendConfig(kind, namespace, name);
+  }
+
+  #suits(pod: Pod): boolean {
+    const node = this.#catalog.node(this.#node);
+    return node !== undefined && requiredNodeMatches(pod, { name: this.#node, labels: node.metadata?.labels ?? {} });
+  }
+
+  /** Whoever bound a pod that does not suit the node may have seen newer labels than this member: the worker gets those first. */
+  #sendAfterNode(uid: string): void {
+    if (this.#waiting.has(uid)) return;
+    this.#waiting.add(uid);
+    this.#part.contain(async () => {
+      const node = await this.#freshNode();
+      this.#waiting.delete(uid);
+      if (this.#unlisten === undefined) return;
+      if (node !== undefined) this.node(node);
+      const pod = this.#catalog.podsOf(this.#node).find(({ metadata }) => metadata?.uid === uid);
+      if (pod !== undefined) this.#sendPod(pod);
+      this.#sendSynced();
+    });
+  }
+
+  #sendPod(pod: Pod): void {
+    const { uid = '', namespace = '', name = '', resourceVersion = '' } = pod.metadata ?? {};
+    const known = this.#pods.get(uid);
+    if (known !== undefined && versionOf(known.version) >= versionOf(resourceVersion)) return;
+    this.#pods.set(uid, { namespace, name, version: resourceVersion });
+    this.#send({ $case: 'podSpec', value: { pod: encodeJsonBytes(pod), serviceEnvironment: this.#catalog.environmentOf(pod) } });
+  }
+
+  /** Once nothing waits any more: the worker takes what it has not been sent by then for gone. */
+  #sendSynced(): void {
+    if (this.#synced || this.#waiting.size > 0) return;
+    this.#synced = true;
+    this.#send({ $case: 'synced', value: { revision: this.#catalog.revision } });
   }
 
   #forgetPod(uid: string, namespace: string, name: string): void {

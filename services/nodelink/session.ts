@@ -4,8 +4,8 @@
  */
 import type { ServerDuplexStream } from '@grpc/grpc-js';
 import { parseJsonBytes } from '../../apimachinery/codec/json-value.js';
-import type { PodStatus } from '../../apimachinery/gen/types.js';
-import { pods } from '../../apimachinery/gen/resources.js';
+import type { Node, PodStatus } from '../../apimachinery/gen/types.js';
+import { nodes, pods } from '../../apimachinery/gen/resources.js';
 import { isApiError } from '../../apimachinery/status.js';
 import type { Clock } from '../../platform/clock.js';
 import type { Part } from '../../platform/containment.js';
@@ -117,7 +117,9 @@ export class NodeSession {
     this.#leaseRenewed_ms = -Infinity;
     this.#renewLease();
     const { catalog, clock, part } = this.#options;
-    const downstream = new Downstream({ node: this.node, catalog, part, send: (message) => this.#send(message) });
+    const downstream = new Downstream({
+      node: this.node, catalog, part, send: (message) => this.#send(message), freshNode: () => this.#freshNode(),
+    });
     this.#downstream = downstream;
     const wanted = /^\d+$/.test(role.revision) ? BigInt(role.revision) : 0n;
     await catalog.whenSynced(this.#closed.signal);
@@ -128,6 +130,10 @@ export class NodeSession {
     }
     if (this.#downstream === downstream) downstream.open(role.known);
     this.#pump();
+  }
+
+  async #freshNode(): Promise<Node | undefined> {
+    return this.#options.client.get<Node>(nodes, { name: this.node }, { signal: this.#closed.signal }).catch(() => undefined);
   }
 
   /** A worker may have seen what a cluster restored from a backup has not: then what the API holds now is all there is to wait for. */

@@ -2,7 +2,7 @@
 import type { NodeStatus } from '../../../apimachinery/gen/types.js';
 import { toTime } from '../../../platform/clock.js';
 import type { PartFaults } from '../../../platform/containment.js';
-import { FAULTS_CONDITION, HOSTNAME_LABEL } from '../../../apimachinery/well-known.js';
+import { FAULTS_CONDITION, HOSTNAME_LABEL, OS_LABEL } from '../../../apimachinery/well-known.js';
 import { quantityOf } from '../pod/resources.js';
 import type { Quantities } from '../pod/types.js';
 import { kibi } from './capacity.js';
@@ -58,7 +58,7 @@ export function nodeReport(input: ReportInput): { labels: Record<string, string>
   const reserved_bytes = Math.min(MEMORY_FREE_BYTES_MIN, memory_bytes / 10);
   return {
     labels: {
-      [HOSTNAME_LABEL]: machine.hostname, 'kubernetes.io/os': 'linux', 'kubernetes.io/arch': machine.architecture, ...input.labels,
+      [HOSTNAME_LABEL]: machine.hostname, [OS_LABEL]: 'linux', 'kubernetes.io/arch': machine.architecture, ...input.labels,
     },
     status: {
       capacity,

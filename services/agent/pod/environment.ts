@@ -9,7 +9,7 @@ import type { ProbeResult } from '../probes/prober.js';
 import type { ContainerRecord, Runtime } from '../runtime/runtime.js';
 import type { TokenNeed } from '../volumes/render.js';
 import type { Volumes } from '../volumes/volumes.js';
-import type { AdmissionRoom } from './admission.js';
+import type { AdmittedPods, NodeObject } from './admission.js';
 import type { NodeFacts } from './container-spec.js';
 import type { Images } from './images.js';
 import type { PodKey } from './spec.js';
@@ -44,8 +44,10 @@ export interface PodEnvironment {
   readonly hostIP: string;
   readonly logRoot: string;
   allocatable(): Quantities;
+  /** Undefined before a member has sent it. */
+  nodeObject(): NodeObject | undefined;
   /** What the other pods that were admitted take, and how many they are. */
-  takenByOthers(uid: string): Pick<AdmissionRoom, 'requested' | 'pods'>;
+  takenByOthers(uid: string): AdmittedPods;
   /** What the node's other pods have asked for together. */
   requestedByOthers(uid: string): Resources;
   configMap(namespace: string, name: string): ConfigMap | undefined;

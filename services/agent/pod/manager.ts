@@ -2,6 +2,7 @@
  * All pods of the node: a worker for each, the objects they refer to, and what is left on the node of pods that are gone.
  * What comes from the members goes in; it can say what it holds, so that a session resumes by revision.
  */
+import { hostPortsOf } from '../../../apimachinery/kinds/pod/host-ports.js';
 import type { Timer } from '../../../platform/clock.js';
 import { Containment } from '../../../platform/containment.js';
 import type { Part } from '../../../platform/containment.js';
@@ -11,6 +12,7 @@ import { noCgroups } from '../cgroups/pod-cgroups.js';
 import type { PodCgroups } from '../cgroups/pod-cgroups.js';
 import { rotateLog } from '../logs/rotate.js';
 import type { RuntimeSnapshot } from '../runtime/runtime.js';
+import type { NodeObject } from './admission.js';
 import { requestsOf } from './allocation.js';
 import { noCheckpoints } from './checkpoints.js';
 import type { Checkpointed, Checkpoints } from './checkpoints.js';
@@ -19,8 +21,8 @@ import { keyOf } from './spec.js';
 import type { ConfigMap, Pod, Secret } from './types.js';
 import { PodWorker } from './worker.js';
 
-export type PodManagerEnvironment = Omit<PodEnvironment, 'configMap' | 'secret' | 'serviceEnvironment' | 'part' | 'cgroups' | 'requestedByOthers' | 'takenByOthers'>
-  & { readonly checkpoints?: Checkpoints; readonly part?: Part; readonly cgroups?: PodCgroups };
+export type PodManagerEnvironment = Omit<PodEnvironment, 'configMap' | 'secret' | 'serviceEnvironment' | 'part' | 'cgroups' | 'requestedByOthers' | 'takenByOthers' | 'nodeObject'>
+  & { readonly checkpoints?: Checkpoints; readonly part?: Part; readonly cgroups?: PodCgroups; readonly nodeObject?: () => NodeObject | undefined };
 
 /** A pod that failed in our own code is looked at anew after this; doubled each time. */
 const REVIVE_MS_MIN = 1_000;
@@ -57,6 +59,7 @@ export class PodManager {
     this.#environment = {
       ...environment,
       cgroups: environment.cgroups ?? noCgroups,
+      nodeObject: environment.nodeObject ?? (() => undefined),
       part: environment.part ?? new Containment(environment).part('pods'),
       configMap: (namespace, name) => this.#configs.get(configKey('ConfigMap', namespace, name)),
       secret: (namespace, name) => this.#configs.get(configKey('Secret', namespace, name)) as Secret | undefined,
@@ -64,7 +67,10 @@ export class PodManager {
       requestedByOthers: (uid) => requestsOf([...this.#workers.values()].filter((worker) => worker.key.uid !== uid && !worker.isOver).map((worker) => worker.allocated)),
       takenByOthers: (uid) => {
         const others = [...this.#workers.values()].filter((worker) => worker.key.uid !== uid && worker.takesRoom);
-        return { requested: requestsOf(others.map((worker) => worker.allocated)), pods: others.length };
+        return {
+          requested: requestsOf(others.map((worker) => worker.allocated)), pods: others.length,
+          hostPorts: others.flatMap(({ pod }) => hostPortsOf(pod)),
+        };
       },
     };
   }

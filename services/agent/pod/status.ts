@@ -24,6 +24,7 @@ export interface StatusContext {
 export function statusOf(view: PodView, context: StatusContext): PodStatus {
   const { pod, memory } = view;
   if (isTerminal(pod) && view.runtime.containers.length === 0 && pod.status !== undefined) return pod.status;
+  if (memory.failed !== undefined && !memory.admitted) return refusedStatus(view, memory.failed);
   const spec = specOf(pod);
   const all = containersOf(spec);
   const statuses = all.map((roled) => ({ roled, status: containerStatus(view, roled, context) }));
@@ -46,6 +47,15 @@ export function statusOf(view: PodView, context: StatusContext): PodStatus {
     ...(initStatuses.length === 0 ? {} : { initContainerStatuses: initStatuses }),
     containerStatuses: statuses.filter(({ roled }) => roled.role === 'main').map(({ status }) => status),
     ...(ephemeral.length === 0 ? {} : { ephemeralContainerStatuses: ephemeral }),
+  };
+}
+
+/** As kubelet has it: containers that wait for nothing are not shown, so that kubectl shows the reason. */
+function refusedStatus({ pod, memory, now_ms }: PodView, failed: NonNullable<PodView['memory']['failed']>): PodStatus {
+  const generation = pod.metadata?.generation;
+  return {
+    phase: 'Failed', ...failed, ...(generation === undefined ? {} : { observedGeneration: generation }),
+    startTime: pod.status?.startTime ?? memory.status?.startTime ?? toTime(now_ms), qosClass: qosOf(specOf(pod)),
   };
 }
 

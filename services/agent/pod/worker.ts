@@ -203,7 +203,9 @@ export class PodWorker {
     if (this.#memory.admitted || this.#memory.failed !== undefined || this.#gone || isTerminal(this.#pod)) return;
     const isHere = sandboxes.length > 0 || containers.length > 0 || this.#pod.status?.startTime !== undefined;
     const environment = this.#environment;
-    const refusal = isHere ? undefined : admissionRefusal(this.#pod, { allocatable: environment.allocatable(), ...environment.takenByOthers(this.key.uid) });
+    const refusal = isHere ? undefined : admissionRefusal(this.#pod, {
+      allocatable: environment.allocatable(), node: environment.nodeObject(), ...environment.takenByOthers(this.key.uid),
+    });
     this.#memory.admitted = refusal === undefined;
     if (refusal === undefined) return;
     const { reason, message } = refusal;

@@ -1,10 +1,11 @@
 /** A node with what runs on it. Sums are kept as pods come and go, so that a filter reads and never counts. */
+import type { HostPort } from '../../../apimachinery/kinds/pod/host-ports.js';
 import { assert } from '../../../platform/assert.js';
 import type { Node, Taint } from '../../../apimachinery/gen/types.js';
 import { resourcesOf } from '../../../apimachinery/kinds/pod/resources.js';
 import type { Labels } from '../../../apimachinery/selector/labels.js';
 import { amountsOf } from './pod-info.js';
-import type { Amounts, HostPort, PodInfo } from './pod-info.js';
+import type { Amounts, PodInfo } from './pod-info.js';
 
 export class NodeInfo {
   readonly name: string;

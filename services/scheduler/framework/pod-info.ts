@@ -1,4 +1,6 @@
 /** A pod as the scheduler sees it: what its plugins ask again and again, worked out once for each version of the pod. */
+import { hostPortsOf } from '../../../apimachinery/kinds/pod/host-ports.js';
+import type { HostPort } from '../../../apimachinery/kinds/pod/host-ports.js';
 import { podRequests } from '../../../apimachinery/kinds/pod/resources.js';
 import type { Resources } from '../../../apimachinery/kinds/pod/resources.js';
 import type { Pod, PodAffinityTerm, WeightedPodAffinityTerm } from '../../../apimachinery/gen/types.js';
@@ -11,12 +13,6 @@ export type Amounts = ReadonlyMap<string, number>;
 
 /** What best-effort pods are taken to use when nodes are scored, so that they spread too (as in kube-scheduler). */
 const UNSPECIFIED: Amounts = new Map([['cpu', 100], ['memory', 200 * 1024 * 1024]]);
-
-export interface HostPort {
-  readonly ip: string;
-  readonly protocol: string;
-  readonly port: number;
-}
 
 /** A term of pod affinity, compiled. */
 export interface AffinityTerm {
@@ -81,17 +77,6 @@ export function amountsOf(resources: Resources): Map<string, number> {
 
 function ceilDivide(value: bigint, unit: bigint): number {
   return Number(value > 0n ? (value + unit - 1n) / unit : value / unit);
-}
-
-function hostPortsOf(pod: Pod): HostPort[] {
-  const { containers = [], initContainers = [], hostNetwork } = pod.spec ?? {};
-  // Sidecars run beside the containers; other init containers have ended by then.
-  const running = [...containers, ...initContainers.filter((container) => container.restartPolicy === 'Always')];
-  return running.flatMap((container) => (container.ports ?? []).flatMap((port) => {
-    const number = port.hostPort ?? (hostNetwork === true ? port.containerPort : 0);
-    if (number === 0) return [];
-    return [{ ip: port.hostIP === undefined || port.hostIP === '' ? '0.0.0.0' : port.hostIP, protocol: port.protocol ?? 'TCP', port: number }];
-  }));
 }
 
 interface TermContext {

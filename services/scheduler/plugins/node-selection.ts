@@ -1,11 +1,9 @@
 /** Plugins that choose by what a node is: NodeName, NodeUnschedulable, NodeAffinity (with nodeSelector). */
-import type { NodeSelectorRequirement, NodeSelectorTerm, Pod } from '../../../apimachinery/gen/types.js';
-import type { Labels } from '../../../apimachinery/selector/labels.js';
+import { requiredNodeMatches, termSelects } from '../../../apimachinery/kinds/pod/node-requirements.js';
+import { tolerates } from '../../../apimachinery/kinds/pod/tolerations.js';
 import { UNSCHEDULABLE_TAINT } from '../../../apimachinery/well-known.js';
-import type { NodeInfo } from '../framework/node-info.js';
 import { scaleByMax, unfit } from '../framework/plugin.js';
 import type { Plugin } from '../framework/plugin.js';
-import { tolerates } from './taints.js';
 
 /** Set once a pod is bound; a pod that comes with it is only checked, never scheduled elsewhere. */
 export const nodeName: Plugin = {
@@ -29,42 +27,6 @@ export const nodeUnschedulable: Plugin = {
   }),
   mayHelp: (event) => event.kind === 'node-added' || (event.kind === 'node-changed' && event.changes.has('unschedulable')),
 };
-
-const INTEGER = /^[+-]?\d+$/;
-
-/** All operators of a NodeSelectorRequirement. What validation should have refused matches nothing. */
-function meets(requirement: NodeSelectorRequirement, values: Labels): boolean {
-  const { key, operator, values: wanted = [] } = requirement;
-  const value = Object.hasOwn(values, key) ? values[key] : undefined;
-  switch (operator) {
-    case 'In': return value !== undefined && wanted.includes(value);
-    case 'NotIn': return value === undefined || !wanted.includes(value);
-    case 'Exists': return value !== undefined;
-    case 'DoesNotExist': return value === undefined;
-    case 'Gt':
-    case 'Lt': {
-      const [bound] = wanted;
-      if (value === undefined || bound === undefined || !INTEGER.test(value) || !INTEGER.test(bound)) return false;
-      return operator === 'Gt' ? BigInt(value) > BigInt(bound) : BigInt(value) < BigInt(bound);
-    }
-    default: return false;
-  }
-}
-
-/** An empty term matches no node (API conventions of NodeSelectorTerm). */
-export function termSelects(term: NodeSelectorTerm, node: NodeInfo): boolean {
-  const { matchExpressions = [], matchFields = [] } = term;
-  if (matchExpressions.length + matchFields.length === 0) return false;
-  return matchExpressions.every((requirement) => meets(requirement, node.labels))
-    && matchFields.every((requirement) => requirement.key === 'metadata.name' && meets(requirement, { 'metadata.name': node.name }));
-}
-
-/** What the pod requires of its node: nodeSelector and required node affinity. */
-export function requiredNodeMatches(pod: Pod, node: NodeInfo): boolean {
-  for (const [key, value] of Object.entries(pod.spec?.nodeSelector ?? {})) if (node.topology(key) !== value) return false;
-  const required = pod.spec?.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
-  return required === undefined || required.nodeSelectorTerms.some((term) => termSelects(term, node));
-}
 
 export const nodeAffinity: Plugin = {
   name: 'NodeAffinity',

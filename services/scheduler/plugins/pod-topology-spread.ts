@@ -6,6 +6,7 @@
  */
 import { assert } from '../../../platform/assert.js';
 import type { TopologySpreadConstraint } from '../../../apimachinery/gen/types.js';
+import { requiredNodeMatches } from '../../../apimachinery/kinds/pod/node-requirements.js';
 import { labelSelectorOf } from '../../../apimachinery/selector/labels.js';
 import type { LabelSelector } from '../../../apimachinery/selector/labels.js';
 import { HOSTNAME_LABEL } from '../../../apimachinery/well-known.js';
@@ -14,7 +15,6 @@ import { SCORE_MAX, busy, unfit } from '../framework/plugin.js';
 import type { ClusterEvent, ClusterView, NodeScorer, Plugin, PreFilterResult } from '../framework/plugin.js';
 import { withOwnLabels } from '../framework/pod-info.js';
 import type { PodInfo } from '../framework/pod-info.js';
-import { requiredNodeMatches } from './node-selection.js';
 import { untolerated } from './taints.js';
 
 const ZONE = 'topology.kubernetes.io/zone';

@@ -1,24 +1,8 @@
 /** TaintToleration: a pod stays off nodes whose taints it does not tolerate, and prefers those that mind it least. */
 import type { Taint, Toleration } from '../../../apimachinery/gen/types.js';
+import { tolerates } from '../../../apimachinery/kinds/pod/tolerations.js';
 import { scaleByMax, unfit } from '../framework/plugin.js';
 import type { Plugin } from '../framework/plugin.js';
-
-type TaintFacts = Pick<Taint, 'key' | 'value' | 'effect'>;
-
-function toleratesTaint(toleration: Toleration, taint: TaintFacts): boolean {
-  if (toleration.effect !== undefined && toleration.effect !== '' && toleration.effect !== taint.effect) return false;
-  const key = toleration.key ?? '';
-  if (key !== '' && key !== taint.key) return false;
-  const operator = toleration.operator === undefined || toleration.operator === '' ? 'Equal' : toleration.operator;
-  if (operator === 'Exists') return true;
-  // An empty key stands for all keys with Exists only.
-  if (operator !== 'Equal' || key === '') return false;
-  return (toleration.value ?? '') === (taint.value ?? '');
-}
-
-export function tolerates(tolerations: readonly Toleration[] | undefined, taint: TaintFacts): boolean {
-  return (tolerations ?? []).some((toleration) => toleratesTaint(toleration, taint));
-}
 
 /** The first taint that keeps the pod off. */
 export function untolerated(tolerations: readonly Toleration[] | undefined, taints: readonly Taint[]): Taint | undefined {

@@ -16,6 +16,7 @@ import type {
 } from '../runtime.js';
 import { CALL_TIMEOUT_MS, CriClient, CriError } from './client.js';
 import { containerConfig, containerRecord, imageRecord, linuxResources, sandboxConfig, sandboxRecord } from './convert.js';
+import { OomKills } from './oom-kills.js';
 import { openPort } from './port.js';
 import { openStreaming } from './streaming.js';
 
@@ -25,12 +26,15 @@ const OOM_LOOK_MS = 50;
 const OOM_LOOKS_MAX = 6;
 /** 128 + SIGKILL. */
 const KILLED = 137;
+const OOM_KILLED = 'OOMKilled';
 const STOP_SLACK_MS = 15_000;
 
 export interface CriRuntimeOptions {
   /** Path of the runtime's Unix socket. */
   readonly socket: string;
   readonly clock: Clock;
+  /** Absent: read from this machine's kernel log. */
+  readonly oomKills?: OomKills;
 }
 
 export class CriRuntime implements Runtime {
@@ -38,6 +42,7 @@ export class CriRuntime implements Runtime {
   readonly pretends = false;
   readonly #cri: CriClient;
   readonly #clock: Clock;
+  readonly #oomKills: OomKills;
   /** Full statuses by container id, as of the state they were read in. */
   readonly #statuses = new Map<string, ContainerStatus>();
   readonly #addresses = new Map<string, readonly string[]>();
@@ -45,6 +50,7 @@ export class CriRuntime implements Runtime {
 
   constructor(options: CriRuntimeOptions) {
     this.#clock = options.clock;
+    this.#oomKills = options.oomKills ?? new OomKills();
     this.#cri = new CriClient(options.socket, options.clock);
   }
 
@@ -200,6 +206,7 @@ export class CriRuntime implements Runtime {
 
   close(): Promise<void> {
     this.#cri.close();
+    this.#oomKills.close();
     return Promise.resolve();
   }
 
@@ -220,13 +227,20 @@ export class CriRuntime implements Runtime {
   async #statusOf(container: Container): Promise<ContainerStatus | undefined> {
     const known = this.#statuses.get(container.id);
     if (known !== undefined && known.state === container.state && container.state !== ContainerState.CONTAINER_UNKNOWN) return known;
-    let status = await this.#readStatus(container.id);
-    // That memory ran out is an event of its own, which may come after the end it explains: ask again before the end is reported.
-    for (let attempt = 0; attempt < OOM_LOOKS_MAX && status !== undefined && mayBeOutOfMemory(status); attempt++) {
-      await this.#clock.sleep(OOM_LOOK_MS);
-      status = await this.#readStatus(container.id);
-    }
+    const status = await this.#finalStatus(container.id);
     if (status !== undefined) this.#statuses.set(container.id, status);
+    return status;
+  }
+
+  /** containerd learns by an event that memory ran out, which may come after the end it explains, or never: the kernel says it, too. */
+  async #finalStatus(containerId: string): Promise<ContainerStatus | undefined> {
+    let status = await this.#readStatus(containerId);
+    for (let attempt = 0; status !== undefined && hasEnded(status); attempt++) {
+      if (this.#oomKills.has(containerId)) return { ...status, reason: OOM_KILLED };
+      if (attempt === OOM_LOOKS_MAX || status.exitCode !== KILLED) break;
+      await this.#clock.sleep(OOM_LOOK_MS);
+      status = await this.#readStatus(containerId);
+    }
     return status;
   }
 
@@ -245,8 +259,9 @@ export class CriRuntime implements Runtime {
   }
 }
 
-function mayBeOutOfMemory({ state, exitCode, reason }: ContainerStatus): boolean {
-  return state === ContainerState.CONTAINER_EXITED && exitCode === KILLED && reason !== 'OOMKilled';
+/** With a reason that memory that ran out may explain: one that could not be started has its own. */
+function hasEnded({ state, reason }: ContainerStatus): boolean {
+  return state === ContainerState.CONTAINER_EXITED && (reason === 'Error' || reason === 'Completed' || reason === '');
 }
 
 function imageSpec(image: string) {
