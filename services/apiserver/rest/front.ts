@@ -92,7 +92,7 @@ export class RestFront {
     } catch (error) {
       response = this.#failure(error, request);
     }
-    response = prettyWhenAsked(response, request.url, headerOf(request, 'user-agent'));
+    response = prettyWhenAsked(response, { url: request.url, userAgent: headerOf(request, 'user-agent'), accept: headerOf(request, 'accept') });
     response.headers['audit-id'] = this.#options.random.uuid();
     response.headers['cache-control'] ??= 'no-cache, private';
     const streams = !(response.body instanceof Uint8Array);
