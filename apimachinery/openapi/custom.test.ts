@@ -3,6 +3,9 @@ import { kindsOfDefinition } from '../crd/rows.js';
 import type { KubeObject } from '../object.js';
 import { builtInScheme } from '../scheme/builtin.js';
 import { OpenApi } from './openapi.js';
+import type { OpenApiDocument } from './openapi.js';
+import { finish } from '../../platform/work.js';
+import type { Work } from '../../platform/work.js';
 
 const text = { type: 'string' };
 /** A property as a CRD has it, as kube-apiserver 1.36 publishes it in version 3, and in version 2. */
@@ -50,7 +53,7 @@ function published(schema: object, more: object = {}): { readonly v3: Record<str
   } as KubeObject;
   for (const kind of kindsOfDefinition(definition)) scheme.add(kind);
   const api = new OpenApi(scheme, { version: 'v1.36.0' });
-  const read = (document: { readonly bytes: Uint8Array } | undefined) => JSON.parse(Buffer.from(document?.bytes ?? '{}').toString()) as Record<string, Record<string, unknown>>;
+  const read = (work: Work<OpenApiDocument> | undefined) => JSON.parse(Buffer.from(work === undefined ? '{}' : finish(work).bytes).toString()) as Record<string, Record<string, unknown>>;
   const three = read(api.document('apis/b.example/v1'));
   const schemas = three['components']?.['schemas'] as Record<string, Record<string, unknown>>;
   return {

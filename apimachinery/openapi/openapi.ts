@@ -2,20 +2,23 @@
  * The documents that clients read: OpenAPI v3, one for each group and version with an index, and v2 in one piece.
  * kubectl's create, apply and explain look in them for PATCH operations, list types and merge keys.
  *
- * In: the scheme. Out: bytes with a hash, which serves as ETag and in the index's addresses. A document is built when it
- * is first asked for and kept until the scheme changes; the index needs none of them, only their hashes.
+ * In: the scheme. Out: bytes with a hash, which serves as ETag and in the index's addresses. A document is built, in slices,
+ * when it is first asked for, and kept until the scheme changes; the index needs none of them, only their hashes.
  */
 import { createHash } from 'node:crypto';
+import type { Hash } from 'node:crypto';
+import type { Work } from '../../platform/work.js';
 import { encodeJsonBytes } from '../codec/json-value.js';
 import type { Kind } from '../kind.js';
 import { apiVersionOf } from '../object.js';
 import { builtInDefinitions, descriptionFacts, enumFacts } from '../scheme/data.js';
 import type { MutableScheme } from '../scheme/scheme.js';
 import type { JsonObject } from '../value.js';
+import { FORMS } from './forms.js';
+import type { Entries, Form, FormName } from './forms.js';
 import type { Operation } from './operations.js';
 import { operationsOf } from './operations.js';
-import { openApiV2Protobuf } from './protobuf.js';
-import { gvkOf, META, pathPrefix, SchemaWriter, writeDefinitions } from './schemas.js';
+import { definitionsOf, gvkOf, META, pathPrefix, SchemaWriter } from './schemas.js';
 
 export interface OpenApiDocument {
   readonly bytes: Uint8Array;
@@ -28,6 +31,7 @@ export interface OpenApiOptions {
   readonly version: string;
 }
 
+/** Each document is a Work: hundreds of custom resources make one of many megabytes. */
 export class OpenApi {
   readonly #scheme: MutableScheme;
   readonly #options: OpenApiOptions;
@@ -40,32 +44,25 @@ export class OpenApi {
     this.#options = options;
   }
 
+  /** Changes when documents do. */
+  get generation(): number {
+    return this.#scheme.generation;
+  }
+
   /** The body of `/openapi/v3`. */
-  index(): OpenApiDocument {
-    return this.#cached('index', () => {
-      const paths = [...this.#groups().values()].map((kinds): [string, JsonObject] => {
-        const path = addressOf(kinds);
-        return [path, { serverRelativeURL: `/openapi/v3/${path}?hash=${this.#hashOf(path, kinds)}` }];
-      });
-      return { paths: Object.fromEntries(paths) };
-    });
+  index(): Work<OpenApiDocument> {
+    return this.#cached('index', () => this.#index());
   }
 
   /** The body of `/openapi/v3/<path>`, with `path` as in the index: `api/v1`, `apis/apps/v1`. Undefined: there is none. */
-  document(path: string): OpenApiDocument | undefined {
+  document(path: string): Work<OpenApiDocument> | undefined {
     const kinds = [...this.#groups().values()].find((group) => addressOf(group) === path);
-    if (kinds === undefined) return undefined;
-    return this.#cached(`v3/${path}`, () => this.#v3(kinds), { hash: this.#hashOf(path, kinds) });
+    return kinds === undefined ? undefined : this.#cached(`v3/${path}`, () => this.#build(kinds, FORMS.v3, this.#hashOf(path, kinds)));
   }
 
-  /** The body of `/openapi/v2`, as JSON. It is large, and asked for by clients before 1.29 only. */
-  v2(): OpenApiDocument {
-    return this.#cached('v2', () => this.#v2());
-  }
-
-  /** The same as protobuf, which clients before 1.29 ask for. */
-  v2Protobuf(): OpenApiDocument {
-    return this.#cached('v2 protobuf', () => this.#v2(), { encode: openApiV2Protobuf });
+  /** The body of `/openapi/v2`. It is large; clients before 1.29 ask for it, and take protobuf alone. */
+  v2(form: Exclude<FormName, 'v3'> = 'v2'): Work<OpenApiDocument> {
+    return this.#cached(form, () => this.#build(this.#scheme.kinds(), FORMS[form]));
   }
 
   #groups(): Map<string, Kind[]> {
@@ -79,84 +76,111 @@ export class OpenApi {
     return groups;
   }
 
-  #cached(key: string, build: () => JsonObject, how: { readonly hash?: string; readonly encode?: (document: JsonObject) => Uint8Array } = {}): OpenApiDocument {
-    this.#forgetOld();
-    let document = this.#documents.get(key);
-    if (document === undefined) {
-      const bytes = how.encode?.(build()) ?? encodeJsonBytes(build());
-      document = { bytes, hash: how.hash ?? digest(bytes) };
-      this.#documents.set(key, document);
-    }
+  /** What the scheme is when the work begins counts; when it has changed meanwhile, nothing is kept. */
+  *#cached(key: string, build: () => Work<OpenApiDocument>): Work<OpenApiDocument> {
+    const generation = this.#forgetOld();
+    const known = this.#documents.get(key);
+    if (known !== undefined) return known;
+    const document = yield* build();
+    if (this.#forgetOld() === generation) this.#documents.set(key, document);
     return document;
   }
 
-  #forgetOld(): void {
-    if (this.#generation === this.#scheme.generation) return;
-    this.#documents.clear();
-    this.#hashes.clear();
-    this.#generation = this.#scheme.generation;
+  #forgetOld(): number {
+    const { generation } = this.#scheme;
+    if (this.#generation !== generation) {
+      this.#documents.clear();
+      this.#hashes.clear();
+      this.#generation = generation;
+    }
+    return generation;
+  }
+
+  *#index(): Work<OpenApiDocument> {
+    const paths: Record<string, JsonObject> = {};
+    for (const kinds of this.#groups().values()) {
+      const path = addressOf(kinds);
+      paths[path] = { serverRelativeURL: `/openapi/v3/${path}?hash=${yield* this.#hashOf(path, kinds)}` };
+    }
+    const bytes = encodeJsonBytes({ paths });
+    return { bytes, hash: yield* digestWork([bytes]) };
   }
 
   /** From what the document is made of, so that an index costs no documents. */
-  #hashOf(path: string, kinds: readonly Kind[]): string {
-    this.#forgetOld();
-    let hash = this.#hashes.get(path);
-    if (hash === undefined) {
-      const facts = kinds.map(({ group, version, kind, resource, listKind, namespaced, verbs, subresources, schema }) =>
-        [group, version, kind, resource, listKind, namespaced, verbs, subresources, schema]);
-      hash = digest(encodeJsonBytes([this.#options.version, definitionsDigest(), facts]));
-      this.#hashes.set(path, hash);
+  *#hashOf(path: string, kinds: readonly Kind[]): Work<string> {
+    const generation = this.#forgetOld();
+    const known = this.#hashes.get(path);
+    if (known !== undefined) return known;
+    const hash = createHash('sha256').update(encodeJsonBytes([this.#options.version, definitionsDigest()]));
+    for (const { group, version, kind, resource, listKind, namespaced, verbs, subresources, schema } of kinds) {
+      const facts = encodeJsonBytes([group, version, kind, resource, listKind, namespaced, verbs, subresources, schema]);
+      hash.update(facts);
+      yield facts.length * HASHED_BYTE_UNITS;
     }
-    return hash;
+    const text = upperHex(hash);
+    if (this.#forgetOld() === generation) this.#hashes.set(path, text);
+    return text;
   }
 
-  #operations(kinds: readonly Kind[]): Operation[] {
-    return kinds.flatMap((kind) => operationsOf(kind, this.#scheme, this.#scheme.isBuiltIn(kind)));
-  }
-
-  #v3(kinds: readonly Kind[]): JsonObject {
-    const writer = new SchemaWriter('v3');
-    const paths = pathsOf(this.#operations(kinds), (operation) => operationV3(operation, writer));
-    const schemas = writeDefinitions(this.#scheme, kinds, withPatch(writer));
-    return {
-      openapi: '3.0.0', info: { title: 'Kubernetes', version: this.#options.version }, paths,
-      components: { schemas: { ...schemas, ...PATCH_DEFINITION }, securitySchemes: SECURITY },
-    };
-  }
-
-  #v2(): JsonObject {
-    const writer = new SchemaWriter('v2');
-    const kinds = this.#scheme.kinds();
-    const paths = pathsOf(this.#operations(kinds), (operation) => operationV2(operation, writer));
-    const definitions = writeDefinitions(this.#scheme, kinds, withPatch(writer));
-    return {
-      swagger: '2.0', info: { title: 'Kubernetes', version: this.#options.version }, paths,
-      definitions: { ...definitions, ...PATCH_DEFINITION }, securityDefinitions: SECURITY, security: [{ BearerToken: [] }],
-    };
+  /** `hash`: the document's, where it is known without its bytes. */
+  *#build(kinds: readonly Kind[], form: Form, hash?: Work<string>): Work<OpenApiDocument> {
+    const known = hash === undefined ? undefined : yield* hash;
+    const entries = yield* entriesWork(kinds, this.#scheme, form);
+    const parts = form.whole(this.#options.version, entries);
+    return { bytes: Buffer.concat(parts), hash: known ?? (yield* digestWork(parts)) };
   }
 }
 
-const SECURITY = { BearerToken: { type: 'apiKey', name: 'authorization', in: 'header' } };
-const PATCH_DEFINITION = { [`${META}.Patch`]: { type: 'object' } };
+/** Of making and encoding a part of a document, and of hashing, for each byte. */
+const MADE_BYTE_UNITS = 0.4;
+const HASHED_BYTE_UNITS = 0.05;
 
-/** Patches have no definition among the compiled ones: any JSON may stand there. */
-function withPatch(writer: SchemaWriter): SchemaWriter {
-  writer.reached.delete(`${META}.Patch`);
-  return writer;
+function* entriesWork(kinds: readonly Kind[], scheme: MutableScheme, form: Form): Work<Entries> {
+  const writer = new SchemaWriter(form.dialect);
+  const operationOf = form.dialect === 'v3' ? operationV3 : operationV2;
+  const paths: Uint8Array[] = [];
+  for (const kind of kinds) {
+    for (const [path, item] of Object.entries(pathsOf(operationsOf(kind, scheme, scheme.isBuiltIn(kind)), (operation) => operationOf(operation, writer)))) {
+      const entry = form.entry('paths', path, item);
+      paths.push(entry);
+      yield entry.length * MADE_BYTE_UNITS;
+    }
+  }
+  // Patches have no definition among the compiled ones: any JSON may stand there.
+  writer.reached.delete(PATCH);
+  const definitions = new Map<string, Uint8Array>();
+  for (const [name, definition] of definitionsOf(scheme, kinds, writer)) {
+    const entry = form.entry('definitions', name, definition);
+    definitions.set(name, entry);
+    yield entry.length * MADE_BYTE_UNITS;
+  }
+  const sorted = [...definitions].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, entry]) => entry);
+  return { paths, definitions: [...sorted, form.entry('definitions', PATCH, { type: 'object' })] };
 }
+
+const PATCH = `${META}.Patch`;
 
 const addressOf = ([first]: readonly Kind[]): string => (first === undefined ? '' : pathPrefix(first).slice(1));
 
-const digest = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex').toUpperCase();
+const upperHex = (hash: Hash): string => hash.digest('hex').toUpperCase();
+
+function* digestWork(parts: readonly Uint8Array[]): Work<string> {
+  const hash = createHash('sha256');
+  for (const part of parts) {
+    hash.update(part);
+    yield part.length * HASHED_BYTE_UNITS;
+  }
+  return upperHex(hash);
+}
 
 let builtInDigest: string | undefined;
 
 function definitionsDigest(): string {
-  builtInDigest ??= digest(Buffer.from(JSON.stringify([builtInDefinitions(), enumFacts(), descriptionFacts()])));
+  builtInDigest ??= upperHex(createHash('sha256').update(JSON.stringify([builtInDefinitions(), enumFacts(), descriptionFacts()])));
   return builtInDigest;
 }
 
-function pathsOf(operations: readonly Operation[], write: (operation: Operation) => JsonObject): JsonObject {
+function pathsOf(operations: readonly Operation[], write: (operation: Operation) => JsonObject): Record<string, JsonObject> {
   const paths: Record<string, JsonObject> = {};
   for (const operation of operations) (paths[operation.path] ??= {})[operation.method] = write(operation);
   return paths;

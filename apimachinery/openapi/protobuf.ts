@@ -1,6 +1,6 @@
 /**
  * An OpenAPI v2 document as protobuf (`openapi.v2.Document` of gnostic): the form that client-go before 1.29 asks for, and
- * takes no other. In: the document as JSON has it. Out: bytes. Only what our documents hold has a field number here.
+ * takes no other. In: parts of the document as JSON has them. Out: bytes. Only what our documents hold has a field number here.
  */
 import { encodeJson } from '../codec/json-value.js';
 import { WIRE_BYTES, WIRE_FIXED64, WIRE_VARINT, WireWriter } from '../codec/protobuf/wire.js';
@@ -64,15 +64,17 @@ const message = (fields: () => Fields): FieldWriter => (writer, number, value) =
 /** A message whose one field is the value. */
 const wrapped = (inner: number, each: FieldWriter): FieldWriter => (writer, number, value) =>
   bytes(writer, number, nested((body) => each(body, inner, value)));
-/** A map as a message of (name, value) pairs. */
+/** One (name, value) pair of a map. */
+function pair(writer: WireWriter, number: number, { name, value, each }: { readonly name: string; readonly value: unknown; readonly each: FieldWriter }): void {
+  bytes(writer, number, nested((inner) => {
+    text(inner, 1, name);
+    each(inner, 2, value);
+  }));
+}
+/** A map as a message of pairs. */
 const named = (inner: number, each: FieldWriter): FieldWriter => (writer, number, value) =>
   bytes(writer, number, nested((body) => {
-    for (const [name, item] of Object.entries(isObject(value) ? value : {})) {
-      bytes(body, inner, nested((pair) => {
-        text(pair, 1, name);
-        each(pair, 2, item);
-      }));
-    }
+    for (const [name, item] of Object.entries(isObject(value) ? value : {})) pair(body, inner, { name, value: item, each });
   }));
 
 const schema = message(() => SCHEMA);
@@ -112,12 +114,30 @@ const PATH_ITEM: Fields = {
 };
 const API_KEY: Fields = { type: [1, text], name: [2, text], in: [3, text], description: [4, text] };
 
+/** The maps that a large document is made of: field number of the map, of its pairs, and what stands in them. */
+const SECTIONS = {
+  paths: { number: 8, pairs: 2, each: message(() => PATH_ITEM) },
+  definitions: { number: 9, pairs: 1, each: schema },
+} as const;
+type SectionName = keyof typeof SECTIONS;
+
 const DOCUMENT: Fields = {
   swagger: [1, text], info: [2, message(() => ({ title: [1, text], version: [2, text] }))],
-  paths: [8, named(2, message(() => PATH_ITEM))], definitions: [9, named(1, schema)],
   security: [12, list(named(1, wrapped(1, texts)))], securityDefinitions: [13, named(1, wrapped(2, message(() => API_KEY)))],
 };
 
-export function openApiV2Protobuf(document: JsonObject): Uint8Array {
-  return write(DOCUMENT, document);
-}
+/** Parts of a document that together are one: protobuf's messages are joined by standing one behind the other. */
+export const PROTOBUF_FORM = {
+  /** Fields of the document that are not sections. */
+  fields: (object: JsonObject): Uint8Array => write(DOCUMENT, object),
+  entry: (section: SectionName, name: string, value: JsonObject): Uint8Array =>
+    nested((writer) => pair(writer, SECTIONS[section].pairs, { name, value, each: SECTIONS[section].each })),
+  /** A section whose entries are encoded already. */
+  section(section: SectionName, entries: readonly Uint8Array[]): Uint8Array[] {
+    const head = nested((writer) => {
+      writer.tag(SECTIONS[section].number, WIRE_BYTES);
+      writer.varint(entries.reduce((sum, { length }) => sum + length, 0));
+    });
+    return [head, ...entries];
+  },
+} as const;

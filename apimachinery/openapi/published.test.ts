@@ -3,6 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { builtInScheme } from '../scheme/builtin.js';
 import { descriptionFacts, enumFacts, kindRows } from '../scheme/data.js';
 import { OpenApi } from './openapi.js';
+import type { OpenApiDocument } from './openapi.js';
+import { finish } from '../../platform/work.js';
+import type { Work } from '../../platform/work.js';
 
 interface Words {
   readonly description?: string;
@@ -14,9 +17,9 @@ interface Words {
 const fullName = (name: string) => (name.startsWith('io.k8s.') ? name : `io.k8s.api.${name}`);
 type Definitions = Readonly<Record<string, Words>>;
 
-const read = (bytes: Uint8Array | undefined) => JSON.parse(Buffer.from(bytes ?? '{}').toString()) as { paths: Record<string, unknown>; definitions: Definitions; components: { schemas: Definitions } };
+const read = (work: Work<OpenApiDocument> | undefined) => JSON.parse(Buffer.from(work === undefined ? '{}' : finish(work).bytes).toString()) as { paths: Record<string, unknown>; definitions: Definitions; components: { schemas: Definitions } };
 const api = new OpenApi(builtInScheme(), { version: 'v1.36.0' });
-const v3 = Object.assign({}, ...Object.keys(read(api.index().bytes).paths).map((path) => read(api.document(path)?.bytes).components.schemas)) as Definitions;
+const v3 = Object.assign({}, ...Object.keys(read(api.index()).paths).map((path) => read(api.document(path)).components.schemas)) as Definitions;
 /** What people read most (issue 6, row 40). Volumes of providers that no longer exist have no words. */
 const READ_MOST = [
   'core.v1.PodSpec', 'core.v1.Container', 'core.v1.ContainerPort', 'core.v1.EnvVar', 'core.v1.ResourceRequirements', 'core.v1.Probe', 'core.v1.VolumeMount',
@@ -25,7 +28,7 @@ const READ_MOST = [
   'core.v1.PersistentVolumeClaimSpec', 'rbac.v1.Role', 'rbac.v1.PolicyRule', 'rbac.v1.ClusterRoleBinding', 'autoscaling.v2.HorizontalPodAutoscalerSpec',
   'policy.v1.PodDisruptionBudgetSpec', 'networking.v1.NetworkPolicySpec',
 ];
-const documents: [string, Definitions][] = [['v3', v3], ['v2', read(api.v2().bytes).definitions]];
+const documents: [string, Definitions][] = [['v3', v3], ['v2', read(api.v2()).definitions]];
 
 describe.each(documents)('OpenAPI %s', (_version, definitions) => {
   const fields = Object.entries(enumFacts()).flatMap(([name, fields]) => Object.entries(fields).map(([field, values]) => ({ name, field, values })));

@@ -13,22 +13,23 @@ const PREFIX: Readonly<Record<Dialect, string>> = { v2: '#/definitions/', v3: '#
 export const META = 'io.k8s.apimachinery.pkg.apis.meta.v1';
 
 /** Words that are the same in both, by our name for them. */
-const WORDS: Readonly<Record<string, string>> = {
+const WORDS: ReadonlyMap<string, string> = new Map(Object.entries({
   type: 'type', required: 'required', default: 'default', enum: 'enum', minimum: 'minimum', maximum: 'maximum', exclusiveMinimum: 'exclusiveMinimum',
   exclusiveMaximum: 'exclusiveMaximum', multipleOf: 'multipleOf', minLength: 'minLength', maxLength: 'maxLength', pattern: 'pattern', minItems: 'minItems',
   maxItems: 'maxItems', uniqueItems: 'uniqueItems', minProperties: 'minProperties', maxProperties: 'maxProperties', description: 'description',
   listType: 'x-kubernetes-list-type', listMapKeys: 'x-kubernetes-list-map-keys', mapType: 'x-kubernetes-map-type',
   patchStrategy: 'x-kubernetes-patch-strategy', patchMergeKey: 'x-kubernetes-patch-merge-key', validations: 'x-kubernetes-validations',
-};
+}));
 /** Our own formats, and what OpenAPI calls them. */
 const FORMATS: Readonly<Record<string, string | undefined>> = { quantity: undefined, 'micro-time': 'date-time' };
 
 /** What a schema says in words that are the same in both versions. */
 export function wordsOf(schema: Schema): JsonObject {
   const out: JsonObject = {};
-  for (const [ours, word] of Object.entries(WORDS)) {
-    const value = schema[ours as keyof Schema];
-    if (value !== undefined) out[word] = value;
+  for (const ours of Object.keys(schema)) {
+    const word = WORDS.get(ours);
+    const value = word === undefined ? undefined : schema[ours as keyof Schema];
+    if (word !== undefined && value !== undefined) out[word] = value;
   }
   return out;
 }
@@ -106,25 +107,30 @@ export function definitionNameOf(kind: Kind): string {
   return kind.schema.ref ?? [...kind.group.split('.').reverse(), kind.version, kind.kind].join('.');
 }
 
-/** Every definition that the kinds need: their own, their lists, and all that these refer to. */
-export function writeDefinitions(scheme: Scheme, kinds: readonly Kind[], writer: SchemaWriter): JsonObject {
-  const out: JsonObject = {};
+/** Every definition that the kinds need, by name: their own, their lists, and all that these and the writer's operations refer to. */
+export function* definitionsOf(scheme: Scheme, kinds: readonly Kind[], writer: SchemaWriter): Generator<readonly [string, JsonObject]> {
+  const written = new Set<string>();
   const gvks = new Map(scheme.kinds().map((kind) => [definitionNameOf(kind), gvkOf(kind)]));
   for (const kind of kinds) {
     const name = definitionNameOf(kind);
-    if (kind.schema.ref === undefined) out[name] = { ...(kind.isCustom === true ? writeCustomRoot(kind, writer) : writer.write(kind.schema)), [GVK]: [gvkOf(kind)] };
-    else writer.reached.add(name);
-    if (kind.verbs.includes('list')) out[`${name}List`] = listOf(kind, name, writer);
+    if (kind.schema.ref === undefined) {
+      written.add(name);
+      yield [name, { ...(kind.isCustom === true ? writeCustomRoot(kind, writer) : writer.write(kind.schema)), [GVK]: [gvkOf(kind)] }];
+    } else {
+      writer.reached.add(name);
+    }
+    if (!kind.verbs.includes('list')) continue;
+    written.add(`${name}List`);
+    yield [`${name}List`, listOf(kind, name, writer)];
   }
   const [first] = kinds;
   const optionsKind = first === undefined ? [] : [{ group: first.group, kind: 'DeleteOptions', version: first.version }];
   // A Set may grow while it is walked: what a definition reaches is met later in the same walk.
   for (const name of writer.reached) {
-    if (Object.hasOwn(out, name)) continue;
+    if (written.has(name)) continue;
     const kinds = name === `${META}.DeleteOptions` ? optionsKind : gvks.has(name) ? [gvks.get(name)] : knownKind(name);
-    out[name] = { ...writer.write(published(name, scheme.definition(name))), ...(kinds.length === 0 ? {} : { [GVK]: kinds }) };
+    yield [name, { ...writer.write(published(name, scheme.definition(name))), ...(kinds.length === 0 ? {} : { [GVK]: kinds }) }];
   }
-  return Object.fromEntries(Object.entries(out).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 function listOf(kind: Kind, name: string, writer: SchemaWriter): JsonObject {

@@ -110,7 +110,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const heavy = new HeavyWork({ clock, holds });
   const yaml = new YamlPool(clock);
   const connect = connectAdmission(admission);
-  const published = documents(scheme);
+  const published = documents(scheme, () => new Promise((resolve) => clock.immediate(resolve)));
   const stopping = new AbortController();
   const front = new RestFront({
     scheme, reader, authenticator, authorizer, streamer: options.streamer, flow, heavy, yaml, connect, clock, random, logger,
@@ -118,7 +118,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     metrics: new RestMetrics({ flow, cacher, more: async () => `${await holds.metrics()}${await options.metrics?.() ?? ''}` }),
     health: [...healthChecks(cacher, clock, stopping.signal), ...(options.health ?? [])],
     serverAddress: options.serverAddress ?? (options.listen === undefined ? '' : `${options.listen.host}:${options.listen.port}`),
-    documents: (path, request) => (options.openId === undefined ? undefined : openIdDocument(path, options.openId)) ?? published(path, request), fresh: () => cacher.fresh(),
+    documents: async (path, request, pace) => (options.openId === undefined ? undefined : openIdDocument(path, options.openId)) ?? published(path, request, pace), fresh: () => cacher.fresh(),
   });
   const upgrade = { front, scheme, connect, reader, streamer: options.streamer, streaming: options.streaming, flow, logger };
   const server = options.listen === undefined ? undefined : new HttpsServer({

@@ -16,6 +16,7 @@ import { methodNotAllowed, noSuchResource } from '../registry/target.js';
 import { toApiError } from '../registry/store-errors.js';
 import type { RegistryAdmission } from '../registry/connect.js';
 import { Discovery } from './discovery.js';
+import type { Documents } from './documents.js';
 import type { FlowClass, FlowControl } from './flow.js';
 import { healthPaths, isHealthPath, serveHealth } from './health.js';
 import type { HealthCheck } from './health.js';
@@ -50,7 +51,7 @@ export interface RestOptions {
   /** Host and port at which clients reach this server. */
   readonly serverAddress: string;
   /** Documents by path, as `/version` or `/openapi/v3`; undefined when there is none. */
-  readonly documents: (path: string, request: RestRequest) => RestResponse | undefined;
+  readonly documents: Documents;
   /** Resolves when the watch cache has everything acknowledged before the call. */
   readonly fresh: () => Promise<void>;
   readonly clock: Clock;
@@ -209,9 +210,9 @@ export class RestFront {
     if (path === '/metrics') return text(await this.#options.metrics.text(), 'text/plain; version=0.0.4; charset=utf-8');
     const discovered = this.#discovery.find(path, headerOf(request, 'accept'));
     if (discovered !== undefined) return cacheable(request, discovered.json, discovered.contentType, discovered.etag);
-    const document = this.#options.documents(path, request);
+    const document = await this.#madeDocument(request, path);
     if (document !== undefined) return document;
-    if (path === '/' || path === '') return text(JSON.stringify({ paths: this.#paths(request) }), 'application/json');
+    if (path === '/' || path === '') return text(JSON.stringify({ paths: await this.#paths(request) }), 'application/json');
     return undefined;
   }
 
@@ -222,8 +223,18 @@ export class RestFront {
     return { status: 404, headers: { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff' }, body: Buffer.from('404 page not found\n') };
   }
 
-  #paths(request: RestRequest): string[] {
-    const openId = OPEN_ID_PATHS.filter((path) => this.#options.documents(path, request) !== undefined);
+  async #madeDocument(request: RestRequest, path: string): Promise<RestResponse | undefined> {
+    const heavy = this.#options.heavy.begin(`${request.method} ${path}`);
+    try {
+      return await this.#options.documents(path, request, heavy);
+    } finally {
+      heavy.end();
+    }
+  }
+
+  async #paths(request: RestRequest): Promise<string[]> {
+    const openId: string[] = [];
+    for (const path of OPEN_ID_PATHS) if (await this.#options.documents(path, request) !== undefined) openId.push(path);
     return [...this.#discovery.paths(), ...healthPaths(this.#options.health), ...DOCUMENT_PATHS, ...openId].sort();
   }
 

@@ -225,6 +225,9 @@ async function send(incoming: IncomingMessage, outgoing: ServerResponse, respons
   else await sendWhole(outgoing, bytes);
 }
 
+/** Of a large answer no more is encrypted at a time: others have their turn before the next part. */
+const WRITE_BYTES = 1024 * 1024;
+
 /**
  * The last byte goes when the socket has taken all others. A client that has everything may send its next request before Node has noted
  * that the answer is written; Node then pauses the parser for a slow reader, fails at the next part of that request with HPE_PAUSED, and
@@ -235,7 +238,9 @@ async function sendWhole(outgoing: ServerResponse, bytes: Uint8Array): Promise<v
     outgoing.end(bytes);
     return;
   }
-  if (!outgoing.write(bytes.subarray(0, -1)) && !outgoing.destroyed) await drained(outgoing);
+  for (let at = 0; at < bytes.length - 1 && !outgoing.destroyed; at += WRITE_BYTES) {
+    if (!outgoing.write(bytes.subarray(at, Math.min(at + WRITE_BYTES, bytes.length - 1))) && !outgoing.destroyed) await drained(outgoing);
+  }
   outgoing.end(bytes.subarray(-1));
 }
 
