@@ -6,6 +6,7 @@ export default defineConfig({
     include: ['**/*.e2e.test.ts'],
     exclude: ['node_modules', 'dist'],
     pool: 'forks',
+    globalSetup: ['testing/run-folder.ts'],
     fileParallelism: false,
     testTimeout: 180_000,
     hookTimeout: 300_000,

@@ -11,6 +11,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { configMaps } from '../apimachinery/gen/resources.js';
+import { freePorts } from '../platform/free-ports.js';
 import type { Client } from '../sdk/client.js';
 import { connect } from '../sdk/grpc/connect.js';
 import { Child } from './lib/child.js';
@@ -32,11 +33,9 @@ async function listening(port = 0): Promise<{ readonly server: Server; readonly 
   return { server, port: (server.address() as AddressInfo).port };
 }
 
-async function freePorts(): Promise<readonly [number, number, number]> {
-  const all = await Promise.all([listening(), listening(), listening()]);
-  await Promise.all(all.map(({ server }) => new Promise((resolve) => server.close(resolve))));
-  const [api, grpc, peer] = all.map(({ port }) => port);
-  return [api ?? 0, grpc ?? 0, peer ?? 0];
+async function ownPorts(): Promise<readonly [number, number, number]> {
+  const [api = 0, grpc = 0, peer = 0] = await freePorts(3);
+  return [api, grpc, peer];
 }
 
 interface Flags {
@@ -47,7 +46,7 @@ interface Flags {
 }
 
 async function argsOf({ dataDir, name = 'm1', pkiDir, ports }: Flags): Promise<string[]> {
-  const [api, grpc, peer] = ports ?? await freePorts();
+  const [api, grpc, peer] = ports ?? await ownPorts();
   return [
     'server', '--name', name, '--data-dir', dataDir, '--advertise-address', '127.0.0.1', '--listen-address', '127.0.0.1',
     '--api-port', String(api), '--grpc-port', String(grpc), '--peer-port', String(peer), ...(pkiDir === undefined ? [] : ['--pki-dir', pkiDir]),
@@ -67,7 +66,7 @@ class Member {
   }
 
   static async start(flags: Flags): Promise<Member> {
-    const ports = flags.ports ?? await freePorts();
+    const ports = flags.ports ?? await ownPorts();
     const child = new Child(process.execPath, [CLI, ...await argsOf({ ...flags, ports })]);
     try {
       await until('the member to be ready', () => {
@@ -147,7 +146,7 @@ describe('bad surroundings', () => {
   it('a port in use: exit 1 that names the port, for each of the three', async () => {
     const { server, port } = await listening();
     try {
-      const free = await freePorts();
+      const free = await ownPorts();
       for (const at of [0, 1, 2]) {
         const ports = free.map((own, i) => (i === at ? port : own)) as unknown as readonly [number, number, number];
         await fails({ dataDir: join(directory, `port-${at}`), ports }, 1, new RegExp(`\\b${port}\\b.*in use`));

@@ -18,27 +18,51 @@ function firstEphemeral(): number {
   }
 }
 
-function listen(port: number): Promise<Server | undefined> {
+type Place = { readonly port: number; readonly host: string } | { readonly path: string };
+
+function listen(place: Place): Promise<Server | undefined> {
   return new Promise((resolve) => {
     const server = createServer();
     server.once('error', () => resolve(undefined));
-    server.listen(port, HOST, () => resolve(server));
+    server.listen(place, () => resolve(server));
   });
 }
 
 /**
- * Ports that are free now, and that no connection takes by chance before somebody listens there: not those which the system itself
- * gives out. All are held until all are found, so that none is given twice.
+ * Keeps a port for what this process starts, until it ends: a name of the kernel (an abstract socket) that only one process may have.
+ * False when another has it. Elsewhere than on Linux there are no such names, and nothing is kept.
  */
-export async function freePorts(count: number): Promise<number[]> {
-  const high = Math.max(Math.min(HIGH, firstEphemeral()), LOW + 1000);
+async function claim(port: number): Promise<boolean> {
+  if (process.platform !== 'linux') return true;
+  const claimed = await listen({ path: `\0navarch-port-${port}` });
+  claimed?.unref();
+  return claimed !== undefined;
+}
+
+export interface PortRange {
+  /** The first that may be given. */
+  readonly low: number;
+  /** The first beyond. */
+  readonly high: number;
+}
+
+/**
+ * Ports that are free now, and that nobody takes before somebody listens there: not a connection by chance, since the system does not
+ * give them out, and not another process that asks here. None is given twice to a process and those beside it.
+ */
+export async function freePorts(count: number, range?: PortRange): Promise<number[]> {
+  const { low, high } = range ?? { low: LOW, high: Math.max(Math.min(HIGH, firstEphemeral()), LOW + 1000) };
   const held = new Map<number, Server>();
   for (let i = 0; i < ATTEMPTS && held.size < count; i++) {
-    const port = LOW + systemRandom.int(high - LOW);
-    const server = held.has(port) ? undefined : await listen(port);
-    if (server !== undefined) held.set(port, server);
+    const port = low + systemRandom.int(high - low);
+    const server = held.has(port) ? undefined : await listen({ port, host: HOST });
+    if (server === undefined) continue;
+    if (await claim(port)) held.set(port, server);
+    else await closed(server);
   }
-  await Promise.all([...held.values()].map((server) => new Promise((resolve) => server.close(resolve))));
-  if (held.size < count) throw new Error(`no ${count} ports between ${LOW} and ${high} are free on ${HOST}`);
+  await Promise.all([...held.values()].map(closed));
+  if (held.size < count) throw new Error(`no ${count} ports between ${low} and ${high} are free on ${HOST}`);
   return [...held.keys()];
 }
+
+const closed = (server: Server) => new Promise((resolve) => server.close(resolve));

@@ -2,12 +2,15 @@
 // `N passed, N failed`, and exits 1 unless nothing failed. A scenario that passes only when it is run once more prints `FLAKY`.
 // `NAVARCH_TEST=unit` or `e2e` runs one part.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
+import { runFolderName } from '../dist/testing/leftovers.js';
 
 const part = process.env.NAVARCH_TEST ?? 'all';
-const scratch = mkdtempSync(join(tmpdir(), 'navarch-test-'));
+// Named so that the next run takes it away if this one is killed.
+const scratch = join(tmpdir(), runFolderName());
+mkdirSync(scratch, { recursive: true });
 const totals = { passed: 0, failed: 0, skipped: 0 };
 const STEP_MS_MAX = 40 * 60_000;
 /** Said again at the end: the middle of a long output is what gets lost. */

@@ -30,6 +30,10 @@ const MANAGED_BY = 'endpoints.navarch.dev';
 const INTERVAL_MS = 2_000;
 /** A server that has not been heard for so many looks is taken for gone. */
 const MISSES_MAX = 3;
+const REFUSALS: ReadonlySet<number> = new Set([400, 401, 403, 413, 422]);
+
+/** What the API says of the object, and will say again. */
+const isRefusal = (error: unknown): boolean => isApiError(error) && REFUSALS.has(error.code);
 
 const sliceName = (member: string) => `${SERVICE}-${member}`;
 
@@ -37,6 +41,8 @@ export class ApiEndpoints implements Service {
   readonly name = 'api endpoints';
   readonly #options: ApiEndpointsOptions;
   readonly #misses = new Map<string, number>();
+  /** Why the last attempt was refused; '' when it was not. */
+  #refusal = '';
   #timer: Timer | undefined;
   #running: Promise<void> = Promise.resolve();
 
@@ -60,9 +66,19 @@ export class ApiEndpoints implements Service {
     try {
       await this.#keepOwn();
       await this.#removeGone();
+      this.#refusal = '';
     } catch (error) {
-      this.#options.logger.debug({ error: String(error) }, 'the endpoints of the API could not be written; trying again');
+      this.#report(error);
     }
+  }
+
+  /** Until there is a leader, and while others write, attempts fail as a matter of course. A refusal lasts: it is said once, and when it changes. */
+  #report(error: unknown): void {
+    const { logger } = this.#options;
+    const refusal = isRefusal(error) ? String(error) : '';
+    if (refusal !== '' && refusal !== this.#refusal) logger.warn({ error: refusal }, 'the endpoints of the API are refused: the Service "kubernetes" may lead nowhere; trying again');
+    else logger.debug({ error: String(error) }, 'the endpoints of the API could not be written; trying again');
+    if (refusal !== '') this.#refusal = refusal;
   }
 
   async #keepOwn(): Promise<void> {

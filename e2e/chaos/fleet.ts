@@ -2,12 +2,14 @@
  * The members: three processes, each with its own directory, on its own small disk and in its own network where the machine lets
  * us (root), else on the loopback. Starts, ends, stops them; knows who leads; keeps their logs.
  */
-import { appendFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { appendFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePorts } from '../../platform/free-ports.js';
 import { systemExecutor, type CommandResult } from '../../platform/exec.js';
 import { systemClock } from '../../platform/clock.js';
 import type { StatusResponse } from '../../proto/gen/etcd/etcdserverpb/rpc.js';
+import { OUTER_FOLDER } from '../../testing/run-folder.js';
 import { makeSecrets, type Secrets } from '../bench/clusters.js';
 import { Process } from '../bench/processes.js';
 import { CLI } from '../lib/up-cluster.js';
@@ -150,7 +152,7 @@ export class Fleet {
     mkdirSync(pki, { recursive: true });
     const secrets = await makeSecrets(pki);
     const hasDisks = isolated && await LoopDisk.works(root);
-    const network = isolated ? await BridgedNetwork.make((process.pid % 36 ** 4).toString(36), 2 + process.pid % 250, MEMBERS) : undefined;
+    const network = isolated ? await BridgedNetwork.make(String(process.pid), 2 + process.pid % 250, MEMBERS) : undefined;
     const members: Member[] = [];
     try {
       const ports = await freePorts(3 * MEMBERS);
@@ -178,7 +180,7 @@ export class Fleet {
       await fleet.whole();
     } catch (error) {
       await fleet.stop();
-      throw error;
+      throw new Error(`the members did not come up; logs: ${fleet.keepLogs()}`, { cause: error });
     }
     return fleet;
   }
@@ -226,6 +228,14 @@ export class Fleet {
       await disk?.remove();
     }
     await this.network?.remove();
+  }
+
+  /** After a run with a fault, once it was stopped: all but the logs goes. Returns where those are from now on. */
+  keepLogs(): string {
+    const folder = mkdtempSync(join(process.env[OUTER_FOLDER] ?? tmpdir(), 'navarch-failed-'));
+    for (const { name, log } of this.members) if (existsSync(log)) cpSync(log, join(folder, `${name}.log`));
+    this.forget();
+    return `${folder}/m*.log`;
   }
 
   /** After a run without fault. */

@@ -1,5 +1,5 @@
 /** A quarter of a minute of what `make flood` does for a whole one. Heartbeats are reported, not judged: that takes a machine of one's own. */
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, onTestFailed } from 'vitest';
 import type { Fleet } from './fleet.js';
 import { electionsAfter } from './elections.js';
 import { describeFlood, flood, floodFleet, isDueToFlood, p99_ms, since, type FloodResult, type Heartbeats } from './flood.js';
@@ -11,13 +11,15 @@ const OPTIONS = { seconds: 15, keys: 5000, removedKeys: 1000, settle_ms: 0 };
 const SILENCE_MS_MAX = 5000;
 const MEMORY_MIB_MAX = 700;
 let fleet: Fleet;
+let hasFailed = false;
 
 beforeAll(async () => {
   fleet = await floodFleet();
 });
 afterAll(async () => {
   await fleet?.stop();
-  fleet?.forget();
+  if (hasFailed) process.stderr.write(`flood: failed; logs: ${fleet?.keepLogs()}\n`);
+  else fleet?.forget();
 });
 
 async function survived(): Promise<FloodResult> {
@@ -37,6 +39,9 @@ async function survived(): Promise<FloodResult> {
 }
 
 it('a flood of large and broken requests ends no member, and elects no leader', async () => {
+  onTestFailed(() => {
+    hasFailed = true;
+  });
   const first = await survived();
   expect(first.elections.filter(isDueToFlood)).toEqual([]);
   if (first.elections.length === 0) return;

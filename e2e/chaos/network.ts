@@ -22,7 +22,7 @@ export class BridgedNetwork {
     this.#count = count;
   }
 
-  /** `id`: up to 7 letters that nobody else on this machine uses; names of links are short. `net`: 0 to 255. */
+  /** `id`: up to 7 digits, the process: what it leaves when it is killed is known by that; names of links are short. `net`: 0 to 255. */
   static async make(id: string, net: number, count: number): Promise<BridgedNetwork> {
     const network = new BridgedNetwork(id, `198.18.${net}`, count);
     const bridge = network.#bridge;
@@ -39,15 +39,15 @@ export class BridgedNetwork {
   }
 
   get #bridge(): string {
-    return `nvc${this.#id}`;
+    return `nvf${this.#id}`;
   }
 
   #link(member: number): string {
-    return `nvc${this.#id}-${member}`;
+    return `nvf${this.#id}-${member}`;
   }
 
   namespace(member: number): string {
-    return `navarch-chaos-${this.#id}-${member}`;
+    return `navarch-fleet-${this.#id}-${member}`;
   }
 
   address(member: number): string {

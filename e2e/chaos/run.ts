@@ -79,7 +79,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
     const state = await fleet.describe().catch(String);
     await fleet.stop();
     const found = run.verdict.found.length > 0 ? run.verdict.found : [error instanceof Error ? error.stack ?? error.message : String(error)];
-    throw new ChaosFailure(`${found.join('\n')}\nseed ${seed}; again with: ${replayCommand(options)}\nlogs: ${root}/m*.log\n${state}`, { cause: error });
+    throw new ChaosFailure(`${found.join('\n')}\nseed ${seed}; again with: ${replayCommand(options)}\nlogs: ${fleet.keepLogs()}\n${state}`, { cause: error });
   }
 }
 

@@ -69,10 +69,12 @@ describe('certificates', () => {
 
 describe('the cluster PKI on disk', () => {
   let directory = '';
-  afterEach(() => rm(directory, { recursive: true, force: true }));
+  let folder = '';
+  afterEach(() => rm(folder, { recursive: true, force: true }));
 
   it('reads back what it wrote, keys 0600 in a folder 0700', async () => {
-    directory = join(await mkdtemp(join(tmpdir(), 'pki-')), 'pki');
+    folder = await mkdtemp(join(tmpdir(), 'pki-'));
+    directory = join(folder, 'pki');
     expect(await readClusterPki(directory)).toBeUndefined();
     const pki = await createClusterPki(context);
     await writeClusterPki(directory, pki);

@@ -95,7 +95,9 @@ describe('files', () => {
       return context.skip();
     }
     const hierarchy = new CgroupHierarchy(mounts);
-    const root = cgroupRootOf(await mkdtemp(join(tmpdir(), 'navarch-cgroup-')));
+    const dataDir = await mkdtemp(join(tmpdir(), 'navarch-cgroup-'));
+    cleanups.push(() => rm(dataDir, { recursive: true }));
+    const root = cgroupRootOf(dataDir);
     cleanups.push(() => hierarchy.remove(root));
     const cgroups = new KernelPodCgroups({ root, hierarchy, clock: systemClock });
     await cgroups.limitNode({ cpu: '1500m', memory: '64Mi', pods: '110' });

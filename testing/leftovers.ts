@@ -1,0 +1,92 @@
+/**
+ * What runs of tests leave behind when they are killed: a folder for each run, network namespaces, links. Their names carry the process
+ * that made them; once that is gone, the next run takes them away. What somebody still uses stays.
+ */
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { processesInNamespace } from '../cli/hosts/proc.js';
+import { isRunning, processIdOf, signalProcess } from '../cli/lib/process-id.js';
+
+/** `navarch-run-<pid>-<start time>`: a pid may be given out again. */
+const RUN_FOLDER = /^navarch-run-(\d+)-(\d*)$/;
+const NAMESPACE = /^(?:nv[po](\d+)[a-z]\d*|navarch-(?:agent|probe)-(\d+)|navarch-fleet-(\d+)-\d+)$/;
+const LINK = /^nvf(\d+)(?:-\d+)?$/;
+const CLI = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
+const DOWN_MS_MAX = 90_000;
+
+export function runFolderName(pid = process.pid): string {
+  return `navarch-run-${pid}-${processIdOf(pid)?.startTime ?? ''}`;
+}
+
+/** Whether a run folder's process is gone; false for what is not a run folder. */
+export function isOfEndedRun(folder: string): boolean {
+  const [, pid, startTime] = RUN_FOLDER.exec(folder) ?? [];
+  return pid !== undefined && startTime !== undefined && !isRunning({ pid: Number(pid), startTime });
+}
+
+/** The process that a namespace or link was made by, when it is one of ours and that process is gone. */
+export function isOfEndedProcess(name: string): boolean {
+  const pid = (NAMESPACE.exec(name) ?? LINK.exec(name))?.slice(1).find((group) => group !== undefined);
+  return pid !== undefined && processIdOf(Number(pid)) === undefined;
+}
+
+/** Lines for the user, one for each thing taken away or left. */
+export async function removeLeftovers(temporary: string): Promise<string[]> {
+  const folders = readdirSync(temporary).filter(isOfEndedRun).map((name) => removeRunFolder(join(temporary, name)));
+  return [...folders, ...await removeNamespaces(), ...removeLinks()];
+}
+
+function removeRunFolder(folder: string): string {
+  for (const name of readdirSync(folder)) takeDown(join(folder, name));
+  if (isInUse(folder)) return `${folder}: left, something still uses it`;
+  rmSync(folder, { recursive: true, force: true });
+  return `${folder}: removed`;
+}
+
+/** A cluster of `navarch up` outlives the test that started it. */
+function takeDown(dataDir: string): void {
+  const state = join(dataDir, 'run', 'state.json');
+  if (!existsSync(state) || !existsSync(CLI)) return;
+  const isLoopback = readFileSync(state, 'utf8').includes('"mode":"loopback"');
+  attempt(process.execPath, [CLI, 'down', '--data-dir', dataDir, '--purge', ...(isLoopback ? ['--loopback'] : [])]);
+}
+
+/** By a process that was told of it, or by a mount in it. */
+function isInUse(folder: string): boolean {
+  const mentions = (path: string) => {
+    try {
+      return readFileSync(path, 'utf8').includes(`${folder}/`);
+    } catch {
+      return false;
+    }
+  };
+  const pids = existsSync('/proc') ? readdirSync('/proc').filter((name) => /^\d+$/.test(name)) : [];
+  return mentions('/proc/self/mountinfo') || pids.some((pid) => Number(pid) !== process.pid && mentions(`/proc/${pid}/cmdline`));
+}
+
+async function removeNamespaces(): Promise<string[]> {
+  const names = existsSync('/run/netns') ? readdirSync('/run/netns').filter(isOfEndedProcess) : [];
+  for (const name of names) {
+    for (const id of await processesInNamespace(name)) signalProcess(id, 'SIGKILL');
+    attempt('ip', ['netns', 'delete', name]);
+  }
+  return names.map((name) => `network namespace ${name}: removed`);
+}
+
+/** A bridge, and its ends of links whose namespaces have gone. */
+function removeLinks(): string[] {
+  const names = existsSync('/sys/class/net') ? readdirSync('/sys/class/net').filter(isOfEndedProcess) : [];
+  for (const name of names) attempt('ip', ['link', 'delete', name]);
+  return names.map((name) => `link ${name}: removed`);
+}
+
+/** Another run may be quicker. */
+function attempt(command: string, args: readonly string[]): void {
+  try {
+    execFileSync(command, args, { stdio: 'ignore', timeout: DOWN_MS_MAX });
+  } catch {
+    // What is still there is seen by the next run.
+  }
+}
