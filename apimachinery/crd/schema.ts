@@ -56,9 +56,9 @@ export function rootSchemaOf(props: JsonObject): Schema {
 }
 
 /** Of custom resources, of embedded ones, and of their lists. */
-export const API_VERSION: Schema = { type: 'string', description: 'Group and version of the schema that this object is written in.' };
+export const API_VERSION: Schema = { type: 'string', description: 'APIVersion defines the schema that this object is written in, by group and version.' };
 export const KIND: Schema = { type: 'string', description: 'Name, in CamelCase, of the type that this object represents. It cannot be changed.' };
-export const OBJECT_METADATA: Schema = { ref: OBJECT_META, description: 'Metadata that every object has: names, labels, owners.' };
+export const OBJECT_METADATA: Schema = { ref: OBJECT_META, description: "Standard object's metadata: names, labels, owners." };
 const ROOT_FIELDS: Readonly<Record<string, Schema>> = {
   apiVersion: API_VERSION, kind: KIND, metadata: OBJECT_METADATA,
 };
