@@ -31,6 +31,8 @@ export interface StrategyContext {
   /** A fresh version 4 UUID. */
   uuid(): string;
   readonly subresource?: string;
+  /** Labels of the namespace that holds the object, as far as the server knows them. */
+  namespaceLabels?(): Readonly<Record<string, string>>;
   /** In `validate` of an update: the object as it is stored. */
   readonly old?: KubeObject;
 }

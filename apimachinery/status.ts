@@ -159,7 +159,7 @@ export function isNamespaceTerminating(error: unknown): boolean {
 /** Builders of FieldErrors with the wording of k8s.io/apimachinery/pkg/util/validation/field. What is shown of a value costs no more than it takes. */
 export const fieldErrors = {
   required: (field: string, why = ''): FieldError => fieldError('FieldValueRequired', field, `Required value${why === '' ? '' : `: ${cut(why, REASON_LENGTH_MAX)}`}`),
-  invalid: (field: string, value: unknown, why: string): FieldError => fieldError('FieldValueInvalid', field, `Invalid value: ${showValue(value)}: ${cut(why, REASON_LENGTH_MAX)}`),
+  invalid: (field: string, value: unknown, why: string): FieldError => fieldError('FieldValueInvalid', field, `Invalid value: ${showValue(value)}${why === '' ? '' : `: ${cut(why, REASON_LENGTH_MAX)}`}`),
   typeInvalid: (field: string, value: unknown, why: string): FieldError =>
     fieldError('FieldValueTypeInvalid', field, `Invalid value: ${showValue(value)}: ${cut(why, REASON_LENGTH_MAX)}`),
   notSupported: (field: string, value: unknown, supported: readonly string[]): FieldError =>

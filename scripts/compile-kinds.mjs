@@ -109,6 +109,7 @@ const REFINEMENTS = {
 const PROPERTY_DEFAULTS = {
   'io.k8s.api.core.v1.ServicePort': { protocol: 'TCP' },
   'io.k8s.api.core.v1.ContainerPort': { protocol: 'TCP' },
+  'io.k8s.api.core.v1.LocalObjectReference': { name: '' },
 };
 const KEYWORDS = {
   type: 'type', format: 'format', required: 'required',

@@ -111,7 +111,7 @@ class Comparer {
     }
     for (const name of names) {
       const absent = was !== undefined && is !== undefined ? structure.zeroOf(name) : undefined;
-      this.#pair(`f:${name}`, ownOf(was, name) ?? absent, ownOf(is, name) ?? absent, childSchema(structure, name, this.#resolver));
+      this.#pair(`f:${name}`, ownOf(was, name, absent), ownOf(is, name, absent), childSchema(structure, name, this.#resolver));
     }
   }
 
@@ -162,7 +162,9 @@ function isLeaf(before: unknown, after: unknown, kind: 'atomic' | 'object' | 'li
 
 const isEmptyObject = (value: unknown): boolean => isObject(value) && Object.keys(value).length === 0;
 
-const ownOf = (object: JsonObject | undefined, name: string): unknown => (object !== undefined && Object.hasOwn(object, name) ? object[name] : undefined);
+/** A null is a value: lists that Go always writes are null when they are empty. */
+const ownOf = (object: JsonObject | undefined, name: string, otherwise: unknown): unknown =>
+  (object !== undefined && Object.hasOwn(object, name) ? object[name] : otherwise);
 
 /** Fields that are the server's own, or name the object: nobody manages them. */
 const SERVER_FIELDS = new FieldSet();

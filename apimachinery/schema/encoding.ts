@@ -3,7 +3,8 @@
  * are left out (`omitempty`: false, zero, empty text, lists and maps), others always stand in the object: structs, and what
  * has no `omitempty`, as its zero or as null. The facts are in apimachinery/data/encoding.json.
  *
- * Pointers, which have no fact, keep an explicit zero, and an empty object.
+ * Pointers, which have no fact, keep an explicit zero, and an empty object; so does a list whose emptiness is told from its absence, and
+ * refused (`policies` of an autoscaler's rules).
  */
 import { isObject } from '../value.js';
 import type { JsonObject } from '../value.js';
@@ -41,6 +42,24 @@ export function normalise(object: JsonObject, declared: Schema, resolver: Schema
     object[name] = value;
     if (isObject(value)) normalise(value, property, resolver);
   }
+}
+
+/** Puts in, in place, the structs that Go's types always hold: defaults and validation find them although the client left them out. */
+export function fillStructs(object: JsonObject, declared: Schema, resolver: SchemaResolver): void {
+  const schema = resolver.resolve(declared);
+  for (const [name, { encoding }] of alwaysThere(schema)) {
+    if (encoding === 'struct' && (object[name] === undefined || object[name] === null)) object[name] = {};
+  }
+  for (const [name, value] of Object.entries(object)) {
+    const property = schema.properties !== undefined && Object.hasOwn(schema.properties, name) ? schema.properties[name] : undefined;
+    if (property !== undefined && typeof value === 'object' && value !== null) fillStructsOf(value, resolver.resolve(property), resolver);
+  }
+}
+
+function fillStructsOf(value: object, schema: Schema, resolver: SchemaResolver): void {
+  const inner = Array.isArray(value) ? schema.items : schema.additionalProperties;
+  if (inner !== undefined) for (const item of Object.values(value) as unknown[]) if (isObject(item)) fillStructs(item, inner, resolver);
+  if (schema.properties !== undefined && isObject(value)) fillStructs(value, schema, resolver);
 }
 
 function normaliseValue(value: unknown, declared: Schema, resolver: SchemaResolver): void {

@@ -38,8 +38,8 @@ export function conform(kind: TypedKind, object: JsonObject, options: ConformOpt
 }
 
 /** `Deployment in version "v1" cannot be handled as a Deployment: <why>`: the frame of all errors of decoding. */
-export function decodingError(kind: GroupVersionKind, why: string): Error {
-  return apiErrors.badRequest(`${kind.kind} in version "${kind.version}" cannot be handled as a ${kind.kind}: ${why}`);
+export function decodingError(kind: GroupVersionKind, why: string, wanted: string = kind.kind): Error {
+  return apiErrors.badRequest(`${kind.kind} in version "${kind.version}" cannot be handled as a ${wanted}: ${why}`);
 }
 
 class Conformer {

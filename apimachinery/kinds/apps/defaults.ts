@@ -1,6 +1,7 @@
 /** Defaults of the apps group and of the ReplicationController. */
 import { defaultPodTemplate } from '../pod/defaults.js';
-import { child, children, field, fill, fillZero, isRec, keysOf, type Rec } from '../lib/value.js';
+import { child, children, field, fill, fillZero, isRec, keysOf, unset, type Rec } from '../lib/value.js';
+import { defaultTemplateGeneration } from './daemon-set.js';
 import { defaultClaim } from '../storage/claims.js';
 
 function workloadSpec(object: Rec): Rec | undefined {
@@ -34,11 +35,23 @@ export function defaultReplicaSet(object: Rec): void {
   if (spec !== undefined) fill(spec, 'replicas', 1);
 }
 
+/** The rolling update is there by default only where no type is named; named, it may be left out. */
+function defaultStatefulRollout(spec: Rec): void {
+  const strategy = child(spec, 'updateStrategy');
+  if (strategy === undefined) return;
+  if (unset(strategy['type'])) {
+    strategy['type'] = 'RollingUpdate';
+    child(strategy, 'rollingUpdate');
+  }
+  const rolling = field(strategy, 'rollingUpdate');
+  if (strategy['type'] === 'RollingUpdate' && isRec(rolling)) fill(rolling, 'partition', 0);
+}
+
 export function defaultStatefulSet(object: Rec): void {
   const spec = workloadSpec(object);
   if (spec === undefined) return;
   fillZero(spec, 'podManagementPolicy', 'OrderedReady');
-  defaultRollout(spec, 'updateStrategy', { partition: 0 });
+  defaultStatefulRollout(spec);
   const retention = child(spec, 'persistentVolumeClaimRetentionPolicy');
   if (retention !== undefined) {
     fillZero(retention, 'whenDeleted', 'Retain');
@@ -47,8 +60,8 @@ export function defaultStatefulSet(object: Rec): void {
   fill(spec, 'replicas', 1);
   fill(spec, 'revisionHistoryLimit', 10);
   for (const claim of children(spec, 'volumeClaimTemplates')) {
-    fillZero(claim, 'apiVersion', 'v1');
-    fillZero(claim, 'kind', 'PersistentVolumeClaim');
+    claim['apiVersion'] = 'v1';
+    claim['kind'] = 'PersistentVolumeClaim';
     defaultClaim(claim);
   }
 }
@@ -56,6 +69,7 @@ export function defaultStatefulSet(object: Rec): void {
 export function defaultDaemonSet(object: Rec): void {
   const spec = workloadSpec(object);
   if (spec === undefined) return;
+  defaultTemplateGeneration(object);
   defaultRollout(spec, 'updateStrategy', { maxUnavailable: 1, maxSurge: 0 });
   fill(spec, 'revisionHistoryLimit', 10);
 }

@@ -5,8 +5,9 @@ import type { ExtrasTable, KindExtras } from '../extras.js';
 import { absent, at, isRec, num, type Rec } from '../lib/value.js';
 import { strategyOf } from '../lib/strategy.js';
 import { complaintsOf } from '../lib/complaints.js';
-import { dropDisabledFields } from '../pod/disabled-fields.js';
+import { dropDisabledOf } from '../pod/disabled-fields.js';
 import * as print from '../printers/workloads.js';
+import { createTemplateGeneration, updateTemplateGeneration } from './daemon-set.js';
 import {
   defaultDaemonSet, defaultDeployment, defaultReplicaSet, defaultReplicationController, defaultStatefulSet,
 } from './defaults.js';
@@ -14,8 +15,7 @@ import { validateWorkload, validateWorkloadUpdate, type WorkloadKind, type Workl
 
 /** KEP-961 (`maxUnavailable` of a StatefulSet) is off in v1.36, like some fields of pods. */
 function dropDisabledTemplateFields(object: Rec): void {
-  const podSpec = at(object, 'spec', 'template', 'spec');
-  if (isRec(podSpec)) dropDisabledFields(podSpec);
+  dropDisabledOf(at(object, 'spec', 'template'));
   const rolling = at(object, 'spec', 'updateStrategy', 'rollingUpdate');
   if (object['kind'] === 'StatefulSet' && isRec(rolling)) delete rolling['maxUnavailable'];
 }
@@ -23,8 +23,14 @@ function dropDisabledTemplateFields(object: Rec): void {
 function workload(defaults: (draft: Rec) => void, kind: WorkloadKind, update: WorkloadUpdateRules = {}): Strategy {
   return strategyOf({
     status: true, statusKeeps: kind === 'deployment' ? ['labels'] : [], generation: true, defaults, validatesAll: true,
-    create: (object) => dropDisabledTemplateFields(object),
-    update: (object) => dropDisabledTemplateFields(object),
+    create: (object) => {
+      dropDisabledTemplateFields(object);
+      if (kind === 'daemonSet') createTemplateGeneration(object);
+    },
+    update: (object, old, { subresource }) => {
+      dropDisabledTemplateFields(object);
+      if (kind === 'daemonSet' && subresource === undefined) updateTemplateGeneration(object, old);
+    },
     validate: (object) => validateWorkload(object, kind),
     validateUpdate: (object, old) => validateWorkloadUpdate(object, old, update),
   });

@@ -26,15 +26,32 @@ export function validateAtMost100Percent(complaints: Complaints, value: unknown,
 /** What is no percentage counts as nothing, as in Kubernetes' comparisons. */
 const valueOf = (value: unknown): number => (typeof value === 'number' ? value : Number(/^([0-9]+)%$/.exec(str(value))?.[1] ?? 0));
 
-function validateSelector(complaints: Complaints, selector: unknown, noun: string): void {
-  if (absent(selector)) return complaints.required('spec.selector');
+/** False when the selector cannot be read: what it selects is not asked then. */
+function validateSelector(complaints: Complaints, selector: unknown, how: { readonly noun: string; readonly unreadable: string }): boolean {
+  if (absent(selector)) {
+    complaints.required('spec.selector');
+    return true;
+  }
+  const before = complaints.all.length;
   validateLabelSelector(complaints, selector, 'spec.selector');
-  if (selectsEverything(selector)) complaints.invalid('spec.selector', selector, `empty selector is invalid for ${noun}`);
+  const isReadable = complaints.all.length === before;
+  if (selectsEverything(selector)) complaints.invalid('spec.selector', selector, `empty selector is invalid for ${how.noun}`);
+  if (!isReadable) complaints.invalid('spec.selector', shownSelector(selector), how.unreadable);
+  return isReadable;
 }
 
+/** As Go's type is printed: an operator always stands there. */
+const shownSelector = (selector: unknown): unknown => (!isRec(selector) ? null : {
+  ...(keysOf(selector['matchLabels']).length === 0 ? {} : { matchLabels: selector['matchLabels'] }),
+  ...(recs(selector['matchExpressions']).length === 0 ? {} : {
+    matchExpressions: recs(selector['matchExpressions']).map(({ key, operator, values }) => ({ key: str(key), operator: str(operator), ...(absent(values) ? {} : { values }) })),
+  }),
+});
+
+/** A selector that is not there selects nothing; an empty one has been refused already. */
 function validateTemplateLabels(complaints: Complaints, template: unknown, selector: unknown): void {
   const labels = at(template, 'metadata', 'labels');
-  if (!selectsEverything(selector) && !selectorMatches(selector, labels)) {
+  if (absent(selector) || (!selectsEverything(selector) && !selectorMatches(selector, labels))) {
     complaints.invalid('spec.template.metadata.labels', labels ?? null, '`selector` does not match template `labels`');
   }
 }
@@ -75,10 +92,12 @@ function validateRollout(complaints: Complaints, strategy: unknown): void {
   validateAtMost100Percent(complaints, maxUnavailable, `${path}.rollingUpdate.maxUnavailable`);
 }
 
+// Kubernetes says "deployment" of replica sets too.
+const OF_SETS = { noun: 'deployment', unreadable: 'invalid label selector' };
+
 const deployment: SpecRules = (complaints, spec) => {
   numbers(complaints, spec, 'replicas');
-  validateSelector(complaints, spec['selector'], 'deployment');
-  validateSetTemplate(complaints, spec, spec['selector'], 'ReplicaSet');
+  if (validateSelector(complaints, spec['selector'], OF_SETS)) validateSetTemplate(complaints, spec, spec['selector'], 'ReplicaSet');
   validateRollout(complaints, spec['strategy']);
   numbers(complaints, spec, 'minReadySeconds', 'revisionHistoryLimit', 'progressDeadlineSeconds');
   const deadline = optionalNum(spec['progressDeadlineSeconds']);
@@ -87,9 +106,7 @@ const deployment: SpecRules = (complaints, spec) => {
 
 const replicaSet: SpecRules = (complaints, spec) => {
   numbers(complaints, spec, 'replicas', 'minReadySeconds');
-  // Kubernetes says "deployment" of replica sets too.
-  validateSelector(complaints, spec['selector'], 'deployment');
-  validateSetTemplate(complaints, spec, spec['selector'], 'ReplicaSet');
+  if (validateSelector(complaints, spec['selector'], OF_SETS)) validateSetTemplate(complaints, spec, spec['selector'], 'ReplicaSet');
 };
 
 const replicationController: SpecRules = (complaints, spec) => {
@@ -118,10 +135,12 @@ function validateDaemonRollout(complaints: Complaints, strategy: unknown): void 
 
 const daemonSet: SpecRules = (complaints, spec) => {
   const selector = spec['selector'];
+  const before = complaints.all.length;
   validateLabelSelector(complaints, selector, 'spec.selector');
+  const isReadable = complaints.all.length === before;
   const labels = at(spec, 'template', 'metadata', 'labels');
   // A selector that is not there selects nothing.
-  if (!isRec(selector) || !selectorMatches(selector, labels)) complaints.invalid('spec.template.metadata.labels', labels ?? null, '`selector` does not match template `labels`');
+  if (isReadable && (!isRec(selector) || !selectorMatches(selector, labels))) complaints.invalid('spec.template.metadata.labels', labels ?? null, '`selector` does not match template `labels`');
   if (isRec(selector) && selectsEverything(selector)) complaints.invalid('spec.selector', selector, 'empty selector is invalid for daemonset');
   validatePodTemplate(complaints, spec['template'], 'spec.template');
   validateLifeOfPods(complaints, spec['template'], 'DaemonSet');
@@ -182,12 +201,13 @@ const statefulSet: SpecRules = (complaints, spec) => {
   numbers(complaints, spec, 'replicas', 'minReadySeconds');
   complaints.atLeast('spec.ordinals.start', at(spec, 'ordinals', 'start'));
   if (str(spec['serviceName']) !== '') complaints.form('spec.serviceName', spec['serviceName'], dns1123Label);
-  validateSelector(complaints, spec['selector'], 'statefulset');
-  const template = withClaimVolumes(spec);
-  validateTemplateLabels(complaints, template, spec['selector']);
-  validatePodTemplate(complaints, template, 'spec.template');
-  validateLabels(complaints, at(template, 'metadata', 'labels'), 'spec.template.labels');
-  validateAnnotations(complaints, at(template, 'metadata', 'annotations'), 'spec.template.annotations');
+  if (validateSelector(complaints, spec['selector'], { noun: 'statefulset', unreadable: '' })) {
+    const template = withClaimVolumes(spec);
+    validateTemplateLabels(complaints, template, spec['selector']);
+    validatePodTemplate(complaints, template, 'spec.template');
+    validateLabels(complaints, at(template, 'metadata', 'labels'), 'spec.template.labels');
+    validateAnnotations(complaints, at(template, 'metadata', 'annotations'), 'spec.template.annotations');
+  }
   validateLifeOfPods(complaints, spec['template'], 'StatefulSet');
 };
 

@@ -1,7 +1,7 @@
 /** HorizontalPodAutoscalers: defaults and their two versions. */
 import type { ExtrasTable } from '../extras.js';
 import { strategyOf } from '../lib/strategy.js';
-import { absent, child, field, fill, isRec, list, type Rec } from '../lib/value.js';
+import { absent, at, child, field, fill, isRec, list, type Rec } from '../lib/value.js';
 import { horizontalPodAutoscalerPrinter } from '../printers/workloads.js';
 import { horizontalPodAutoscalerToV1, horizontalPodAutoscalerToV2 } from './conversion.js';
 import { validateAutoscaler } from './validate.js';
@@ -16,11 +16,16 @@ function defaultRules(behavior: Rec, name: string, policies: readonly unknown[],
   fill(rules, 'policies', [...policies]);
 }
 
+/** Of version 1: metrics beyond CPU and the behaviour are annotations there. */
+function defaultUtilization(object: Rec, spec: Rec): void {
+  if (absent(at(object, 'metadata', 'annotations', 'autoscaling.alpha.kubernetes.io/metrics'))) fill(spec, 'targetCPUUtilizationPercentage', CPU_UTILIZATION_DEFAULT);
+}
+
 function defaultAutoscaler(object: Rec): void {
   const spec = child(object, 'spec');
   if (spec === undefined) return;
   fill(spec, 'minReplicas', 1);
-  if (object['apiVersion'] === 'autoscaling/v1') return;
+  if (object['apiVersion'] === 'autoscaling/v1') return defaultUtilization(object, spec);
   if (list(spec['metrics']).length === 0) {
     spec['metrics'] = [{ type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: CPU_UTILIZATION_DEFAULT } } }];
   }

@@ -5,6 +5,7 @@ import type { ExtrasTable } from '../extras.js';
 import { complaintsOf } from '../lib/complaints.js';
 import { strategyOf } from '../lib/strategy.js';
 import { absent, at, child, children, clone, field, fill, fillZero, isRec, keysOf, num, optionalNum, same, setOwn, type Rec } from '../lib/value.js';
+import { dropDisabledOf } from '../pod/disabled-fields.js';
 import { defaultPodTemplate } from '../pod/defaults.js';
 import { cronJobPrinter, jobPrinter } from '../printers/workloads.js';
 import { generatedLabels, validateCronJob, validateJob } from './validate.js';
@@ -95,11 +96,20 @@ export const batchExtras: ExtrasTable = {
     fieldSelectors: { 'status.successful': (job) => String(num(optionalNum(at(job, 'status', 'succeeded')))) },
     fieldRefusal: (field) => `field label ${JSON.stringify(field)} not supported for Job`,
     strategy: strategyOf({
-      status: true, generation: true, defaults: defaultJob, create: generateSelector, validatesAll: true, validate: validateJob, validateUpdate: validateJobUpdate,
+      status: true, generation: true, defaults: defaultJob, validatesAll: true, validate: validateJob, validateUpdate: validateJobUpdate,
+      create: (job, context) => {
+        generateSelector(job, context);
+        dropDisabledOf(at(job, 'spec', 'template'));
+      },
+      update: (job) => dropDisabledOf(at(job, 'spec', 'template')),
     }),
   },
   'batch/cronjobs': {
     shortNames: ['cj'], categories: ['all'], printer: cronJobPrinter,
-    strategy: strategyOf({ status: true, generation: true, defaults: defaultCronJob, validatesAll: true, validate: validateCronJob }),
+    strategy: strategyOf({
+      status: true, generation: true, defaults: defaultCronJob, validatesAll: true, validate: validateCronJob,
+      create: (cronJob) => dropDisabledOf(at(cronJob, 'spec', 'jobTemplate', 'spec', 'template')),
+      update: (cronJob) => dropDisabledOf(at(cronJob, 'spec', 'jobTemplate', 'spec', 'template')),
+    }),
   },
 };

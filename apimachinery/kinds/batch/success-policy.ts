@@ -49,9 +49,17 @@ function validateRule(complaints: Complaints, rule: Rec, path: string, completio
   }
 }
 
+/** As Go's internal type is printed. */
+const shownPolicy = (policy: unknown): unknown => {
+  const rules = field(policy, 'rules');
+  return {
+    Rules: absent(rules) ? null : recs(rules).map(({ succeededIndexes, succeededCount }) => ({ SucceededIndexes: succeededIndexes ?? null, SucceededCount: succeededCount ?? null })),
+  };
+};
+
 export function validateSuccessPolicy(complaints: Complaints, spec: Rec, path: string): void {
   const policy = spec['successPolicy'];
-  if (spec['completionMode'] !== 'Indexed') return complaints.invalid(path, policy, 'requires indexed completion mode');
+  if (spec['completionMode'] !== 'Indexed') return complaints.invalid(path, shownPolicy(policy), 'requires indexed completion mode');
   const rules = recs(field(policy, 'rules'));
   if (rules.length === 0) complaints.required(`${path}.rules`, 'at least one rules must be specified when the successPolicy is specified');
   if (rules.length > RULES_MAX) complaints.tooMany(`${path}.rules`, rules.length, RULES_MAX);

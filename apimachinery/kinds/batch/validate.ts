@@ -114,7 +114,8 @@ export function validateJob(job: Rec): FieldError[] {
     if (absent(selector)) complaints.required('spec.selector');
     else validateLabelSelector(complaints, selector, 'spec.selector');
     const labels = at(spec, 'template', 'metadata', 'labels');
-    if (!absent(selector) && !selectorMatches(selector, labels)) complaints.invalid('spec.template.metadata.labels', labels ?? null, '`selector` does not match template `labels`');
+    // A selector that is not there selects nothing.
+    if (absent(selector) || !selectorMatches(selector, labels)) complaints.invalid('spec.template.metadata.labels', labels ?? null, '`selector` does not match template `labels`');
     validateHostNames(complaints, job, spec);
   });
 }

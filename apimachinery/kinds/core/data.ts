@@ -4,7 +4,7 @@ import { configMapKey } from '../../names.js';
 import type { FieldError } from '../../status.js';
 import { complaintsOf, type Complaints } from '../lib/complaints.js';
 import { strategyOf } from '../lib/strategy.js';
-import { absent, child, entries, field, fillZero, isRec, same, setOwn, str, unset, type Rec } from '../lib/value.js';
+import { absent, child, entries, field, fillZero, isRec, recs, same, setOwn, str, unset, type Rec } from '../lib/value.js';
 
 const BYTES_MAX = 1024 * 1024;
 const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
@@ -120,4 +120,9 @@ export const secretStrategy = strategyOf({
   validatesAll: true, validate: validateSecret,
 });
 
-export const serviceAccountStrategy = strategyOf({ validatesAll: true });
+/** Secrets of an account are named, nothing else. */
+function nameSecrets(account: Rec): void {
+  if (Array.isArray(account['secrets'])) account['secrets'] = recs(account['secrets']).map(({ name }) => (unset(name) ? {} : { name }));
+}
+
+export const serviceAccountStrategy = strategyOf({ validatesAll: true, create: nameSecrets, update: nameSecrets });

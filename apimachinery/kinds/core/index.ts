@@ -9,6 +9,7 @@ import { complaintsOf } from '../lib/complaints.js';
 import { strategyOf } from '../lib/strategy.js';
 import { at, child, recs, str, unset } from '../lib/value.js';
 import { defaultPodTemplate } from '../pod/defaults.js';
+import { dropDisabledOf } from '../pod/disabled-fields.js';
 import { podStrategy } from '../pod/strategy.js';
 import { validatePodTemplate } from '../pod/validate.js';
 import * as print from '../printers/core.js';
@@ -49,6 +50,8 @@ export const coreExtras: ExtrasTable = {
     strategy: strategyOf({
       generation: true,
       validatesAll: true,
+      create: (object) => dropDisabledOf(object['template']),
+      update: (object) => dropDisabledOf(object['template']),
       defaults: (object) => defaultPodTemplate(child(object, 'template')),
       validate: (object) => complaintsOf((complaints) => validatePodTemplate(complaints, object['template'], 'template')),
     }),

@@ -83,6 +83,14 @@ function alignCidrs(spec: Rec): void {
   else if (first === '' && all[0] !== undefined) spec['podCIDR'] = all[0];
 }
 
+/** Configuration of the kubelet by the API is gone (KEP-281): what is new of it is not kept. */
+function dropConfigSource(node: Rec, old: unknown): void {
+  for (const [part, name] of [['spec', 'configSource'], ['status', 'config']] as const) {
+    const holder = field(node, part);
+    if (isRec(holder) && absent(at(old, part, name))) delete holder[name];
+  }
+}
+
 export const nodeStrategy = strategyOf({
   defaults: (node) => {
     const spec = field(node, 'spec');
@@ -90,10 +98,12 @@ export const nodeStrategy = strategyOf({
     const status = field(node, 'status');
     if (isRec(status) && isRec(status['capacity']) && absent(status['allocatable'])) status['allocatable'] = { ...status['capacity'] };
   },
+  create: dropConfigSource,
   // Nodes come with their status, as the worker reports it; afterwards the two are apart.
   update: (node, old, context) => {
     if (context.subresource === 'status') put(node, 'spec', clone(old['spec']));
     else put(node, 'status', clone(old['status']));
+    dropConfigSource(node, old);
   },
   validatesAll: true, validate: validateNode,
 });

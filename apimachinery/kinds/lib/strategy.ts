@@ -22,8 +22,8 @@ export interface StrategyParts {
    * of it pass, and clients use that: the list of each kind is kube-apiserver's.
    */
   readonly statusKeeps?: readonly KeptMetadata[];
-  /** metadata.generation is 1 at creation and grows when anything but metadata and status changes. */
-  readonly generation?: boolean;
+  /** metadata.generation is 1 at creation and grows when anything but metadata and status changes; `changes`: there is none before the first change. */
+  readonly generation?: boolean | 'changes';
   readonly defaults?: (draft: Rec) => void;
   /** After the common steps of a create. */
   readonly create?: (draft: Rec, context: StrategyContext) => void;
@@ -79,7 +79,7 @@ function prepareUpdate(parts: StrategyParts, draft: Rec, old: Rec, context: Stra
     else put(draft, 'status', clone(field(old, 'status')));
   }
   parts.update?.(draft, old, context);
-  if (parts.generation === true) {
+  if (parts.generation !== undefined && parts.generation !== false) {
     const before = Number(field(field(old, 'metadata'), 'generation') ?? 0);
     // An object on its way out gets a new generation too, so that its controller looks at it again.
     const deleting = field(field(old, 'metadata'), 'deletionTimestamp') === undefined

@@ -4,8 +4,9 @@ import { field, isRec, recs, type Rec } from '../lib/value.js';
 
 const DISABLED_PROJECTIONS = ['clusterTrustBundle', 'podCertificate'];
 
-/** ContainerStopSignals, ClusterTrustBundleProjection, PodCertificateRequest. */
+/** ContainerStopSignals, ClusterTrustBundleProjection, PodCertificateRequest, GenericWorkload. */
 export function dropDisabledFields(spec: Rec): void {
+  delete spec['schedulingGroup'];
   for (const { container } of containersOf(spec)) {
     const lifecycle = field(container, 'lifecycle');
     if (isRec(lifecycle)) delete lifecycle['stopSignal'];
@@ -15,4 +16,10 @@ export function dropDisabledFields(spec: Rec): void {
       if (!Object.isFrozen(source)) for (const name of DISABLED_PROJECTIONS) delete source[name];
     }
   }
+}
+
+/** Of a pod template. */
+export function dropDisabledOf(template: unknown): void {
+  const spec = field(template, 'spec');
+  if (isRec(spec)) dropDisabledFields(spec);
 }

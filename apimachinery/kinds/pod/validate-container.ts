@@ -55,6 +55,8 @@ function validateResizePolicy(complaints: Complaints, policies: unknown, path: s
   }
 }
 
+const RESTART_ACTIONS = ['Restart', 'RestartAllContainers'];
+
 /** KEP-5307: a container's own restart policy, with rules by exit code. */
 function validateRestartPolicy(complaints: Complaints, container: Rec, path: string): void {
   const policy = container['restartPolicy'];
@@ -64,7 +66,7 @@ function validateRestartPolicy(complaints: Complaints, container: Rec, path: str
   if (rules.length > RESTART_RULES_MAX) complaints.tooMany(`${path}.restartPolicyRules`, rules.length, RESTART_RULES_MAX);
   for (const [index, rule] of rules.entries()) {
     const here = `${path}.restartPolicyRules[${index}]`;
-    if (rule['action'] !== 'Restart') complaints.unsupported(`${here}.action`, rule['action'] ?? '', ['Restart']);
+    if (!RESTART_ACTIONS.includes(str(rule['action']))) complaints.unsupported(`${here}.action`, rule['action'] ?? '', RESTART_ACTIONS);
     const codes = rule['exitCodes'];
     if (!isRec(codes)) {
       complaints.required(`${here}.exitCodes`, 'must be specified');
@@ -113,11 +115,8 @@ export function validateInitContainer(complaints: Complaints, slot: ContainerSlo
   const { container, path } = slot;
   validateCommon(complaints, slot, context);
   const restarts = isRestartableInit(container);
-  if (restarts && list(container['restartPolicyRules']).length > 0) {
-    complaints.forbidden(`${path}.restartPolicyRules`, 'restartPolicyRules are not allowed for init containers with restart policy Always');
-  } else if (!restarts) {
-    validateRestartPolicy(complaints, container, path);
-  }
+  if (!absent(container['restartPolicy'])) validateRestartPolicy(complaints, container, path);
+  else if (list(container['restartPolicyRules']).length > 0) complaints.required(`${path}.restartPolicy`, 'must specify restartPolicy when restart rules are used');
   const name = str(container['name']);
   if (names.has(name)) complaints.duplicate(`${path}.name`, name);
   else if (name !== '') names.add(name);

@@ -104,7 +104,10 @@ function validateClaims(complaints: Complaints, claims: unknown, path: string, k
     const key = `${name}/${request}`;
     if (name === '') complaints.required(`${path}[${index}]`);
     else if (seen.has(key)) complaints.duplicate(`${path}[${index}]`, request === '' ? name : key);
-    else if (!known.has(name)) complaints.notFound(`${path}[${index}]`, name);
+    else if (!known.has(name)) {
+      const names = known.size === 0 ? ' which is empty' : `: ${[...known].sort().join(', ')}`;
+      complaints.add([{ type: 'FieldValueNotFound', field: `${path}[${index}]`, detail: `Not found: ${JSON.stringify(name)}: must be one of the names in pod.spec.resourceClaims${names}` }]);
+    }
     seen.add(key);
   }
 }

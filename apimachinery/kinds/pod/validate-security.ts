@@ -22,7 +22,7 @@ function validateSeccomp(complaints: Complaints, profile: unknown, path: string)
     if (absent(local)) complaints.required(`${path}.localhostProfile`, 'must be set when seccomp type is Localhost');
     else validateLocalPath(complaints, `${path}.localhostProfile`, str(local));
   } else if (!absent(local)) {
-    complaints.invalid(`${path}.localhostProfile`, profile, 'can only be set when seccomp type is Localhost');
+    complaints.invalid(`${path}.localhostProfile`, { Type: type, LocalhostProfile: local }, 'can only be set when seccomp type is Localhost');
   }
 }
 

@@ -3,7 +3,7 @@ import { dns1123Label, dns1123Subdomain } from '../../names.js';
 import { parseQuantity } from '../../quantity.js';
 import type { Complaints } from '../lib/complaints.js';
 import { validateClaimSpec } from '../storage/validate-claim.js';
-import { azureDisk, disk, fc, flexVolume, flocker, hostPath, nfs, quobyte, requires, validateDriverName, type SourceCheck } from '../storage/volume-sources.js';
+import { azureDisk, disk, fc, flexVolume, flocker, hostPath, inlineIscsi, nfs, quobyte, requires, validateDriverName, type SourceCheck } from '../storage/volume-sources.js';
 import { absent, field, isRec, num, optionalNum, recs, str, unset, type Rec } from '../lib/value.js';
 import { PULL_POLICIES } from './validate-container.js';
 import { validateFieldRef, validateResourceFieldRef } from './validate-env.js';
@@ -120,13 +120,13 @@ const SOURCES: readonly { readonly name: string; readonly check: SourceCheck; re
   { name: 'awsElasticBlockStore', check: disk('volumeID') },
   { name: 'secret', check: namedFiles('secretName') },
   { name: 'nfs', check: nfs },
-  { name: 'iscsi', check: requires('targetPortal', 'iqn') },
+  { name: 'iscsi', check: inlineIscsi },
   { name: 'glusterfs', check: requires('endpoints', 'path') },
   { name: 'flocker', check: flocker },
   { name: 'persistentVolumeClaim', check: requires('claimName') },
   { name: 'rbd', check: requires('monitors', 'image') },
   { name: 'cinder', check: requires('volumeID') },
-  { name: 'cephfs', check: requires('monitors'), saidAs: 'cephFS' },
+  { name: 'cephfs', saidAs: 'cephFS', check: (complaints, source, said) => requires('monitors')(complaints, source, said.replace(/cephFS$/, 'cephfs')) },
   { name: 'quobyte', check: quobyte },
   // The typing error is Kubernetes' own, and tools match on paths.
   { name: 'downwardAPI', saidAs: 'downwarAPI', check: (complaints, source, said) => {

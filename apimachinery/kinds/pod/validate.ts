@@ -52,8 +52,10 @@ function validateResourceClaims(complaints: Complaints, claims: unknown, path: s
     else complaints.form(`${here}.name`, name, dns1123Label);
     names.add(name);
     const sources = ['resourceClaimName', 'resourceClaimTemplateName'].filter((source) => !absent(claim[source]));
-    if (sources.length > 1) complaints.invalid(here, claim, 'at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified');
-    if (sources.length === 0) complaints.invalid(here, claim, 'must specify one of: `resourceClaimName`, `resourceClaimTemplateName`');
+    // As Go's internal type is printed.
+    const shown = { Name: name, ResourceClaimName: claim['resourceClaimName'] ?? null, ResourceClaimTemplateName: claim['resourceClaimTemplateName'] ?? null };
+    if (sources.length > 1) complaints.invalid(here, shown, 'at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified');
+    if (sources.length === 0) complaints.invalid(here, shown, 'must specify one of: `resourceClaimName`, `resourceClaimTemplateName`');
     for (const source of sources) complaints.form(`${here}.${source}`, claim[source], dns1123Subdomain);
   }
 }
@@ -109,6 +111,9 @@ function validateHostUsers(complaints: Complaints, spec: Rec, path: string): voi
   if (spec['hostNetwork'] === true) complaints.forbidden(`${path}.hostNetwork`, 'when `hostUsers` is false');
   if (spec['hostPID'] === true) complaints.forbidden(`${path}.HostPID`, 'when `hostUsers` is false');
   if (spec['hostIPC'] === true) complaints.forbidden(`${path}.HostIPC`, 'when `hostUsers` is false');
+  for (const slot of containersOf(spec, path)) {
+    if (list(slot.container['volumeDevices']).length > 0) complaints.forbidden(`${slot.path}.volumeDevices`, 'when `hostUsers` is false');
+  }
 }
 
 function validateNames(complaints: Complaints, spec: Rec, path: string): void {
@@ -177,10 +182,28 @@ export function validatePodSpec(complaints: Complaints, value: unknown, path: st
   validateNames(complaints, spec, path);
   validateTolerations(complaints, spec['tolerations'], `${path}.tolerations`);
   validateHostAliases(complaints, spec['hostAliases'], `${path}.hostAliases`);
-  for (const name of ['priorityClassName', 'runtimeClassName']) if (!unset(spec[name])) complaints.form(`${path}.${name}`, spec[name], dns1123Subdomain);
-  complaints.enumerated(`${path}.preemptionPolicy`, spec['preemptionPolicy'], ['PreemptLowerPriority', 'Never']);
+  if (!unset(spec['priorityClassName'])) complaints.form(`${path}.priorityClassName`, spec['priorityClassName'], dns1123Subdomain);
+  if (!absent(spec['runtimeClassName'])) complaints.form(`${path}.runtimeClassName`, spec['runtimeClassName'], dns1123Subdomain);
+  if (!absent(spec['preemptionPolicy'])) complaints.oneOf(`${path}.preemptionPolicy`, spec['preemptionPolicy'], ['PreemptLowerPriority', 'Never'], true);
   if (keysOf(spec['overhead']).length > 0) validateResources(complaints, { limits: spec['overhead'] }, `${path}.overhead`);
   validateOs(complaints, spec, path);
+  validateFileVolumes(complaints, spec, path);
+}
+
+/** Files that variables are read from lie in volumes that live as long as the pod. */
+function validateFileVolumes(complaints: Complaints, spec: Rec, path: string): void {
+  const volumes = new Map(recs(spec['volumes']).map((volume) => [str(volume['name']), volume]));
+  for (const { container, path: here } of containersOf(spec, path)) {
+    for (const [index, variable] of recs(container['env']).entries()) {
+      const reference = field(variable['valueFrom'], 'fileKeyRef');
+      if (!isRec(reference)) continue;
+      const name = str(reference['volumeName']);
+      const volume = volumes.get(name);
+      const where = `${here}.env[${index}].valueFrom.fileKeyRef.volumeName`;
+      if (volume === undefined) complaints.notFound(where, name);
+      else if (absent(volume['emptyDir'])) complaints.invalid(where, name, 'referenced volume must be of type emptyDir');
+    }
+  }
 }
 
 /** Pods may not come with ephemeral containers, nor bound and gated at once. */

@@ -5,6 +5,7 @@ import type { FieldError } from '../../status.js';
 import { complaintsOf, type Complaints } from '../lib/complaints.js';
 import { absent, at, field, isRec, num, recs, same, str, strs, unset, type Rec } from '../lib/value.js';
 import { validateTemplateMeta } from '../pod/validate-template.js';
+import { validateAdminRequests } from './admin-access.js';
 import { eachItem, eachOfSet, validateFullName, validateLabel, validateToleration } from './lists.js';
 import { validateConfiguration, validateSelectors } from './selectors.js';
 
@@ -109,7 +110,10 @@ export function validateClaim(claim: Rec, context?: StrategyContext): FieldError
   return complaintsOf((complaints) => {
     const old = context?.old;
     if (context?.subresource === 'status') return validateStatus(complaints, claim['status'], field(old, 'status'));
-    if (old === undefined) validateClaimSpec(complaints, claim['spec'], 'spec');
+    if (old === undefined) {
+      validateAdminRequests(complaints, claim['spec'], context);
+      validateClaimSpec(complaints, claim['spec'], 'spec');
+    }
     else complaints.immutable('spec', claim['spec'], same(claim['spec'], field(old, 'spec')));
   });
 }
@@ -117,6 +121,7 @@ export function validateClaim(claim: Rec, context?: StrategyContext): FieldError
 export function validateClaimTemplate(template: Rec, context?: StrategyContext): FieldError[] {
   return complaintsOf((complaints) => {
     const spec = template['spec'];
+    if (context?.old === undefined) validateAdminRequests(complaints, field(spec, 'spec'), context);
     validateTemplateMeta(complaints, field(spec, 'metadata'), 'spec.metadata');
     validateClaimSpec(complaints, field(spec, 'spec'), 'spec.spec');
     if (context?.old !== undefined) complaints.immutable('spec', spec, same(spec, field(context.old, 'spec')));

@@ -1,6 +1,6 @@
 /** Volumes, claims and storage classes. */
 import { strategyOf } from '../lib/strategy.js';
-import { absent, child, clone, field, fill, fillZero, isRec, str, unset, type Rec } from '../lib/value.js';
+import { absent, child, clone, field, fill, fillZero, isRec, put, str, unset, type Rec } from '../lib/value.js';
 import { defaultVolumeSources } from '../pod/volume-defaults.js';
 import { validateClaim } from './validate-claim.js';
 import { validateStorageClass } from './validate-classes.js';
@@ -36,7 +36,7 @@ function settleDataSources(claim: Rec, old?: Rec): void {
   const before = field(old, 'spec');
   if (!isRec(spec)) return;
   const isInUse = (name: string): boolean => isRec(field(before, name));
-  if (!isInUse('dataSourceRef') && !absent(field(spec['dataSourceRef'], 'namespace'))) delete spec['dataSourceRef'];
+  if (!isInUse('dataSourceRef') && !unset(field(spec['dataSourceRef'], 'namespace'))) delete spec['dataSourceRef'];
   const { dataSource: source, dataSourceRef: reference } = spec;
   if (isRec(source) && !isRec(reference)) {
     if (!isInUse('dataSource') && CLONED.get(str(source['kind'])) !== str(source['apiGroup'])) delete spec['dataSource'];
@@ -62,8 +62,28 @@ export const claimStrategy = strategyOf({
   }, validatesAll: true, validate: validateClaim,
 });
 
+const secondOf = (now_ms: number): string => new Date(now_ms).toISOString().replace(/\.\d+Z$/, 'Z');
+
+/** When the phase last changed: the client's word if it gives a new one (KEP-3762). */
+function keepPhaseTime(volume: Rec, old: Rec, now_ms: number): void {
+  const [status, before] = [field(volume, 'status'), field(old, 'status')];
+  if (!isRec(status)) return;
+  const [time, timeBefore] = [field(status, 'lastPhaseTransitionTime'), field(before, 'lastPhaseTransitionTime')];
+  if (field(status, 'phase') === field(before, 'phase')) {
+    if (absent(time)) put(status, 'lastPhaseTransitionTime', timeBefore);
+  } else if (absent(time) || time === timeBefore) {
+    status['lastPhaseTransitionTime'] = secondOf(now_ms);
+  }
+}
+
 export const volumeStrategy = strategyOf({
-  status: true, defaults: defaultVolume, create: pending, validatesAll: true, validate: validateVolume,
+  status: true, defaults: defaultVolume, validatesAll: true, validate: validateVolume,
+  create: (volume, { now_ms }) => {
+    volume['status'] = { phase: 'Pending', lastPhaseTransitionTime: secondOf(now_ms) };
+  },
+  update: (volume, old, { subresource, now_ms }) => {
+    if (subresource === 'status') keepPhaseTime(volume, old, now_ms);
+  },
 });
 
 export const storageClassStrategy = strategyOf({

@@ -1,18 +1,27 @@
 /** storage.k8s.io and resource.k8s.io. */
 import type { ExtrasTable } from '../extras.js';
 import { ALL_METADATA, strategyOf } from '../lib/strategy.js';
-import { at, child, children, field, fill, fillZero, isRec, list, str } from '../lib/value.js';
+import { absent, at, child, children, field, fill, fillZero, isRec, list, str, type Rec } from '../lib/value.js';
+import { defaultVolumeSources } from '../pod/volume-defaults.js';
 import { defaultPrinter } from '../printers/columns.js';
 import { resourceClaimPrinter, resourceSlicePrinter } from '../printers/policy.js';
 import * as print from '../printers/storage.js';
 import { validateClaim, validateClaimTemplate, validateDeviceClass } from '../resource/validate-claim.js';
-import { validateResourceSlice } from '../resource/validate-slice.js';
+import { resourceSliceStrategy } from '../resource/slices.js';
 import { storageClassStrategy } from './claims.js';
 import { validateAttachment, validateAttributesClass } from './validate-classes.js';
 import { validateDriver, validateNode, validateStorageCapacity } from './validate-csi.js';
 
+/** VolumeLimitScaling is off in v1.36. */
+function dropScheduling(driver: Rec, old?: Rec): void {
+  const spec = field(driver, 'spec');
+  if (isRec(spec) && absent(at(old, 'spec', 'preventPodSchedulingIfMissing'))) delete spec['preventPodSchedulingIfMissing'];
+}
+
 const csiDriver = strategyOf({
-  generation: true,
+  generation: 'changes',
+  create: (driver) => dropScheduling(driver),
+  update: (driver, old) => dropScheduling(driver, old),
   validatesAll: true,
   validate: validateDriver,
   defaults: (object) => {
@@ -42,7 +51,12 @@ export const storageExtras: ExtrasTable = {
   'storage.k8s.io/csidrivers': { printer: print.csiDriverPrinter, strategy: csiDriver },
   'storage.k8s.io/csinodes': { printer: print.csiNodePrinter, strategy: strategyOf({ validatesAll: true, validate: validateNode }) },
   'storage.k8s.io/csistoragecapacities': { strategy: strategyOf({ validatesAll: true, validate: validateStorageCapacity }) },
-  'storage.k8s.io/volumeattachments': { printer: print.volumeAttachmentPrinter, strategy: strategyOf({ status: true, statusKeeps: ALL_METADATA, validatesAll: true, validate: validateAttachment }) },
+  'storage.k8s.io/volumeattachments': { printer: print.volumeAttachmentPrinter, strategy: strategyOf({
+    status: true, statusKeeps: ALL_METADATA, validatesAll: true, validate: validateAttachment, defaults: (attachment) => {
+      const inline = at(attachment, 'spec', 'source', 'inlineVolumeSpec');
+      if (isRec(inline)) defaultVolumeSources(inline);
+    },
+  }) },
   'storage.k8s.io/volumeattributesclasses': { shortNames: ['vac'], printer: print.volumeAttributesClassPrinter, strategy: strategyOf({ validatesAll: true, validate: validateAttributesClass }) },
   'resource.k8s.io/resourceclaims': { printer: resourceClaimPrinter, strategy: strategyOf({
     status: true, statusKeeps: ALL_METADATA, defaults: (claim) => defaultDevices(field(claim, 'spec')), validatesAll: true, validate: validateClaim,
@@ -51,7 +65,7 @@ export const storageExtras: ExtrasTable = {
     defaults: (template) => defaultDevices(at(template, 'spec', 'spec')), validatesAll: true, validate: validateClaimTemplate,
   }) },
   'resource.k8s.io/resourceslices': {
-    printer: resourceSlicePrinter, strategy: strategyOf({ generation: true, validatesAll: true, validate: validateResourceSlice }),
+    printer: resourceSlicePrinter, strategy: resourceSliceStrategy,
     fieldSelectors: { 'spec.nodeName': (slice) => str(at(slice, 'spec', 'nodeName')), 'spec.driver': (slice) => str(at(slice, 'spec', 'driver')) },
     fieldRefusal: (field) => `field label not supported for resource.k8s.io/v1, Kind=ResourceSlice: ${field}`,
   },

@@ -79,6 +79,24 @@ const INITIATORS: Readonly<Record<string, RegExp>> = {
 
 const isInitiator = (name: string): boolean => INITIATORS[name.slice(0, 3)]?.test(name) ?? false;
 
+/** What is wrong with the name of an initiator; of names without a known head only in pods. */
+const initiatorFault = (name: string): string | undefined => {
+  if (!Object.hasOwn(INITIATORS, name.slice(0, 3))) return 'must be valid format starting with iqn, eui, or naa';
+  return isInitiator(name) ? undefined : 'must be valid format';
+};
+
+/** The volume of a pod: less is known of it than of a PersistentVolume. */
+export const inlineIscsi: SourceCheck = (complaints, source, path) => {
+  const { iqn, initiatorName, secretRef } = source;
+  requires('targetPortal', 'iqn')(complaints, source, path);
+  const fault = unset(iqn) ? undefined : initiatorFault(str(iqn));
+  if (fault !== undefined) complaints.invalid(`${path}.iqn`, iqn, fault);
+  inRange(complaints, source['lun'], `${path}.lun`, 0);
+  if ((source['chapAuthDiscovery'] === true || source['chapAuthSession'] === true) && !isRec(secretRef)) complaints.required(`${path}.secretRef`);
+  const ofInitiator = absent(initiatorName) ? undefined : initiatorFault(str(initiatorName));
+  if (ofInitiator !== undefined) complaints.invalid(`${path}.initiatorname`, initiatorName, ofInitiator);
+};
+
 const iscsi = (volumeName: string): SourceCheck => (complaints, source, path) => {
   const { targetPortal, iqn, initiatorName, secretRef } = source;
   requires('targetPortal')(complaints, source, path);

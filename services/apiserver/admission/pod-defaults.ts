@@ -59,7 +59,10 @@ export function podPriority(reader: ObjectReader): AdmissionPlugin {
       }
       spec.priority = found.value;
       if (found.name !== '') spec.priorityClassName = found.name;
-      spec.preemptionPolicy ??= found.preemptionPolicy;
+      if (spec.preemptionPolicy !== undefined && spec.preemptionPolicy !== found.preemptionPolicy) {
+        throw apiErrors.forbidden({ group: '', resource: 'pods' }, attributes.name, `the string value of PreemptionPolicy (${spec.preemptionPolicy}) must not be provided in pod spec; priority admission controller computed ${found.preemptionPolicy} from the given PriorityClass name`);
+      }
+      spec.preemptionPolicy = found.preemptionPolicy;
     },
   };
 }

@@ -10,6 +10,7 @@ import type { Random } from '../../../platform/random.js';
 import type { Cacher } from '../cacher/cacher.js';
 import type { Admission, ParentMutation, ResourceHandler, WriteHook } from '../ports.js';
 import type { Store } from '../../store/store.js';
+import { storageKey } from './target.js';
 import type { Target } from './target.js';
 
 /** How the deletion of one resource differs from the rule: namespaces wait for their content. */
@@ -57,9 +58,18 @@ export function strategyContext(call: Call, target: Target): StrategyContext {
   const { registry } = call;
   return {
     user: call.user, now_ms: registry.clock.now(), uuid: () => registry.random.uuid(),
+    namespaceLabels: () => labelsOfNamespace(registry, target.namespace),
     ...(target.subresource === undefined ? {} : { subresource: target.subresource.name }),
   };
 }
+
+function labelsOfNamespace({ scheme, cacher }: RegistryContext, name: string | undefined): Readonly<Record<string, string>> {
+  const namespaces = scheme.byResource(NAMESPACES);
+  if (namespaces === undefined || name === undefined) return {};
+  return cacher.of(namespaces).get(storageKey(namespaces, undefined, name))?.as(namespaces).object.metadata?.labels ?? {};
+}
+
+const NAMESPACES = { group: '', version: 'v1', resource: 'namespaces' };
 
 /** Before each step that walks the whole object: the thread is shared. `bytes`: of the stored object, where there is one. */
 export async function step(call: Call, name: string, bytes?: number): Promise<void> {

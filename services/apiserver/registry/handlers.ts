@@ -6,9 +6,10 @@ import type { KubeObject, UnknownObject } from '../../../apimachinery/object.js'
 import { apiErrors } from '../../../apimachinery/status.js';
 import { cloneJson } from '../../../apimachinery/value.js';
 import type { ParentMutation, ResourceCall, ResourceHandler } from '../ports.js';
+import { checkType } from './body-type.js';
 import { extensionKey, warn } from './context.js';
 import type { Call } from './context.js';
-import { checkScope, checkType } from './metadata.js';
+import { checkScope } from './metadata.js';
 import { checkFields, normaliseBody, validateBody } from './model.js';
 import { admissionOf, refuse } from './prepare.js';
 import { bodyKind, storageKey } from './target.js';
@@ -21,7 +22,7 @@ export async function createByHandler(call: Call, target: Target & { readonly na
   const key = extensionKey(kind, target.subresource?.name);
   const object = cloneJson(body);
   const shape = bodyKind(target);
-  checkType(object, shape);
+  checkType(call.registry.scheme, object, { kind, shape });
   if (target.subresource !== undefined) {
     checkScope(object, { namespace: target.namespace });
     checkFields(call, { kind, shape }, object);

@@ -1,11 +1,9 @@
 /** What the server itself decides about an object's metadata (API conventions, "Metadata"). */
 import type { KubeObject, ObjectMeta } from '../../../apimachinery/object.js';
-import { apiVersionOf } from '../../../apimachinery/object.js';
 import { ApiError, apiErrors } from '../../../apimachinery/status.js';
 import { toTime } from '../../../platform/clock.js';
 import type { Random } from '../../../platform/random.js';
 import type { Kind } from '../../../apimachinery/kind.js';
-import type { GroupVersionKind } from '../../../apimachinery/object.js';
 
 /** No vowels, and nothing that looks like another: names that spell nothing (k8s.io/apimachinery/pkg/util/rand). */
 const NAME_ALPHABET = 'bcdfghjklmnpqrstvwxz2456789';
@@ -22,20 +20,6 @@ export function generateName(base: string, random: Random): string {
 export function metaOf(draft: KubeObject): ObjectMeta {
   draft.metadata ??= {};
   return draft.metadata;
-}
-
-/** Checks that a body is of the type its URL says, and gives it that type when it names none. */
-export function checkType(draft: KubeObject, expected: GroupVersionKind): void {
-  const apiVersion = apiVersionOf(expected);
-  draft.apiVersion ??= apiVersion;
-  draft.kind ??= expected.kind;
-  if (draft.apiVersion !== apiVersion) {
-    throw apiErrors.badRequest(
-      `the API version in the data (${String(draft.apiVersion)}) does not match the expected API version (${apiVersion})`);
-  }
-  if (draft.kind !== expected.kind) {
-    throw apiErrors.badRequest(`the kind in the data (${String(draft.kind)}) does not match the expected kind (${expected.kind})`);
-  }
 }
 
 /**

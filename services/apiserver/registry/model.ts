@@ -10,7 +10,7 @@ import { applyMergePatch } from '../../../apimachinery/patch/merge-patch.js';
 import { applyStrategicMergePatch } from '../../../apimachinery/patch/strategic.js';
 import { checkRulesWork, hasRules } from '../../../apimachinery/crd/cel.js';
 import { ENVELOPE } from '../../../apimachinery/crd/schema.js';
-import { normalise } from '../../../apimachinery/schema/encoding.js';
+import { fillStructs, normalise } from '../../../apimachinery/schema/encoding.js';
 import { Defaulter, prune, pruneNulls } from '../../../apimachinery/schema/prune.js';
 import { resolverOf } from '../../../apimachinery/schema/resolve.js';
 import type { Schema } from '../../../apimachinery/schema/schema.js';
@@ -100,6 +100,7 @@ function conformCustom(kind: Kind, draft: KubeObject, scheme: Scheme): string[] 
 const defaulters = new WeakMap<Scheme, Defaulter>();
 
 export function setDefaults(scheme: Scheme, kind: Kind, draft: KubeObject): void {
+  if (kind.isCustom !== true) fillStructs(asJson(draft), kind.schema, resolverOf(scheme));
   kind.strategy.setDefaults?.(draft);
   if (kind.isCustom !== true) return;
   let defaulter = defaulters.get(scheme);

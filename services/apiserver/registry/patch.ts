@@ -5,10 +5,11 @@ import { jsonType } from '../../../apimachinery/patch/go-text.js';
 import { apiErrors, fieldErrors } from '../../../apimachinery/status.js';
 import { cloneJson, isObject } from '../../../apimachinery/value.js';
 import type { CachedObject } from '../cacher/cached-object.js';
+import { checkType } from './body-type.js';
 import { paced, step, warn } from './context.js';
 import type { Call } from './context.js';
 import { createObject } from './create.js';
-import { checkScope, checkType, modified } from './metadata.js';
+import { checkScope, modified } from './metadata.js';
 import { applyFields, applyScale } from './fields.js';
 import { checkAppliedFields, checkFields, patchWork } from './model.js';
 import { refusePatched } from './patch-refusal.js';
@@ -36,7 +37,7 @@ function plainPatch(call: Call, target: NamedTarget, request: PatchRequest, opti
       await step(call, 'checking fields', base.json.length);
       if (request.type === 'strategic') Object.assign(patched, typeOf(shape));
       refusePatched({ patched, request }, () => {
-        checkType(patched, shape);
+        checkType(scheme, patched, { kind, shape });
         checkFields(call, { kind, shape }, patched);
       });
       checkNamed(patched, target);
