@@ -9,7 +9,19 @@ import { clientConfigErrors } from './webhook-client.js';
 const STRATEGIES = ['None', 'Webhook'];
 const REVIEWS = ['v1', 'v1beta1'];
 
-export function conversionErrors(conversion: unknown, path: string): FieldError[] {
+const isKnown = (reviews: readonly unknown[]): boolean => reviews.some((review) => REVIEWS.includes(textOf(review)));
+
+/** None at all is none that is unknown. */
+export const knowsReviews = (reviews: readonly unknown[]): boolean => reviews.length === 0 || isKnown(reviews);
+
+export interface ConversionOptions {
+  /** An update of what named no version of reviews that is known before need not name one. */
+  readonly anyReview?: boolean;
+  /** Of a definition that is in use the authorities of its webhook must be certificates, unless they were none before. */
+  readonly checksBundle?: boolean;
+}
+
+export function conversionErrors(conversion: unknown, path: string, { anyReview = false, checksBundle = false }: ConversionOptions = {}): FieldError[] {
   if (!isObject(conversion)) return [];
   const strategy = textOf(conversion['strategy']);
   const webhook = isObject(conversion['webhook']) ? conversion['webhook'] : {};
@@ -24,11 +36,19 @@ export function conversionErrors(conversion: unknown, path: string): FieldError[
   }
   return [
     ...(config === undefined ? [fieldErrors.required(configPath, 'required when strategy is set to Webhook')] : clientConfigErrors(config, configPath)),
-    ...reviewErrors(reviews, reviewsPath),
+    ...(checksBundle && isWrongBundle(config?.['caBundle']) ? [fieldErrors.invalid(`${configPath}.caBundle`, config?.['caBundle'], NO_BUNDLE)] : []),
+    ...reviewErrors(reviews, reviewsPath, anyReview),
   ];
 }
 
-function reviewErrors(reviews: readonly string[], path: string): FieldError[] {
+const NO_BUNDLE = 'unable to load root certificates: unable to parse bytes as PEM block';
+
+/** Base64 of what holds no block of a certificate. */
+export function isWrongBundle(bundle: unknown): boolean {
+  return textOf(bundle) !== '' && !/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/.test(Buffer.from(textOf(bundle), 'base64').toString('latin1'));
+}
+
+function reviewErrors(reviews: readonly string[], path: string, anyReview: boolean): FieldError[] {
   if (reviews.length === 0) return [fieldErrors.required(path)];
   const seen = new Set<string>();
   const errors = reviews.flatMap((review, index) => {
@@ -36,6 +56,6 @@ function reviewErrors(reviews: readonly string[], path: string): FieldError[] {
     seen.add(review);
     return wrong.map((why) => fieldErrors.invalid(`${path}[${index}]`, review, why));
   });
-  if (!reviews.some((review) => REVIEWS.includes(review))) errors.push(fieldErrors.invalid(path, reviews, `must include at least one of ${REVIEWS.join(', ')}`));
+  if (!anyReview && !isKnown(reviews)) errors.push(fieldErrors.invalid(path, reviews, `must include at least one of ${REVIEWS.join(', ')}`));
   return errors;
 }

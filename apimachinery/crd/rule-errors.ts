@@ -5,6 +5,7 @@ import { fieldErrors } from '../status.js';
 import type { FieldError } from '../status.js';
 import { isObject } from '../value.js';
 import type { JsonObject } from '../value.js';
+import { invalidRule } from './go-structs.js';
 import { ruleSetWork } from './rules.js';
 import type { CompiledRule } from './rules.js';
 import { listOf, textOf } from './structural.js';
@@ -78,16 +79,4 @@ function oneRule(compiled: CompiledRule, given: JsonObject, { place, path, times
     errors.push(fieldErrors.invalid(`${path}.optionalOldSelf`, given['optionalOldSelf'], 'may not be set if oldSelf is not used in rule'));
   }
   return errors;
-}
-
-const SHOWN_MAX = 1000;
-
-/** The rule as Go prints its struct. */
-function invalidRule(field: string, given: JsonObject, why: string): FieldError {
-  const struct = {
-    Rule: textOf(given['rule']), Message: textOf(given['message']), MessageExpression: textOf(given['messageExpression']), Reason: given['reason'] ?? null,
-    FieldPath: textOf(given['fieldPath']), OptionalOldSelf: given['optionalOldSelf'] ?? null,
-  };
-  const text = JSON.stringify(struct).replace(/[<>&]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
-  return { type: 'FieldValueInvalid', field, detail: `Invalid value: ${text.length > SHOWN_MAX ? `${text.slice(0, SHOWN_MAX)}...` : text}: ${why}` };
 }

@@ -11,8 +11,7 @@ const PATHS = [
   { name: 'labelSelectorPath', roots: ['.spec.', '.status.'], text: 'either .spec or .status', isNeeded: false },
 ] as const;
 
-export function scaleErrors(version: unknown, path: string): FieldError[] {
-  const subresources = isObject(version) ? version['subresources'] : undefined;
+export function scaleErrors(subresources: unknown, path: string): FieldError[] {
   const scale = isObject(subresources) ? subresources['scale'] : undefined;
   if (!isObject(scale)) return [];
   return PATHS.flatMap(({ name, roots, text, isNeeded }) => {

@@ -23,6 +23,8 @@ export function schemaOfProps(props: JsonObject): Schema {
   const schema: Mutable = {};
   const set = (name: keyof Schema, value: unknown): void => void ((schema as Record<string, unknown>)[name] = value);
   for (const word of SAME) if (props[word] !== undefined && props[word] !== '') set(word, word === 'default' ? props[word] : limitOf(props[word]));
+  // To kube-apiserver a default of null is none.
+  if (props['default'] === null) delete schema.default;
   for (const [word, name] of Object.entries(EXTENSIONS)) if (props[word] !== undefined) set(name, props[word]);
   if (isObject(props['properties'])) {
     set('properties', Object.fromEntries(Object.entries(props['properties']).flatMap(([name, property]) => (isObject(property) ? [[name, schemaOfProps(property)]] : []))));

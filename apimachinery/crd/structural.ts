@@ -18,7 +18,7 @@ const SCHEMA_UNITS = 20;
 export function* structuralErrors(props: JsonObject, path: string): Work<FieldError[]> {
   const errors: FieldError[] = [];
   yield* invariants(props, { path, level: 'root', errors });
-  yield* completeness(props, path, errors);
+  completeness(props, path, errors);
   const text = ({ field, detail }: FieldError): string => `${field}: ${detail}`;
   return errors.sort((a, b) => (text(a) < text(b) ? -1 : text(a) > text(b) ? 1 : 0));
 }
@@ -46,7 +46,8 @@ function* invariants(props: JsonObject, place: Place): Work<void> {
     if (isObject(additional)) yield* invariants(additional, { path: `${path}.additionalProperties`, level: 'field', errors });
   }
   extensions(props, place);
-  branches(props, place);
+  const [first] = listOf(props['allOf']);
+  branches(props, place, { anyOf: saysIntOrString(listOf(props['anyOf'])), inAllOf: isObject(first) && saysIntOrString(first['anyOf']) });
   types(props, place);
   rootFields(props, place);
 }
@@ -98,14 +99,20 @@ function rootFields(props: JsonObject, { path, level, errors }: Place): void {
   }
 }
 
-function branches(props: JsonObject, place: Place, skip: { readonly anyOf?: boolean } = {}): void {
+interface Skipped {
+  /** The branches of `anyOf`. */
+  readonly anyOf?: boolean;
+  /** Those of `anyOf` in the first branch of `allOf`. */
+  readonly inAllOf?: boolean;
+}
+
+const saysIntOrString = (value: unknown): boolean => jsonEqual(value, INT_OR_STRING);
+
+function branches(props: JsonObject, place: Place, skip: Skipped = {}): void {
   const { path, errors } = place;
-  const anyOf = listOf(props['anyOf']);
-  const allOf = listOf(props['allOf']);
-  const says = (value: unknown): boolean => jsonEqual(value, INT_OR_STRING);
-  if (skip.anyOf !== true && !says(anyOf)) nested(anyOf, `${path}.anyOf`, place);
-  for (const [index, branch] of allOf.entries()) {
-    if (isObject(branch)) nestedErrors(branch, { ...place, path: `${path}.allOf[${index}]` }, { anyOf: index === 0 && says(branch['anyOf']) });
+  if (skip.anyOf !== true) nested(listOf(props['anyOf']), `${path}.anyOf`, place);
+  for (const [index, branch] of listOf(props['allOf']).entries()) {
+    if (isObject(branch)) nestedErrors(branch, { ...place, path: `${path}.allOf[${index}]` }, { anyOf: index === 0 && skip.inAllOf === true });
   }
   nested(listOf(props['oneOf']), `${path}.oneOf`, place);
   if (isObject(props['not'])) nestedErrors(props['not'], { ...place, path: `${path}.not` });
@@ -127,26 +134,24 @@ const FORBIDDEN_NESTED: readonly (readonly [string, string])[] = [
   ['x-kubernetes-list-type', 'must be undefined to be structural'], ['x-kubernetes-map-type', 'must be undefined to be structural'],
   ['x-kubernetes-validations', 'must be empty to be structural'],
 ];
-const isSaid = (value: unknown): boolean => value !== undefined && value !== '' && value !== false && !(Array.isArray(value) && value.length === 0);
+const POINTERS = new Set(['x-kubernetes-list-type', 'x-kubernetes-map-type']);
+const isSaid = (word: string, value: unknown): boolean =>
+  value !== undefined && value !== null && (POINTERS.has(word) || (value !== '' && value !== false && !(Array.isArray(value) && value.length === 0)));
 
-function nestedErrors(props: JsonObject, place: Place, skip: { readonly anyOf?: boolean } = {}): void {
+function nestedErrors(props: JsonObject, place: Place, skip: Skipped = {}): void {
   const { path, errors } = place;
   branches(props, place, skip);
   if (isObject(props['items'])) nestedErrors(props['items'], { ...place, path: `${path}.items` });
   for (const [name, child] of entriesOf(props['properties'])) nestedErrors(child, { ...place, path: `${path}.properties[${name}]`, level: 'field' });
-  for (const [word, why] of FORBIDDEN_NESTED) if (isSaid(props[word])) errors.push(fieldErrors.forbidden(`${path}.${word}`, why));
+  for (const [word, why] of FORBIDDEN_NESTED) if (isSaid(word, props[word])) errors.push(fieldErrors.forbidden(`${path}.${word}`, why));
   if (entriesOf(props['properties']).some(([name]) => name === 'metadata')) {
     errors.push(fieldErrors.forbidden(`${path}.properties[metadata]`, 'must not be specified in a nested context'));
   }
 }
 
-/** What branches of logic speak of must also stand outside of them. */
-function* completeness(props: JsonObject, path: string, errors: FieldError[]): Work<void> {
-  yield SCHEMA_UNITS;
+/** What branches of logic at the root speak of must also stand outside of them. Those below the root are not asked, as upstream. */
+function completeness(props: JsonObject, path: string, errors: FieldError[]): void {
   for (const [branch, at] of branchesOf(props, path)) complete(props, branch, { path, at, errors });
-  for (const [name, child] of entriesOf(props['properties'])) yield* completeness(child, `${path}.properties[${name}]`, errors);
-  if (isObject(props['items'])) yield* completeness(props['items'], `${path}.items`, errors);
-  if (isObject(props['additionalProperties'])) yield* completeness(props['additionalProperties'], `${path}.additionalProperties`, errors);
 }
 
 function branchesOf(props: JsonObject, path: string): [JsonObject, string][] {

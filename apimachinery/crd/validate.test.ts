@@ -28,7 +28,6 @@ describe('definitions are refused when they are written, in the words of kube-ap
     ['set of objects that merge', { type: 'array', 'x-kubernetes-list-type': 'set', items: { type: 'object', properties: { k: text } } },
       ['.items.x-kubernetes-map-type: Invalid value: null: must be atomic as item of a list with x-kubernetes-list-type=set']],
     ['type in a branch of logic', { type: 'string', anyOf: [{ type: 'string' }] }, ['.anyOf[0].type: Forbidden: must be empty to be structural']],
-    ['property only in a branch', { type: 'object', allOf: [{ properties: { x: { minLength: 1 } } }] }, ['.properties[x]: Required value: because it is defined in s.properties[spec].allOf[0].properties[x]']],
     ['rule in a branch', { type: 'string', allOf: [rules({ rule: 'true' })] }, ['.allOf[0].x-kubernetes-validations: Forbidden: must be empty to be structural']],
     ['embedded resource that keeps nothing', { type: 'object', 'x-kubernetes-embedded-resource': true },
       ['.properties: Required value: must not be empty if x-kubernetes-embedded-resource is true without x-kubernetes-preserve-unknown-fields']],
@@ -54,6 +53,14 @@ describe('definitions are refused when they are written, in the words of kube-ap
     expect(said({ type: 'object', properties: { a: { type: 'integer' } }, ...rules({ rule: 'self.nosuch > 1' }) })).toEqual([
       '.x-kubernetes-validations[0].rule: Invalid value: {"Rule":"self.nosuch \\u003e 1","Message":"","MessageExpression":"","Reason":null,"FieldPath":"","OptionalOldSelf":null}: '
       + 'compilation failed: ERROR: <input>:1:5: undefined field \'nosuch\'\n | self.nosuch > 1\n | ....^']);
+  });
+
+  it('a property that only a branch at the root speaks of; branches below it are not asked', () => {
+    const branch = { allOf: [{ properties: { x: { minimum: 1 } } }] };
+    expect(validateSchemaProps({ type: 'object', ...branch }, 's').map(({ field, detail }) => `${field}: ${detail}`)).toEqual([
+      's.properties[x]: Required value: because it is defined in s.allOf[0].properties[x]',
+    ]);
+    expect(said({ type: 'object', ...branch })).toEqual([]);
   });
 
   it('metadata that says more than names, and defaults in it', () => {

@@ -13,8 +13,9 @@ import { isObject } from '../value.js';
 import type { JsonObject } from '../value.js';
 import { defaultErrors } from './default-errors.js';
 import { ruleErrors, TotalCost } from './rule-errors.js';
-import { schemaErrors } from './schema-rules.js';
+import { shapeErrors, unstructured, wordErrors } from './schema-rules.js';
 import type { ForbiddenDefaults } from './schema-rules.js';
+import { statusRootErrors } from './go-structs.js';
 import { schemaOfProps } from './schema.js';
 import { entriesOf, listOf, structuralErrors } from './structural.js';
 
@@ -27,20 +28,26 @@ const META_FIELDS = new Set(['apiVersion', 'kind', 'metadata']);
 /** A CRD's schema has no references. */
 const RESOLVER = resolverOf({ definition: (ref) => { throw new InvariantError(`a custom resource's schema refers to ${ref}`); } });
 
-export function validateSchemaProps(props: unknown, path: string): FieldError[] {
-  return finish(validateSchemaWork(props, path));
+export function validateSchemaProps(props: unknown, path: string, options: SchemaOptions = {}): FieldError[] {
+  return finish(validateSchemaWork(props, path, options));
+}
+
+export interface SchemaOptions {
+  /** The version, or one of those that share the schema, has a status subresource. */
+  readonly hasStatus?: boolean;
 }
 
 /** The same in slices. */
-export function* validateSchemaWork(props: unknown, path: string): Work<FieldError[]> {
+export function* validateSchemaWork(props: unknown, path: string, options: SchemaOptions = {}): Work<FieldError[]> {
   if (!isObject(props)) return [];
   if (depthOf(props) > DEPTH_MAX) return [fieldErrors.forbidden(path, `must not be nested more than ${DEPTH_MAX} schemas deep`)];
   yield SLICE_UNITS;
-  const errors: FieldError[] = [];
+  const errors = options.hasStatus === true ? statusRootErrors(props, path) : [];
   if (props['nullable'] === true) errors.push(fieldErrors.forbidden(`${path}.nullable`, 'nullable cannot be true at the root'));
   const schema = schemaOfProps(props);
   yield SLICE_UNITS;
-  const convertible = isConvertible(props);
+  const why = whyNotConvertible(props);
+  const convertible = why === undefined;
   yield SLICE_UNITS;
   const structural = convertible ? yield* structuralErrors(props, path) : [];
   // A schema may be wrong in more places than a call may have arguments.
@@ -50,22 +57,32 @@ export function* validateSchemaWork(props: unknown, path: string): Work<FieldErr
   errors.push(...defaults.slice(0, ERRORS_MAX));
   const walk = new Walk(structural.length === 0 && defaults.length === 0 && convertible);
   yield* walk.visit(props, { path, schema, isRoot: true, inMeta: false, forbidden: undefined, uncorrelatable: undefined, cardinality: 1 });
-  return [...errors, ...walk.schemaErrors, ...walk.ruleErrors, ...walk.total.errors(path)].slice(0, ERRORS_MAX);
+  const found = [...errors, ...walk.schemaErrors, ...walk.ruleErrors];
+  if (found.length === 0 && why !== undefined) return [fieldErrors.invalid(path, '', why)];
+  return [...found, ...walk.total.errors(path)].slice(0, ERRORS_MAX);
 }
 
 function depthOf(value: unknown, depth = 0): number {
   if (!isObject(value) || depth > DEPTH_MAX) return depth;
-  const below = [value['items'], value['additionalProperties'], value['not'], ...entriesOf(value['properties']).map(([, child]) => child),
-    ...['allOf', 'anyOf', 'oneOf'].flatMap((word) => listOf(value[word]))];
+  const below = [value['items'], value['additionalProperties'], value['not'],
+    ...['properties', 'definitions', 'dependencies'].flatMap((word) => entriesOf(value[word]).map(([, child]) => child)),
+    ...['items', 'allOf', 'anyOf', 'oneOf'].flatMap((word) => listOf(value[word]))];
   return below.reduce<number>((deepest, child) => Math.max(deepest, depthOf(child, depth + 1)), depth);
 }
 
-/** Whether a structural schema can be made of it at all; what prevents it is said by the walk. */
-function isConvertible(props: JsonObject): boolean {
-  if (Array.isArray(props['items']) || props['additionalProperties'] === false) return false;
-  const additional = props['additionalProperties'];
-  if (isObject(additional) && entriesOf(props['properties']).length > 0) return false;
-  return [props['items'], additional, ...entriesOf(props['properties']).map(([, child]) => child)].every((child) => !isObject(child) || isConvertible(child));
+/** What prevents that a structural schema is made of it is mostly said by the walk, too. */
+function whyNotConvertible(props: JsonObject): string | undefined {
+  const own = unstructured(props);
+  if (own !== undefined) return own;
+  const below = [
+    props['not'], ...['allOf', 'anyOf', 'oneOf'].flatMap((word) => listOf(props[word])), props['items'], ...entriesOf(props['properties']).map(([, child]) => child),
+    props['additionalProperties'],
+  ];
+  for (const child of below) {
+    const why = isObject(child) ? whyNotConvertible(child) : undefined;
+    if (why !== undefined) return why;
+  }
+  return undefined;
 }
 
 interface Place {
@@ -92,9 +109,10 @@ class Walk {
   *visit(props: JsonObject, place: Place): Work<void> {
     if (this.schemaErrors.length + this.ruleErrors.length >= ERRORS_MAX) return;
     const before = this.schemaErrors.length;
+    this.schemaErrors.push(...wordErrors(props, place.path, place));
     yield* this.#below(props, place);
     yield SCHEMA_UNITS;
-    this.schemaErrors.push(...schemaErrors(props, place.path, place.forbidden));
+    this.schemaErrors.push(...shapeErrors(props, place.path));
     const { schema } = place;
     if (schema?.validations === undefined || !this.#withRules || this.schemaErrors.length > before) return;
     this.ruleErrors.push(...yield* ruleErrors(props, { ...place, schema, total: this.total }));
@@ -115,10 +133,14 @@ class Walk {
         forbidden: isMeta && place.isRoot ? `in top-level ${name}` : place.forbidden,
       });
     }
+    if (isObject(props['not'])) yield* this.visit(props['not'], { ...inner, path: `${path}.not`, schema: undefined });
     for (const word of ['allOf', 'oneOf', 'anyOf']) {
       for (const [index, branch] of listOf(props[word]).entries()) if (isObject(branch)) yield* this.visit(branch, { ...inner, path: `${path}.${word}[${index}]`, schema: undefined });
     }
-    if (isObject(props['not'])) yield* this.visit(props['not'], { ...inner, path: `${path}.not`, schema: undefined });
+    for (const word of ['definitions', 'dependencies']) {
+      for (const [name, child] of entriesOf(props[word])) yield* this.visit(child, { ...inner, path: `${path}.${word}[${name}]`, schema: undefined });
+    }
+    for (const [index, item] of listOf(props['items']).entries()) if (isObject(item)) yield* this.visit(item, { ...inner, path: `${path}.items[${index}]`, schema: undefined });
     if (!isObject(props['items'])) return;
     const uncorrelatable = place.uncorrelatable ?? (props['x-kubernetes-list-type'] === 'map' ? undefined : path);
     yield* this.visit(props['items'], { ...inner, path: `${path}.items`, schema: schema?.items, uncorrelatable });

@@ -13,21 +13,24 @@ const WARNING_MAX = 256;
 const SELECTABLE_MAX = 8;
 const SELECTABLE_TYPES = ['string', 'boolean', 'integer'];
 
-export function versionErrors(version: JsonObject, path: string): FieldError[] {
-  const columns = listOf(version['additionalPrinterColumns']).flatMap((column, index) => (isObject(column) ? columnErrors(column, `${path}.additionalPrinterColumns[${index}]`) : []));
-  return [...deprecationErrors(version, `${path}.deprecationWarning`), ...columns, ...selectableErrors(version, path)];
+export function columnsErrors(columns: unknown, path: string): FieldError[] {
+  return listOf(columns).flatMap((column, index) => (isObject(column) ? columnErrors(column, `${path}[${index}]`) : []));
 }
 
-function deprecationErrors(version: JsonObject, path: string): FieldError[] {
+export function deprecationErrors(version: JsonObject, path: string): FieldError[] {
   const warning = version['deprecationWarning'];
   if (typeof warning !== 'string') return [];
-  const complain = (why: string): FieldError[] => [fieldErrors.invalid(path, warning, why)];
-  if (version['deprecated'] !== true) return complain('can only be set for deprecated versions');
-  if (Buffer.byteLength(warning) > WARNING_MAX) return complain(`must be <= ${WARNING_MAX} characters long`);
-  if (warning === '') return complain('must not be an empty string');
-  const control = warning.search(/[\p{C}\p{Zl}\p{Zp}]/u);
-  return control === -1 ? [] : complain(`must only contain printable UTF-8 characters; non-printable character found at index ${Buffer.byteLength(warning.slice(0, control))}`);
+  if (version['deprecated'] !== true) return [fieldErrors.invalid(path, warning, 'can only be set for deprecated versions')];
+  const wrong: string[] = [];
+  if (Buffer.byteLength(warning) > WARNING_MAX) wrong.push(`must be <= ${WARNING_MAX} characters long`);
+  if (warning === '') wrong.push('must not be an empty string');
+  const unprintable = warning.search(UNPRINTABLE);
+  if (unprintable !== -1) wrong.push(`must only contain printable UTF-8 characters; non-printable character found at index ${Buffer.byteLength(warning.slice(0, unprintable))}`);
+  return wrong.map((why) => fieldErrors.invalid(path, warning, why));
 }
+
+/** All that Go's unicode.IsPrint calls so; of white space only the plain blank is printable. */
+const UNPRINTABLE = /(?! )[\p{C}\p{Z}]/u;
 
 function columnErrors(column: JsonObject, path: string): FieldError[] {
   const errors: FieldError[] = [];
@@ -42,15 +45,12 @@ function columnErrors(column: JsonObject, path: string): FieldError[] {
   return errors;
 }
 
-function selectableErrors(version: JsonObject, path: string): FieldError[] {
-  const fields = listOf(version['selectableFields']).filter(isObject);
-  const props = isObject(version['schema']) ? version['schema']['openAPIV3Schema'] : undefined;
-  if (fields.length === 0 || !isObject(props)) return [];
+export function selectableErrors(selectable: unknown, props: JsonObject, path: string): FieldError[] {
   const schema = schemaOfProps(props);
   const seen = new Set<string>();
-  const errors = fields.flatMap((selectable, index) => {
-    const at = `${path}.selectableFields[${index}].jsonPath`;
-    const jsonPath = textOf(selectable['jsonPath']);
+  const errors = listOf(selectable).filter(isObject).flatMap((one, index) => {
+    const at = `${path}[${index}].jsonPath`;
+    const jsonPath = textOf(one['jsonPath']);
     if (jsonPath === '') return [fieldErrors.required(at)];
     const found = findFieldPath(jsonPath, schema, { brackets: false });
     if (found.kind === 'bad') return [fieldErrors.invalid(at, jsonPath, `is an invalid path: ${found.why}`)];
@@ -63,5 +63,5 @@ function selectableErrors(version: JsonObject, path: string): FieldError[] {
     seen.add(found.path);
     return wrong;
   });
-  return seen.size > SELECTABLE_MAX ? [...errors, fieldErrors.tooMany(`${path}.selectableFields`, seen.size, SELECTABLE_MAX)] : errors;
+  return seen.size > SELECTABLE_MAX ? [...errors, fieldErrors.tooMany(path, seen.size, SELECTABLE_MAX)] : errors;
 }

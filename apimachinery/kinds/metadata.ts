@@ -35,9 +35,11 @@ const NAME_RULES: Readonly<Record<string, NameRule>> = {
 
 const ANNOTATIONS_BYTES_MAX = 256 * 1024;
 const FINALIZERS = new Set(['orphan', 'foregroundDeletion', 'kubernetes']);
+/** Groups whose finalizers need no domain: their kinds are judged by k8s.io/apimachinery alone. So are custom ones, which get a warning. */
+const ANY_FINALIZER = new Set(['apiextensions.k8s.io', 'admissionregistration.k8s.io', 'coordination.k8s.io', 'apiregistration.k8s.io']);
 const utf8 = new TextEncoder();
 
-type KindName = Pick<Kind, 'group' | 'resource' | 'namespaced'>;
+type KindName = Pick<Kind, 'group' | 'resource' | 'namespaced' | 'isCustom'>;
 
 function nameRule(kind: KindName): NameRule {
   const key = `${kind.group}/${kind.resource}`;
@@ -93,11 +95,11 @@ function validateOwners(complaints: Complaints, metadata: Rec): void {
   }
 }
 
-function validateFinalizers(complaints: Complaints, metadata: Rec): void {
+function validateFinalizers(complaints: Complaints, metadata: Rec, kind: KindName): void {
   const names = strs(metadata['finalizers']);
   for (const [index, name] of names.entries()) {
     complaints.form('metadata.finalizers', name, qualifiedName);
-    if (!name.includes('/') && !FINALIZERS.has(name)) {
+    if (!name.includes('/') && !FINALIZERS.has(name) && !ANY_FINALIZER.has(kind.group) && kind.isCustom !== true) {
       complaints.invalid(`metadata.finalizers[${index}]`, name, 'name is neither a standard finalizer name nor is it fully qualified');
     }
   }
@@ -124,7 +126,7 @@ export function validateMetadata(object: KubeObject, kind: KindName): FieldError
     validateLabels(complaints, metadata['labels'], 'metadata.labels');
     validateAnnotations(complaints, metadata['annotations'], 'metadata.annotations');
     validateOwners(complaints, metadata);
-    validateFinalizers(complaints, metadata);
+    validateFinalizers(complaints, metadata, kind);
   });
 }
 

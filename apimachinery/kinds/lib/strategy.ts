@@ -36,6 +36,8 @@ export interface StrategyParts {
   readonly validatesAll?: boolean;
   /** Metadata is judged only when `validate` finds nothing. */
   readonly metadataLast?: boolean;
+  /** What an update did wrong in metadata is said twice. */
+  readonly metadataTwice?: boolean;
   /** What an update may not do besides what `validate` finds: the registry runs both. */
   readonly validateUpdate?: (object: Rec, old: Rec, context?: StrategyContext) => FieldError[];
   readonly defaultGracePeriodSeconds?: (object: KubeObject) => number | undefined;
@@ -90,7 +92,7 @@ function prepareUpdate(parts: StrategyParts, draft: Rec, old: Rec, context: Stra
 }
 
 export function strategyOf(parts: StrategyParts): Strategy {
-  const { defaults, validate, validateWork, validatesAll, metadataLast, validateUpdate, defaultGracePeriodSeconds, allowCreateOnUpdate, allowUnconditionalUpdate } = parts;
+  const { defaults, validate, validateWork, validatesAll, metadataLast, metadataTwice, validateUpdate, defaultGracePeriodSeconds, allowCreateOnUpdate, allowUnconditionalUpdate } = parts;
   return {
     ...(defaults === undefined ? {} : { setDefaults: (draft: KubeObject) => defaults(open(draft)) }),
     prepareForCreate: (draft, context) => {
@@ -103,6 +105,7 @@ export function strategyOf(parts: StrategyParts): Strategy {
     ...(validateWork === undefined ? {} : { validateWork: (object: KubeObject, context?: StrategyContext) => validateWork(open(object), context) }),
     ...(validatesAll === undefined ? {} : { validatesAll }),
     ...(metadataLast === undefined ? {} : { metadataLast }),
+    ...(metadataTwice === undefined ? {} : { metadataTwice }),
     ...(validateUpdate === undefined ? {} : {
       validateUpdate: (object: KubeObject, old: KubeObject, context?: StrategyContext) => validateUpdate(open(object), open(old), context),
     }),

@@ -1,6 +1,8 @@
 /** The admission plugins of the API server, in the order of Kubernetes' recommended ones. */
 import type { RbacAuthorizer } from '../auth/rbac-authorizer.js';
 import type { Admission, ApiServerContext } from '../ports.js';
+import { definitionWarnings } from './definition-warnings.js';
+import { finalizerWarnings } from './finalizer-warnings.js';
 import { namespaceLifecycle } from './namespace-lifecycle.js';
 import { notActedOn } from './not-acted-on.js';
 import { AdmissionChain } from './plugin.js';
@@ -25,6 +27,8 @@ export function createAdmission(context: ApiServerContext, authorizer: RbacAutho
     defaultTolerationSeconds(options.tolerationSeconds ?? ABSENCE_S_DEFAULT),
     storageProtection(),
     rbacEscalation(authorizer, context),
+    definitionWarnings(),
+    finalizerWarnings(),
     notActedOn(),
   ]);
 }

@@ -1,5 +1,5 @@
 /** From a client's object to one that may be stored: the same steps for every kind and every way in. */
-import { validateMetadataUpdate } from '../../../apimachinery/kinds/metadata.js';
+import { validateMetadata, validateMetadataUpdate } from '../../../apimachinery/kinds/metadata.js';
 import type { Kind } from '../../../apimachinery/kind.js';
 import type { KubeObject } from '../../../apimachinery/object.js';
 import { apiErrors } from '../../../apimachinery/status.js';
@@ -88,9 +88,11 @@ export async function prepareUpdate(
     : NO_GUARD;
   const errors = await validateObject(call, kind, { object, old, structural, bytes }, context);
   await step(call, 'validating the update', bytes);
+  const ofMetadata = validateMetadataUpdate(object, old);
   refuse(kind, object, [
+    ...(kind.strategy.metadataTwice === true ? [...validateMetadata(object, kind), ...ofMetadata] : []),
     ...errors,
-    ...validateMetadataUpdate(object, old),
+    ...ofMetadata,
     ...(how.trusted === true ? [] : (kind.strategy.validateUpdate?.(object, old, context) ?? [])),
   ]);
   await step(call, 'admitting', bytes);

@@ -33,6 +33,8 @@ function changed(object: UnknownObject, [, path, operation, value]: Case): Unkno
     const [from, to] = value as readonly [string, string];
     node[to] = node[from];
     delete node[from];
+  } else if (operation === 'del' && Array.isArray(node)) {
+    node.splice(Number(path.at(-1)), 1);
   } else if (operation === 'del') {
     delete node[path.at(-1) ?? ''];
   } else {
@@ -98,5 +100,6 @@ describe.each(groups)('%s', (_group, { objects, cases, updates = [] }) => {
   });
 });
 
-/** Two objects of a kind may have one name in the data. An IPAddress is named by what it is. */
-const nameOf = (object: UnknownObject, index: number): string => (object.kind === 'IPAddress' ? String((object.metadata as { name?: string }).name) : `u${index}`);
+/** Two objects of a kind may have one name in the data. Some are named by what they are. */
+const nameOf = (object: UnknownObject, index: number): string =>
+  (['IPAddress', 'CustomResourceDefinition'].includes(String(object.kind)) ? String((object.metadata as { name?: string }).name) : `u${index}`);
