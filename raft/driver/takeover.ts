@@ -5,6 +5,7 @@
  *
  * One death should be one election: candidates must not compete. They ask in the order of their ids; who has heard of a campaign
  * that can win gives it time; of two that campaign at once the one with the higher id withdraws, and the other does not hear it.
+ * Who has asked for real votes waits for them: most second elections were those of a candidate whose votes were on their way.
  * A request that comes before this member has noticed the loss is heard when it does.
  */
 import type { Clock, Timer } from '../../platform/clock.js';
@@ -17,6 +18,8 @@ import type { MemberSettings } from './options.js';
 const ATTEMPTS = 5;
 /** In steps of `takeover_ms`: how long a campaign is given before somebody else asks, or its candidate asks again. */
 const PATIENCE = 5;
+/** And how long a candidate waits for votes from when it is found to be one, which is later than it has asked for them. */
+const CANDIDACY = 8;
 /** A request that was heard longer ago than so many steps says nothing any more. */
 const EARLY = 10;
 
@@ -25,7 +28,7 @@ export interface TakeoverOptions {
   readonly random: Random;
   readonly settings: MemberSettings;
   readonly id: number;
-  readonly node: Pick<RaftNode, 'role' | 'lead' | 'compareLog' | 'withdraw' | 'step'>;
+  readonly node: Pick<RaftNode, 'role' | 'lead' | 'term' | 'compareLog' | 'withdraw' | 'step'>;
   /** Stands for election. */
   campaign(): void;
 }
@@ -34,6 +37,8 @@ export class Takeover {
   readonly #options: TakeoverOptions;
   #timer: Timer | undefined;
   #askedAt_ms = -Infinity;
+  /** The last term in which this member waited for votes for itself. */
+  #awaitedTerm = 0;
   /** The last request for a pre-vote that came while this member had a leader. */
   #early: { readonly request: Message; readonly at_ms: number } | undefined;
 
@@ -104,9 +109,13 @@ export class Takeover {
     const { clock, random, settings, node, campaign } = this.#options;
     this.#timer = undefined;
     if (attempts === 0 || node.lead !== 0) return;
-    // Votes that were given are on their way, perhaps by slow disks: another term would void them.
-    const isWaiting = node.role === 'candidate' && this.#isCampaigning;
-    if (!isWaiting) {
+    // Votes that were given are on their way, perhaps by slow disks: another term would void them. Each candidacy has one wait of its own.
+    if (node.role === 'candidate' && node.term !== this.#awaitedTerm) {
+      this.#awaitedTerm = node.term;
+      this.#askAfter((CANDIDACY + 2 * random.next()) * settings.takeover_ms, attempts);
+      return;
+    }
+    if (node.role !== 'candidate' || !this.#isCampaigning) {
       this.#askedAt_ms = clock.monotonic();
       campaign();
     }

@@ -7,6 +7,7 @@ import { settingsOf } from './cluster/settings.js';
 import type { SimSettings } from './cluster/settings.js';
 import { Injector } from './faults/injector.js';
 import { Clients } from './workload/clients.js';
+import { Keepers } from './workload/keepers.js';
 import { Watchers } from './workload/watchers.js';
 import { FaultCounts } from './world/faults.js';
 import { SimNetwork } from './world/network.js';
@@ -65,6 +66,7 @@ class Run {
   readonly #settings: SimSettings;
   readonly #cluster: Cluster;
   readonly #watchers: Watchers;
+  readonly #keepers: Keepers;
   readonly #injector: Injector;
 
   constructor(world: World, settings: SimSettings, faults: FaultCounts) {
@@ -84,6 +86,7 @@ class Run {
     const parts = { world, cluster: this.#cluster, ledger, think_ms: settings.think_ms };
     this.clients = new Clients(parts);
     this.#watchers = new Watchers(parts);
+    this.#keepers = new Keepers(parts);
     this.#injector = new Injector({ world, cluster: this.#cluster, network, faults, settings });
     world.onStep = () => this.#cluster.observe();
   }
@@ -93,6 +96,7 @@ class Run {
     this.#cluster.startAll();
     this.clients.start(this.#settings.clients);
     this.#watchers.start(this.#settings.watchers);
+    this.#keepers.start(this.#settings.keepers);
     this.#injector.start();
     await this.#world.run(this.#settings.duration_ms);
   }
@@ -117,6 +121,7 @@ class Run {
       while (machine.state !== 'removed' && machine.state !== 'refused' && !(await this.clients.probe(machine))) await world.sleep(100);
     }
     this.clients.stop();
+    this.#keepers.stop();
     // Calls under way come to their end, and leases that are due.
     await world.sleep(1000);
     for (;;) {

@@ -16,6 +16,8 @@ export interface SimSettings {
   readonly members: number;
   readonly clients: number;
   readonly watchers: number;
+  /** Of leases (workload/keepers.ts). */
+  readonly keepers: number;
   readonly duration_ms: number;
   /** What the first members' programs understand; newer ones take their places. */
   readonly level: number;
@@ -75,5 +77,6 @@ export function settingsOf(random: Random, duration_ms: number): SimSettings {
     turn_ms: pick(0, 0, 4),
     slice_keys: pick(1, 3, 500),
     part_records: pick(1, 3, 1000),
+    keepers: random.int(3),
   };
 }

@@ -53,6 +53,10 @@ export const MUTANTS: readonly Mutant[] = [
     find: / \|\| this\.#doomed\.has\(lease\.id\)/, replace: '',
   },
   {
+    name: 'renewal-without-quorum', trap: 'a leader that was cut off or paused renews leases in its memory, which the next one ends', file: 'services/store/member/renewals',
+    find: /await this\.#options\.confirm\(\);/, replace: '',
+  },
+  {
     name: 'revision-goes-back', trap: 'etcd #17780: the revision goes back after a crash during compaction', file: 'services/store/disk/state-disk',
     find: /restoreRevisions\(meta\.revision, meta\.compactRevision\)/, replace: 'restoreRevisions(meta.compactRevision > 0 ? meta.revision - 1 : meta.revision, meta.compactRevision)',
   },
