@@ -59,6 +59,10 @@ export interface Strategy {
   validateUpdate?(object: KubeObject, old: KubeObject, context?: StrategyContext): FieldError[];
   /** Seconds between the request to delete and the removal, when the client named none (pods: 30). Undefined: at once. */
   defaultGracePeriodSeconds?(object: KubeObject): number | undefined;
+  /** Fields of metadata that a write to the status subresource leaves as they are stored, and nobody comes to own by one. */
+  readonly statusKeeps?: readonly string[];
+  /** Deletion at once is answered with the object that went, not with a Status. */
+  readonly returnsDeleted?: boolean;
   /** An object may be created by a PUT to a name that does not exist. */
   readonly allowCreateOnUpdate?: boolean;
   /** A PUT without resourceVersion is taken as unconditional. Default: true. */

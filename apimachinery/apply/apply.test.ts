@@ -147,7 +147,7 @@ describe('apply (KEP-555)', () => {
 
   it('ignores fields the endpoint resets', () => {
     const status = { ...config, status: { replicas: 9 } };
-    const created = applyPatch<Deployment>({ live: undefined, config: status, owner: owner('me'), resetFields: ['status'] }, deployments);
+    const created = applyPatch<Deployment>({ live: undefined, config: status, owner: owner('me'), resetFields: [['status']] }, deployments);
     expect(created.status).toBeUndefined();
     expect(fieldsOf(created, 'me')).not.toHaveProperty('f:status');
   });

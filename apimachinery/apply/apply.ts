@@ -32,6 +32,9 @@ export interface KindFacts {
   readonly resolver: SchemaResolver;
 }
 
+/** Names of fields from the object's root on, as `['metadata', 'labels']`. */
+export type ResetPath = readonly [string, ...string[]];
+
 export interface ApplyRequest<T extends KubeObject = KubeObject> {
   /** Undefined when the object does not exist yet. */
   readonly live: KubeObject | undefined;
@@ -39,8 +42,8 @@ export interface ApplyRequest<T extends KubeObject = KubeObject> {
   readonly config: T;
   readonly owner: FieldOwner;
   readonly force?: boolean;
-  /** Fields the endpoint does not let a client set, as `['status']`: they are neither merged nor owned. */
-  readonly resetFields?: readonly string[];
+  /** Paths of fields the endpoint does not let a client set, as `['status']`: they are neither merged nor owned. */
+  readonly resetFields?: readonly ResetPath[];
   /** The client knows the object by this alone: conflicts are told in its terms. */
   readonly view?: AppliedView;
 }
@@ -59,7 +62,7 @@ export function* applyPatchWork<T extends KubeObject>(request: ApplyRequest<T>, 
   const { owner } = request;
   const { schema, resolver } = kind;
   const config = cloneJson(request.config) as JsonObject;
-  for (const field of request.resetFields ?? []) delete config[field];
+  for (const path of request.resetFields ?? []) removeAt(config, path);
   yield walk;
   const applied = appliedFields(config, schema, resolver);
   yield walk;
@@ -123,8 +126,8 @@ export interface UpdateRequest {
   /** What the client wants stored, with defaults. Its own managedFields, when it has any, are taken as the client's. */
   readonly after: KubeObject;
   readonly owner: FieldOwner;
-  /** Fields the endpoint does not let a client set: nobody wins or loses them. */
-  readonly resetFields?: readonly string[];
+  /** Paths of fields the endpoint does not let a client set: nobody wins or loses them. */
+  readonly resetFields?: readonly ResetPath[];
 }
 
 /**
@@ -173,8 +176,15 @@ function comparison({ before, empty = {}, after, resetFields = [] }: UpdateReque
   const difference = compareObjects((before ?? empty) as JsonObject, after as JsonObject, kind.schema, kind.resolver);
   if (resetFields.length === 0) return difference;
   const reset = new FieldSet();
-  for (const field of resetFields) reset.insert([`f:${field}`]);
+  for (const path of resetFields) reset.insert(path.map((field) => `f:${field}` as const));
   return { changed: difference.changed.difference(reset, true), removed: difference.removed.difference(reset, true) };
+}
+
+function removeAt(object: JsonObject, [field, ...below]: readonly string[]): void {
+  if (field === undefined) return;
+  const value = object[field];
+  if (below.length === 0) delete object[field];
+  else if (isObject(value)) removeAt(value, below);
 }
 
 /** `managedFields: []` and `[{}]` are how a client asks to forget all owners. */

@@ -22,7 +22,7 @@ function dropDisabledTemplateFields(object: Rec): void {
 
 function workload(defaults: (draft: Rec) => void, kind: WorkloadKind, update: WorkloadUpdateRules = {}): Strategy {
   return strategyOf({
-    status: true, statusKeeps: kind === 'deployment' ? ['labels'] : [], generation: true, defaults, validatesAll: true,
+    status: true, statusKeeps: kind === 'deployment' ? ['labels'] : [], generation: kind === 'deployment' ? { alsoWith: 'annotations' } : true, defaults, validatesAll: true,
     create: (object) => {
       dropDisabledTemplateFields(object);
       if (kind === 'daemonSet') createTemplateGeneration(object);

@@ -28,6 +28,7 @@ function createNamespace(namespace: Rec): void {
 const FINALIZERS = ['kubernetes', 'orphan', 'foregroundDeletion'];
 
 export const namespaceStrategy = strategyOf({
+  returnsDeleted: true,
   status: true,
   defaults: defaultNamespace,
   create: createNamespace,

@@ -125,4 +125,4 @@ function nameSecrets(account: Rec): void {
   if (Array.isArray(account['secrets'])) account['secrets'] = recs(account['secrets']).map(({ name }) => (unset(name) ? {} : { name }));
 }
 
-export const serviceAccountStrategy = strategyOf({ validatesAll: true, create: nameSecrets, update: nameSecrets });
+export const serviceAccountStrategy = strategyOf({ returnsDeleted: true, validatesAll: true, create: nameSecrets, update: nameSecrets });

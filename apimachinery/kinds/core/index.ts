@@ -49,6 +49,7 @@ export const coreExtras: ExtrasTable = {
     printer: podTemplatePrinter,
     strategy: strategyOf({
       generation: true,
+      returnsDeleted: true,
       validatesAll: true,
       create: (object) => dropDisabledOf(object['template']),
       update: (object) => dropDisabledOf(object['template']),

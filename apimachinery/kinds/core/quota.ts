@@ -104,7 +104,7 @@ function sameSet(a: readonly string[], b: readonly string[]): boolean {
 }
 
 export const resourceQuotaStrategy = strategyOf({
-  status: true, validatesAll: true,
+  returnsDeleted: true, status: true, validatesAll: true,
   validate: validateQuota,
   validateUpdate: (quota, old) => complaintsOf((complaints) => {
     const scopes = strs(at(quota, 'spec', 'scopes'));

@@ -99,5 +99,5 @@ function keepNodePorts(spec: Rec, before: Rec): void {
 }
 
 export const serviceStrategy = strategyOf({
-  status: true, defaults: defaultService, create, update, validatesAll: true, validate: validateService,
+  returnsDeleted: true, status: true, defaults: defaultService, create, update, validatesAll: true, validate: validateService,
 });

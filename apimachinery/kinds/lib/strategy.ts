@@ -14,7 +14,20 @@ export type KeptMetadata = 'labels' | 'annotations' | 'finalizers' | 'ownerRefer
 /** All that a client may choose in metadata (metav1.ResetObjectMetaForStatus). */
 export const ALL_METADATA: readonly KeptMetadata[] = ['labels', 'annotations', 'finalizers', 'ownerReferences'];
 
-export interface StrategyParts {
+/** Usually 1 at creation, and one more when anything but metadata and status changes. */
+export interface GenerationRule {
+  /** Undefined at creation: the first change makes it 1. */
+  readonly fromNothing?: true;
+  /** It stays what it was at creation. */
+  readonly fixed?: true;
+  /** It grows when this changes, too. */
+  readonly alsoWith?: 'labels' | 'annotations';
+}
+
+/** What a strategy says in its own words. */
+type StrategyFacts = Pick<Strategy, 'validatesAll' | 'metadataLast' | 'metadataTwice' | 'defaultGracePeriodSeconds' | 'allowCreateOnUpdate' | 'allowUnconditionalUpdate' | 'returnsDeleted'>;
+
+export interface StrategyParts extends StrategyFacts {
   /** The kind has a status subresource: status is dropped on create and kept on plain updates. */
   readonly status?: boolean;
   /**
@@ -22,8 +35,8 @@ export interface StrategyParts {
    * of it pass, and clients use that: the list of each kind is kube-apiserver's.
    */
   readonly statusKeeps?: readonly KeptMetadata[];
-  /** metadata.generation is 1 at creation and grows when anything but metadata and status changes; `changes`: there is none before the first change. */
-  readonly generation?: boolean | 'changes';
+  /** metadata.generation, where the kind counts it. */
+  readonly generation?: true | GenerationRule;
   readonly defaults?: (draft: Rec) => void;
   /** After the common steps of a create. */
   readonly create?: (draft: Rec, context: StrategyContext) => void;
@@ -32,17 +45,8 @@ export interface StrategyParts {
   readonly validate?: (object: Rec, context?: StrategyContext) => FieldError[];
   /** `validate` in slices. */
   readonly validateWork?: (object: Rec, context?: StrategyContext) => Work<FieldError[]>;
-  /** `validate` is complete: the schema is not asked. */
-  readonly validatesAll?: boolean;
-  /** Metadata is judged only when `validate` finds nothing. */
-  readonly metadataLast?: boolean;
-  /** What an update did wrong in metadata is said twice. */
-  readonly metadataTwice?: boolean;
   /** What an update may not do besides what `validate` finds: the registry runs both. */
   readonly validateUpdate?: (object: Rec, old: Rec, context?: StrategyContext) => FieldError[];
-  readonly defaultGracePeriodSeconds?: (object: KubeObject) => number | undefined;
-  readonly allowCreateOnUpdate?: boolean;
-  readonly allowUnconditionalUpdate?: boolean;
 }
 
 /** Objects are only known to be JSON objects here; every field is read with care. */
@@ -81,36 +85,35 @@ function prepareUpdate(parts: StrategyParts, draft: Rec, old: Rec, context: Stra
     else put(draft, 'status', clone(field(old, 'status')));
   }
   parts.update?.(draft, old, context);
-  if (parts.generation !== undefined && parts.generation !== false) {
-    const before = Number(field(field(old, 'metadata'), 'generation') ?? 0);
-    // An object on its way out gets a new generation too, so that its controller looks at it again.
-    const deleting = field(field(old, 'metadata'), 'deletionTimestamp') === undefined
-      && field(field(draft, 'metadata'), 'deletionTimestamp') !== undefined;
-    const changed = context.subresource !== 'status' && !sameSpec(draft, old);
-    setGeneration(draft, changed || deleting ? before + 1 : field(field(old, 'metadata'), 'generation'));
-  }
+  if (parts.generation !== undefined) grow(parts.generation === true ? {} : parts.generation, draft, old, context);
+}
+
+function grow(rule: GenerationRule, draft: Rec, old: Rec, context: StrategyContext): void {
+  const [metadata, stored] = [field(draft, 'metadata'), field(old, 'metadata')];
+  const before = Number(field(stored, 'generation') ?? 0);
+  // An object on its way out gets a new generation too, so that its controller looks at it again.
+  const deleting = field(stored, 'deletionTimestamp') === undefined && field(metadata, 'deletionTimestamp') !== undefined;
+  const { alsoWith, fixed } = rule;
+  const changed = fixed !== true && context.subresource !== 'status'
+    && (!sameSpec(draft, old) || (alsoWith !== undefined && !same(field(metadata, alsoWith) ?? {}, field(stored, alsoWith) ?? {})));
+  setGeneration(draft, changed || deleting ? before + 1 : field(stored, 'generation'));
 }
 
 export function strategyOf(parts: StrategyParts): Strategy {
-  const { defaults, validate, validateWork, validatesAll, metadataLast, metadataTwice, validateUpdate, defaultGracePeriodSeconds, allowCreateOnUpdate, allowUnconditionalUpdate } = parts;
+  const { defaults, status, generation, create, update: _inPrepareUpdate, validate, validateWork, validateUpdate, ...facts } = parts;
   return {
+    ...facts,
     ...(defaults === undefined ? {} : { setDefaults: (draft: KubeObject) => defaults(open(draft)) }),
     prepareForCreate: (draft, context) => {
-      if (parts.status === true) delete open(draft)['status'];
-      if (parts.generation === true) setGeneration(open(draft), 1);
-      parts.create?.(open(draft), context);
+      if (status === true) delete open(draft)['status'];
+      if (generation !== undefined && (generation === true || generation.fromNothing !== true)) setGeneration(open(draft), 1);
+      create?.(open(draft), context);
     },
     prepareForUpdate: (draft, old, context) => prepareUpdate(parts, open(draft), open(old), context),
     ...(validate === undefined ? {} : { validate: (object: KubeObject, context?: StrategyContext) => validate(open(object), context) }),
     ...(validateWork === undefined ? {} : { validateWork: (object: KubeObject, context?: StrategyContext) => validateWork(open(object), context) }),
-    ...(validatesAll === undefined ? {} : { validatesAll }),
-    ...(metadataLast === undefined ? {} : { metadataLast }),
-    ...(metadataTwice === undefined ? {} : { metadataTwice }),
     ...(validateUpdate === undefined ? {} : {
       validateUpdate: (object: KubeObject, old: KubeObject, context?: StrategyContext) => validateUpdate(open(object), open(old), context),
     }),
-    ...(defaultGracePeriodSeconds === undefined ? {} : { defaultGracePeriodSeconds }),
-    ...(allowCreateOnUpdate === undefined ? {} : { allowCreateOnUpdate }),
-    ...(allowUnconditionalUpdate === undefined ? {} : { allowUnconditionalUpdate }),
   };
 }

@@ -49,7 +49,7 @@ export const networkingExtras: ExtrasTable = {
   'discovery.k8s.io/endpointslices': {
     printer: print.endpointSlicePrinter,
     strategy: strategyOf({
-      generation: true,
+      generation: { alsoWith: 'labels' },
       defaults: (slice) => {
         for (const port of children(slice, 'ports')) {
           fill(port, 'name', '');

@@ -66,6 +66,7 @@ function ephemeralOnCreate(pod: Rec, context: StrategyContext | undefined): Fiel
 }
 
 export const podStrategy = strategyOf({
+  returnsDeleted: true,
   status: true,
   statusKeeps: ['ownerReferences'],
   generation: true,

@@ -6,7 +6,7 @@ import type { ExtrasTable } from '../extras.js';
 import { complaintsOf } from '../lib/complaints.js';
 import { validateLabels, validateLabelSelector } from '../lib/label-validation.js';
 import { strategyOf } from '../lib/strategy.js';
-import { absent, at, child, field, fill, isRec, list, num, optionalNum, recs, same, str, unset, type Rec } from '../lib/value.js';
+import { absent, at, field, fill, isRec, list, num, optionalNum, recs, same, str, unset, type Rec } from '../lib/value.js';
 import { validateResources } from '../pod/validate-resources.js';
 import { validateTolerations } from '../pod/validate-scheduling.js';
 import { certificateRequest } from './certificates.js';
@@ -55,11 +55,7 @@ function systemPriorityComplaint(object: Rec, name: string): string | undefined 
 }
 
 const priorityClass = strategyOf({
-  // It has a generation, which nothing changes.
-  create: (object) => {
-    const metadata = child(object, 'metadata');
-    if (metadata !== undefined) metadata['generation'] = 1;
-  },
+  generation: { fixed: true },
   defaults: (object) => fill(object, 'preemptionPolicy', 'PreemptLowerPriority'),
   validatesAll: true,
   // Neither name nor value changes: an update has nothing to break but what validateUpdate compares.

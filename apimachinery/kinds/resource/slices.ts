@@ -22,5 +22,5 @@ function prepare(slice: Rec, { now_ms }: StrategyContext): void {
 }
 
 export const resourceSliceStrategy = strategyOf({
-  generation: true, validatesAll: true, validate: validateResourceSlice, create: prepare, update: (slice, _old, context) => prepare(slice, context),
+  generation: true, returnsDeleted: true, validatesAll: true, validate: validateResourceSlice, create: prepare, update: (slice, _old, context) => prepare(slice, context),
 });

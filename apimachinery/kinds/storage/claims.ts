@@ -52,7 +52,7 @@ const pending = (draft: Rec): void => {
 };
 
 export const claimStrategy = strategyOf({
-  status: true, defaults: defaultClaim,
+  returnsDeleted: true, status: true, defaults: defaultClaim,
   create: (claim) => {
     pending(claim);
     settleDataSources(claim);
@@ -77,7 +77,7 @@ function keepPhaseTime(volume: Rec, old: Rec, now_ms: number): void {
 }
 
 export const volumeStrategy = strategyOf({
-  status: true, defaults: defaultVolume, validatesAll: true, validate: validateVolume,
+  returnsDeleted: true, status: true, defaults: defaultVolume, validatesAll: true, validate: validateVolume,
   create: (volume, { now_ms }) => {
     volume['status'] = { phase: 'Pending', lastPhaseTransitionTime: secondOf(now_ms) };
   },
@@ -87,6 +87,7 @@ export const volumeStrategy = strategyOf({
 });
 
 export const storageClassStrategy = strategyOf({
+  returnsDeleted: true,
   defaults: (draft) => {
     fill(draft, 'reclaimPolicy', 'Delete');
     fill(draft, 'volumeBindingMode', 'Immediate');

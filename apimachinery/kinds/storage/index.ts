@@ -19,7 +19,9 @@ function dropScheduling(driver: Rec, old?: Rec): void {
 }
 
 const csiDriver = strategyOf({
-  generation: 'changes',
+  generation: { fromNothing: true },
+  allowUnconditionalUpdate: false,
+  returnsDeleted: true,
   create: (driver) => dropScheduling(driver),
   update: (driver, old) => dropScheduling(driver, old),
   validatesAll: true,
@@ -49,25 +51,27 @@ function defaultDevices(spec: unknown): void {
 export const storageExtras: ExtrasTable = {
   'storage.k8s.io/storageclasses': { shortNames: ['sc'], printer: print.storageClassPrinter, strategy: storageClassStrategy },
   'storage.k8s.io/csidrivers': { printer: print.csiDriverPrinter, strategy: csiDriver },
-  'storage.k8s.io/csinodes': { printer: print.csiNodePrinter, strategy: strategyOf({ validatesAll: true, validate: validateNode }) },
-  'storage.k8s.io/csistoragecapacities': { strategy: strategyOf({ validatesAll: true, validate: validateStorageCapacity }) },
+  'storage.k8s.io/csinodes': { printer: print.csiNodePrinter, strategy: strategyOf({ allowUnconditionalUpdate: false, returnsDeleted: true, validatesAll: true, validate: validateNode }) },
+  'storage.k8s.io/csistoragecapacities': { strategy: strategyOf({ allowUnconditionalUpdate: false, validatesAll: true, validate: validateStorageCapacity }) },
   'storage.k8s.io/volumeattachments': { printer: print.volumeAttachmentPrinter, strategy: strategyOf({
-    status: true, statusKeeps: ALL_METADATA, validatesAll: true, validate: validateAttachment, defaults: (attachment) => {
+    allowUnconditionalUpdate: false, returnsDeleted: true, status: true, statusKeeps: ALL_METADATA, validatesAll: true, validate: validateAttachment, defaults: (attachment) => {
       const inline = at(attachment, 'spec', 'source', 'inlineVolumeSpec');
       if (isRec(inline)) defaultVolumeSources(inline);
     },
   }) },
-  'storage.k8s.io/volumeattributesclasses': { shortNames: ['vac'], printer: print.volumeAttributesClassPrinter, strategy: strategyOf({ validatesAll: true, validate: validateAttributesClass }) },
+  'storage.k8s.io/volumeattributesclasses': {
+    shortNames: ['vac'], printer: print.volumeAttributesClassPrinter, strategy: strategyOf({ returnsDeleted: true, validatesAll: true, validate: validateAttributesClass }),
+  },
   'resource.k8s.io/resourceclaims': { printer: resourceClaimPrinter, strategy: strategyOf({
-    status: true, statusKeeps: ALL_METADATA, defaults: (claim) => defaultDevices(field(claim, 'spec')), validatesAll: true, validate: validateClaim,
+    returnsDeleted: true, status: true, statusKeeps: ALL_METADATA, defaults: (claim) => defaultDevices(field(claim, 'spec')), validatesAll: true, validate: validateClaim,
   }) },
   'resource.k8s.io/resourceclaimtemplates': { printer: defaultPrinter, strategy: strategyOf({
-    defaults: (template) => defaultDevices(at(template, 'spec', 'spec')), validatesAll: true, validate: validateClaimTemplate,
+    returnsDeleted: true, defaults: (template) => defaultDevices(at(template, 'spec', 'spec')), validatesAll: true, validate: validateClaimTemplate,
   }) },
   'resource.k8s.io/resourceslices': {
     printer: resourceSlicePrinter, strategy: resourceSliceStrategy,
     fieldSelectors: { 'spec.nodeName': (slice) => str(at(slice, 'spec', 'nodeName')), 'spec.driver': (slice) => str(at(slice, 'spec', 'driver')) },
     fieldRefusal: (field) => `field label not supported for resource.k8s.io/v1, Kind=ResourceSlice: ${field}`,
   },
-  'resource.k8s.io/deviceclasses': { printer: defaultPrinter, strategy: strategyOf({ generation: true, validatesAll: true, validate: validateDeviceClass }) },
+  'resource.k8s.io/deviceclasses': { printer: defaultPrinter, strategy: strategyOf({ generation: true, returnsDeleted: true, validatesAll: true, validate: validateDeviceClass }) },
 };

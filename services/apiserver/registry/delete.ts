@@ -69,7 +69,9 @@ async function tryOnce(
     : { compare: [], ops: [] };
   const write = { location: base.location, expectedRevision: base.revision, guard, signal };
   const outcome = goes ? await remove(registry, write, base) : await put(registry, write, toStored(kind, draft));
-  if (outcome.kind === 'written') return { kind: 'done', result: { handle: outcome.object.as(kind), gone: goes } };
+  if (outcome.kind === 'written') {
+    return { kind: 'done', result: { handle: goes ? unwritten(base.location, outcome.object.revision, draft) : outcome.object.as(kind), gone: goes } };
+  }
   return outcome;
 }
 
@@ -93,7 +95,8 @@ function mark(call: Call, kind: Kind, draft: KubeObject, options: DeleteOptions)
   applyPropagation(meta, options.propagationPolicy);
   const grace_s = gracePeriod(kind, draft, meta, options);
   const held = (meta.finalizers?.length ?? 0) > 0 || isHeld(call, kind, draft);
-  if (grace_s === 0 && !held) return 'goes';
+  const goes = grace_s === 0 && !held;
+  if (goes && kind.strategy.defaultGracePeriodSeconds === undefined) return 'goes';
   const first = meta.deletionTimestamp === undefined;
   if (first || grace_s < (meta.deletionGracePeriodSeconds ?? 0)) {
     meta.deletionTimestamp = toTime(Math.min(call.registry.clock.now() + grace_s * 1000, LAST_MOMENT_MS));
@@ -103,6 +106,7 @@ function mark(call: Call, kind: Kind, draft: KubeObject, options: DeleteOptions)
     if (meta.generation !== undefined && meta.generation > 0) meta.generation += 1;
     call.registry.extensions.deletions.get(extensionKey(kind))?.begin?.(draft);
   }
+  if (goes) return 'goes';
   return JSON.stringify([meta.deletionTimestamp, meta.deletionGracePeriodSeconds, meta.finalizers]) === before ? 'unchanged' : 'marked';
 }
 

@@ -1,6 +1,6 @@
 /** Who owns which field: managedFields on every write, and server-side apply. */
 import { applyPatchWork, trackUpdateWork, withManagedFields } from '../../../apimachinery/apply/apply.js';
-import type { FieldOwner, KindFacts } from '../../../apimachinery/apply/apply.js';
+import type { FieldOwner, KindFacts, ResetPath } from '../../../apimachinery/apply/apply.js';
 import type { KubeObject } from '../../../apimachinery/object.js';
 import { apiVersionOf } from '../../../apimachinery/object.js';
 import { resolverOf } from '../../../apimachinery/schema/resolve.js';
@@ -48,10 +48,13 @@ export function applyScale(call: Call, target: Target, { live, applied, force }:
   }, factsOf(call, target)));
 }
 
-/** What the endpoint does not let a client set: status on the object, all but status on status. */
-function resetFields(target: Target, object: KubeObject): string[] {
-  if (target.subresource?.name === 'status') return Object.keys(object).filter((field) => !STATUS_KEEPS.has(field));
-  return target.kind.subresources.some((sub) => sub.name === 'status') ? ['status'] : [];
+/** What the endpoint does not let a client set: status on the object; on status all but status, and the metadata that stays as it is stored. */
+function resetFields({ kind, subresource }: Target, object: KubeObject): ResetPath[] {
+  if (subresource?.name !== 'status') return kind.subresources.some((sub) => sub.name === 'status') ? [['status']] : [];
+  return [
+    ...Object.keys(object).filter((field) => !STATUS_KEEPS.has(field)).map((field): ResetPath => [field]),
+    ...(kind.strategy.statusKeeps ?? []).map((field): ResetPath => ['metadata', field]),
+  ];
 }
 
 const STATUS_KEEPS = new Set(['apiVersion', 'kind', 'metadata', 'status']);

@@ -36,6 +36,8 @@ describe('an update without resourceVersion', () => {
     ['PodDisruptionBudget', { spec: { minAvailable: 1 } }], ['RuntimeClass', { handler: 'h' }], ['Lease', { spec: {} }],
     ['ValidatingWebhookConfiguration', { webhooks: [] }], ['MutatingWebhookConfiguration', { webhooks: [] }],
     ['ValidatingAdmissionPolicyBinding', { spec: { policyName: 'p', validationActions: ['Deny'] } }], ['MutatingAdmissionPolicyBinding', { spec: { policyName: 'p' } }],
+    ['CSIDriver', { spec: {} }], ['CSINode', { spec: { drivers: [] } }], ['CSIStorageCapacity', { storageClassName: 'c' }],
+    ['VolumeAttachment', { spec: { attacher: 'a', nodeName: 'n', source: { persistentVolumeName: 'p' } } }],
   ])('of a %s is refused', async (kind, body) => expect(await replaced(kind, body)).toBe(REFUSED));
 
   it.each<[string, Record<string, unknown>]>([

@@ -25,7 +25,7 @@ import type { RestRequest, RestResponse } from './message.js';
 import type { RestMetrics } from './metrics.js';
 import { CONTENT_TYPES, negotiateError } from './negotiate.js';
 import type { Encoding } from './negotiate.js';
-import { serveObjects, verbOf } from './objects.js';
+import { serveObjects, verbOf, warningHeader } from './objects.js';
 import type { ResourceRoute, Verb } from './objects.js';
 import { serveLog } from './pod-log.js';
 import { prettyWhenAsked } from './pretty.js';
@@ -64,6 +64,13 @@ const REQUEST_TIMEOUT_MS = 60_000;
 /** Subresources that hand a connection through: asking for them is always `create`, whatever the method. */
 const CONNECT_SUBRESOURCES = new Set(['exec', 'attach', 'portforward', 'proxy']);
 
+/** What is learned of a request on its way. */
+interface Seen {
+  labels: { readonly verb: string; readonly group: string; readonly resource: string };
+  /** Everybody who may use a deprecated version is told, also when the request fails. */
+  deprecation?: string;
+}
+
 interface Asked {
   readonly url: ParsedUrl;
   readonly user: UserInfo;
@@ -86,19 +93,20 @@ export class RestFront {
 
   async handle(request: RestRequest): Promise<RestResponse> {
     const started_ms = this.#options.clock.monotonic();
-    const seen = { verb: 'other', group: '', resource: '' };
+    const seen: Seen = { labels: { verb: 'other', group: '', resource: '' } };
     let response: RestResponse;
     try {
       response = await this.#answer(request, seen);
     } catch (error) {
       response = this.#failure(error, request);
     }
+    if (seen.deprecation !== undefined) response.headers['warning'] = [warningHeader(seen.deprecation), ...[response.headers['warning'] ?? []].flat()];
     response = prettyWhenAsked(response, { url: request.url, userAgent: headerOf(request, 'user-agent'), accept: headerOf(request, 'accept') });
     response.headers['audit-id'] = this.#options.random.uuid();
     response.headers['cache-control'] ??= 'no-cache, private';
     const streams = !(response.body instanceof Uint8Array);
     this.#options.metrics.observe({
-      ...seen, code: response.status, duration_s: streams ? undefined : (this.#options.clock.monotonic() - started_ms) / 1000,
+      ...seen.labels, code: response.status, duration_s: streams ? undefined : (this.#options.clock.monotonic() - started_ms) / 1000,
     });
     return response;
   }
@@ -135,7 +143,7 @@ export class RestFront {
       `User "${user.name}" cannot ${verb} resource "${what}" in API group "${id.group}" ${where}${decision.reason === '' ? '' : `: ${decision.reason}`}`);
   }
 
-  async #answer(request: RestRequest, seen: { verb: string; group: string; resource: string }): Promise<RestResponse> {
+  async #answer(request: RestRequest, seen: Seen): Promise<RestResponse> {
     const url = parseUrl(request.url);
     const user = await this.authenticate(request, url.path);
     if (url.route.kind === 'other') return this.#other(request, { url, user });
@@ -143,11 +151,12 @@ export class RestFront {
     const { route } = url;
     if (verb === undefined) throw methodNotAllowed();
     const kind = this.#options.scheme.byResource(route.id);
-    if (kind !== undefined) Object.assign(seen, { verb, group: kind.group, resource: kind.resource });
+    if (kind !== undefined) seen.labels = { verb, group: kind.group, resource: kind.resource };
     const leave = this.#options.flow.enter(flowClass(verb, route, url.query));
     let entered = true;
     try {
       await this.authorize(user, route, isConnect(route) ? 'create' : verb, url.query);
+      if (kind?.deprecationWarning !== undefined) seen.deprecation = kind.deprecationWarning;
       const response = await this.#resource(request, { url, user }, { route, verb });
       if (response.body instanceof Uint8Array) return response;
       entered = false;

@@ -2,7 +2,7 @@
 import type { Kind } from '../../../apimachinery/kind.js';
 import type { CallReport, DeleteResult, ObjectHandle, ObjectService, UserInfo, WatchEvent } from '../../../apimachinery/object-service.js';
 import { apiErrors, fieldErrors } from '../../../apimachinery/status.js';
-import type { FieldError, Status } from '../../../apimachinery/status.js';
+import type { FieldError } from '../../../apimachinery/status.js';
 import type { Clock } from '../../../platform/clock.js';
 import type { Heavy } from '../work/heavy-work.js';
 import type { YamlPool } from '../work/yaml-pool.js';
@@ -14,7 +14,7 @@ import type { Offers } from './negotiate.js';
 import { booleanOption, deleteOptions, integerOption, listOptions, writeOptions } from './query.js';
 import type { ListOptions } from './query.js';
 import { renderAnswer, renderList, renderStatus } from './render.js';
-import type { IncludeObject, Rendering } from './render.js';
+import type { IncludeObject, Rendering, SentStatus } from './render.js';
 import type { ParsedUrl, Route } from './url.js';
 import { watchStream } from './watch-stream.js';
 
@@ -55,18 +55,7 @@ export function verbOf(method: string, route: ResourceRoute, query: URLSearchPar
   }
 }
 
-/** Everybody who uses a deprecated version is told, whatever they do with it. */
 export async function serveObjects(call: ObjectRequest): Promise<RestResponse> {
-  const response = await serve(call);
-  const { deprecationWarning } = call.kind;
-  if (deprecationWarning !== undefined) {
-    const others = response.headers['warning'] ?? [];
-    response.headers['warning'] = [...(typeof others === 'string' ? [others] : others), warningHeader(deprecationWarning)];
-  }
-  return response;
-}
-
-async function serve(call: ObjectRequest): Promise<RestResponse> {
   const accept = headerOf(call.request, 'accept');
   if (call.isBuiltIn && !namesKnownType(accept)) throw routeNotAcceptable(call.verb === 'list' || call.verb === 'watch');
   const accepted = negotiate(accept, offersOf(call), hasTable(call));
@@ -149,7 +138,7 @@ function shortened(messages: readonly string[]): readonly string[] {
 }
 
 /** RFC 7234, section 5.5: `299 - "text"`. */
-function warningHeader(message: string): string {
+export function warningHeader(message: string): string {
   const text = message.replaceAll(/[^\x20-\x7e]/g, '?').replaceAll(/[\\"]/g, '\\$&');
   return `299 - "${text}"`;
 }
@@ -219,14 +208,14 @@ async function deleteOne(call: ObjectRequest, rendering: Rendering): Promise<Res
   const options = deleteOptions(call.url.query, await readOptions(call.request, call));
   const report = new Report();
   const result = await call.service.delete({ ...targetOf(call), name: nameOf(call), options }, { signal: call.signal, report, pace: call.heavy });
-  if (!result.gone) return answer(200, await renderAnswer(result.handle, rendering, call), rendering, report.headers());
+  if (!result.gone || call.kind.strategy.returnsDeleted === true) return answer(200, await renderAnswer(result.handle, rendering, call), rendering, report.headers());
   return answer(200, renderStatus(deletedStatus(call, result), rendering.accepted.encoding), rendering, report.headers());
 }
 
-function deletedStatus({ kind }: ObjectRequest, { handle }: DeleteResult): Status {
+function deletedStatus({ kind }: ObjectRequest, { handle }: DeleteResult): SentStatus {
   const { name = '', uid } = handle.object.metadata ?? {};
   return {
-    kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 200,
+    kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success',
     details: { name, ...(kind.group === '' ? {} : { group: kind.group }), kind: kind.resource, ...(uid === undefined ? {} : { uid }) },
   };
 }

@@ -205,7 +205,10 @@ export function renderErrorEvent(error: ApiError, encoding: Encoding): Uint8Arra
   return Buffer.from(`${encodeJson({ type: 'ERROR', object: error.status })}\n`);
 }
 
-export function renderStatus(status: Status, encoding: Encoding = 'json'): Uint8Array {
+/** What says that something went well has no code. */
+export type SentStatus = Omit<Status, 'code'> & Partial<Pick<Status, 'code'>>;
+
+export function renderStatus(status: SentStatus, encoding: Encoding = 'json'): Uint8Array {
   return encode(status, encoding);
 }
 
