@@ -10,6 +10,7 @@ import type { Schema } from '../schema/schema.js';
 import { builtInScheme } from '../scheme/builtin.js';
 import { cloneJson } from '../value.js';
 import { validateMetadata } from './metadata.js';
+import { warningsOf } from './warnings/index.js';
 
 const scheme = builtInScheme();
 const resolver = resolverOf(scheme);
@@ -68,6 +69,8 @@ function cost_ms(field: Field, count: number): number {
   const next = cloneJson(object);
   strategy.prepareForUpdate?.(next, object, context);
   strategy.validateUpdate?.(next, object, context);
+  warningsOf(field.kind, { object });
+  warningsOf(field.kind, { object: next, old: object });
   const { user, system } = process.cpuUsage(before);
   return (user + system) / 1000;
 }

@@ -1,6 +1,6 @@
 /** Defaults of pods and of the pod templates inside workloads (k8s.io/kubernetes/pkg/apis/core/v1/defaults.go). */
 import { containersOf } from '../lib/containers.js';
-import { absent, child, children, field, fill, fillZero, isRec, keysOf, rec, setOwn, str, type Rec } from '../lib/value.js';
+import { absent, child, children, field, fill, fillZero, isRec, keysOf, num, optionalNum, rec, setOwn, str, type Rec } from '../lib/value.js';
 import { pullPolicyFor } from './image.js';
 import { defaultVolumes } from './volume-defaults.js';
 import { defaultPodLevelRequests } from './pod-level-resources.js';
@@ -96,6 +96,8 @@ export function defaultPod(pod: object): void {
   const spec = field(pod, 'spec');
   if (!isRec(spec)) return;
   defaultPodSpec(spec);
+  // Of a pod alone: a template keeps what it says.
+  if (num(optionalNum(spec['terminationGracePeriodSeconds'])) < 0) spec['terminationGracePeriodSeconds'] = 1;
   fill(spec, 'enableServiceLinks', true);
   for (const { container, role } of containersOf(spec)) if (role !== 'ephemeral') defaultRequests(container);
   defaultPodLevelRequests(spec);

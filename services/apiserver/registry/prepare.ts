@@ -1,5 +1,6 @@
 /** From a client's object to one that may be stored: the same steps for every kind and every way in. */
 import { validateMetadata, validateMetadataUpdate } from '../../../apimachinery/kinds/metadata.js';
+import { warningsOf } from '../../../apimachinery/kinds/warnings/index.js';
 import type { Kind } from '../../../apimachinery/kind.js';
 import type { KubeObject } from '../../../apimachinery/object.js';
 import { apiErrors } from '../../../apimachinery/status.js';
@@ -56,6 +57,7 @@ export async function prepareCreate(call: Call, target: Target, draft: KubeObjec
   await step(call, 'preparing');
   const guard = await runHook(call, kind, { operation: 'CREATE', draft: object, old: undefined, attempt: how.attempt });
   refuse(kind, object, await validateObject(call, kind, { object, structural }, context));
+  for (const warning of warningsOf(kind, { object })) warn(call, warning);
   await step(call, 'admitting');
   await call.registry.admission.validate({ ...attributes, object, name: metaOf(object).name ?? '', warn: attributes.warn });
   return { object, guard };
@@ -95,6 +97,7 @@ export async function prepareUpdate(
     ...ofMetadata,
     ...(how.trusted === true ? [] : (kind.strategy.validateUpdate?.(object, old, context) ?? [])),
   ]);
+  for (const warning of warningsOf(kind, { object, old, subresource: target.subresource?.name })) warn(call, warning);
   await step(call, 'admitting', bytes);
   await call.registry.admission.validate({ ...attributes, object, warn: attributes.warn });
   return { object, guard };
