@@ -22,6 +22,8 @@ export interface Printer {
   readonly columns: readonly PrinterColumn[];
   /** One cell per column: string, number, boolean or null. `now_ms` is for ages. */
   row(object: KubeObject, now_ms: number): readonly unknown[];
+  /** Order of the rows of a list; that of the list when absent. */
+  compare?(a: KubeObject, b: KubeObject): number;
 }
 
 /** What a strategy may know beyond the objects themselves. */

@@ -149,7 +149,7 @@ export function validateMetadataUpdate(object: KubeObject, old: KubeObject): Fie
       const added = strs(metadata['finalizers']).filter((name) => !known.has(name));
       if (added.length > 0) {
         complaints.forbidden('metadata.finalizers',
-          `no new finalizers can be added if the object is being deleted, found new finalizers ${JSON.stringify(added)}`);
+          `no new finalizers can be added if the object is being deleted, found new finalizers []string{${added.map((name) => JSON.stringify(name)).join(', ')}}`);
       }
     }
   });

@@ -8,6 +8,7 @@ import type { ObjectService } from '../../apimachinery/object-service.js';
 import { isApiError } from '../../apimachinery/status.js';
 import type { Clock } from '../../platform/clock.js';
 import { toTime } from '../../platform/clock.js';
+import type { StartPart, StartProgress } from '../../services/apiserver/rest/start-checks.js';
 import { SYSTEM_PRIORITY_CLASSES } from '../../services/apiserver/admission/pod-defaults.js';
 import { ensureBootstrapPolicy } from '../../services/apiserver/auth/ensure-policy.js';
 import { ensureApiServices } from './api-services.js';
@@ -43,7 +44,8 @@ function dnsService(network: ClusterNetwork): Service {
 }
 
 function systemClass(name: string, value: number): PriorityClass {
-  return { metadata: { name }, value, description: 'Used for system critical pods that must run in the cluster.' };
+  const place = name === 'system-node-critical' ? 'and that must stay on their node' : 'and that may move to another node';
+  return { metadata: { name }, value, description: `For pods that the cluster cannot do without, ${place}.` };
 }
 
 const KUBE_SYSTEM = 'kube-system';
@@ -72,23 +74,32 @@ export interface BootstrapOptions {
   /** PEM. */
   readonly clientAuthority: string;
   readonly clock: Clock;
+  readonly progress: StartProgress;
   /** Groups and versions that are built in. */
   readonly served: readonly { readonly group: string; readonly version: string }[];
 }
 
 /** Fails with an ApiError when the store is not writable; safe on all members at once. */
 export async function bootstrapCluster(service: ObjectService, options: BootstrapOptions): Promise<void> {
-  const { network, apiPort, clientAuthority, clock, served } = options;
-  for (const name of NAMESPACES) await createUnlessThere<Namespace>(service, namespaces, { metadata: { name } });
-  await ensureBootstrapPolicy(service);
-  for (const [name, value] of Object.entries(SYSTEM_PRIORITY_CLASSES)) {
-    await createUnlessThere(service, priorityClasses, systemClass(name, value));
-  }
-  await ensureAuthenticationInfo(service, clientAuthority);
-  await createUnlessThere(service, configMaps, tokenTracking(clock));
-  await ensureServiceCidr(service, network.serviceCidr, clock);
-  await createUnlessThere(service, services, apiService(network, apiPort));
-  await createUnlessThere(service, services, dnsService(network));
-  await ensureAddresses(service);
-  await Promise.all([ensureFlowPolicy(service, clock), ensureApiServices(service, served, clock)]);
+  const { network, apiPort, clientAuthority, clock, served, progress } = options;
+  const steps: readonly (readonly [StartPart, () => Promise<unknown>])[] = [
+    ['namespaces', () => inTurn(NAMESPACES, (name) => createUnlessThere<Namespace>(service, namespaces, { metadata: { name } }))],
+    ['roles', () => ensureBootstrapPolicy(service)],
+    ['priority-classes', () => inTurn(Object.entries(SYSTEM_PRIORITY_CLASSES), ([name, value]) => createUnlessThere(service, priorityClasses, systemClass(name, value)))],
+    ['authentication', () => ensureAuthenticationInfo(service, clientAuthority)],
+    ['token-tracking', () => createUnlessThere(service, configMaps, tokenTracking(clock))],
+    ['service-cidr', () => ensureServiceCidr(service, network.serviceCidr, clock)],
+    ['kubernetes-service', () => inTurn([apiService(network, apiPort), dnsService(network)], (one) => createUnlessThere(service, services, one))],
+    ['addresses', () => ensureAddresses(service)],
+  ];
+  const done = async (part: StartPart, step: () => Promise<unknown>): Promise<void> => {
+    await step();
+    progress.done(part);
+  };
+  await inTurn(steps, ([part, step]) => done(part, step));
+  await Promise.all([done('flow-policy', () => ensureFlowPolicy(service, clock)), done('api-services', () => ensureApiServices(service, served, clock))]);
+}
+
+async function inTurn<T>(items: readonly T[], step: (item: T) => Promise<unknown>): Promise<void> {
+  for (const item of items) await step(item);
 }

@@ -17,6 +17,7 @@ import type { Client } from '../../sdk/client.js';
 import { InformerFactory } from '../../sdk/informer/informer-factory.js';
 import { clientOf } from '../../sdk/object-client.js';
 import { createApiServer, type ApiServer, type Authenticator, type TlsProvider } from '../../services/apiserver/index.js';
+import { StartProgress } from '../../services/apiserver/rest/start-checks.js';
 import { createAdmission } from '../../services/apiserver/admission/index.js';
 import { NodeClaims } from '../../services/apiserver/allocation/node-claims.js';
 import { completeStoredService } from '../../services/apiserver/allocation/ip-families.js';
@@ -114,6 +115,7 @@ class MemberServer implements Server {
   readonly #grpc: GrpcServer;
   readonly #endpoints: ApiEndpoints;
   readonly #elected: readonly Service[];
+  readonly #progress = new StartProgress();
   /** Only of what workers can provoke: any other broken invariant ends a member. */
   readonly #containment: Containment;
 
@@ -172,6 +174,7 @@ class MemberServer implements Server {
       try {
         await bootstrapCluster(this.apiServer.registry.as(SYSTEM_USERS.apiserver), {
           network, apiPort: address.apiPort, clientAuthority: pki.clusterAuthority.certificate, clock, served: builtInKinds(this.apiServer.scheme),
+          progress: this.#progress,
         });
         break;
       } catch (error) {
@@ -181,6 +184,7 @@ class MemberServer implements Server {
       }
     }
     await startAll([this.#presence, this.#endpoints, ...this.#elected]);
+    this.#progress.done('presence', 'endpoints');
   }
 
   async stop(): Promise<void> {
@@ -200,7 +204,7 @@ class MemberServer implements Server {
     let authenticator: ClusterAuthenticator | undefined;
     const server = createApiServer({
       store: backing.kind === 'member' ? backing.member.store : backing.store, clock, random, logger: logger.child({ component: 'apiserver' }),
-      listen: { host: listenHost, port: address.apiPort, tls }, serverAddress: hostPort(address.host, address.apiPort),
+      listen: { host: listenHost, port: address.apiPort, tls }, serverAddress: hostPort(address.host, address.apiPort), progress: this.#progress,
       authorizer: (context) => (rbac ??= new RbacAuthorizer(context.reader)),
       authenticator: (context) => (authenticator ??= new ClusterAuthenticator({
         reader: context.reader, authorizer: (rbac ??= new RbacAuthorizer(context.reader)), tokens, audiences, clock, logger,
@@ -214,7 +218,7 @@ class MemberServer implements Server {
       ...(backing.kind === 'member' ? { metrics: async () => memberMetrics(await backing.member.raftStatus(), this.#containment.faults()) } : {}),
     });
     const { reader } = server;
-    if (rbac !== undefined && authenticator !== undefined) registerReviews(server.registry, { reader, rbac, authenticator, tokens, audiences, clock });
+    if (rbac !== undefined && authenticator !== undefined) registerReviews(server.registry, { reader, rbac, authenticator, tokens, audiences, clock, random });
     server.registry.hook({ group: '', resource: 'services' }, new ServiceClaims({
       reader, random, clock, serviceCidr: network.serviceCidr, nodePorts: network.nodePorts, addressPrefix: server.registry.prefixOf(ipAddresses),
     }));

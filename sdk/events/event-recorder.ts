@@ -34,7 +34,16 @@ export interface EventRecorderOptions {
   readonly host?: string;
 }
 
+interface Said {
+  readonly subject: EventSubject;
+  readonly type: EventType;
+  readonly reason: string;
+  readonly message: string;
+  readonly action: string;
+}
+
 interface Pending {
+  readonly component: string;
   readonly key: string;
   readonly subject: ObjectReference;
   readonly type: EventType;
@@ -82,18 +91,27 @@ export class EventRecorder implements Service {
   }
 
   event(subject: EventSubject, type: EventType, reason: string, message: string, action = ''): void {
+    this.#record(this.#options.component, { subject, type, reason, message, action });
+  }
+
+  /** The same recorder, through which another component speaks. */
+  as(component: string): Pick<EventRecorder, 'event'> {
+    return { event: (subject, type, reason, message, action = '') => this.#record(component, { subject, type, reason, message, action }) };
+  }
+
+  #record(component: string, { subject, type, reason, message, action }: Said): void {
     if (this.#stop.signal.aborted) return;
     const at_ms = this.#options.clock.now();
     const reference = referenceTo(subject);
     const text = message.length > MESSAGE_LENGTH_MAX ? `${message.slice(0, MESSAGE_LENGTH_MAX - 3)}...` : message;
-    const object = JSON.stringify([reference.kind, reference.namespace, reference.name, reference.uid, reference.fieldPath]);
+    const object = JSON.stringify([component, reference.kind, reference.namespace, reference.name, reference.uid, reference.fieldPath]);
     const found = this.#correlator.correlate({ object, type, reason, message: text, action }, at_ms);
     if (found.kind === 'drop') return;
     if (this.#queue.length >= QUEUE_MAX) {
       this.#queue.shift();
       this.#options.logger.warn({ limit: QUEUE_MAX }, 'too many events wait to be written; dropped the oldest');
     }
-    this.#queue.push({ key: found.key, subject: reference, type, reason, message: found.message, action, at_ms });
+    this.#queue.push({ component, key: found.key, subject: reference, type, reason, message: found.message, action, at_ms });
     this.#writing ??= this.#drain();
   }
 
@@ -141,8 +159,8 @@ export class EventRecorder implements Service {
   }
 
   #newEvent(pending: Pending): Event {
-    const { component, host } = this.#options;
-    const { subject } = pending;
+    const { host } = this.#options;
+    const { subject, component } = pending;
     const at = toTime(pending.at_ms);
     const suffix = `${(BigInt(Math.trunc(pending.at_ms)) * 1_000_000n + BigInt(this.#sequence++ % 1_000_000)).toString(16)}`;
     return {

@@ -21,7 +21,7 @@ import type { KubeObject, ResourceId, UnknownObject } from '../../apimachinery/o
 import { apiErrors } from '../../apimachinery/status.js';
 import type { ApiError } from '../../apimachinery/status.js';
 import { keyOfRef, resourceKeyOf } from '../key.js';
-import { bindPod, changedSpec, withMetadata, withoutStatusOf } from './fake-objects.js';
+import { bindPod, changedSpec, withMetadata, withoutStatusOf, withStatusOf } from './fake-objects.js';
 import { patched } from './fake-patch.js';
 import { selects } from './selectors.js';
 
@@ -235,7 +235,7 @@ export class FakeObjectService implements ObjectService {
       name, generation,
     });
     const splitsStatus = this.#options.withoutStatus?.includes(resource.resource) !== true;
-    if (request.subresource === 'status') next = { ...old, ...(Object.hasOwn(next, 'status') ? { status: next['status'] } : {}) };
+    if (request.subresource === 'status') next = withStatusOf(old, next);
     else if (splitsStatus) next = withoutStatusOf(next, old);
     if (changedSpec(old, next)) next = withMetadata(next, { generation: generation + 1 });
     if (encodeJson(next) === encodeJson(old)) return this.#existing(request);

@@ -13,6 +13,15 @@ export function withoutStatusOf(object: UnknownObject, old: UnknownObject): Unkn
   return Object.hasOwn(old, 'status') ? { ...rest, status: old['status'] } : rest;
 }
 
+/** The object with what a write to its status may change: annotations, too, as most kinds of Kubernetes have it. */
+export function withStatusOf(old: UnknownObject, next: UnknownObject): UnknownObject {
+  const annotations = next.metadata?.annotations;
+  return {
+    ...old, metadata: { ...old.metadata, ...(annotations === undefined ? {} : { annotations }) },
+    ...(Object.hasOwn(next, 'status') ? { status: next['status'] } : {}),
+  };
+}
+
 /** Anything besides metadata and status differs: the generation moves on. */
 export function changedSpec(old: UnknownObject, next: UnknownObject): boolean {
   const essence = ({ metadata: _, status: __, ...rest }: UnknownObject) => encodeJson(rest);

@@ -32,6 +32,7 @@ import { FlowControl } from './rest/flow.js';
 import type { FlowClass } from './rest/flow.js';
 import { RestFront } from './rest/front.js';
 import type { HealthCheck } from './rest/health.js';
+import type { StartProgress } from './rest/start-checks.js';
 import { RecentCheck } from './rest/recent-check.js';
 import { RestMetrics } from './rest/metrics.js';
 import { HttpsServer } from './rest/server.js';
@@ -63,8 +64,10 @@ export interface ApiServerOptions {
   /** Host and port that clients are told; what it listens on when absent. */
   readonly serverAddress?: string;
   readonly flow?: Partial<Record<FlowClass, number>>;
-  /** Besides `ping`, `etcd` and `shutdown`. */
+  /** Besides `ping`, `etcd`, `shutdown` and `progress`. */
   readonly health?: readonly HealthCheck[];
+  /** Absent: health says nothing of what is done once at the start. Whoever hands it in reports the parts that he does. */
+  readonly progress?: StartProgress;
   /** More for `/metrics`, in the text format: of what stands beside the API server in its process. */
   readonly metrics?: () => Promise<string>;
   readonly clock: Clock;
@@ -116,7 +119,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     scheme, reader, authenticator, authorizer, streamer: options.streamer, flow, heavy, yaml, connect, clock, random, logger,
     as: (user) => registry.as(user),
     metrics: new RestMetrics({ flow, cacher, more: async () => `${await holds.metrics()}${await options.metrics?.() ?? ''}` }),
-    health: [...healthChecks(cacher, clock, stopping.signal), ...(options.health ?? [])],
+    health: healthChecks({ cacher, clock, stopping: stopping.signal, more: [...(options.progress?.checks() ?? []), ...(options.health ?? [])] }),
     serverAddress: options.serverAddress ?? (options.listen === undefined ? '' : `${options.listen.host}:${options.listen.port}`),
     documents: async (path, request, pace) => (options.openId === undefined ? undefined : openIdDocument(path, options.openId)) ?? published(path, request, pace), fresh: () => cacher.fresh(),
   });
@@ -133,7 +136,9 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       await collections.start();
       await holds.start();
       await cacher.start();
+      options.progress?.done('admission', 'cache', 'documents');
       await cleanup.start();
+      options.progress?.done('definitions');
       await server?.start();
     },
     async stop() {
@@ -149,13 +154,21 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   };
 }
 
+interface HealthParts {
+  readonly cacher: Cacher;
+  readonly clock: Clock;
+  readonly stopping: AbortSignal;
+  readonly more: readonly HealthCheck[];
+}
+
 /** By the names that clients know: the store is asked in etcd's place. */
-function healthChecks(cacher: Cacher, clock: Clock, stopping: AbortSignal): HealthCheck[] {
+function healthChecks({ cacher, clock, stopping, more }: HealthParts): HealthCheck[] {
   const store = new RecentCheck(() => cacher.fresh(), clock);
   return [
     { name: 'ping', check: () => undefined },
     { name: 'etcd', check: () => store.check() },
     { name: 'etcd-readiness', of: ['readyz'], check: () => store.check() },
+    ...more,
     {
       name: 'shutdown', of: ['readyz'],
       check() {

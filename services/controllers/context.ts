@@ -10,7 +10,7 @@ import type { EventRecorder } from '../../sdk/events/event-recorder.js';
 import type { InformerFactory } from '../../sdk/informer/informer-factory.js';
 
 /** Where controllers say what they did; repeated events are counted, not multiplied. Never throws, never waits. */
-export type EventSink = Pick<EventRecorder, 'event'>;
+export type EventSink = Pick<EventRecorder, 'event'> & Partial<Pick<EventRecorder, 'as'>>;
 
 export interface ControllerContext {
   readonly client: Client;

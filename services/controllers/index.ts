@@ -42,17 +42,18 @@ export interface ControllersOptions {
 /** All controllers as one service; the informers of the context are its own to start and stop. */
 export function createControllers(options: ControllersOptions): Service {
   const { context } = options;
+  const as = (component: string): ControllerContext => ({ ...context, events: context.events.as?.(component) ?? context.events });
   const controllers: Service[] = [
     createNamespaceDefaultsController(context, { clusterAuthority: options.clusterAuthority }),
-    createNodeSubnetController(context, { clusterCidr: options.clusterCidr, nodeBits: options.nodeBits }),
-    createNodeLifecycleController(context, { grace_ms: options.nodeGrace_ms }),
-    createTaintEvictionController(context),
-    createReplicaSetController(context),
-    createDeploymentController(context),
-    createEndpointSliceController(context),
-    createEndpointsController(context),
-    createEndpointSliceMirroringController(context),
-    createDisruptionController(context, { discovery: options.discovery }),
+    createNodeSubnetController(as('cidrAllocator'), { clusterCidr: options.clusterCidr, nodeBits: options.nodeBits }),
+    createNodeLifecycleController(as('node-controller'), { grace_ms: options.nodeGrace_ms }),
+    createTaintEvictionController(as('taint-eviction-controller')),
+    createReplicaSetController(as('replicaset-controller')),
+    createDeploymentController(as('deployment-controller')),
+    createEndpointSliceController(as('endpoint-slice-controller')),
+    createEndpointsController(as('endpoint-controller')),
+    createEndpointSliceMirroringController(as('endpoint-slice-mirroring-controller')),
+    createDisruptionController(as('controllermanager'), { discovery: options.discovery }),
     createStaleTargetsController(context),
     createClusterRoleAggregationController(context),
     createCrdRegistrationController(context),
@@ -61,7 +62,7 @@ export function createControllers(options: ControllersOptions): Service {
     createVolumeProtectionController(context),
     createClassProtectionController(context),
     createTokenCleaner(context),
-    createGarbageCollector(context, { discovery: options.discovery }),
+    createGarbageCollector(as('garbage-collector-controller'), { discovery: options.discovery }),
     createNamespaceController(context, { discovery: options.discovery }),
   ];
   return {

@@ -286,7 +286,8 @@ export class Scheduler implements Service {
     this.#queue.park(queued, decision.rejectedBy);
     this.#nominations.delete(pod.key);
     let { message } = decision;
-    for (const plugin of this.#plugins) {
+    // Without a node there is nobody to make room.
+    for (const plugin of this.#state.nodeCount === 0 ? [] : this.#plugins) {
       const result = plugin.postFilter?.(pod, {
         cluster: this.#state, rejections: decision.rejections, budgets: this.#budgets,
         fits: (candidate, cluster, node) => fits(this.#plugins, candidate, cluster, node),

@@ -95,19 +95,22 @@ export const priorityClassPrinter: Printer = printerOf(
 
 export const runtimeClassPrinter: Printer = printerOf(NAME, text('Handler', (object) => str(field(object, 'handler'))), AGE);
 
-export const flowSchemaPrinter: Printer = printerOf(
+const precedence = (object: KubeObject): number => num(at(object, 'spec', 'matchingPrecedence'));
+
+const flowSchemaColumns: Printer = printerOf(
   NAME,
   text('PriorityLevel', (object) => str(at(object, 'spec', 'priorityLevelConfiguration', 'name'))),
-  text('MatchingPrecedence', (object) => num(at(object, 'spec', 'matchingPrecedence'))),
+  text('MatchingPrecedence', precedence),
   text('DistinguisherMethod', (object) => str(at(object, 'spec', 'distinguisherMethod', 'type')) || '<none>'),
   AGE,
   text('MissingPL', (object) => str(conditionOf(object, 'Dangling')?.['status']) || '?'),
 );
 
-function limited(object: KubeObject, ...path: readonly string[]): string {
-  const value = at(object, 'spec', 'limited', ...path);
-  return absent(value) ? '<none>' : scalarText(value);
-}
+/** In the order in which they are tried. */
+export const flowSchemaPrinter: Printer = { ...flowSchemaColumns, compare: (a, b) => precedence(a) - precedence(b) || (str(a.metadata?.name) < str(b.metadata?.name) ? -1 : 1) };
+
+/** A number, though its column is one of texts. */
+const limited = (object: KubeObject, ...path: readonly string[]): unknown => at(object, 'spec', 'limited', ...path) ?? '<none>';
 
 export const priorityLevelPrinter: Printer = printerOf(
   NAME,
@@ -134,7 +137,7 @@ function claimState(object: KubeObject): string {
 export const resourceClaimPrinter: Printer = printerOf(NAME, text('State', claimState), AGE);
 export const resourceSlicePrinter: Printer = printerOf(
   NAME,
-  text('Node', (object) => (at(object, 'spec', 'allNodes') === true ? '<all>' : orUnset(at(object, 'spec', 'nodeName')))),
+  text('Node', (object) => str(at(object, 'spec', 'nodeName'))),
   text('Driver', (object) => str(at(object, 'spec', 'driver'))),
   text('Pool', (object) => str(at(object, 'spec', 'pool', 'name'))),
   AGE,

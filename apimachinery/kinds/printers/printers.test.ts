@@ -63,7 +63,7 @@ it.each<[ExtrasKey, object, object]>([
   ['autoscaling/horizontalpodautoscalers', { spec: { scaleTargetRef: { kind: 'Deployment', name: 'w' }, maxReplicas: 3, metrics: [{ type: 'Resource', resource: { name: 'cpu', target: { averageUtilization: 80 } } }] } },
     { Reference: 'Deployment/w', Targets: 'cpu: <unknown>/80%', MinPods: '<unset>', MaxPods: 3 }],
   ['flowcontrol.apiserver.k8s.io/prioritylevelconfigurations', { spec: { type: 'Limited', limited: { nominalConcurrencyShares: 5, limitResponse: { type: 'Reject' } } } },
-    { Type: 'Limited', NominalConcurrencyShares: '5', Queues: '<none>', HandSize: '<none>', QueueLengthLimit: '<none>' }],
+    { Type: 'Limited', NominalConcurrencyShares: 5, Queues: '<none>', HandSize: '<none>', QueueLengthLimit: '<none>' }],
   ['/events', { involvedObject: { kind: 'Pod', name: 'p' }, source: { component: 'c', host: 'h' }, message: ' m ', firstTimestamp: '2026-01-01T00:59:00Z' },
     { 'Last Seen': '60s', Object: 'pod/p', Source: 'c, h', Message: 'm', Count: 1 }],
 ])('%s', (key, object, expected) => expect(shown(key, object)).toMatchObject(expected));

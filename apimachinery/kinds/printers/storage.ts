@@ -44,7 +44,7 @@ export const persistentVolumeClaimPrinter: Printer = printerOf(
   NAME,
   text('Status', phaseOf),
   text('Volume', (claim) => str(at(claim, 'spec', 'volumeName'))),
-  text('Capacity', (claim) => (bound(claim) ? quantityText(at(claim, 'status', 'capacity', 'storage')) : '')),
+  text('Capacity', (claim) => (bound(claim) ? quantityText(at(claim, 'status', 'capacity', 'storage')) || '0' : '')),
   text('Access Modes', (claim) => (bound(claim) ? accessModesText(at(claim, 'status', 'accessModes')) : '')),
   text('StorageClass', classOf),
   attributesClass, AGE, volumeMode,

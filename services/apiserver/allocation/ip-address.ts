@@ -27,7 +27,7 @@ export function addressObject(address: string, holder: AddressHolder): IPAddress
   return {
     apiVersion: 'networking.k8s.io/v1', kind: 'IPAddress',
     metadata: { name: address, labels: { [FAMILY_LABEL]: 'IPv4', [MANAGER_LABEL]: MANAGER } },
-    spec: { parentRef: { group: '', resource: 'services', namespace: holder.namespace, name: holder.name } },
+    spec: { parentRef: { resource: 'services', namespace: holder.namespace, name: holder.name } },
   };
 }
 

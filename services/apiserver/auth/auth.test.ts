@@ -222,11 +222,12 @@ describe('authentication', () => {
     const { tokens, authenticator, bearer, reader, clock } = setUp();
     const pod = { metadata: { name: 'p', namespace: 'a', uid: 'pu' }, spec: { serviceAccountName: 'web' } };
     reader.put('pods', pod as KubeObject);
-    const handler = tokenRequest({ reader, tokens, audiences: ['api'], clock });
+    const handler = tokenRequest({ reader, tokens, audiences: ['api'], clock, random: systemRandom });
     const warnings: string[] = [];
     const call = { user: NOBODY, kind: {} as never, namespace: 'a', name: 'web', dryRun: false, warn: (message: string) => void warnings.push(message) };
-    const ask = (spec: object) => handler.create?.(call, { spec } as KubeObject) as Promise<{ spec: { expirationSeconds: number }; status: { token: string; expirationTimestamp: string } }>;
-    const { status } = await ask({ boundObjectRef: { kind: 'Pod', apiVersion: 'v1', name: 'p' } });
+    const ask = (spec: object) => handler.create?.(call, { spec } as KubeObject) as Promise<{ metadata: object; spec: { expirationSeconds: number }; status: { token: string; expirationTimestamp: string } }>;
+    const { status, metadata } = await ask({ boundObjectRef: { kind: 'Pod', apiVersion: 'v1', name: 'p' } });
+    expect(metadata).toMatchObject({ name: 'web', namespace: 'a', uid: expect.any(String) as string });
     expect((await authenticator.authenticate(bearer(status.token)))?.extra?.['authentication.kubernetes.io/pod-name']).toEqual(['p']);
     await expect(ask({ expirationSeconds: 5 })).rejects.toThrow('10 minutes');
     await expect(ask({ expirationSeconds: 2 ** 32 + 1 })).rejects.toThrow('2^32 seconds');

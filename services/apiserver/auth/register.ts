@@ -1,5 +1,6 @@
 /** Hangs reviews and token requests on the registry: resources that are asked, not stored. */
 import type { Clock } from '../../../platform/clock.js';
+import type { Random } from '../../../platform/random.js';
 import type { ObjectReader } from '../ports.js';
 import type { Registry } from '../registry/registry.js';
 import type { ClusterAuthenticator } from './authenticator.js';
@@ -16,6 +17,7 @@ export interface ReviewParts {
   readonly tokens: ServiceAccountTokens;
   readonly audiences: readonly string[];
   readonly clock: Clock;
+  readonly random: Random;
 }
 
 export function registerReviews(registry: Registry, parts: ReviewParts): void {

@@ -6,6 +6,7 @@ import type { UserInfo } from '../../../apimachinery/object-service.js';
 import type { KubeObject, ResourceId } from '../../../apimachinery/object.js';
 import { apiErrors, fieldErrors } from '../../../apimachinery/status.js';
 import { toTime, type Clock } from '../../../platform/clock.js';
+import type { Random } from '../../../platform/random.js';
 import type { AuthorizationAttributes, Authorizer, Decision, ObjectReader, ResourceCall, ResourceHandler } from '../ports.js';
 import type { ClusterAuthenticator } from './authenticator.js';
 import type { RbacAuthorizer } from './rbac-authorizer.js';
@@ -167,6 +168,7 @@ export interface TokenRequestOptions {
   /** Audiences of a token whose request names none. */
   readonly audiences: readonly string[];
   readonly clock: Clock;
+  readonly random: Pick<Random, 'uuid'>;
 }
 
 /** serviceaccounts/token (KEP-1205). */
@@ -193,7 +195,7 @@ export function tokenRequest(options: TokenRequestOptions): ResourceHandler {
       const signed = await options.tokens.sign(subject, audiences, lifetime_s);
       return {
         ...object,
-        metadata: { ...object.metadata, name: call.name, namespace, creationTimestamp: toTime(options.clock.now()) },
+        metadata: { ...object.metadata, name: call.name, namespace, uid: options.random.uuid(), creationTimestamp: toTime(options.clock.now()) },
         spec: { ...spec, audiences, expirationSeconds: lifetime_s },
         status: { token: signed.token, expirationTimestamp: toTime(signed.expires_ms) },
       } as KubeObject;

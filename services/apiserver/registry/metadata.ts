@@ -72,6 +72,15 @@ export function fillForCreate(draft: KubeObject, context: { readonly now_ms: num
   }
 }
 
+const otherUid = (uid: string, stored: string | undefined): string => `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${stored ?? ''}`;
+
+/** A replacement that names another object than the one at the key. kube-apiserver's store says so, and names the key. */
+export function checkReplacedUid({ metadata: { uid = '' } = {} }: KubeObject, old: KubeObject, where: { readonly kind: Kind; readonly name: string; readonly key: string }): void {
+  if (uid === '' || uid === old.metadata?.uid) return;
+  throw apiErrors.conflict(where.kind, where.name,
+    `StorageError: invalid object, Code: 4, Key: ${where.key}, ResourceVersion: 0, AdditionalErrorMsg: ${otherUid(uid, old.metadata?.uid)}`);
+}
+
 const KEPT_ON_UPDATE = ['creationTimestamp', 'deletionTimestamp', 'deletionGracePeriodSeconds', 'generation', 'generateName'] as const;
 
 /** What only the server changes stays as it is stored, whatever the client sent. */
@@ -80,8 +89,7 @@ export function keepForUpdate(draft: KubeObject, old: KubeObject, kind: Kind): v
   const stored = old.metadata ?? {};
   const fields = meta as Record<string, unknown>;
   if (meta.uid !== undefined && meta.uid !== '' && meta.uid !== stored.uid) {
-    throw apiErrors.conflict(kind, meta.name ?? '',
-      `Precondition failed: UID in precondition: ${meta.uid}, UID in object meta: ${stored.uid ?? ''}`);
+    throw apiErrors.conflict(kind, meta.name ?? '', otherUid(meta.uid, stored.uid));
   }
   if (stored.uid !== undefined) meta.uid = stored.uid;
   for (const field of KEPT_ON_UPDATE) {

@@ -22,7 +22,7 @@ import type { Call, DeletionRule, Extensions, RegistryContext } from './context.
 import { createObject } from './create.js';
 import { deleteObject } from './delete.js';
 import { createByHandler, readByHandler } from './handlers.js';
-import { checkScope, metaOf, modified } from './metadata.js';
+import { checkReplacedUid, checkScope, metaOf, modified } from './metadata.js';
 import { checkFields } from './model.js';
 import { patch } from './patch.js';
 import { scaleOf, withScale } from './scale.js';
@@ -197,6 +197,7 @@ class UserService implements ObjectService {
     const written = await updateExisting(call, target, {
       conditional: version !== '', options: optionsBody(call, 'UpdateOptions'), trusted: mutation !== undefined,
       draft: (old, base) => {
+        if (!isScale) checkReplacedUid(object, old, target);
         if (version !== '' && version !== base.resourceVersion) throw modified(kind, target.name);
         if (isScale) return withScale(kind, old, object);
         if (mutation === undefined) return cloneJson(object);
@@ -264,9 +265,15 @@ class UserService implements ObjectService {
   #call(request: { readonly dryRun?: boolean | undefined; readonly fieldManager?: string; readonly fieldValidation?: Call['fieldValidation']; readonly body?: Call['body'] }, options: CallOptions): Call {
     return {
       registry: this.#registry, user: this.#user, options, dryRun: request.dryRun === true,
-      fieldManager: request.fieldManager ?? this.#user.name, fieldValidation: request.fieldValidation ?? 'Warn', body: request.body,
+      fieldManager: request.fieldManager ?? managerOf(this.#user), fieldValidation: request.fieldValidation ?? 'Warn', body: request.body,
     };
   }
+}
+
+/** Parts of the server have no user agent: they own fields under the names that Kubernetes' programs have there. */
+function managerOf({ name }: UserInfo): string {
+  const component = /^system:((?:kube-)?[a-z-]+)$/.exec(name)?.[1];
+  return component === undefined ? name : component === 'apiserver' ? 'kube-apiserver' : component;
 }
 
 function optionsBody(call: Call, kind: 'CreateOptions' | 'UpdateOptions'): Record<string, unknown> {

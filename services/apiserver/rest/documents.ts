@@ -9,13 +9,16 @@ import { cacheable } from './front.js';
 import { headerOf } from './message.js';
 import type { RestRequest, RestResponse } from './message.js';
 import { mediaRanges, negotiate } from './negotiate.js';
+import { printJson } from './pretty.js';
 
 export const KUBERNETES_VERSION = 'v1.36.0';
 
-const VERSION = Buffer.from(JSON.stringify({
-  major: '1', minor: '36', gitVersion: KUBERNETES_VERSION, gitCommit: '', gitTreeState: 'clean', buildDate: '1970-01-01T00:00:00Z',
+/** Over lines, as kube-apiserver prints it whoever asks. It emulates no other version, and talks to nobody older than one minor. */
+const VERSION = Buffer.from(printJson(JSON.stringify({
+  major: '1', minor: '36', emulationMajor: '1', emulationMinor: '36', minCompatibilityMajor: '1', minCompatibilityMinor: '35',
+  gitVersion: KUBERNETES_VERSION, gitCommit: '', gitTreeState: 'clean', buildDate: '1970-01-01T00:00:00Z',
   goVersion: `node ${process.version}`, compiler: 'node', platform: `${process.platform}/${process.arch === 'x64' ? 'amd64' : process.arch}`,
-}));
+})));
 
 const V2_PROTOBUF_TYPE = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf';
 /** The other spelling has a character no media type may hold: clients send it, and fail on it when it is sent back. */

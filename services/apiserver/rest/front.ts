@@ -28,7 +28,7 @@ import type { Encoding } from './negotiate.js';
 import { serveObjects, verbOf, warningHeader } from './objects.js';
 import type { ResourceRoute, Verb } from './objects.js';
 import { serveLog } from './pod-log.js';
-import { prettyWhenAsked } from './pretty.js';
+import { prettyWhenAsked, printJson } from './pretty.js';
 import { renderStatus } from './render.js';
 import type { HeavyWork } from '../work/heavy-work.js';
 import type { YamlPool } from '../work/yaml-pool.js';
@@ -221,7 +221,7 @@ export class RestFront {
     if (discovered !== undefined) return cacheable(request, discovered.json, discovered.contentType, discovered.etag);
     const document = await this.#madeDocument(request, path);
     if (document !== undefined) return document;
-    if (path === '/' || path === '') return text(JSON.stringify({ paths: await this.#paths(request) }), 'application/json');
+    if (path === '/' || path === '') return text(printJson(JSON.stringify({ paths: await this.#paths(request) })), 'application/json');
     return undefined;
   }
 

@@ -5,6 +5,7 @@ import { startApiServer } from './testing.js';
 
 interface Answer {
   readonly code: number;
+  readonly message?: string;
   readonly kind?: string;
   readonly metadata?: { readonly generation?: number; readonly managedFields?: readonly { readonly manager: string; readonly fieldsV1: object }[]; readonly annotations?: object };
 }
@@ -21,6 +22,8 @@ async function start() {
     post: (path: string, body: object) => ask('POST', path, body),
     merge: (path: string, body: object) => ask('PATCH', path, body, 'application/merge-patch+json'),
     put: (path: string, body: object) => ask('PUT', path, body),
+    text: (path: string, accept = 'application/json') => fetch(`${running.url}${path}`, { dispatcher, headers: { accept } }).then((response) => response.text()),
+    read: (path: string, accept = 'application/json') => fetch(`${running.url}${path}`, { dispatcher, headers: { accept } }).then((response) => response.json()),
     remove: (path: string, options: object = {}) => ask('DELETE', path, options),
     async [Symbol.asyncDispose]() {
       await dispatcher.destroy();
@@ -132,4 +135,52 @@ describe('a write to status does not own the metadata that it may not set (row 3
     const entry = read.metadata?.managedFields?.find(({ manager }) => manager === 'status');
     expect(entry?.fieldsV1).toEqual(owned === undefined ? undefined : { 'f:metadata': owned });
   });
+});
+
+const TABLE = 'application/json;as=Table;v=v1;g=meta.k8s.io';
+
+describe('lists (row 42)', () => {
+  it('of any version are not cut: version 0 with a limit is the whole list', async () => {
+    await using test = await start();
+    for (const name of ['a', 'b', 'c']) await test.post(`${CORE}/configmaps`, named(name));
+    const list = async (query: string) => (await test.read(`${CORE}/configmaps?${query}`)) as { items: object[]; metadata: { continue?: string; remainingItemCount?: number } };
+    const whole = await list('limit=1&resourceVersion=0');
+    expect([whole.items.length, whole.metadata.continue, whole.metadata.remainingItemCount]).toEqual([3, undefined, undefined]);
+    const page = await list('limit=1');
+    expect([page.items.length, page.metadata.remainingItemCount]).toEqual([1, 2]);
+    expect((await list(`limit=1&continue=${page.metadata.continue ?? ''}`)).items).toHaveLength(1);
+  });
+
+  it('of flow schemas are shown in the order in which they are tried; rows without an object say so', async () => {
+    await using test = await start();
+    const path = '/apis/flowcontrol.apiserver.k8s.io/v1/flowschemas';
+    for (const [name, matchingPrecedence] of [['a', 300], ['b', 100], ['c', 200], ['d', 100]] as const) {
+      await test.post(path, named(name, { spec: { matchingPrecedence, priorityLevelConfiguration: { name: 'p' } } }));
+    }
+    const { rows } = (await test.read(`${path}?includeObject=None`, TABLE)) as { rows: { cells: string[]; object: null }[] };
+    expect(rows.map(({ cells: [name], object }) => [name, object])).toEqual([['b', null], ['d', null], ['c', null], ['a', null]]);
+  });
+});
+
+describe('refusals (row 42)', () => {
+  it('of another UID name the key in a replacement, as the store does that finds it; of finalizers are printed as Go prints a list', async () => {
+    await using test = await start();
+    await test.post(`${CORE}/configmaps`, named('a'));
+    const replaced = await test.put(`${CORE}/configmaps/a`, { metadata: { name: 'a', uid: 'x' } });
+    const patched = await test.merge(`${CORE}/configmaps/a`, { metadata: { uid: 'x' } });
+    const failed = /Precondition failed: UID in precondition: x, UID in object meta: [0-9a-f-]{36}$/.source;
+    expect(replaced.read.message).toMatch(new RegExp(`^Operation cannot be fulfilled on configmaps "a": StorageError: invalid object, Code: 4, Key: /registry/configmaps/default/a, ResourceVersion: 0, AdditionalErrorMsg: ${failed}`));
+    expect(patched.read.message).toBe('ConfigMap "a" is invalid: metadata.uid: Invalid value: "x": field is immutable');
+    await test.merge(`${CORE}/configmaps/a`, { metadata: { finalizers: ['a.b/c'] } });
+    await test.remove(`${CORE}/configmaps/a`);
+    const refused = await test.merge(`${CORE}/configmaps/a`, { metadata: { finalizers: ['a.b/c', 'x.y/z', 'z.y/x'] } });
+    expect(refused.read.message).toContain('found new finalizers []string{"x.y/z", "z.y/x"}');
+  });
+});
+
+it('the version is printed over lines, and names the versions that it goes with (row 40)', async () => {
+  await using test = await start();
+  expect(await test.read('/version')).toMatchObject({ major: '1', minor: '36', emulationMajor: '1', emulationMinor: '36', minCompatibilityMajor: '1', minCompatibilityMinor: '35' });
+  expect(await test.text('/version')).toMatch(/^\{\n {2}"major": "1",\n/);
+  expect(await test.text('/')).toMatch(/^\{\n {2}"paths": \[\n {4}"/);
 });

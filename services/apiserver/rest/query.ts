@@ -53,11 +53,17 @@ export function listOptions(query: Query): ListOptions {
     timeoutSeconds: integerOption(query, 'timeoutSeconds'),
     labelSelector: textOption(query, 'labelSelector'),
     fieldSelector: textOption(query, 'fieldSelector'),
-    limit: integerOption(query, 'limit'),
+    limit: limitOf(query),
     continue: textOption(query, 'continue'),
     resourceVersion: textOption(query, 'resourceVersion'),
     resourceVersionMatch: isOneOf(match, VERSION_MATCHES) ? match : undefined,
   });
+}
+
+/** At version 0 any state will do, and the whole list is at hand: client-go takes a part of it for a sign that nothing is cached here. */
+function limitOf(query: Query): number | undefined {
+  const limit = integerOption(query, 'limit');
+  return query.get('resourceVersion') === '0' && (query.get('continue') ?? '') === '' ? undefined : limit;
 }
 
 export interface WriteOptions {

@@ -96,7 +96,8 @@ async function jsonParts(list: ObjectList, rendering: Rendering, pace: Pace): Pr
   const parts: Uint8Array[] = [Buffer.from(open)];
   const isPlain = rendering.accepted.view === 'object';
   const addPlain = plainItems(rendering.kind, parts);
-  await eachInSteps(list.items, pace, isPlain ? Infinity : STEP_BYTES, (item, index) => {
+  const items = rendering.accepted.view === 'table' && rendering.kind.printer !== undefined ? inOrder(list.items, rendering.kind.printer) : list.items;
+  await eachInSteps(items, pace, isPlain ? Infinity : STEP_BYTES, (item, index) => {
     if (index > 0) parts.push(COMMA);
     if (isPlain) addPlain(item);
     else parts.push(encodeJsonBytes(itemOf(item, rendering)));
@@ -224,10 +225,13 @@ function table(items: readonly ObjectHandle[], metadata: ListMeta, rendering: Re
   };
 }
 
+const inOrder = (items: readonly ObjectHandle[], { compare }: NonNullable<Kind['printer']>): readonly ObjectHandle[] =>
+  (compare === undefined ? items : [...items].sort((a, b) => compare(a.object, b.object)));
+
 function rowOf({ object }: ObjectHandle, { kind, accepted, includeObject, now_ms }: Rendering): object {
   return {
     cells: (kind.printer ?? NAME_AND_CREATION).row(object, now_ms),
-    ...(includeObject === 'None' ? {} : { object: includeObject === 'Object' ? object : partial(object, accepted.apiVersion) }),
+    object: includeObject === 'None' ? null : includeObject === 'Object' ? object : partial(object, accepted.apiVersion),
   };
 }
 

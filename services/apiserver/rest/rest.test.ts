@@ -215,7 +215,7 @@ describe('health (k8s.io/apiserver, server/healthz)', () => {
     ['/livez?verbose&exclude=y&exclude=x', 200, '[+]ping ok\n[+]etcd ok\nwarn: some health checks cannot be excluded: no matches for "x", "y"\nlivez check passed\n'],
     ['/livez/etcd', 200, 'ok'], ['/livez/ping?verbose', 200, 'ok'],
     ['/livez/', 404, '404 page not found\n'], ['/livez/nope', 404, '404 page not found\n'], ['/livez/poststarthook/x', 404, '404 page not found\n'],
-    ['/readyz', 500, '[+]ping ok\n[+]etcd ok\n[+]etcd-readiness ok\n[+]shutdown ok\n[-]poststarthook/x failed: reason withheld\nreadyz check failed\n'],
+    ['/readyz', 500, '[+]ping ok\n[+]etcd ok\n[+]etcd-readiness ok\n[-]poststarthook/x failed: reason withheld\n[+]shutdown ok\nreadyz check failed\n'],
     ['/readyz?exclude=poststarthook/x', 200, 'ok'],
     ['/readyz/poststarthook/x', 500, 'internal server error: not yet\n'], ['/readyz/shutdown', 200, 'ok'],
   ])('%s', async (path, status, text) => {

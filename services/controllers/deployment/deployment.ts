@@ -193,10 +193,11 @@ class DeploymentReconciler {
     return current;
   }
 
+  /** Through the status, which may set annotations: a change of the object itself would be a new generation. */
   async #writeRevision(look: Look, revision: bigint): Promise<void> {
     if (revisionOf(look.deployment) === revision) return;
     const body = { metadata: { annotations: { [REVISION]: String(revision) } } };
-    await this.#context.client.patch(deployments, refOf(look.deployment), { type: 'merge', body }, { signal: look.signal });
+    await this.#context.client.patch(deployments, refOf(look.deployment), { type: 'merge', body }, { signal: look.signal, subresource: 'status' });
   }
 
   async #createNewSet(look: Look, sets: readonly ReplicaSet[], revision: bigint): Promise<ReplicaSet | undefined> {

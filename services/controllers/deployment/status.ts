@@ -30,11 +30,17 @@ export function statusOf(observed: Observed): DeploymentStatus {
     ...positive('readyReplicas', totalOf(sets, 'readyReplicas')),
     ...positive('availableReplicas', available),
     ...positive('unavailableReplicas', Math.max(0, totalReplicas(sets) - available)),
-    ...positive('terminatingReplicas', totalOf(sets, 'terminatingReplicas')),
+    ...terminating(sets),
     ...(deployment.status?.collisionCount === undefined ? {} : { collisionCount: deployment.status.collisionCount }),
   };
   const conditions = conditionsOf(observed, counts, toTime(now_ms));
   return { ...counts, ...(conditions.length === 0 ? {} : { conditions: [...conditions] }) };
+}
+
+/** Zero is said, too: absent is not known, as when a set was last looked at by a controller that did not count. */
+function terminating(sets: readonly ReplicaSet[]): Pick<DeploymentStatus, 'terminatingReplicas'> {
+  const isUnknown = sets.some(({ status }) => (status?.observedGeneration ?? 0) > 0 && status?.terminatingReplicas === undefined);
+  return isUnknown ? {} : { terminatingReplicas: totalOf(sets, 'terminatingReplicas') };
 }
 
 function positive<K extends keyof DeploymentStatus>(name: K, value: number): Partial<Record<K, number>> {

@@ -146,7 +146,7 @@ class ReplicaSetReconciler {
       ...count('fullyLabeledReplicas', active.filter((pod) => template.matches(pod.metadata?.labels ?? {})).length),
       ...count('readyReplicas', active.filter(isReady).length),
       ...count('availableReplicas', waits.filter((wait) => wait === 0).length),
-      ...count('terminatingReplicas', owned.filter(isTerminating).length),
+      terminatingReplicas: owned.filter(isTerminating).length,
       ...(set.metadata?.generation === undefined ? {} : { observedGeneration: set.metadata.generation }),
       ...(conditions.length === 0 ? {} : { conditions: [...conditions] }),
     };
