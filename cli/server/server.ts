@@ -258,7 +258,7 @@ class MemberServer implements Server {
         ...(txnOps_max === undefined ? {} : { txnOps_max }), ...(request_bytes === undefined ? {} : { request_bytes }),
         onWork: (work) => this.apiServer.heavy.note(work),
       }),
-      writeService({ backend: member.store, authorize: authorizeEtcd, clock }),
+      writeService({ backend: member.store, authorize: authorizeEtcd, clock, ...(request_bytes === undefined ? {} : { request_bytes }) }),
       ...common,
       createClusterService({ member, pki, apiAddress, clock, logger }),
     ];

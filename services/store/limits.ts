@@ -36,6 +36,8 @@ export const LIMITS = {
   slice_keys: 500,
   /** Pages of long results that clients have not taken yet; beyond it all reads but the oldest wait. */
   pagesAhead_bytes: 48 * 1024 * 1024,
+  /** Beyond them, the answer of a transaction that writes is not kept for its client: it was applied, and its outcome is then unknown there. */
+  pagesAheadOfWrites_bytes: 128 * 1024 * 1024,
   /** How long a turn of such work takes there. */
   turn_ms: 4,
   /** Values that stay in memory beside those that are not on disk yet. */

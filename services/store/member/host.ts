@@ -33,13 +33,14 @@ export class MemberHost {
   readonly #watches = new Map<number, WatchHandle>();
   /** Snapshots that are being saved. */
   readonly #saves = new Map<number, AsyncIterator<Uint8Array>>();
-  readonly #pages = new PagesAhead(LIMITS.pagesAhead_bytes);
+  readonly #pages: PagesAhead;
   #lastSave = 0;
   #lastBatch: WatchBatch | undefined;
 
   /** `onClosed` is called once the core has been closed on the other side's request and told so. */
-  constructor(port: MessagePort, clock: Clock, onClosed: () => void) {
+  constructor(port: MessagePort, clock: Clock, { onClosed, pages }: { readonly onClosed: () => void; readonly pages?: PagesAhead }) {
     this.#port = port;
+    this.#pages = pages ?? new PagesAhead(LIMITS.pagesAhead_bytes, LIMITS.pagesAheadOfWrites_bytes);
     this.#outbox = new Outbox(port, clock);
     this.#onClosed = onClosed;
   }
@@ -131,7 +132,6 @@ export class MemberHost {
 
   *#sendPages(id: number, result: CommandResult): Slices<void> {
     for (const page of pagesOf(result)) {
-      this.#pages.add(id, 0, page.bytes.length);
       this.#outbox.send(id, RESPONSE.kvs, (writer) => writePacked(writer, page));
       yield;
     }
@@ -149,7 +149,16 @@ export class MemberHost {
       send(result);
       return;
     }
-    core.longWork(this.#sendPages(id, result)).then(() => send(result), (error: unknown) => this.#fail(id, error));
+    let bytes = 0;
+    for (const page of pagesOf(result)) bytes += page.bytes.length;
+    if (!this.#pages.take(id, bytes)) {
+      this.#fail(id, new StoreError('unknown-outcome', 'etcdserver: the transaction was applied, but its answer is too long to be kept beside those that clients have not taken yet'));
+      return;
+    }
+    core.longWork(this.#sendPages(id, result)).then(() => send(result), (error: unknown) => {
+      this.#pages.release(id);
+      this.#fail(id, error);
+    });
   }
 
   #openWatch(core: MemberCore, id: number, payload: Buffer): void {

@@ -100,7 +100,7 @@ async function startCore(clock: Clock = systemClock, directory = join(root, `${o
 async function startRemote(clock = systemClock) {
   const { core, raft, events } = await startCore(clock);
   const { port1, port2 } = new MessageChannel();
-  const host = new MemberHost(port1, systemClock, () => port1.close());
+  const host = new MemberHost(port1, systemClock, { onClosed: () => port1.close() });
   const remote = new RemoteStore({ port: port2, clock: systemClock, random: systemRandom, onFatal: (error) => expect.fail(error.message) });
   host.serve(core);
   return { remote, core, raft, events };

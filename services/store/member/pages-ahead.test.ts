@@ -36,6 +36,13 @@ it('pages of an earlier attempt are void, and what is released twice is counted 
   expect(pages.total_bytes).toBe(0);
 });
 
+it('a whole result has room up to a limit of its own, and always when it is alone', () => {
+  const pages = new PagesAhead(100, 200);
+  expect([pages.take(1, 500), pages.take(2, 1), pages.total_bytes]).toEqual([true, false, 500]);
+  pages.release(1);
+  expect([pages.take(2, 150), pages.take(3, 50), pages.take(4, 1), pages.total_bytes]).toEqual([true, true, false, 200]);
+});
+
 it('a long read stops between two slices while there is no room, on the same state, and begins again when history is compacted meanwhile', async () => {
   const clock = new VirtualClock();
   const mvcc = { compactRevision: 0 };

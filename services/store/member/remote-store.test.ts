@@ -11,6 +11,7 @@ import type { CommandResult, KvTxn } from '../mvcc/operations.js';
 import { isPacked, unpackResult } from '../packed-results.js';
 import type { MemberCore } from './core.js';
 import { MemberHost } from './host.js';
+import { PagesAhead } from './pages-ahead.js';
 import { RemoteStore } from './remote-store.js';
 
 const open: (() => void)[] = [];
@@ -34,9 +35,9 @@ const PACKED: CommandResult = {
 };
 
 /** A store whose core answers as it is told. */
-function storeOn(core: Partial<MemberCore>): RemoteStore {
+function storeOn(core: Partial<MemberCore>, pages?: PagesAhead): RemoteStore {
   const { port1, port2 } = new MessageChannel();
-  const host = new MemberHost(port2, systemClock, () => undefined);
+  const host = new MemberHost(port2, systemClock, { onClosed: () => undefined, ...(pages === undefined ? {} : { pages }) });
   const store = new RemoteStore({ port: port1, clock: systemClock, random: systemRandom, onFatal: () => undefined });
   host.serve({ head: { clusterId: 1n, memberId: 1n, term: 1 }, revision: revisionOf(9), ...core } as MemberCore);
   open.push(() => {
@@ -68,5 +69,18 @@ it('results of a transaction have each its own pages', async () => {
   const txn: KvTxn = { compare: [], success: [{ kind: 'put', key: Buffer.from('a'), value: Buffer.from('b') }], failure: [] };
   const whole = unpackResult(PACKED);
   expect(isPacked(PACKED)).toBe(true);
+  expect(await store.kvTxn(txn)).toEqual(whole.kind === 'txn' ? whole.txn : undefined);
+});
+
+/** Issue 6, row 31: many such transactions at once, of clients that take nothing, held as many results. */
+it('the answer of a transaction is not kept beside too much that clients have not taken; the outcome is unknown then, and there is room again later', async () => {
+  const pages = new PagesAhead(1, 1000);
+  const store = storeOn({ proposeBytes: () => Promise.resolve(PACKED), longWork: (slices) => Promise.resolve(finish(slices)) }, pages);
+  const txn: KvTxn = { compare: [], success: [{ kind: 'put', key: Buffer.from('a'), value: Buffer.from('b') }], failure: [] };
+  const first = await store.kvTxnEncoded(txn);
+  expect(pages.total_bytes).toBeGreaterThan(1000);
+  await expect(store.kvTxn(txn)).rejects.toMatchObject({ code: 'unknown-outcome', message: expect.stringContaining('was applied, but its answer is too long') as string });
+  first.release?.();
+  const whole = unpackResult(PACKED);
   expect(await store.kvTxn(txn)).toEqual(whole.kind === 'txn' ? whole.txn : undefined);
 });

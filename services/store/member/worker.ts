@@ -40,9 +40,11 @@ const parent = present(parentPort, 'this file runs as a worker thread');
 const tls = new ReplaceableTls(data.certificates);
 parent.on('message', (renewed: PeerCertificates) => tls.replace(renewed));
 
-const host = new MemberHost(port, systemClock, () => {
-  port.close();
-  parent.close();
+const host = new MemberHost(port, systemClock, {
+  onClosed: () => {
+    port.close();
+    parent.close();
+  },
 });
 
 try {

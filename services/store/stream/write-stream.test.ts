@@ -1,4 +1,7 @@
-import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { credentials, Server, ServerCredentials, status } from '@grpc/grpc-js';
+import type { ServiceError } from '@grpc/grpc-js';
+import { WriteServiceClient } from '../../../proto/gen/navarch/store/v1/write.js';
+import type { Operation } from '../../../proto/gen/navarch/store/v1/write.js';
 import { afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { systemClock } from '../../../platform/clock.js';
 import { createAuthority, issueCertificate } from '../../../platform/pki/x509.js';
@@ -102,4 +105,69 @@ it('waits at its close for what is under way, and takes nothing more', async () 
   expect(await text('last')).toBe('99');
   await Promise.all(writes);
   await expect(writer.put('late', '1')).rejects.toThrow('closed');
+});
+
+const MIB = 1024 * 1024;
+
+/** A client that sends messages as it likes; `ended` is how its stream ended, answers are counted. */
+function open() {
+  const client = new WriteServiceClient(address, credentials.createSsl(Buffer.from(authority.certificate), Buffer.from(clientPair.privateKey), Buffer.from(clientPair.certificate), { checkServerIdentity: () => undefined }), { 'grpc.ssl_target_name_override': 'localhost' });
+  const call = client.write();
+  const answers = { count: 0 };
+  call.on('data', ({ outcomes }) => { answers.count += outcomes.length; });
+  const ended = new Promise<string>((resolve) => {
+    call.on('error', (error: ServiceError) => resolve(`${status[error.code] ?? ''}: ${error.details}`));
+    call.on('end', () => resolve('OK'));
+  });
+  return { call, answers, ended, close: () => client.close() };
+}
+
+const del = (key: string): Operation => ({ kind: { $case: 'delete', value: { key: Buffer.from(key) } } });
+const put = (bytes: number): Operation => ({ kind: { $case: 'put', value: { key: Buffer.from('k'), value: Buffer.alloc(bytes), lease: 0n } } });
+
+it.each<[string, Operation[], string]>([
+  ['as many writes as a message may have', Array.from({ length: 8192 }, () => del('a')), 'OK'],
+  ['more', Array.from({ length: 8193 }, () => del('a')), 'RESOURCE_EXHAUSTED: a message has more than 8192 writes: send more messages'],
+  ['more that say nothing', Array.from({ length: 500_000 }, () => ({ kind: undefined })), 'RESOURCE_EXHAUSTED: a message has more than 8192 writes: send more messages'],
+  ['as many bytes as a message may have', [put(1.5 * MIB), put(0.4 * MIB)], 'OK'],
+  ['more bytes', [put(2 * MIB)], 'RESOURCE_EXHAUSTED: a message of writes has 2097170 bytes; at most 2097152 are taken: send more messages'],
+])('a message with %s', async (_name, operations, outcome) => {
+  const { call, answers, ended, close } = open();
+  call.write({ operations });
+  if (outcome === 'OK') call.end();
+  expect(await ended).toBe(outcome);
+  expect(answers.count).toBe(outcome === 'OK' ? operations.length : 0);
+  close();
+});
+
+it('a message of many writes is begun in parts, between which others have their turn; a stream is not read on for more bytes than it may have under way', async () => {
+  let begun = 0;
+  let inOneTurn = 0;
+  let turn = 0;
+  const settle: (() => void)[] = [];
+  store.put = () => {
+    if (turn === 0) setImmediate(() => { turn = 0; });
+    inOneTurn = Math.max(inOneTurn, ++turn);
+    begun++;
+    return new Promise((resolve) => settle.push(() => resolve({ revision: 2 } as Awaited<ReturnType<typeof store.put>>)));
+  };
+  const { call, answers, ended, close } = open();
+  call.write({ operations: Array.from({ length: 4000 }, () => put(1)) });
+  while (begun < 4000) await systemClock.sleep(5);
+  expect(inOneTurn).toBeLessThanOrEqual(256);
+  for (const done of settle.splice(0)) done();
+  while (answers.count < 4000) await systemClock.sleep(5);
+  begun = 0;
+  for (let i = 0; i < 40; i++) call.write({ operations: [put(MIB)] });
+  while (begun < 8) await systemClock.sleep(5);
+  await systemClock.sleep(200);
+  // A message or two are on their way already when it stops to read.
+  expect(begun).toBeLessThan(16);
+  while (answers.count < 4040) {
+    for (const done of settle.splice(0)) done();
+    await systemClock.sleep(5);
+  }
+  call.end();
+  expect(await ended).toBe('OK');
+  close();
 });
