@@ -120,15 +120,22 @@ async function matchingPage(cache: ResourceCache, { selection, limit, pace }: Li
 
 async function pageAt(cacher: Cacher, cache: ResourceCache, query: ListQuery, revision: number, after: string | undefined): Promise<Page> {
   if (revision > cacher.revision) await cacher.reached(revision, query.signal);
-  if (cache.lastChange <= revision) return { ...await pageNow(cacher, cache, query, after), revision };
   try {
-    return await pageFromStore(cacher, cache, query, { revision, after });
+    if (cache.lastChange > revision) return await pageFromStore(cacher, cache, query, { revision, after });
+    await checkHistory(cacher, cache, { revision, signal: query.signal });
+    return { ...await pageNow(cacher, cache, query, after), revision };
   } catch (error) {
     if (!(error instanceof StoreError && error.code === 'compacted')) throw error;
     throw after === undefined
       ? apiErrors.expired(`The resourceVersion for the provided list is too old.`)
       : expiredContinue(after);
   }
+}
+
+/** What has not changed since could be told from here, but a version expires for all kinds together, as clients expect. Throws 'compacted'. */
+async function checkHistory(cacher: Cacher, cache: ResourceCache, { revision, signal }: { readonly revision: number; readonly signal: AbortSignal | undefined }): Promise<void> {
+  if (revision >= cacher.revision) return;
+  await cacher.store.range({ key: Buffer.from(cache.prefix), revision: revision as Revision, limit: 1, keysOnly: true, serializable: true }, signal === undefined ? {} : { signal });
 }
 
 async function pageFromStore(

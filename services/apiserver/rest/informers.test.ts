@@ -121,6 +121,19 @@ describe.each([['configmaps', MAPS, configMap], ['pods', PODS, pod]] as const)('
     expect(names(await test.json(`${path}?limit=1&continue=${encodeURIComponent(expired.metadata.continue ?? '')}`))).toEqual(['b']);
     expect(await test.json(`${path}?resourceVersion=${old}&resourceVersionMatch=Exact`)).toMatchObject({ code: 410 });
   });
+
+  it('of a version that was compacted are told so, too, when what they list has not changed since', async () => {
+    await using test = await start();
+    for (const name of ['a', 'b', 'c']) await test.post(path, make(name));
+    const token = (await test.json(`${path}?limit=1`)).metadata.continue ?? '';
+    const next = () => test.json(`${path}?limit=1&continue=${encodeURIComponent(token)}`);
+    for (const name of ['d', 'e']) await test.post('/api/v1/namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
+    expect(names(await next())).toEqual(['b']);
+    await test.store.compact(Number((await test.json('/api/v1/namespaces')).metadata.resourceVersion) as Revision);
+    const expired = await next();
+    expect(expired).toMatchObject({ code: 410, reason: 'Expired' });
+    expect(names(await test.json(`${path}?limit=1&continue=${encodeURIComponent(expired.metadata.continue ?? '')}`))).toEqual(['b']);
+  });
 });
 
 describe('writes', () => {
