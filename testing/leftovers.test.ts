@@ -1,4 +1,5 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
@@ -38,16 +39,20 @@ it.each<[string, boolean]>([
   expect(isOfEndedProcess(name)).toBe(expected);
 });
 
-it('takes away folders of runs that were killed, but for one that is still used', async () => {
+it('takes away folders of runs that were killed, with members that outlived them, but for one that somebody else uses', async () => {
   const folder = temporary();
   const [left, used, own, foreign] = [`navarch-run-${ended}-1`, `navarch-run-${ended}-2`, runFolderName(), 'notes'];
   for (const name of [left, used, own, foreign]) mkdirSync(join(folder, name, 'data'), { recursive: true });
   writeFileSync(join(folder, left, 'data', 'file'), '');
   const user = spawn(process.execPath, ['-e', 'setInterval(() => undefined, 1000)', join(folder, used, 'data')], { stdio: 'ignore' });
   cleanups.push(() => user.kill('SIGKILL'));
+  const member = spawn(process.execPath, ['-e', 'setInterval(() => undefined, 1000)', '--', '--data-dir', join(folder, left, 'data')], { stdio: 'ignore' });
+  const killed = once(member, 'exit');
+  cleanups.push(() => member.kill('SIGKILL'));
   const lines = (await removeLeftovers(folder)).filter((line) => line.startsWith(folder));
   expect(lines).toEqual([`${join(folder, left)}: removed`, `${join(folder, used)}: left, something still uses it`]);
   expect(readdirSync(folder).toSorted()).toEqual([used, own, foreign].toSorted());
+  expect(await killed).toEqual([null, 'SIGKILL']);
 });
 
 it.skipIf(process.getuid?.() !== 0 || !existsSync('/usr/sbin/ip'))('takes away network namespaces of tests that were killed', async () => {

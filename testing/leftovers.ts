@@ -7,7 +7,8 @@ import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { processesInNamespace } from '../cli/hosts/proc.js';
-import { isRunning, processIdOf, signalProcess } from '../cli/lib/process-id.js';
+import { isRunning, processIdOf, signalProcess, type ProcessId } from '../cli/lib/process-id.js';
+import { holdProcess, systemClock } from '../platform/clock.js';
 
 /** `navarch-run-<pid>-<start time>`: a pid may be given out again. */
 const RUN_FOLDER = /^navarch-run-(\d+)-(\d*)$/;
@@ -15,6 +16,8 @@ const NAMESPACE = /^(?:nv[po](\d+)[a-z]\d*|navarch-(?:agent|probe)-(\d+)|navarch
 const LINK = /^nvf(\d+)(?:-\d+)?$/;
 const CLI = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
 const DOWN_MS_MAX = 90_000;
+const END_LOOK_MS = 20;
+const END_LOOKS_MAX = 250;
 
 export function runFolderName(pid = process.pid): string {
   return `navarch-run-${pid}-${processIdOf(pid)?.startTime ?? ''}`;
@@ -34,12 +37,19 @@ export function isOfEndedProcess(name: string): boolean {
 
 /** Lines for the user, one for each thing taken away or left. */
 export async function removeLeftovers(temporary: string): Promise<string[]> {
-  const folders = readdirSync(temporary).filter(isOfEndedRun).map((name) => removeRunFolder(join(temporary, name)));
-  return [...folders, ...await removeNamespaces(), ...removeLinks()];
+  const held = holdProcess();
+  try {
+    const folders: string[] = [];
+    for (const name of readdirSync(temporary).filter(isOfEndedRun)) folders.push(await removeRunFolder(join(temporary, name)));
+    return [...folders, ...await removeNamespaces(), ...removeLinks()];
+  } finally {
+    held.cancel();
+  }
 }
 
-function removeRunFolder(folder: string): string {
+async function removeRunFolder(folder: string): Promise<string> {
   for (const name of readdirSync(folder)) takeDown(join(folder, name));
+  await endMembers(folder);
   if (isInUse(folder)) return `${folder}: left, something still uses it`;
   rmSync(folder, { recursive: true, force: true });
   return `${folder}: removed`;
@@ -53,17 +63,31 @@ function takeDown(dataDir: string): void {
   attempt(process.execPath, [CLI, 'down', '--data-dir', dataDir, '--purge', ...(isLoopback ? ['--loopback'] : [])]);
 }
 
+/** Processes of ours that keep their data in the folder. */
+async function endMembers(folder: string): Promise<void> {
+  const members = usersOf(`--data-dir\0${folder}/`);
+  for (const id of members) signalProcess(id, 'SIGKILL');
+  for (let looks = 0; looks < END_LOOKS_MAX && members.some(isRunning); looks++) await systemClock.sleep(END_LOOK_MS);
+}
+
 /** By a process that was told of it, or by a mount in it. */
 function isInUse(folder: string): boolean {
-  const mentions = (path: string) => {
-    try {
-      return readFileSync(path, 'utf8').includes(`${folder}/`);
-    } catch {
-      return false;
-    }
-  };
-  const pids = existsSync('/proc') ? readdirSync('/proc').filter((name) => /^\d+$/.test(name)) : [];
-  return mentions('/proc/self/mountinfo') || pids.some((pid) => Number(pid) !== process.pid && mentions(`/proc/${pid}/cmdline`));
+  return mentions('/proc/self/mountinfo', `${folder}/`) || usersOf(`${folder}/`).length > 0;
+}
+
+/** Processes with this in their command line, where a NUL stands between two arguments. */
+function usersOf(text: string): ProcessId[] {
+  const pids = existsSync('/proc') ? readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number) : [];
+  // The start time is read first: a pid that is taken over in between then belongs to nobody.
+  return pids.filter((pid) => pid !== process.pid).flatMap((pid) => processIdOf(pid) ?? []).filter((id) => mentions(`/proc/${id.pid}/cmdline`, text));
+}
+
+function mentions(path: string, text: string): boolean {
+  try {
+    return readFileSync(path, 'utf8').includes(text);
+  } catch {
+    return false;
+  }
 }
 
 async function removeNamespaces(): Promise<string[]> {

@@ -1,5 +1,5 @@
 /**
- * Vitest's global setup: a run's temporary files stand in one folder, which goes with the run, whatever failed in it. What runs that were
+ * Vitest's global setup, and the first thing that a benchmark or `make chaos` does: a run's temporary files stand in one folder, which goes with the run, whatever failed in it. What runs that were
  * killed have left goes first. With NAVARCH_KEEP set files stay where a test made them.
  */
 import { mkdirSync, rmSync } from 'node:fs';
@@ -10,6 +10,7 @@ import { removeLeftovers, runFolderName } from './leftovers.js';
 /** Where what is kept beyond the run belongs, as the logs of a failure; also says that a run is inside another. */
 export const OUTER_FOLDER = 'NAVARCH_TEST_OUTER_TMPDIR';
 
+/** Returns what takes the folder away. */
 export async function setup(): Promise<(() => void) | undefined> {
   if (process.env[OUTER_FOLDER] !== undefined) return undefined;
   const outer = tmpdir();

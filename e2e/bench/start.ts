@@ -8,6 +8,7 @@ import { readFileSync } from 'node:fs';
 import { pods } from '../../apimachinery/gen/resources.js';
 import { holdProcess, systemClock } from '../../platform/clock.js';
 import { startCluster } from '../../testing/index.js';
+import { setup } from '../../testing/run-folder.js';
 import { findKubectl, Kubectl } from '../lib/kubectl.js';
 import { missing } from '../lib/requirements.js';
 import { sleep, until } from '../lib/until.js';
@@ -152,6 +153,7 @@ function print(): void {
 
 // The clock's timers let a process end that waits for nothing else.
 holdProcess();
+const tidy = await setup();
 const noKubectl = missing('pod start', ['kubectl']);
 const noEtcdctl = missing('failover on loopback', ['etcdctl']);
 const noContainers = missing('navarch up with containerd', ['containers']);
@@ -163,4 +165,5 @@ for (let run = 1; run <= RUNS; run++) {
   if (noContainers.length === 0 && noKubectl.length === 0 && kubectlPath !== undefined) await upOnHosts(kubectlPath);
 }
 print();
+tidy?.();
 process.exit(0);

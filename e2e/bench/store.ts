@@ -14,6 +14,7 @@ import { rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemExecutor } from '../../platform/exec.js';
+import { setup } from '../../testing/run-folder.js';
 import { Cluster, hasEtcd, makeSecrets, type Candidate, type Secrets } from './clusters.js';
 import { echoRate, fsyncRate } from './limits.js';
 import { load, loseLeader, watchLoad, type LoadOptions, type Loss } from './load.js';
@@ -193,6 +194,7 @@ async function checkPerf(cluster: Cluster, samples: Samples): Promise<void> {
 async function main(): Promise<void> {
   removeLeftovers();
   if (!hasEtcd()) say('bench-store: no etcd (Debian package etcd-server): only our own numbers follow');
+  const tidy = await setup();
   const root = mkdtempSync(join(tmpdir(), 'navarch-bench-'));
   const secrets = await makeSecrets(join(root, 'pki'));
   const only = process.env['ONLY'];
@@ -220,6 +222,7 @@ ${settings.rounds} rounds of ${settings.seconds} s; ${settings.memoryPuts} puts 
     if (file !== undefined) writeFileSync(file, JSON.stringify({ settings, fsyncs, echo, navarch: Object.fromEntries(samples.navarch), etcd: Object.fromEntries(samples.etcd) }, null, 2));
   } finally {
     await rm(root, { recursive: true, force: true });
+    tidy?.();
   }
 }
 

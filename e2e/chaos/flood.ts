@@ -6,6 +6,7 @@ import { existsSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '../../platform/clock.js';
+import { removeLeftovers, runFolderName } from '../../testing/leftovers.js';
 import { until } from '../lib/until.js';
 import { ELECTION_MS_MAX, electionsAfter } from './elections.js';
 import { Fleet } from './fleet.js';
@@ -82,9 +83,12 @@ export interface FloodResult {
 const termOf = async (fleet: Fleet) => Math.max(...(await Promise.all(fleet.members.map((member) => member.status()))).map((status) => status?.raftTerm ?? 0));
 
 /** A fleet with its data in memory, where there is room for that: a disk that others keep busy is not what the flood is about. */
-export function floodFleet(): Promise<Fleet> {
+export async function floodFleet(): Promise<Fleet> {
   const memory = '/dev/shm';
-  return Fleet.start({ root: mkdtempSync(join(existsSync(memory) ? memory : tmpdir(), 'navarch-flood-')), isolated: false });
+  if (!existsSync(memory)) return Fleet.start({ root: mkdtempSync(join(tmpdir(), 'navarch-flood-')), isolated: false });
+  // Named so that the next flood takes it away if this one is killed: nobody else looks here.
+  await removeLeftovers(memory);
+  return Fleet.start({ root: join(memory, runFolderName()), isolated: false });
 }
 
 /** The same measure with nobody asking anything: what this machine makes of it by itself. */

@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util';
 import { systemClock } from '../../platform/clock.js';
 import { systemRandom } from '../../platform/random.js';
+import { setup } from '../../testing/run-folder.js';
 import { ChaosFailure, runChaos, summaryOf } from './run.js';
 import type { FaultKind } from './schedule.js';
 
@@ -19,6 +20,7 @@ const say = (line: string) => console.log(`${((systemClock.monotonic() - began_m
 const interruption = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interruption.abort());
 
+const tidy = await setup();
 try {
   const result = await runChaos({
     seed, isolated: isRoot && !values.loopback, say, signal: interruption.signal,
@@ -30,5 +32,6 @@ try {
   console.error(error instanceof ChaosFailure ? error.message : error);
   process.exitCode = 1;
 } finally {
+  tidy?.();
   clearInterval(alive);
 }
