@@ -96,7 +96,7 @@ export class EventRecorder implements Service {
 
   /** The same recorder, through which another component speaks. */
   as(component: string): Pick<EventRecorder, 'event'> {
-    return { event: (subject, type, reason, message, action = '') => this.#record(component, { subject, type, reason, message, action }) };
+    return { event: (subject, type, reason, message, action) => this.#record(component, { subject, type, reason, message, action: action ?? '' }) };
   }
 
   #record(component: string, { subject, type, reason, message, action }: Said): void {

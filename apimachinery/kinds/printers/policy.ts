@@ -3,8 +3,8 @@ import type { KubeObject } from '../../object.js';
 import type { Printer } from '../../kind.js';
 import { conditionOf } from '../lib/conditions.js';
 import { humanDuration } from '../lib/duration.js';
-import { absent, at, field, list, num, optionalNum, recs, scalarText, str, unset } from '../lib/value.js';
-import { AGE, CREATED_AT, NAME, boolean, integer, orUnset, printerOf, text, wide } from './columns.js';
+import { absent, at, field, list, num, optionalNum, recs, str, unset } from '../lib/value.js';
+import { AGE, CREATED_AT, NAME, boolean, integer, printerOf, text, wide } from './columns.js';
 
 export const createdAtPrinter: Printer = printerOf(NAME, CREATED_AT);
 
