@@ -12,7 +12,7 @@ import { CONTROLS, hasField, selectField } from './control.js';
 import { comprehend, comprehendLong } from './loop.js';
 import type { Loop } from './loop.js';
 import { LONG_CONTROLS } from './long-control.js';
-import { charge, CostLimitExceeded, evaluate, takeUnits } from './frame.js';
+import { charge, CostLimitExceeded, evaluate, isDue, takeUnits } from './frame.js';
 import type { Compiled, Frame, LongStep, Step } from './frame.js';
 
 export interface Evaluation {
@@ -69,6 +69,8 @@ function failed(error: unknown, { cost }: Frame): Evaluation {
 }
 
 const isLong = (parts: readonly Compiled[]): boolean => parts.some(({ long }) => long !== undefined);
+/** Functions whose cost grows with their arguments; operators are cheap for their cost. */
+const isLaborious = (fn: string, choices: readonly Choice[]): boolean => !/^[_@!-]/.test(fn) && choices.some(({ cost }) => cost !== ONE);
 const stepOf = ({ step }: Compiled): Step => step;
 
 class Compiler {
@@ -143,7 +145,7 @@ class Compiler {
     const steps = args.map(stepOf);
     return {
       step: choices.length === 1 && only !== undefined ? single(only, steps) : (frame) => choose(frame, steps.map((step) => step(frame))),
-      long: isLong(args) ? calling(args, choose) : undefined,
+      long: isLong(args) || isLaborious(call.fn, choices) ? calling(args, choose) : undefined,
     };
   }
 
@@ -258,6 +260,7 @@ const errorIn = (args: readonly Value[]): CelError | undefined => {
 
 function apply({ overload, cost }: Choice, frame: Frame, args: Value[]): Value {
   charge(frame, cost(args, overload.id));
+  if (overload.effort !== undefined) frame.yielded -= overload.effort(...args);
   return overload.impl(...args);
 }
 
@@ -286,7 +289,9 @@ function single(choice: Choice, args: readonly Step[]): Step {
 const calling = (args: readonly Compiled[], choose: (frame: Frame, args: Value[]) => Value): LongStep => function* (frame) {
   const values: Value[] = [];
   for (const arg of args) values.push(yield* evaluate(arg, frame));
-  return choose(frame, values);
+  const value = choose(frame, values);
+  if (isDue(frame)) yield takeUnits(frame);
+  return value;
 };
 
 const several = (choices: readonly Choice[]) => (frame: Frame, args: Value[]): Value => {
