@@ -2,6 +2,7 @@
  * Building blocks of strategies: spec and status apart, generation, and what is common to all kinds
  * (k8s.io/apiserver/pkg/registry/rest and the strategies in k8s.io/kubernetes/pkg/registry).
  */
+import { finish } from '../../../platform/work.js';
 import type { Work } from '../../../platform/work.js';
 import type { KubeObject } from '../../object.js';
 import type { Strategy, StrategyContext } from '../../kind.js';
@@ -30,7 +31,7 @@ export interface StrategyParts {
   /** After the common steps of an update of the main resource or of a subresource. */
   readonly update?: (draft: Rec, old: Rec, context: StrategyContext) => void;
   readonly validate?: (object: Rec, context?: StrategyContext) => FieldError[];
-  /** `validate` in slices. */
+  /** Instead of `validate`, in slices. */
   readonly validateWork?: (object: Rec, context?: StrategyContext) => Work<FieldError[]>;
   /** `validate` is complete: the schema is not asked. */
   readonly validatesAll?: boolean;
@@ -92,7 +93,8 @@ function prepareUpdate(parts: StrategyParts, draft: Rec, old: Rec, context: Stra
 }
 
 export function strategyOf(parts: StrategyParts): Strategy {
-  const { defaults, validate, validateWork, validatesAll, metadataLast, metadataTwice, validateUpdate, defaultGracePeriodSeconds, allowCreateOnUpdate, allowUnconditionalUpdate } = parts;
+  const { defaults, validateWork, validatesAll, metadataLast, metadataTwice, validateUpdate, defaultGracePeriodSeconds, allowCreateOnUpdate, allowUnconditionalUpdate } = parts;
+  const validate = parts.validate ?? (validateWork === undefined ? undefined : (object: Rec, context?: StrategyContext) => finish(validateWork(object, context)));
   return {
     ...(defaults === undefined ? {} : { setDefaults: (draft: KubeObject) => defaults(open(draft)) }),
     prepareForCreate: (draft, context) => {
