@@ -1,10 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { finish } from '../../platform/work.js';
-import { literalIssues } from './check/literals.js';
+import { costOf } from '../../platform/testing-work.js';
+import { checkWork } from './check/checker.js';
+import { literalIssuesWork } from './check/literals.js';
 import { BOOL, INT, STRING, listOf } from './check/types.js';
 import type { CelType } from './check/types.js';
 import { compile } from './compile.js';
+import { estimateCostWork } from './cost/estimate.js';
+import { FUNCTIONS } from './lib/index.js';
 import { Program } from './run/interpreter.js';
 import { FAILING, TRUE } from './testing-expressions.js';
 import { ArrayList, CelError, CelMap } from './values/values.js';
@@ -38,7 +42,7 @@ function run(source: string, variables: Readonly<Record<string, readonly [CelTyp
   const types = Object.fromEntries(Object.entries(variables).map(([name, [type]]) => [name, type]));
   const compiled = compile(source, types);
   if (compiled.kind === 'bad') throw new Error(compiled.issues);
-  return new Program(compiled.checked).run(Object.fromEntries(Object.entries(variables).map(([name, [, value]]) => [name, value])), LIMIT).value;
+  return finish(Program.make(compiled.checked)).run(Object.fromEntries(Object.entries(variables).map(([name, [, value]]) => [name, value])), LIMIT).value;
 }
 
 const object: CelType = { kind: 'object', name: 'object', fields: new Map<string, CelType>([['a', INT], ['s', STRING], ['l', listOf(INT)]]) };
@@ -59,7 +63,7 @@ describe('CEL as kube-apiserver 1.36 evaluates it', () => {
   it.each([...TRUE, ...FAILING.map(([source]) => source)])('%s, in slices, is the same and costs the same', (source) => {
     const compiled = compile(source, {});
     if (compiled.kind === 'bad') throw new Error(compiled.issues);
-    const program = new Program(compiled.checked);
+    const program = finish(Program.make(compiled.checked));
     for (const limit of [LIMIT, 5, 20]) expect(finish(program.work({}, limit))).toEqual(program.run({}, limit));
   });
 
@@ -142,7 +146,7 @@ describe('the cost of an evaluation', () => {
 describe('literals', () => {
   it('of one type only, but for arguments of format', () => {
     const compiled = compile('\'%s %d\'.format([\'a\', 1]) == \'a 1\'', {});
-    expect(compiled.kind === 'good' && compiled.checked.type === BOOL && literalIssues(compiled.checked)).toEqual([]);
+    expect(compiled.kind === 'good' && compiled.checked.type === BOOL && finish(literalIssuesWork(compiled.checked))).toEqual([]);
   });
 });
 
@@ -157,10 +161,27 @@ describe('any text', () => {
   it('is refused with issues or evaluated: nothing else is thrown', () => {
     fc.assert(fc.property(fc.array(fc.constantFrom(...TOKENS), { maxLength: 12 }), (tokens) => {
       const compiled = compile(tokens.join(' '), { self: object });
-      if (compiled.kind === 'good') new Program(compiled.checked).run(values, LIMIT);
+      if (compiled.kind === 'good') finish(Program.make(compiled.checked)).run(values, LIMIT);
     }), { numRuns: 3000, seed: 36 });
     fc.assert(fc.property(fc.string({ maxLength: 60, unit: 'grapheme' }), (text) => {
       compile(text, { self: object });
     }), { numRuns: 1000, seed: 36 });
+  });
+});
+
+describe('an expression of 90 KB (issue 6, row 1)', () => {
+  it.each([
+    ['a chain', Array.from({ length: 5000 }, (_, i) => `size(s) != ${i}`).join(' && ')], ['loops', Array.from({ length: 1200 }, (_, i) => `l.all(x, x > ${i}) || l.exists(y, y < ${i})`).join(' && ')],
+    ['a list', `s in [${Array.from({ length: 7000 }, (_, i) => `s + "${i}"`).join(', ')}]`], ['a map', `size({${Array.from({ length: 8000 }, (_, i) => `${i}: ${i}`).join(', ')}}) > 0`],
+  ])('is checked, compiled and estimated in slices: %s', (_what, source) => {
+    const compiled = compile(source, { s: STRING, l: listOf(INT) });
+    if (compiled.kind === 'bad') throw new Error(compiled.issues);
+    const { checked } = compiled;
+    const parsed = checked.expr;
+    for (const work of [checkWork(parsed, { functions: FUNCTIONS, variables: { s: STRING, l: listOf(INT) } }), Program.make(checked), estimateCostWork(checked, () => undefined)]) {
+      const { total, longest } = costOf(work);
+      expect(total).toBeGreaterThan(80_000);
+      expect(longest).toBeLessThan(3000);
+    }
   });
 });

@@ -5,7 +5,7 @@ import { compileWork } from '../cel/compile.js';
 import type { Checked } from '../cel/check/checker.js';
 import { failingConversion } from '../cel/check/literals.js';
 import { optionalOf } from '../cel/check/types.js';
-import { estimateCost } from '../cel/cost/estimate.js';
+import { estimateCostWork } from '../cel/cost/estimate.js';
 import { Program } from '../cel/run/interpreter.js';
 import type { CelRule, Schema } from '../schema/schema.js';
 import { declTypeOf, REQUEST_MAX_BYTES, sizesBelow } from './decl-type.js';
@@ -55,9 +55,7 @@ export function* ruleSetWork(schema: Schema, isRoot: boolean): Work<RuleSet> {
 }
 
 /** One rule, beside the passes over its text. */
-const RULE_UNITS = 200;
-/** Of one pass, for each character. */
-const PASS_UNITS = 10;
+const RULE_UNITS = 500;
 
 const NOTHING = { usesOldSelf: false, maxCost: 0, messageMaxCost: 0 } as const;
 
@@ -70,10 +68,8 @@ function* compileRule(rule: CelRule, schema: Schema, decl: DeclType | undefined)
   const failing = failingConversion(compiled);
   if (failing !== undefined) return { rule, ...NOTHING, error: `program instantiation failed: ${failing}` };
   const path = rule.fieldPath === undefined || rule.fieldPath === '' ? undefined : findFieldPath(rule.fieldPath, schema);
-  const program = new Program(compiled);
-  yield PASS_UNITS * rule.rule.length;
-  const maxCost = estimateCost(compiled, sizesBelow(decl)).max;
-  yield PASS_UNITS * rule.rule.length;
+  const program = yield* Program.make(compiled);
+  const { max: maxCost } = yield* estimateCostWork(compiled, sizesBelow(decl));
   return {
     rule, program, usesOldSelf: compiled.variables.has('oldSelf'), maxCost,
     ...yield* compileMessage(rule, decl), ...(path?.kind === 'found' ? { fieldPath: path.path } : {}),
@@ -88,9 +84,9 @@ function* compileMessage(rule: CelRule, decl: DeclType): Work<Pick<CompiledRule,
   if (compiled.type.kind !== 'string') return { messageMaxCost: 0, messageError: 'messageExpression must evaluate to a string' };
   const failing = failingConversion(compiled);
   if (failing !== undefined) return { messageMaxCost: 0, messageError: `messageExpression instantiation failed: ${failing}` };
-  const message = new Program(compiled);
-  yield PASS_UNITS * messageExpression.length;
-  return { message, messageMaxCost: estimateCost(compiled, sizesBelow(decl)).max };
+  const message = yield* Program.make(compiled);
+  const { max: messageMaxCost } = yield* estimateCostWork(compiled, sizesBelow(decl));
+  return { message, messageMaxCost };
 }
 
 /** The issues as text, when there are some. */

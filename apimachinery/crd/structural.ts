@@ -1,7 +1,6 @@
 /** Whether a CRD's schema is structural (KEP-1979), in the words and the order of k8s.io/apiextensions-apiserver/pkg/apiserver/schema. */
 import type { Work } from '../../platform/work.js';
-import { patternOf } from '../cel/lib/regex.js';
-import { CelError } from '../cel/values/values.js';
+import { compileUnits, regexOf } from '../regex.js';
 import { fieldErrors } from '../status.js';
 import type { FieldError } from '../status.js';
 import { isObject, jsonEqual } from '../value.js';
@@ -18,7 +17,7 @@ const SCHEMA_UNITS = 20;
 export function* structuralErrors(props: JsonObject, path: string): Work<FieldError[]> {
   const errors: FieldError[] = [];
   yield* invariants(props, { path, level: 'root', errors });
-  completeness(props, path, errors);
+  yield* completeness(props, path, errors);
   const text = ({ field, detail }: FieldError): string => `${field}: ${detail}`;
   return errors.sort((a, b) => (text(a) < text(b) ? -1 : text(a) > text(b) ? 1 : 0));
 }
@@ -47,7 +46,7 @@ function* invariants(props: JsonObject, place: Place): Work<void> {
   }
   extensions(props, place);
   const [first] = listOf(props['allOf']);
-  branches(props, place, { anyOf: saysIntOrString(listOf(props['anyOf'])), inAllOf: isObject(first) && saysIntOrString(first['anyOf']) });
+  yield* branches(props, place, { anyOf: saysIntOrString(listOf(props['anyOf'])), inAllOf: isObject(first) && saysIntOrString(first['anyOf']) });
   types(props, place);
   rootFields(props, place);
 }
@@ -108,21 +107,23 @@ interface Skipped {
 
 const saysIntOrString = (value: unknown): boolean => jsonEqual(value, INT_OR_STRING);
 
-function branches(props: JsonObject, place: Place, skip: Skipped = {}): void {
+function* branches(props: JsonObject, place: Place, skip: Skipped = {}): Work<void> {
   const { path, errors } = place;
-  if (skip.anyOf !== true) nested(listOf(props['anyOf']), `${path}.anyOf`, place);
+  if (skip.anyOf !== true) yield* nested(listOf(props['anyOf']), `${path}.anyOf`, place);
   for (const [index, branch] of listOf(props['allOf']).entries()) {
-    if (isObject(branch)) nestedErrors(branch, { ...place, path: `${path}.allOf[${index}]` }, { anyOf: index === 0 && skip.inAllOf === true });
+    if (isObject(branch)) yield* nestedErrors(branch, { ...place, path: `${path}.allOf[${index}]` }, { anyOf: index === 0 && skip.inAllOf === true });
   }
-  nested(listOf(props['oneOf']), `${path}.oneOf`, place);
-  if (isObject(props['not'])) nestedErrors(props['not'], { ...place, path: `${path}.not` });
+  yield* nested(listOf(props['oneOf']), `${path}.oneOf`, place);
+  if (isObject(props['not'])) yield* nestedErrors(props['not'], { ...place, path: `${path}.not` });
   const pattern = textOf(props['pattern']);
-  const compiled = pattern === '' ? undefined : patternOf(pattern);
-  if (compiled instanceof CelError) errors.push(fieldErrors.invalid(`${path}.pattern`, pattern, `must be a valid regular expression, but isn't: ${compiled.message}`));
+  if (pattern === '') return;
+  yield compileUnits(pattern);
+  const regex = regexOf(pattern);
+  if (regex.kind === 'bad') errors.push(fieldErrors.invalid(`${path}.pattern`, pattern, `must be a valid regular expression, but isn't: error parsing regexp: ${regex.why}`));
 }
 
-function nested(list: readonly unknown[], path: string, place: Place): void {
-  for (const [index, branch] of list.entries()) if (isObject(branch)) nestedErrors(branch, { ...place, path: `${path}[${index}]` });
+function* nested(list: readonly unknown[], path: string, place: Place): Work<void> {
+  for (const [index, branch] of list.entries()) if (isObject(branch)) yield* nestedErrors(branch, { ...place, path: `${path}[${index}]` });
 }
 
 /** What a branch of logic may not say: word, and what it must be. */
@@ -138,11 +139,12 @@ const POINTERS = new Set(['x-kubernetes-list-type', 'x-kubernetes-map-type']);
 const isSaid = (word: string, value: unknown): boolean =>
   value !== undefined && value !== null && (POINTERS.has(word) || (value !== '' && value !== false && !(Array.isArray(value) && value.length === 0)));
 
-function nestedErrors(props: JsonObject, place: Place, skip: Skipped = {}): void {
+function* nestedErrors(props: JsonObject, place: Place, skip: Skipped = {}): Work<void> {
+  yield SCHEMA_UNITS;
   const { path, errors } = place;
-  branches(props, place, skip);
-  if (isObject(props['items'])) nestedErrors(props['items'], { ...place, path: `${path}.items` });
-  for (const [name, child] of entriesOf(props['properties'])) nestedErrors(child, { ...place, path: `${path}.properties[${name}]`, level: 'field' });
+  yield* branches(props, place, skip);
+  if (isObject(props['items'])) yield* nestedErrors(props['items'], { ...place, path: `${path}.items` });
+  for (const [name, child] of entriesOf(props['properties'])) yield* nestedErrors(child, { ...place, path: `${path}.properties[${name}]`, level: 'field' });
   for (const [word, why] of FORBIDDEN_NESTED) if (isSaid(word, props[word])) errors.push(fieldErrors.forbidden(`${path}.${word}`, why));
   if (entriesOf(props['properties']).some(([name]) => name === 'metadata')) {
     errors.push(fieldErrors.forbidden(`${path}.properties[metadata]`, 'must not be specified in a nested context'));
@@ -150,8 +152,8 @@ function nestedErrors(props: JsonObject, place: Place, skip: Skipped = {}): void
 }
 
 /** What branches of logic at the root speak of must also stand outside of them. Those below the root are not asked, as upstream. */
-function completeness(props: JsonObject, path: string, errors: FieldError[]): void {
-  for (const [branch, at] of branchesOf(props, path)) complete(props, branch, { path, at, errors });
+function* completeness(props: JsonObject, path: string, errors: FieldError[]): Work<void> {
+  for (const [branch, at] of branchesOf(props, path)) yield* complete(props, branch, { path, at, errors });
 }
 
 function branchesOf(props: JsonObject, path: string): [JsonObject, string][] {
@@ -161,17 +163,26 @@ function branchesOf(props: JsonObject, path: string): [JsonObject, string][] {
   return found.filter((entry): entry is [JsonObject, string] => isObject(entry[0]));
 }
 
-function complete(skeleton: JsonObject, branch: JsonObject, { path, at, errors }: { readonly path: string; readonly at: string; readonly errors: FieldError[] }): void {
-  const properties = new Map(entriesOf(skeleton['properties']));
+interface Branch {
+  readonly path: string;
+  readonly at: string;
+  readonly errors: FieldError[];
+}
+
+function* complete(skeleton: JsonObject, branch: JsonObject, { path, at, errors }: Branch): Work<void> {
+  yield SCHEMA_UNITS;
+  const properties = skeleton['properties'];
+  const additional = isObject(skeleton['additionalProperties']) ? skeleton['additionalProperties'] : undefined;
   for (const [name, child] of entriesOf(branch['properties'])) {
-    const known = properties.get(name) ?? (isObject(skeleton['additionalProperties']) ? skeleton['additionalProperties'] : undefined);
+    const own = isObject(properties) && Object.hasOwn(properties, name) ? properties[name] : undefined;
+    const known = isObject(own) ? own : additional;
     const [here, there] = [`${path}.properties[${name}]`, `${at}.properties[${name}]`];
     if (known === undefined) errors.push(fieldErrors.required(here, `because it is defined in ${there}`));
-    else complete(known, child, { path: here, at: there, errors });
+    else yield* complete(known, child, { path: here, at: there, errors });
   }
   if (isObject(branch['items'])) {
     if (!isObject(skeleton['items'])) errors.push(fieldErrors.required(`${path}.items`, `because it is defined in ${at}.items`));
-    else complete(skeleton['items'], branch['items'], { path: `${path}.items`, at: `${at}.items`, errors });
+    else yield* complete(skeleton['items'], branch['items'], { path: `${path}.items`, at: `${at}.items`, errors });
   }
-  for (const [inner, place] of branchesOf(branch, at)) complete(skeleton, inner, { path, at: place, errors });
+  for (const [inner, place] of branchesOf(branch, at)) yield* complete(skeleton, inner, { path, at: place, errors });
 }

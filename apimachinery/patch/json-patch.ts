@@ -18,6 +18,8 @@ const COPIED_BYTES_MAX = 3 * 1024 * 1024;
 const WORK_MAX = 500_000;
 /** Moving items up is done in blocks of memory. */
 const MOVED_ITEMS_PER_WORK = 64;
+/** No object has keys that are so long, or lies so deep. */
+const POINTER_LENGTH_MAX = 64 * 1024;
 /** In units of Work: of an operation, and of a value that it looks at; and what is copied in one unit. */
 const OPERATION_UNITS = 20;
 const WORK_UNITS = 2;
@@ -114,7 +116,7 @@ interface Place {
 
 /** The container that a pointer's last part is a key or an index of. What stands before the first slash does not count. */
 function find(root: Root, pointer: unknown): Place {
-  if (typeof pointer !== 'string' || !pointer.includes('/')) throw cannotApply();
+  if (typeof pointer !== 'string' || !pointer.includes('/') || pointer.length > POINTER_LENGTH_MAX) throw cannotApply();
   const parts = pointer.split('/').slice(1).map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'));
   const key = parts.pop() ?? '';
   spend(root, parts.length);

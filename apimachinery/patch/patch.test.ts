@@ -4,10 +4,12 @@ import { builtInScheme } from '../scheme/builtin.js';
 import { resolverOf } from '../schema/resolve.js';
 import { isApiError } from '../status.js';
 import type { JsonObject } from '../value.js';
-import { SLICE_UNITS } from '../../platform/work.js';
+import { costOf } from '../../platform/testing-work.js';
+import { finish, SLICE_UNITS } from '../../platform/work.js';
 import { applyJsonPatch, applyJsonPatchWork } from './json-patch.js';
 import { applyMergePatch } from './merge-patch.js';
-import { applyStrategicMergePatch } from './strategic.js';
+import { applyStrategicMergePatch, applyStrategicMergePatchWork } from './strategic.js';
+import { mergeLists } from './strategic-lists.js';
 
 const codeOf = (run: () => unknown): number => {
   try {
@@ -254,4 +256,50 @@ it('a JSON patch that copies much pauses between its operations (issue 6, row 1)
   for (; next.done !== true; next = work.next()) if (next.value >= SLICE_UNITS) pauses += 1;
   expect(pauses).toBe(20);
   expect(Object.keys(next.value as object)).toHaveLength(21);
+});
+
+describe('strategic merge of large lists (issue 6, row 1)', () => {
+  const scheme = builtInScheme();
+  const schemaOf = (group: string, resource: string) => present(scheme.byResource({ group, version: 'v1', resource }), resource).schema;
+  const many = <T>(count: number, make: (i: number) => T): T[] => Array.from({ length: count }, (_, i) => make(i));
+  const deployment = (env: unknown[], order?: unknown[]): JsonObject => ({ spec: { template: { spec: { containers: [{ name: 'a', image: 'b', env, ...(order === undefined ? {} : { '$setElementOrder/env': order }) }] } } } });
+  const variables = (prefix: string, value: string) => many(4500, (i) => ({ name: `${prefix}${i}`, value }));
+  const stored = deployment(variables('V', 'x'));
+
+  it.each([
+    ['changed', deployment(variables('V', 'y'))], ['new', deployment(variables('W', 'y'))], ['in an order', deployment(variables('V', 'y'), variables('V', 'y').map(({ name }) => ({ name })))],
+    ['deleted', deployment(variables('V', 'y').map(({ name }) => ({ name, $patch: 'delete' })))],
+  ])('items that are %s are merged in slices', (_what, patch) => {
+    const { total, longest } = costOf(applyStrategicMergePatchWork(stored, patch, schemaOf('apps', 'deployments'), resolverOf(scheme)));
+    expect(total).toBeGreaterThan(100_000);
+    expect(longest).toBeLessThan(200_000);
+  });
+
+  /** How often an item is asked for the key that tells twins apart. */
+  function reads(count: number, patchOf: (ports: JsonObject[]) => JsonObject[]): number {
+    let asked = 0;
+    const port = (i: number): JsonObject => ({ port: 80, protocol: `P${i}` });
+    const listened = many(count, (i) => new Proxy(port(i), { get: (target, key) => (key === 'protocol' && asked++, Reflect.get(target, key)) }));
+    const list = mergeLists(listened, { patch: patchOf(many(count, port)) }, {
+      mergeKey: 'port', itemKind: 'struct', otherKeys: ['protocol'], defaultOf: () => 'TCP', *mergeItems(target, patch) { yield 1; return Object.assign(target, patch); },
+    });
+    finish(list);
+    return asked;
+  }
+
+  it.each<[string, (ports: JsonObject[]) => JsonObject[]]>([
+    ['changed', (ports) => ports.map((port) => ({ ...port, name: 'x' }))], ['deleted', (ports) => ports.map((port) => ({ ...port, $patch: 'delete' }))],
+  ])('twins that are %s are found without looking at all others', (_what, patchOf) => {
+    expect(reads(400, patchOf)).toBeLessThan(3 * reads(200, patchOf));
+  });
+
+  it('a twin that gets another key is found by it afterwards', () => {
+    const service = { spec: { ports: [{ port: 53, protocol: 'TCP' }] } };
+    const patch = { spec: { ports: [{ port: 53, protocol: 'UDP', name: 'a' }, { port: 53, protocol: 'UDP', nodePort: 30_000 }] } };
+    expect(applyStrategicMergePatch(service, patch, schemaOf('', 'services'), resolverOf(scheme))).toEqual({ spec: { ports: [{ port: 53, protocol: 'UDP', name: 'a', nodePort: 30_000 }] } });
+  });
+});
+
+it('a pointer of a megabyte is not taken apart (issue 6, row 1)', () => {
+  expect(codeOf(() => applyJsonPatch({ a: 1 }, [{ op: 'test', path: `/${'~1~0'.repeat(300_000)}`, value: 1 }]))).toBe(422);
 });

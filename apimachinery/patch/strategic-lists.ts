@@ -1,10 +1,11 @@
 /** Merging of lists in strategic merge patches (strategicpatch, mergeSlice): by merge key, or by value for lists of plain values. */
+import type { Work } from '../../platform/work.js';
 import { getOwn, isObject } from '../value.js';
 import type { JsonObject } from '../value.js';
 import { strategicErrors, unclassified } from './errors.js';
 import { goText, goType } from './go-text.js';
 import { identityBy, noMergeKey, normalizeOrder, scalarIdentity } from './strategic-order.js';
-import { counterpart, deletes } from './strategic-twins.js';
+import { Deletions, Twins } from './strategic-twins.js';
 import type { TwinFacts } from './strategic-twins.js';
 
 export interface ListFacts extends TwinFacts {
@@ -12,7 +13,7 @@ export interface ListFacts extends TwinFacts {
   readonly mergeKey: string;
   /** What the list is to Go, for messages: `struct`. */
   readonly itemKind: string;
-  mergeItems(target: JsonObject, patch: JsonObject): JsonObject;
+  mergeItems(target: JsonObject, patch: JsonObject): Work<JsonObject>;
 }
 
 export interface Merged {
@@ -29,16 +30,21 @@ export interface ListChange {
   readonly order?: readonly unknown[];
 }
 
+/** Of an item that is looked up, and of one that is put in order, in units of Work. */
+const ITEM_UNITS = 15;
+export const ORDERED_UNITS = 15;
+
 /** May change items of `original`. */
-export function mergeLists(original: readonly unknown[], change: ListChange, facts: ListFacts): Merged {
+export function* mergeLists(original: readonly unknown[], change: ListChange, facts: ListFacts): Work<Merged> {
   const { patch } = change;
   if (original.length === 0 && patch.length === 0) return { list: original, stored: original };
   if (elementType(original, patch) === 'map[string]interface {}') {
     if (facts.mergeKey === '') throw unclassified(`cannot merge lists without merge key for ${facts.itemKind}`);
-    return mergeObjects(original.filter(isObject), { patch: patch.filter(isObject), order: change.order ?? [] }, facts);
+    return yield* mergeObjects(original.filter(isObject), { patch: patch.filter(isObject), order: change.order ?? [] }, facts);
   }
   if (change.isDeletion === true) return { list: without(original, patch), stored: original };
   const merged = distinct([...original, ...patch]);
+  yield merged.length * ORDERED_UNITS;
   return { list: normalizeOrder(merged, { wanted: patch, stored: original, mergeKey: facts.mergeKey }), stored: original };
 }
 
@@ -70,30 +76,45 @@ interface ObjectChange {
 }
 
 /** All look-ups go by identity: a patch of a hundred thousand items must not cost their square. */
-function mergeObjects(original: readonly JsonObject[], { patch, order }: ObjectChange, facts: ListFacts): Merged {
+function* mergeObjects(original: readonly JsonObject[], { patch, order }: ObjectChange, facts: ListFacts): Work<Merged> {
   const { mergeKey } = facts;
   const identityOf = identityBy(mergeKey);
   const { left, changes } = applyDirectives(original, patch, facts);
+  yield (original.length + patch.length) * ITEM_UNITS;
   const merged = left.map((item) => ({ item }));
-  const places = groupBy(merged.filter(({ item }) => Object.hasOwn(item, mergeKey)), ({ item }) => identityOf(item));
+  const places = new Map<string, Twins>();
+  for (const place of merged) if (Object.hasOwn(place.item, mergeKey)) twinsAt(places, identityOf(place.item) ?? '', facts).add(place);
   const wanted = groupBy(order, identityOf);
+  yield (merged.length + order.length) * ITEM_UNITS;
   for (const item of changes) {
     if (!Object.hasOwn(item, mergeKey)) throw noMergeKey(item, mergeKey);
     const identity = identityOf(item) ?? '';
-    const candidates = places.get(identity) ?? [];
-    const found = counterpart(candidates, item, { facts, wanted: wanted.get(identity)?.length ?? 1 });
+    const twins = twinsAt(places, identity, facts);
+    const found = twins.counterpart(item, wanted.get(identity)?.length ?? 1);
     if (found === undefined) {
       const added = { item };
       merged.push(added);
-      places.set(identity, [...candidates, added]);
+      twins.add(added);
     } else {
-      found.item = facts.mergeItems(found.item, item);
+      found.item = yield* facts.mergeItems(found.item, item);
+      twins.changed(found);
     }
+    yield ITEM_UNITS;
   }
   const items = merged.map(({ item }) => item);
   // Upstream appends to the stored list where deletions made room: what was added there counts as stored for the order.
   const stored = items.slice(0, Math.max(original.length, left.length));
+  yield items.length * ORDERED_UNITS;
   return { list: normalizeOrder(items, { wanted: changes, stored: left, mergeKey }), stored };
+}
+
+function twinsAt(places: Map<string, Twins>, identity: string, facts: ListFacts): Twins {
+  let twins = places.get(identity);
+  if (twins === undefined) {
+    twins = new Twins(facts);
+    places.set(identity, twins);
+  }
+  return twins;
 }
 
 function groupBy<T>(items: readonly T[], identityOf: (item: T) => string | undefined): Map<string, T[]> {
@@ -133,8 +154,8 @@ function applyDirectives(
     }
   }
   if (replaces) return { left: changes, changes: [] };
-  const deleted = groupBy(deletions, identityOf);
-  const isDeleted = (item: JsonObject): boolean =>
-    Object.hasOwn(item, mergeKey) && deleted.get(identityOf(item) ?? '')?.some((deletion) => deletes(deletion, item, facts)) === true;
+  const deleted = new Map<string, Deletions>();
+  for (const [identity, same] of groupBy(deletions, identityOf)) deleted.set(identity, new Deletions(same, facts));
+  const isDeleted = (item: JsonObject): boolean => Object.hasOwn(item, mergeKey) && deleted.get(identityOf(item) ?? '')?.speakOf(item) === true;
   return { left: original.filter((item) => !isDeleted(item)), changes };
 }

@@ -10,14 +10,16 @@ import { apiErrors } from '../status.js';
 import { simpleNameOf } from '../schema/resolve.js';
 import type { SchemaResolver } from '../schema/resolve.js';
 import type { Schema } from '../schema/schema.js';
-import { cloneJson, isObject, setOwn } from '../value.js';
+import { finish } from '../../platform/work.js';
+import type { Work } from '../../platform/work.js';
+import { cloneJson, countValues, isObject, setOwn } from '../value.js';
 import type { JsonObject } from '../value.js';
 import { strategicErrors, unclassified } from './errors.js';
 import { goText, goType, jsonType } from './go-text.js';
 import { dropNulls } from './nulls.js';
 import { checkElementOrder } from './strategic-element-order.js';
-import { elementType, mergeLists } from './strategic-lists.js';
-import type { ListFacts } from './strategic-lists.js';
+import { elementType, mergeLists, ORDERED_UNITS } from './strategic-lists.js';
+import type { ListFacts, Merged } from './strategic-lists.js';
 import { normalizeOrder } from './strategic-order.js';
 
 const SET_ELEMENT_ORDER = '$setElementOrder';
@@ -25,10 +27,20 @@ const DELETE_FROM_PRIMITIVES = '$deleteFromPrimitiveList';
 
 /** Throws ApiError: BadRequest for malformed directives, 500 without a reason for what does not fit the schema, as upstream. */
 export function applyStrategicMergePatch(object: JsonObject, patch: unknown, schema: Schema, resolver: SchemaResolver): JsonObject {
+  return finish(applyStrategicMergePatchWork(object, patch, schema, resolver));
+}
+
+/** The same in slices. */
+export function* applyStrategicMergePatchWork(object: JsonObject, patch: unknown, schema: Schema, resolver: SchemaResolver): Work<JsonObject> {
   if (patch === null) return cloneJson(object);
   if (!isObject(patch)) throw apiErrors.badRequest(`json: cannot unmarshal ${jsonType(patch)} into Go value of type map[string]interface {}`);
-  return new StrategicMerger(resolver).mergeMap(cloneJson(object), cloneJson(patch), schema);
+  const [target, change] = [cloneJson(object), cloneJson(patch)];
+  yield countValues(target) + countValues(change);
+  return yield* new StrategicMerger(resolver).mergeMap(target, change, schema);
 }
+
+/** Of one field that is merged, in units of Work. */
+const FIELD_UNITS = 10;
 
 /** What the schema says of one field. */
 interface FieldFacts {
@@ -44,19 +56,20 @@ class StrategicMerger {
     this.#resolver = resolver;
   }
 
-  mergeMap(target: JsonObject, patch: JsonObject, declared: Schema): JsonObject {
+  *mergeMap(target: JsonObject, patch: JsonObject, declared: Schema): Work<JsonObject> {
     if (Object.hasOwn(patch, '$patch')) return replaced(patch);
     retainKeys(target, patch);
-    this.#mergeOrderedLists(target, patch, declared);
+    yield* this.#mergeOrderedLists(target, patch, declared);
     // Deletions from lists of plain values come first: upstream's order is that of Go's maps, none.
     for (const key of Object.keys(patch).sort((a, b) => Number(isDeletion(b)) - Number(isDeletion(a)))) {
-      if (isDeletion(key)) this.#merge(target, nameIn(key, DELETE_FROM_PRIMITIVES), { value: patch[key], deletes: true, declared });
-      else this.#merge(target, key, { value: patch[key], deletes: false, declared });
+      yield FIELD_UNITS;
+      if (isDeletion(key)) yield* this.#merge(target, nameIn(key, DELETE_FROM_PRIMITIVES), { value: patch[key], deletes: true, declared });
+      else yield* this.#merge(target, key, { value: patch[key], deletes: false, declared });
     }
     return target;
   }
 
-  #merge(target: JsonObject, key: string, change: { readonly value: unknown; readonly deletes: boolean; readonly declared: Schema }): void {
+  *#merge(target: JsonObject, key: string, change: { readonly value: unknown; readonly deletes: boolean; readonly declared: Schema }): Work<void> {
     const { value, deletes, declared } = change;
     if (value === null) {
       delete target[key];
@@ -67,17 +80,17 @@ class StrategicMerger {
       if (!deletes) take(target, key, dropNulls(value));
     } else if (isObject(current) && isObject(value)) {
       const { schema, strategy } = this.#factsOf(declared, key);
-      setOwn(target, key, strategy === 'replace' ? value : this.mergeMap(current, value, schema));
+      setOwn(target, key, strategy === 'replace' ? value : yield* this.mergeMap(current, value, schema));
     } else if (Array.isArray(current) && Array.isArray(value)) {
       const { strategy, list } = this.#listFactsOf(declared, key);
-      setOwn(target, key, strategy === 'merge' || deletes ? mergeLists(current, { patch: value, isDeletion: deletes }, list).list : value);
+      setOwn(target, key, strategy === 'merge' || deletes ? (yield* mergeLists(current, { patch: value, isDeletion: deletes }, list)).list : value);
     } else {
       setOwn(target, key, value);
     }
   }
 
   /** Lists whose order the patch gives are merged first, and taken out of the patch. */
-  #mergeOrderedLists(target: JsonObject, patch: JsonObject, declared: Schema): void {
+  *#mergeOrderedLists(target: JsonObject, patch: JsonObject, declared: Schema): Work<void> {
     for (const directive of Object.keys(patch).filter((key) => key.startsWith(SET_ELEMENT_ORDER))) {
       const order = patch[directive];
       delete patch[directive];
@@ -89,7 +102,8 @@ class StrategicMerger {
       checkElementOrder(change ?? [], order, list.mergeKey);
       if (stored === undefined && change === undefined) continue;
       elementType(stored ?? [], change ?? []);
-      const merged = mergeOrdered(stored, change, strategy === 'merge' ? (original, items) => mergeLists(original, { patch: items, order }, list) : undefined);
+      const merged = yield* mergeOrdered(stored, change, strategy === 'merge' ? (original, items) => mergeLists(original, { patch: items, order }, list) : undefined);
+      yield (merged.list.length + order.length) * ORDERED_UNITS;
       setOwn(target, name, normalizeOrder(merged.list, { wanted: order, stored: merged.stored, mergeKey: list.mergeKey }));
       delete patch[name];
     }
@@ -148,13 +162,13 @@ function listIn(object: JsonObject, name: string): readonly unknown[] | undefine
   return list;
 }
 
-type Merge = (stored: readonly unknown[], change: readonly unknown[]) => { readonly list: readonly unknown[]; readonly stored: readonly unknown[] };
+type Merge = (stored: readonly unknown[], change: readonly unknown[]) => Work<Merged>;
 
 /** `merge` is undefined for lists that are replaced as one. */
-function mergeOrdered(stored: readonly unknown[] | undefined, change: readonly unknown[] | undefined, merge: Merge | undefined): ReturnType<Merge> {
+function* mergeOrdered(stored: readonly unknown[] | undefined, change: readonly unknown[] | undefined, merge: Merge | undefined): Work<Merged> {
   if (stored === undefined) return { list: withoutDirectives(change) as readonly unknown[], stored: [] };
   if (change === undefined) return { list: stored, stored };
-  return merge === undefined ? { list: change, stored } : merge(stored, change);
+  return merge === undefined ? { list: change, stored } : yield* merge(stored, change);
 }
 
 function retainKeys(target: JsonObject, patch: JsonObject): void {

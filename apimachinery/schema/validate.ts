@@ -2,7 +2,6 @@
  * Validation of values by schema, with the wording of kube-apiserver for custom resources (kube-openapi's validator).
  * Patterns come from users and run in linear time (re2js). CEL rules (`validations`) are the registry's, not checked here.
  */
-import { RE2JS } from 're2js';
 import { finish } from '../../platform/work.js';
 import type { Work } from '../../platform/work.js';
 import { encodeJson } from '../codec/json-value.js';
@@ -12,6 +11,7 @@ import { FIELD_ERRORS_MAX, fieldErrors } from '../status.js';
 import type { FieldError } from '../status.js';
 import { getOwn, isObject, jsonEqual } from '../value.js';
 import type { JsonObject } from '../value.js';
+import { compileUnits, regexOf, textLengthMax } from '../regex.js';
 import { isOneOf } from './enum.js';
 import { hasFormat } from './formats.js';
 import { FieldPath } from './path.js';
@@ -127,11 +127,20 @@ class Validator {
       if (schema.minLength !== undefined && length < schema.minLength) this.#complain(value, `should be at least ${schema.minLength} chars long`);
       if (schema.maxLength !== undefined && length > schema.maxLength) this.#add(fieldErrors.tooLong(this.#path.toString(), schema.maxLength));
     }
-    if (schema.pattern !== undefined) this.#spend(value.length / UNIT_CHARS);
-    if (schema.pattern !== undefined && !patternOf(schema.pattern).test(value)) this.#complain(value, `should match '${schema.pattern}'`);
+    if (schema.pattern !== undefined) this.#pattern(value, schema.pattern);
     if (schema.format !== undefined && schema.type === 'string' && !hasFormat(value, schema.format)) {
       this.#complain(value, `must be of type ${schema.format}: ${JSON.stringify(value.slice(0, SHOWN_LENGTH_MAX))}`);
     }
+  }
+
+  /** Patterns of CRDs were checked when the CRD was made, so a broken one matches nothing. */
+  #pattern(value: string, source: string): void {
+    this.#spend(value.length / UNIT_CHARS + compileUnits(source));
+    const regex = regexOf(source);
+    const longest = regex.kind === 'good' ? textLengthMax(regex.compiled) : Infinity;
+    // A text that is too long to look at cannot be said to match.
+    if (value.length > longest) this.#add(fieldErrors.tooLong(this.#path.toString(), longest));
+    else if (regex.kind === 'bad' || !regex.compiled.test(value)) this.#complain(value, `should match '${source}'`);
   }
 
   /** JavaScript compares integers of any size with doubles exactly. */
@@ -289,28 +298,4 @@ function listIdentity(schema: Schema): ((item: unknown) => { id: string; shown: 
     };
   }
   return schema.listType === 'set' || schema.uniqueItems === true ? (item) => ({ id: encodeJson(item), shown: item }) : undefined;
-}
-
-const PATTERNS_MAX = 1000;
-const patterns = new Map<string, { test(text: string): boolean }>();
-
-/** Compiled once; patterns of CRDs were checked when the CRD was made, so a broken one matches nothing. */
-function patternOf(source: string): { test(text: string): boolean } {
-  let pattern = patterns.get(source);
-  if (pattern === undefined) {
-    pattern = compilePattern(source);
-    if (patterns.size >= PATTERNS_MAX) patterns.clear();
-    patterns.set(source, pattern);
-  }
-  return pattern;
-}
-
-function compilePattern(source: string): { test(text: string): boolean } {
-  try {
-    const compiled = RE2JS.compile(source);
-    // Not by a matcher: where only yes or no is asked the automaton answers, at a fiftieth of the cost.
-    return { test: (text) => compiled.test(text) };
-  } catch {
-    return { test: () => false };
-  }
 }

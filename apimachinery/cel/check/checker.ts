@@ -1,4 +1,6 @@
 /** Types of all parts of an expression (cel-spec, "Gradual type checking"), which overloads a call may mean, and what is wrong. */
+import { SliceMeter } from '../../../platform/slices.js';
+import type { Work } from '../../../platform/work.js';
 import type { Call, Comprehension, Expr, ListExpr, MapExpr, Select } from '../syntax/ast.js';
 import { qualifiedNameOf } from '../syntax/ast.js';
 import type { Issue } from '../syntax/issues.js';
@@ -35,9 +37,20 @@ export interface Checked {
   readonly issues: readonly Issue[];
 }
 
-export function check(expr: Expr, declarations: Declarations): Checked {
+/** A slice is some hundred parts of the expression. */
+export function checkWork(expr: Expr, declarations: Declarations): Work<Checked> {
   return new Checker(declarations).whole(expr);
 }
+
+/** Of one part of an expression, in units of Work. */
+const PART_UNITS = 20;
+const TYPE_UNITS = 3;
+/** Each yield passes all the parts around the present one: not too many. */
+const YIELD_UNITS = 2000;
+
+type Leaf = Extract<Expr, { readonly kind: 'literal' | 'ident' | 'struct' }>;
+
+const isLeaf = (expr: Expr): expr is Leaf => expr.kind === 'literal' || expr.kind === 'ident' || expr.kind === 'struct';
 
 class Checker {
   readonly #functions: Library;
@@ -50,37 +63,47 @@ class Checker {
   readonly #issues: Issue[] = [];
   readonly #subs: Substitution = new Map();
   #fresh = 0;
+  readonly #meter = new SliceMeter(YIELD_UNITS);
 
   constructor({ functions, variables }: Declarations) {
     this.#functions = functions;
     this.#variables = variables;
   }
 
-  whole(expr: Expr): Checked {
-    this.#visit(expr);
-    const types = new Map([...this.#types].map(([node, type]) => [node, substitute(type, this.#subs, 'dyn')]));
+  *whole(expr: Expr): Work<Checked> {
+    yield* this.#visit(expr);
+    const types = new Map<Expr, CelType>();
+    for (const [node, type] of this.#types) {
+      types.set(node, substitute(type, this.#subs, 'dyn'));
+      if (this.#meter.spend(TYPE_UNITS)) yield YIELD_UNITS;
+    }
     return {
       expr, type: types.get(expr) ?? ERROR, types, calls: this.#calls, constants: this.#constants, variables: this.#used, issues: this.#issues,
     };
   }
 
-  #visit(expr: Expr): CelType {
-    const type = this.#typeOf(expr);
+  *#visit(expr: Expr): Work<CelType> {
+    const type = isLeaf(expr) ? this.#leaf(expr) : yield* this.#branch(expr);
     this.#types.set(expr, type);
+    if (this.#meter.spend(PART_UNITS)) yield YIELD_UNITS;
     return type;
   }
 
-  #typeOf(expr: Expr): CelType {
+  #leaf(expr: Leaf): CelType {
     switch (expr.kind) {
       case 'literal': return typeOfLiteral(expr.value);
       case 'ident': return this.#ident(expr, expr.name) ?? this.#complain(expr, `undeclared reference to '${expr.name}' (in container '')`);
+      case 'struct': return this.#complain(expr, `undeclared reference to '${expr.name}' (in container '')`);
+    }
+  }
+
+  #branch(expr: Exclude<Expr, Leaf>): Work<CelType> {
+    switch (expr.kind) {
       case 'select': return this.#select(expr);
       case 'call': return this.#call(expr);
       case 'list': return this.#list(expr);
       case 'map': return this.#map(expr);
-      case 'struct': return this.#complain(expr, `undeclared reference to '${expr.name}' (in container '')`);
       case 'comprehension': return this.#comprehension(expr);
-      default: return expr satisfies never;
     }
   }
 
@@ -90,8 +113,8 @@ class Checker {
   }
 
   #ident(expr: Expr, name: string): CelType | undefined {
-    for (const scope of this.#scopes.toReversed()) {
-      const local = scope.get(name);
+    for (let depth = this.#scopes.length - 1; depth >= 0; depth--) {
+      const local = this.#scopes[depth]?.get(name);
       if (local !== undefined) return local;
     }
     if (Object.hasOwn(this.#variables, name)) {
@@ -108,14 +131,14 @@ class Checker {
     return this.#scopes.some((scope) => scope.has(name));
   }
 
-  #select(expr: Select): CelType {
+  *#select(expr: Select): Work<CelType> {
     const qualified = qualifiedNameOf(expr);
     const root = qualified?.split('.')[0] ?? '';
     if (qualified !== undefined && !this.#isLocal(root)) {
       const type = this.#ident(expr, qualified);
       if (type !== undefined) return type;
     }
-    const operand = substitute(this.#visit(expr.operand), this.#subs);
+    const operand = substitute(yield* this.#visit(expr.operand), this.#subs);
     const field = this.#field(expr, operand, expr.field);
     return expr.testOnly ? BOOL : field;
   }
@@ -135,9 +158,10 @@ class Checker {
     }
   }
 
-  #call(expr: Call): CelType {
-    if (expr.fn === '_?._') return this.#optionalSelect(expr);
-    const args = expr.args.map((arg) => this.#visit(arg));
+  *#call(expr: Call): Work<CelType> {
+    if (expr.fn === '_?._') return yield* this.#optionalSelect(expr);
+    const args: CelType[] = [];
+    for (const arg of expr.args) args.push(yield* this.#visit(arg));
     const { target } = expr;
     if (target === undefined) return this.#overload(expr, { fn: expr.fn, target, args: expr.args }, args);
     const prefix = qualifiedNameOf(target);
@@ -145,13 +169,13 @@ class Checker {
     if (prefix !== undefined && Object.hasOwn(this.#functions, qualified)) {
       return this.#overload(expr, { fn: qualified, target: undefined, args: expr.args }, args);
     }
-    return this.#overload(expr, { fn: expr.fn, target, args: expr.args }, [this.#visit(target), ...args]);
+    return this.#overload(expr, { fn: expr.fn, target, args: expr.args }, [yield* this.#visit(target), ...args]);
   }
 
-  #optionalSelect(expr: Call): CelType {
+  *#optionalSelect(expr: Call): Work<CelType> {
     const [operandExpr, fieldExpr] = expr.args;
     if (operandExpr === undefined || fieldExpr?.kind !== 'literal') return ERROR;
-    const operand = substitute(this.#visit(operandExpr), this.#subs);
+    const operand = substitute(yield* this.#visit(operandExpr), this.#subs);
     this.#types.set(fieldExpr, STRING);
     const field = this.#field(expr, operand, typeof fieldExpr.value === 'string' ? fieldExpr.value : '');
     this.#calls.set(expr, { fn: expr.fn, target: undefined, args: expr.args, overloads: this.#functions['_?._'] ?? [] });
@@ -216,39 +240,39 @@ class Checker {
     return isDyn(resolved) ? DYN : this.#complain(expr, `expected type 'optional_type(${typeName(resolved)})' but found '${typeName(resolved)}'`);
   }
 
-  #list(expr: ListExpr): CelType {
+  *#list(expr: ListExpr): Work<CelType> {
     let item: CelType | undefined;
     for (const { expr: element, optional } of expr.elements) {
-      const type = this.#visit(element);
+      const type = yield* this.#visit(element);
       item = this.#join(item, optional ? this.#unwrapped(element, type) : type);
     }
     return listOf(item ?? this.#param());
   }
 
-  #map(expr: MapExpr): CelType {
+  *#map(expr: MapExpr): Work<CelType> {
     let keys: CelType | undefined;
     let values: CelType | undefined;
     for (const { key, value, optional } of expr.entries) {
-      keys = this.#join(keys, this.#visit(key));
-      const type = this.#visit(value);
+      keys = this.#join(keys, yield* this.#visit(key));
+      const type = yield* this.#visit(value);
       values = this.#join(values, optional ? this.#unwrapped(value, type) : type);
     }
     return mapOf(keys ?? this.#param(), values ?? this.#param());
   }
 
-  #comprehension(expr: Comprehension): CelType {
-    const range = substitute(this.#visit(expr.range), this.#subs);
-    const accu = this.#visit(expr.accuInit);
+  *#comprehension(expr: Comprehension): Work<CelType> {
+    const range = substitute(yield* this.#visit(expr.range), this.#subs);
+    const accu = yield* this.#visit(expr.accuInit);
     const [first, second] = this.#loopTypes(expr, range);
     const scope = new Map([[expr.accuVar, accu]]);
     this.#scopes.push(scope);
     const loop = new Map([[expr.iterVar, expr.iterVar2 === undefined && range.kind === 'list' ? second : first]]);
     if (expr.iterVar2 !== undefined) loop.set(expr.iterVar2, second);
     this.#scopes.push(loop);
-    this.#expect(expr.condition, BOOL, this.#visit(expr.condition));
-    this.#expect(expr.step, accu, this.#visit(expr.step));
+    this.#expect(expr.condition, BOOL, yield* this.#visit(expr.condition));
+    this.#expect(expr.step, accu, yield* this.#visit(expr.step));
     this.#scopes.pop();
-    const result = this.#visit(expr.result);
+    const result = yield* this.#visit(expr.result);
     this.#scopes.pop();
     return substitute(result, this.#subs);
   }

@@ -12,6 +12,8 @@ export interface Overload {
   /** Whether a value fits the argument at its place. */
   readonly guards: readonly ((value: Value) => boolean)[];
   readonly impl: (...args: Value[]) => Value;
+  /** Units of Work that a call takes, where its cost does not tell: an expression is compiled first. */
+  readonly effort?: (...args: Value[]) => number;
 }
 
 /** Overloads by the name of the function. */

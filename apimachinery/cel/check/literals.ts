@@ -1,4 +1,6 @@
 /** What kube-apiserver asks of literals besides their types: texts that can be read, and lists and maps of one type. */
+import type { Work } from '../../../platform/work.js';
+import { compileUnits } from '../../regex.js';
 import { verbsOf, VERBS } from '../lib/format-string.js';
 import { patternOf } from '../lib/regex.js';
 import type { Expr } from '../syntax/ast.js';
@@ -10,10 +12,15 @@ import type { Checked } from './checker.js';
 import type { CelType } from './types.js';
 import { DYN, typeName } from './types.js';
 
-export function literalIssues(checked: Checked): Issue[] {
+/** Of one part of an expression, in units of Work. */
+const PART_UNITS = 5;
+
+export function* literalIssuesWork(checked: Checked): Work<Issue[]> {
   const mixed: Issue[] = [];
   findMixed(checked.expr, checked, mixed);
-  return [...unreadable(checked), ...formats(checked), ...mixed];
+  yield PART_UNITS * checked.types.size;
+  const unread = yield* unreadable(checked);
+  return [...unread, ...formats(checked), ...mixed];
 }
 
 /** Formats and lists of arguments that are both literals must fit each other. */
@@ -54,19 +61,20 @@ export function failingConversion({ calls, types }: Checked): string | undefined
 }
 
 /** Literals that a function can never read, by overload. */
-const READ: Readonly<Record<string, { readonly name: string; readonly argument: number; readonly read: (text: string) => unknown }>> = {
-  matches_string: { name: 'matches', argument: 0, read: patternOf },
-  matches: { name: 'matches', argument: 1, read: patternOf },
+const READ: Readonly<Record<string, { readonly name: string; readonly argument: number; readonly read: (text: string) => unknown; readonly units?: (text: string) => number }>> = {
+  matches_string: { name: 'matches', argument: 0, read: patternOf, units: compileUnits },
+  matches: { name: 'matches', argument: 1, read: patternOf, units: compileUnits },
   string_to_duration: { name: 'duration', argument: 0, read: durationOf },
   string_to_timestamp: { name: 'timestamp', argument: 0, read: timestampOf },
 };
 
-function unreadable({ calls }: Checked): Issue[] {
+function* unreadable({ calls }: Checked): Work<Issue[]> {
   const issues: Issue[] = [];
   for (const { args, overloads } of calls.values()) {
     const rule = overloads.map(({ id }) => READ[id]).find((found) => found !== undefined);
     const literal = rule === undefined ? undefined : args[rule.argument];
     if (rule === undefined || literal?.kind !== 'literal' || typeof literal.value !== 'string') continue;
+    yield rule.units?.(literal.value) ?? PART_UNITS;
     if (rule.read(literal.value) instanceof CelError) issues.push({ at: literal.at, message: `invalid ${rule.name} argument` });
   }
   return issues;

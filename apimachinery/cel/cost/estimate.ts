@@ -1,4 +1,6 @@
 /** The worst case an expression may cost, from sizes of its variables: cel-go's checker/cost.go, step by step. */
+import { SliceMeter } from '../../../platform/slices.js';
+import type { Work } from '../../../platform/work.js';
 import type { Checked, ResolvedCall } from '../check/checker.js';
 import type { CelType } from '../check/types.js';
 import { DYN } from '../check/types.js';
@@ -36,9 +38,14 @@ interface Local {
   readonly entry: EntrySize | undefined;
 }
 
-export function estimateCost(checked: Checked, sizeOf: SizeOf): Range {
+export function estimateCostWork(checked: Checked, sizeOf: SizeOf): Work<Range> {
   return new Estimator(checked, sizeOf).cost(checked.expr);
 }
+
+/** Of one part of an expression, in units of Work. */
+const PART_UNITS = 20;
+/** Each yield passes all the parts around the present one: not too many. */
+const YIELD_UNITS = 2000;
 
 class Estimator {
   readonly #checked: Checked;
@@ -47,13 +54,15 @@ class Estimator {
   readonly #sizes = new Map<Expr, Range>();
   readonly #entries = new Map<Expr, EntrySize>();
   readonly #locals = new Map<string, Local[]>();
+  readonly #meter = new SliceMeter(YIELD_UNITS);
 
   constructor(checked: Checked, sizeOf: SizeOf) {
     this.#checked = checked;
     this.#sizeOf = sizeOf;
   }
 
-  cost(expr: Expr): Range {
+  *cost(expr: Expr): Work<Range> {
+    if (this.#meter.spend(PART_UNITS)) yield YIELD_UNITS;
     const named = this.#checked.constants.get(expr);
     if (named !== undefined) {
       // A name of a type is an identifier, however many dots it has.
@@ -65,11 +74,11 @@ class Estimator {
       case 'ident':
         this.#paths.set(expr, this.#local(expr.name)?.path ?? [expr.name]);
         return fixed(1);
-      case 'select': return this.#select(expr);
-      case 'call': return this.#call(expr);
-      case 'list': return this.#list(expr);
-      case 'map': return this.#map(expr);
-      case 'comprehension': return isBind(expr) ? this.#bind(expr) : this.#comprehension(expr);
+      case 'select': return yield* this.#select(expr);
+      case 'call': return yield* this.#call(expr);
+      case 'list': return yield* this.#list(expr);
+      case 'map': return yield* this.#map(expr);
+      case 'comprehension': return yield* (isBind(expr) ? this.#bind(expr) : this.#comprehension(expr));
       default: return ZERO;
     }
   }
@@ -78,12 +87,13 @@ class Estimator {
     return this.#locals.get(name)?.at(-1);
   }
 
-  #scoped(name: string, local: Local, inner: () => void): void {
+  *#scoped<T>(name: string, local: Local, inner: () => Work<T>): Work<T> {
     const stack = this.#locals.get(name) ?? [];
     this.#locals.set(name, stack);
     stack.push(local);
-    inner();
+    const result = yield* inner();
     stack.pop();
+    return result;
   }
 
   #type(expr: Expr): CelType {
@@ -95,26 +105,27 @@ class Estimator {
     return local?.path ?? this.#paths.get(expr) ?? [];
   }
 
-  #select(expr: Select): Range {
-    const operand = this.cost(expr.operand);
+  *#select(expr: Select): Work<Range> {
+    const operand = yield* this.cost(expr.operand);
     if (expr.testOnly) return operand;
     const { kind } = this.#type(expr.operand);
     this.#paths.set(expr, [...this.#path(expr.operand), expr.field]);
     return ['map', 'object', 'param'].includes(kind) ? add(operand, fixed(1)) : operand;
   }
 
-  #call(expr: Expr): Range {
+  *#call(expr: Expr): Work<Range> {
     const call = this.#checked.calls.get(expr);
     if (call === undefined) return ZERO;
     const [only] = call.args;
     if (call.fn === 'dyn' && only !== undefined) {
-      const cost = this.cost(only);
+      const cost = yield* this.cost(only);
       this.#copySizes(expr, only);
       return add(fixed(1), cost);
     }
-    const costs = call.args.map((arg) => this.cost(arg));
+    const costs: Range[] = [];
+    for (const arg of call.args) costs.push(yield* this.cost(arg));
     const args = call.args.map((arg) => this.#sized(arg));
-    const targetCost = call.target === undefined ? ZERO : this.cost(call.target);
+    const targetCost = call.target === undefined ? ZERO : yield* this.cost(call.target);
     const target = call.target === undefined ? undefined : this.#sized(call.target);
     let total: Range | undefined;
     let size: Range | undefined;
@@ -161,11 +172,11 @@ class Estimator {
     }
   }
 
-  #list(expr: ListExpr): Range {
+  *#list(expr: ListExpr): Work<Range> {
     let cost = fixed(LIST_BASE);
     let item: Range | undefined;
     for (const { expr: element } of expr.elements) {
-      cost = add(cost, this.cost(element));
+      cost = add(cost, yield* this.cost(element));
       const size = this.#size(element) ?? UNKNOWN;
       item = item === undefined ? size : union(item, size);
     }
@@ -173,12 +184,12 @@ class Estimator {
     return cost;
   }
 
-  #map(expr: MapExpr): Range {
+  *#map(expr: MapExpr): Work<Range> {
     let cost = fixed(MAP_BASE);
     let keys: Range | undefined;
     let values: Range | undefined;
     for (const { key, value } of expr.entries) {
-      cost = add(cost, add(this.cost(key), this.cost(value)));
+      cost = add(cost, add(yield* this.cost(key), yield* this.cost(value)));
       const [keySize, valueSize] = [this.#size(key) ?? UNKNOWN, this.#size(value) ?? UNKNOWN];
       keys = keys === undefined ? keySize : union(keys, keySize);
       values = values === undefined ? valueSize : union(values, valueSize);
@@ -187,21 +198,19 @@ class Estimator {
     return cost;
   }
 
-  #comprehension(expr: Comprehension): Range {
-    const before = add(this.cost(expr.range), this.cost(expr.accuInit));
+  *#comprehension(expr: Comprehension): Work<Range> {
+    const before = add(yield* this.cost(expr.range), yield* this.cost(expr.accuInit));
     const accu: Local = { path: this.#path(expr.accuInit), size: this.#size(expr.accuInit), entry: this.#entry(expr.accuInit) };
-    let loop = ZERO;
-    let result = ZERO;
-    this.#scoped(expr.accuVar, accu, () => {
-      this.#iterating(expr, () => {
-        const condition = this.cost(expr.condition);
-        loop = add(this.cost(expr.step), condition);
-      });
-      result = this.cost(expr.result);
-    });
+    const { loop, result } = yield* this.#scoped(expr.accuVar, accu, () => this.#loop(expr));
     const count = this.#size(expr.range) ?? UNKNOWN;
     this.#setResult(expr, count);
     return add(add(before, result), times(count, loop));
+  }
+
+  *#loop(expr: Comprehension): Work<{ readonly loop: Range; readonly result: Range }> {
+    const condition = yield* this.#iterating(expr, () => this.cost(expr.condition));
+    const step = yield* this.#iterating(expr, () => this.cost(expr.step));
+    return { loop: add(step, condition), result: yield* this.cost(expr.result) };
   }
 
   #setResult(expr: Comprehension, count: Range): void {
@@ -215,24 +224,26 @@ class Estimator {
     }
   }
 
-  #iterating(expr: Comprehension, inner: () => void): void {
+  #iterating(expr: Comprehension, inner: () => Work<Range>): Work<Range> {
     const entry = this.#entry(expr.range);
     const path = this.#path(expr.range);
     const isList = (entry?.of ?? this.#type(expr.range).kind) === 'list';
     const key: Local = { path: [...path, isList ? '@indices' : '@keys'], size: entry?.key, entry: undefined };
     const value: Local = { path: [...path, isList ? '@items' : '@values'], size: entry?.value, entry: undefined };
     const { iterVar2 } = expr;
-    if (iterVar2 === undefined) this.#scoped(expr.iterVar, isList ? value : key, inner);
-    else this.#scoped(expr.iterVar, key, () => { this.#scoped(iterVar2, value, inner); });
+    if (iterVar2 === undefined) return this.#scoped(expr.iterVar, isList ? value : key, inner);
+    return this.#scoped(expr.iterVar, key, () => this.#scoped(iterVar2, value, inner));
   }
 
-  #bind(expr: Comprehension): Range {
-    const before = add(this.cost(expr.range), this.cost(expr.accuInit));
+  *#bind(expr: Comprehension): Work<Range> {
+    const before = add(yield* this.cost(expr.range), yield* this.cost(expr.accuInit));
     const local: Local = { path: this.#path(expr.accuInit), size: this.#size(expr.accuInit), entry: this.#entry(expr.accuInit) };
-    let result = ZERO;
-    this.#scoped(expr.accuVar, local, () => {
-      result = this.cost(expr.result);
-      this.#copySizes(expr, expr.result);
+    const cost = this.cost.bind(this);
+    const copySizes = (): void => this.#copySizes(expr, expr.result);
+    const result = yield* this.#scoped(expr.accuVar, local, function* (): Work<Range> {
+      const range = yield* cost(expr.result);
+      copySizes();
+      return range;
     });
     return add(before, result);
   }

@@ -5,7 +5,6 @@ import { checkedDuration, checkedTime, doubleText, durationOf, durationText, tim
 import { typeNameOf } from '../values/type-of.js';
 import { CelError, TypeValue, Uint, charCount } from '../values/values.js';
 import type { CelList, CelMap, Duration, Timestamp, Value } from '../values/values.js';
-import { matches } from './regex.js';
 
 const INT_MAX = (1n << 63n) - 1n;
 const UINT_MAX = (1n << 64n) - 1n;
@@ -83,7 +82,6 @@ const STRINGS: Library = {
   contains: [member('contains_string', '(string, string) bool', (text: string, part: string) => text.includes(part))],
   startsWith: [member('starts_with_string', '(string, string) bool', (text: string, part: string) => text.startsWith(part))],
   endsWith: [member('ends_with_string', '(string, string) bool', (text: string, part: string) => text.endsWith(part))],
-  matches: [member('matches_string', '(string, string) bool', matches), global('matches', '(string, string) bool', matches)],
 };
 
 const DAY_MS = 86_400_000;

@@ -8,7 +8,7 @@ export interface Frame {
   readonly locals: Value[];
   cost: number;
   readonly limit: number;
-  /** Of `cost`, what an evaluation in slices has yielded. */
+  /** Of `cost`, what an evaluation in slices has yielded, without work that is more than its cost. */
   yielded: number;
 }
 
@@ -16,7 +16,7 @@ export type Step = (frame: Frame) => Value;
 /** The same in slices: the value, the cost and the order are those of the step. */
 export type LongStep = (frame: Frame) => Work<Value>;
 
-/** An expression, compiled. `long`: where it has a comprehension; without one, a single call is all it does. */
+/** An expression, compiled. `long`: where it has a comprehension, or a call whose cost grows with its arguments. */
 export interface Compiled {
   readonly step: Step;
   readonly long?: LongStep | undefined;

@@ -1,4 +1,5 @@
 /** From a checked tree to closures. Each is built once; an evaluation only calls them. */
+import { SliceMeter } from '../../../platform/slices.js';
 import type { Work } from '../../../platform/work.js';
 import type { Checked, ResolvedCall } from '../check/checker.js';
 import type { Overload } from '../check/declare.js';
@@ -12,7 +13,7 @@ import { CONTROLS, hasField, selectField } from './control.js';
 import { comprehend, comprehendLong } from './loop.js';
 import type { Loop } from './loop.js';
 import { LONG_CONTROLS } from './long-control.js';
-import { charge, CostLimitExceeded, evaluate, takeUnits } from './frame.js';
+import { charge, CostLimitExceeded, evaluate, isDue, takeUnits } from './frame.js';
 import type { Compiled, Frame, LongStep, Step } from './frame.js';
 
 export interface Evaluation {
@@ -24,10 +25,15 @@ export class Program {
   readonly #compiled: Compiled;
   readonly #slots: number;
 
-  constructor(checked: Checked) {
+  private constructor(compiled: Compiled, slots: number) {
+    this.#compiled = compiled;
+    this.#slots = slots;
+  }
+
+  static *make(checked: Checked): Work<Program> {
     const compiler = new Compiler(checked);
-    this.#compiled = compiler.compile(checked.expr);
-    this.#slots = compiler.slots;
+    const compiled = yield* compiler.compile(checked.expr);
+    return new Program(compiled, compiler.slots);
   }
 
   /** Over `limit` the value is the error of CostLimitExceeded, and the cost what was spent until then. */
@@ -59,6 +65,11 @@ export class Program {
   }
 }
 
+/** Of one part of an expression that is compiled, in units of Work. */
+const PART_UNITS = 20;
+/** Each yield passes all the parts around the present one: not too many. */
+const YIELD_UNITS = 2000;
+
 /** What an evaluation takes beside its cost. */
 const EVALUATION_UNITS = 20;
 
@@ -69,19 +80,23 @@ function failed(error: unknown, { cost }: Frame): Evaluation {
 }
 
 const isLong = (parts: readonly Compiled[]): boolean => parts.some(({ long }) => long !== undefined);
+/** Functions whose cost grows with their arguments; operators are cheap for their cost. */
+const isLaborious = (fn: string, choices: readonly Choice[]): boolean => !/^[_@!-]/.test(fn) && choices.some(({ cost }) => cost !== ONE);
 const stepOf = ({ step }: Compiled): Step => step;
 
 class Compiler {
   readonly #checked: Checked;
   /** Innermost last. */
   readonly #scopes: { readonly name: string; readonly slot: number }[] = [];
+  readonly #meter = new SliceMeter(YIELD_UNITS);
   slots = 0;
 
   constructor(checked: Checked) {
     this.#checked = checked;
   }
 
-  compile(expr: Expr): Compiled {
+  *compile(expr: Expr): Work<Compiled> {
+    if (this.#meter.spend(PART_UNITS)) yield YIELD_UNITS;
     const constant = this.#checked.constants.get(expr);
     if (constant !== undefined) return { step: () => constant };
     switch (expr.kind) {
@@ -90,11 +105,11 @@ class Compiler {
         return { step: () => value };
       }
       case 'ident': return { step: this.#ident(expr.name) };
-      case 'select': return this.#select(expr);
-      case 'call': return this.#call(this.#checked.calls.get(expr));
-      case 'list': return this.#list(expr);
-      case 'map': return this.#map(expr);
-      case 'comprehension': return this.#comprehension(expr);
+      case 'select': return yield* this.#select(expr);
+      case 'call': return yield* this.#call(this.#checked.calls.get(expr));
+      case 'list': return yield* this.#list(expr);
+      case 'map': return yield* this.#map(expr);
+      case 'comprehension': return yield* this.#comprehension(expr);
       default: return { step: () => new CelError('type cannot be made') };
     }
   }
@@ -115,8 +130,8 @@ class Compiler {
     };
   }
 
-  #select({ operand: inner, field, testOnly }: Select): Compiled {
-    const operand = this.compile(inner);
+  *#select({ operand: inner, field, testOnly }: Select): Work<Compiled> {
+    const operand = yield* this.compile(inner);
     const select = (frame: Frame, value: Value): Value => {
       if (isError(value)) return value;
       if (testOnly) return hasField(value, field);
@@ -130,9 +145,10 @@ class Compiler {
     };
   }
 
-  #call(call: ResolvedCall | undefined): Compiled {
+  *#call(call: ResolvedCall | undefined): Work<Compiled> {
     if (call === undefined) return { step: () => noSuchOverload() };
-    const args = [...(call.target === undefined ? [] : [call.target]), ...call.args].map((arg) => this.compile(arg));
+    const args: Compiled[] = call.target === undefined ? [] : [yield* this.compile(call.target)];
+    for (const arg of call.args) args.push(yield* this.compile(arg));
     const control = CONTROLS[call.fn];
     if (control !== undefined) return { step: control(args.map(stepOf)), long: isLong(args) ? LONG_CONTROLS[call.fn]?.(args) : undefined };
     // Operators are not named in the error.
@@ -143,13 +159,14 @@ class Compiler {
     const steps = args.map(stepOf);
     return {
       step: choices.length === 1 && only !== undefined ? single(only, steps) : (frame) => choose(frame, steps.map((step) => step(frame))),
-      long: isLong(args) ? calling(args, choose) : undefined,
+      long: isLong(args) || isLaborious(call.fn, choices) ? calling(args, choose) : undefined,
     };
   }
 
   /** A list of literals is made once. */
-  #list({ elements }: ListExpr): Compiled {
-    const parts = elements.map(({ expr, optional }) => ({ part: this.compile(expr), optional }));
+  *#list({ elements }: ListExpr): Work<Compiled> {
+    const parts: { readonly part: Compiled; readonly optional: boolean }[] = [];
+    for (const { expr, optional } of elements) parts.push({ part: yield* this.compile(expr), optional });
     if (elements.length > 0 && elements.every(({ expr, optional }) => expr.kind === 'literal' && !optional)) {
       const constant = new ArrayList(elements.map(({ expr }) => (expr.kind === 'literal' ? expr.value : null)));
       return { step: () => constant };
@@ -177,8 +194,9 @@ class Compiler {
     return { step, long: isLong(parts.map(({ part }) => part)) ? long : undefined };
   }
 
-  #map({ entries }: MapExpr): Compiled {
-    const parts = entries.map(({ key, value, optional }) => ({ key: this.compile(key), value: this.compile(value), optional }));
+  *#map({ entries }: MapExpr): Work<Compiled> {
+    const parts: { readonly key: Compiled; readonly value: Compiled; readonly optional: boolean }[] = [];
+    for (const { key, value, optional } of entries) parts.push({ key: yield* this.compile(key), value: yield* this.compile(value), optional });
     const step: Step = (frame) => {
       const map = new HashMap();
       for (const { key, value, optional } of parts) {
@@ -202,28 +220,34 @@ class Compiler {
     return { step, long: isLong(parts.flatMap(({ key, value }) => [key, value])) ? long : undefined };
   }
 
-  #inScope<T>(name: string, make: (slot: number) => T): T {
+  *#inScope<T>(name: string, make: (slot: number) => Work<T>): Work<T> {
     const slot = this.slots++;
     this.#scopes.push({ name, slot });
-    const made = make(slot);
+    const made = yield* make(slot);
     this.#scopes.pop();
     return made;
   }
 
-  #comprehension(expr: Comprehension): Compiled {
-    const range = this.compile(expr.range);
-    const init = this.compile(expr.accuInit);
-    return this.#inScope(expr.accuVar, (accu) => {
-      const loop = this.#inScope(expr.iterVar, (first) => {
-        const { iterVar2 } = expr;
-        const inner = (second: number | undefined): Loop => ({
-          first, second, accu, condition: this.compile(expr.condition), body: this.compile(expr.step),
-        });
-        return iterVar2 === undefined ? inner(undefined) : this.#inScope(iterVar2, inner);
-      });
-      const parts = { range, init, loop, result: this.compile(expr.result) };
-      return { step: comprehend(parts), long: comprehendLong(parts) };
+  *#comprehension(expr: Comprehension): Work<Compiled> {
+    const range = yield* this.compile(expr.range);
+    const init = yield* this.compile(expr.accuInit);
+    const { loop, result } = yield* this.#inScope(expr.accuVar, (accu) => this.#loop(expr, accu));
+    const parts = { range, init, loop, result };
+    return { step: comprehend(parts), long: comprehendLong(parts) };
+  }
+
+  *#loop(expr: Comprehension, accu: number): Work<{ readonly loop: Loop; readonly result: Compiled }> {
+    const { iterVar2 } = expr;
+    const loop = yield* this.#inScope(expr.iterVar, (first) => {
+      const inner = (second: number | undefined): Work<Loop> => this.#body(expr, { first, second, accu });
+      return iterVar2 === undefined ? inner(undefined) : this.#inScope(iterVar2, inner);
     });
+    return { loop, result: yield* this.compile(expr.result) };
+  }
+
+  *#body(expr: Comprehension, slots: Pick<Loop, 'first' | 'second' | 'accu'>): Work<Loop> {
+    const condition = yield* this.compile(expr.condition);
+    return { ...slots, condition, body: yield* this.compile(expr.step) };
   }
 }
 
@@ -258,6 +282,7 @@ const errorIn = (args: readonly Value[]): CelError | undefined => {
 
 function apply({ overload, cost }: Choice, frame: Frame, args: Value[]): Value {
   charge(frame, cost(args, overload.id));
+  if (overload.effort !== undefined) frame.yielded -= overload.effort(...args);
   return overload.impl(...args);
 }
 
@@ -286,7 +311,9 @@ function single(choice: Choice, args: readonly Step[]): Step {
 const calling = (args: readonly Compiled[], choose: (frame: Frame, args: Value[]) => Value): LongStep => function* (frame) {
   const values: Value[] = [];
   for (const arg of args) values.push(yield* evaluate(arg, frame));
-  return choose(frame, values);
+  const value = choose(frame, values);
+  if (isDue(frame)) yield takeUnits(frame);
+  return value;
 };
 
 const several = (choices: readonly Choice[]) => (frame: Frame, args: Value[]): Value => {

@@ -1,5 +1,4 @@
 /** CustomResourceDefinitions: defaults, validation, and which versions may lie in the store. */
-import { finish } from '../../../platform/work.js';
 import type { Work } from '../../../platform/work.js';
 import { approvalErrors } from '../../crd/approval.js';
 import { isWrongBundle, knowsReviews } from '../../crd/conversion-errors.js';
@@ -93,6 +92,5 @@ export const definition = strategyOf({
   },
   validatesAll: true,
   metadataTwice: true,
-  validate: (crd, context) => finish(validateDefinition(crd, context)),
   validateWork: validateDefinition,
 });

@@ -1,13 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import type { KubeObject } from '../../object.js';
-import { matchConditionErrors, mutatingPolicyErrors, validatingPolicyErrors } from './expressions.js';
+import { finish } from '../../../platform/work.js';
+import { matchConditionWork, mutatingPolicyErrors, validatingPolicyErrors } from './expressions.js';
 import { validateWebhooks } from './webhooks.js';
 
 const lines = (errors: readonly { readonly field: string; readonly detail: string }[]): string[] => errors.map(({ field, detail }) => `${field}: ${detail}`);
 const NAME_FORM = 'name part must consist of alphanumeric characters';
 
 describe('matchConditions that do not compile are refused, in the words of kube-apiserver (row 17)', () => {
-  const said = (...expressions: string[]): string[] => lines(matchConditionErrors(expressions.map((expression, index) => ({ name: `c${index}`, expression })), 'm'));
+  const said = (...expressions: string[]): string[] => lines(finish(matchConditionWork(expressions.map((expression, index) => ({ name: `c${index}`, expression })), 'm')));
   it.each<[string, string[]]>([
     ['1 +', [expect.stringMatching(/^m\[0\]\.expression: Invalid value: "1 \+": compilation failed: ERROR: <input>:1:4: Syntax error/) as string]],
     ['object.x', ['m[0].expression: Invalid value: "object.x": must evaluate to bool but got dyn']],
@@ -25,22 +26,22 @@ describe('matchConditions that do not compile are refused, in the words of kube-
   });
 
   it('names are there, have a form, and are there once', () => {
-    expect(lines(matchConditionErrors([{ name: 'a', expression: 'true' }, { name: 'a', expression: 'true' }, {}, { name: 'a b', expression: 'true' }], 'm'))).toEqual([
+    expect(lines(finish(matchConditionWork([{ name: 'a', expression: 'true' }, { name: 'a', expression: 'true' }, {}, { name: 'a b', expression: 'true' }], 'm')))).toEqual([
       'm[1].name: Duplicate value: "a"', 'm[2].expression: Required value', 'm[2].name: Required value', expect.stringContaining(`m[3].name: Invalid value: "a b": ${NAME_FORM}`)]);
-    expect(lines(matchConditionErrors(Array.from({ length: 65 }, (_, index) => ({ name: `c${index}`, expression: 'true' })), 'm'))).toEqual(['m: Too many: 65: must have at most 64 items']);
+    expect(lines(finish(matchConditionWork(Array.from({ length: 65 }, (_, index) => ({ name: `c${index}`, expression: 'true' })), 'm')))).toEqual(['m: Too many: 65: must have at most 64 items']);
   });
 
   it('conditions of a webhook that were there before are let be', () => {
     const webhook = { name: 'a.b.c', sideEffects: 'None', admissionReviewVersions: ['v1'], clientConfig: { url: 'https://a' }, matchConditions: [{ name: 'a', expression: 'nosuch()' }] };
     const [object, context] = [{ webhooks: [webhook] }, { user: { name: 'a', groups: [] }, now_ms: 0, uuid: () => '' }];
-    expect(validateWebhooks(object, context)).toHaveLength(1);
-    expect(validateWebhooks(object, { ...context, old: object as KubeObject })).toEqual([]);
+    expect(finish(validateWebhooks(object, context))).toHaveLength(1);
+    expect(finish(validateWebhooks(object, { ...context, old: object as KubeObject }))).toEqual([]);
   });
 });
 
 describe('admission policies that do not compile are refused (row 17)', () => {
   const policy = (spec: Record<string, unknown>) => ({ metadata: { name: 'p' }, spec });
-  const said = (spec: Record<string, unknown>): string[] => lines(validatingPolicyErrors(policy(spec), undefined));
+  const said = (spec: Record<string, unknown>): string[] => lines(finish(validatingPolicyErrors(policy(spec), undefined)));
   const good = [{ expression: 'true' }];
 
   it.each<[string, Record<string, unknown>, string[]]>([
@@ -66,12 +67,12 @@ describe('admission policies that do not compile are refused (row 17)', () => {
 
   it('what was accepted before is let be', () => {
     const old = policy({ validations: [{ expression: 'nosuch()' }] });
-    expect(validatingPolicyErrors(old, old)).toEqual([]);
-    expect(validatingPolicyErrors(old, undefined)).toHaveLength(1);
+    expect(finish(validatingPolicyErrors(old, old))).toEqual([]);
+    expect(finish(validatingPolicyErrors(old, undefined))).toHaveLength(1);
   });
 
   it('of mutating ones the conditions and variables', () => {
-    expect(lines(mutatingPolicyErrors(policy({ variables: [{ name: 'x', expression: 'nosuch' }], matchConditions: [{ name: 'a', expression: '2' }], mutations: [{ patchType: 'JSONPatch', jsonPatch: { expression: '[JSONPatch{op: "remove", path: "/a"}]' } }] }), undefined))).toEqual([
+    expect(lines(finish(mutatingPolicyErrors(policy({ variables: [{ name: 'x', expression: 'nosuch' }], matchConditions: [{ name: 'a', expression: '2' }], mutations: [{ patchType: 'JSONPatch', jsonPatch: { expression: '[JSONPatch{op: "remove", path: "/a"}]' } }] }), undefined)))).toEqual([
       'spec.matchConditions[0].expression: Invalid value: "2": must evaluate to bool but got int', expect.stringContaining('undeclared reference to \'nosuch\'')]);
   });
 });

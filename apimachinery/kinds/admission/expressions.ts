@@ -1,5 +1,6 @@
 /** Expressions in webhooks and admission policies when these are written: they compile, and give what is asked of them. */
-import { compile, syntaxIssues } from '../../cel/compile.js';
+import type { Work } from '../../../platform/work.js';
+import { compileWork, syntaxIssues } from '../../cel/compile.js';
 import { failingConversion } from '../../cel/check/literals.js';
 import type { CelType } from '../../cel/check/types.js';
 import { DYN, typeName } from '../../cel/check/types.js';
@@ -29,9 +30,15 @@ interface Checked {
   readonly type: CelType;
 }
 
-function checkExpression(source: string, path: string, given: Given, outputs?: readonly Output[]): Checked {
+/** Of one expression, beside its text. */
+const EXPRESSION_UNITS = 100;
+/** Of parsing alone, for each character. */
+const SYNTAX_UNITS = 3;
+
+function* checkExpression(source: string, path: string, given: Given, outputs?: readonly Output[]): Work<Checked> {
   const invalid = (why: string): Checked => ({ errors: [fieldErrors.invalid(path, source, why)], type: DYN });
-  const compiled = compile(source, admissionVariables(given));
+  yield EXPRESSION_UNITS;
+  const compiled = yield* compileWork(source, admissionVariables(given));
   if (compiled.kind === 'bad') return invalid(`compilation failed: ${compiled.issues}`);
   const { type } = compiled.checked;
   const got = typeName(type);
@@ -43,7 +50,7 @@ function checkExpression(source: string, path: string, given: Given, outputs?: r
   return failing === undefined ? { errors: [], type } : invalid(`program instantiation failed: ${failing}`);
 }
 
-export function matchConditionErrors(conditions: unknown, path: string, params = false): FieldError[] {
+export function* matchConditionWork(conditions: unknown, path: string, params = false): Work<FieldError[]> {
   const given = recs(conditions);
   const errors: FieldError[] = given.length > CONDITIONS_MAX ? [fieldErrors.tooMany(path, given.length, CONDITIONS_MAX)] : [];
   const seen = new Set<string>();
@@ -51,7 +58,7 @@ export function matchConditionErrors(conditions: unknown, path: string, params =
     const here = `${path}[${index}]`;
     const source = str(condition['expression']).trim();
     const name = str(condition['name']);
-    errors.push(...(source === '' ? [fieldErrors.required(`${here}.expression`)] : checkExpression(source, `${here}.expression`, { params }, ['bool']).errors));
+    errors.push(...(source === '' ? [fieldErrors.required(`${here}.expression`)] : (yield* checkExpression(source, `${here}.expression`, { params }, ['bool'])).errors));
     errors.push(...(name === '' ? [fieldErrors.required(`${here}.name`)] : qualifiedName(name).map((why) => fieldErrors.invalid(`${here}.name`, name, why))));
     if (name !== '' && seen.has(name)) errors.push(fieldErrors.duplicate(`${here}.name`, name));
     seen.add(name);
@@ -60,52 +67,60 @@ export function matchConditionErrors(conditions: unknown, path: string, params =
 }
 
 /** The spec of a ValidatingAdmissionPolicy: its variables, validations and annotations. */
-export function validatingPolicyErrors(policy: unknown, old: unknown): FieldError[] {
+export function* validatingPolicyErrors(policy: unknown, old: unknown): Work<FieldError[]> {
   const spec = field(policy, 'spec');
   if (old !== undefined && same(spec, field(old, 'spec'))) return [];
   const params = field(spec, 'paramKind') !== undefined && field(spec, 'paramKind') !== null;
-  const variables = variableErrors(recs(field(spec, 'variables')), params);
+  const variables = yield* variableErrors(recs(field(spec, 'variables')), params);
   const given: Given = { params, ...(variables.types.size === 0 ? {} : { variables: variables.types }) };
   const [validations, annotations] = [recs(field(spec, 'validations')), recs(field(spec, 'auditAnnotations'))];
   const either = 'validations or auditAnnotations must contain at least one item';
-  const errors = [...keptConditionErrors(spec, field(old, 'spec'), params), ...variables.errors];
+  const errors = [...yield* keptConditionErrors(spec, field(old, 'spec'), params), ...variables.errors];
   if (validations.length + annotations.length === 0) return [...errors, fieldErrors.required('spec.validations', either), fieldErrors.required('spec.auditAnnotations', either)];
-  return [
-    ...errors, ...validations.flatMap((validation, index) => validationErrors(validation, `spec.validations[${index}]`, given)),
-    ...annotationErrors(annotations, str(at(policy, 'metadata', 'name')), given),
-  ];
+  for (const [index, validation] of validations.entries()) errors.push(...yield* validationErrors(validation, `spec.validations[${index}]`, given));
+  errors.push(...yield* annotationErrors(annotations, str(at(policy, 'metadata', 'name')), given));
+  return errors;
 }
 
 /** Conditions that were there before, with the same parameters, are let be. */
-function keptConditionErrors(spec: unknown, before: unknown, params: boolean): FieldError[] {
+function* keptConditionErrors(spec: unknown, before: unknown, params: boolean): Work<FieldError[]> {
   const isKept = before !== undefined && ['paramKind', 'matchConditions'].every((name) => same(field(spec, name), field(before, name)));
-  return isKept ? [] : matchConditionErrors(field(spec, 'matchConditions'), 'spec.matchConditions', params);
+  return isKept ? [] : yield* matchConditionWork(field(spec, 'matchConditions'), 'spec.matchConditions', params);
 }
 
 /** Each may speak of those before it. */
-export function variableErrors(variables: readonly Rec[], params: boolean): { readonly errors: FieldError[]; readonly types: ReadonlyMap<string, CelType> } {
+export function* variableErrors(variables: readonly Rec[], params: boolean): Work<{ readonly errors: FieldError[]; readonly types: ReadonlyMap<string, CelType> }> {
   const types = new Map<string, CelType>();
-  const errors = variables.flatMap((variable, index) => {
-    const path = `spec.variables[${index}]`;
-    const [name, source] = [str(variable['name']), str(variable['expression'])];
-    const wrong: FieldError[] = [];
-    if (name.trim() === '') wrong.push(fieldErrors.required(`${path}.name`, 'name is not specified'));
-    else if (!IDENTIFIER.test(name) || RESERVED.has(name)) wrong.push(fieldErrors.invalid(`${path}.name`, name, 'must be a valid CEL identifier'));
-    if (source.trim() === '') return [...wrong, fieldErrors.required(`${path}.expression`, 'expression is not specified')];
-    const checked = checkExpression(source, `${path}.expression`, { params, variables: types });
-    types.set(name, checked.type);
-    return [...wrong, ...checked.errors];
-  });
+  const errors: FieldError[] = [];
+  for (const [index, variable] of variables.entries()) errors.push(...yield* variableError(variable, index, { params, types }));
   return { errors, types };
 }
 
-function validationErrors(validation: Rec, path: string, given: Given): FieldError[] {
+interface Variables {
+  readonly params: boolean;
+  /** Of the variables before this one, which is added. */
+  readonly types: Map<string, CelType>;
+}
+
+function* variableError(variable: Rec, index: number, { params, types }: Variables): Work<FieldError[]> {
+  const path = `spec.variables[${index}]`;
+  const [name, source] = [str(variable['name']), str(variable['expression'])];
+  const wrong: FieldError[] = [];
+  if (name.trim() === '') wrong.push(fieldErrors.required(`${path}.name`, 'name is not specified'));
+  else if (!IDENTIFIER.test(name) || RESERVED.has(name)) wrong.push(fieldErrors.invalid(`${path}.name`, name, 'must be a valid CEL identifier'));
+  if (source.trim() === '') return [...wrong, fieldErrors.required(`${path}.expression`, 'expression is not specified')];
+  const checked = yield* checkExpression(source, `${path}.expression`, { params, variables: types });
+  types.set(name, checked.type);
+  return [...wrong, ...checked.errors];
+}
+
+function* validationErrors(validation: Rec, path: string, given: Given): Work<FieldError[]> {
   const errors: FieldError[] = [];
   const [source, message, expression] = ['expression', 'message', 'messageExpression'].map((name) => str(validation[name])) as [string, string, string];
   if (source.trim() === '') errors.push(fieldErrors.required(`${path}.expression`, 'expression is not specified'));
-  else errors.push(...checkExpression(source, `${path}.expression`, given, ['bool']).errors);
+  else errors.push(...(yield* checkExpression(source, `${path}.expression`, given, ['bool'])).errors);
   if (expression !== '' && expression.trim() === '') errors.push(fieldErrors.invalid(`${path}.messageExpression`, expression, 'must be non-empty if specified'));
-  else if (expression !== '') errors.push(...checkExpression(expression, `${path}.messageExpression`, { ...given, params: false, authorizer: false }, ['string']).errors);
+  else if (expression !== '') errors.push(...(yield* checkExpression(expression, `${path}.messageExpression`, { ...given, params: false, authorizer: false }, ['string'])).errors);
   if (message !== '' && message.trim() === '') errors.push(fieldErrors.invalid(`${path}.message`, message, 'must be non-empty if specified'));
   else if (/[\n\r]/.test(message.trim())) errors.push(fieldErrors.invalid(`${path}.message`, message, 'must not contain line breaks'));
   const reason = validation['reason'];
@@ -113,22 +128,29 @@ function validationErrors(validation: Rec, path: string, given: Given): FieldErr
   return errors;
 }
 
-function annotationErrors(annotations: readonly Rec[], policy: string, given: Given): FieldError[] {
+function* annotationErrors(annotations: readonly Rec[], policy: string, given: Given): Work<FieldError[]> {
   const path = 'spec.auditAnnotations';
   const many = annotations.length <= ANNOTATIONS_MAX ? [] : [fieldErrors.invalid(path, shown(annotations), `must not have more than ${ANNOTATIONS_MAX} auditAnnotations`)];
   const seen = new Set<string>();
-  return [...many, ...annotations.slice(0, FIELD_ERRORS_MAX).flatMap((annotation, index) => {
+  const errors = [...many];
+  for (const [index, annotation] of annotations.slice(0, FIELD_ERRORS_MAX).entries()) {
     const here = `${path}[${index}]`;
-    const [key, source] = [str(annotation['key']), str(annotation['valueExpression']).trim()];
-    const whole = `${policy}/${key}`;
-    const wrong = policy === '' ? [fieldErrors.invalid(`${here}.key`, key, 'requires metadata.name be non-empty')] : qualifiedName(whole).map((why) => fieldErrors.invalid(`${here}.key`, whole, why));
-    if (source === '') wrong.push(fieldErrors.required(`${here}.valueExpression`, 'valueExpression is not specified'));
-    else if (Buffer.byteLength(source) > VALUE_BYTES_MAX) wrong.push(fieldErrors.required(`${here}.valueExpression`, `must not exceed ${VALUE_BYTES_MAX} bytes in length`));
-    else wrong.push(...checkExpression(source, `${here}.valueExpression`, given, ['string', 'null']).errors);
-    if (seen.has(key)) wrong.push(fieldErrors.duplicate(`${here}.key`, key));
+    const key = str(annotation['key']);
+    errors.push(...yield* annotationError(annotation, { here, policy, given }));
+    if (seen.has(key)) errors.push(fieldErrors.duplicate(`${here}.key`, key));
     seen.add(key);
-    return wrong;
-  })];
+  }
+  return errors;
+}
+
+function* annotationError(annotation: Rec, { here, policy, given }: { readonly here: string; readonly policy: string; readonly given: Given }): Work<FieldError[]> {
+  const [key, source] = [str(annotation['key']), str(annotation['valueExpression']).trim()];
+  const whole = `${policy}/${key}`;
+  const wrong = policy === '' ? [fieldErrors.invalid(`${here}.key`, key, 'requires metadata.name be non-empty')] : qualifiedName(whole).map((why) => fieldErrors.invalid(`${here}.key`, whole, why));
+  if (source === '') wrong.push(fieldErrors.required(`${here}.valueExpression`, 'valueExpression is not specified'));
+  else if (Buffer.byteLength(source) > VALUE_BYTES_MAX) wrong.push(fieldErrors.required(`${here}.valueExpression`, `must not exceed ${VALUE_BYTES_MAX} bytes in length`));
+  else wrong.push(...(yield* checkExpression(source, `${here}.valueExpression`, given, ['string', 'null'])).errors);
+  return wrong;
 }
 
 /** As Go's internal type is printed. */
@@ -138,16 +160,18 @@ const shown = (annotations: readonly Rec[]): unknown => annotations.map((annotat
  * What of a MutatingAdmissionPolicy is compiled: its conditions and variables. Of its mutations the syntax alone is checked: they make
  * typed objects, which are not here.
  */
-export function mutatingPolicyErrors(policy: unknown, old: unknown): FieldError[] {
+export function* mutatingPolicyErrors(policy: unknown, old: unknown): Work<FieldError[]> {
   const spec = field(policy, 'spec');
   if (old !== undefined && same(spec, field(old, 'spec'))) return [];
   const params = field(spec, 'paramKind') !== undefined && field(spec, 'paramKind') !== null;
   const mutations = recs(field(spec, 'mutations'));
-  return [
-    ...keptConditionErrors(spec, field(old, 'spec'), params), ...variableErrors(recs(field(spec, 'variables')), params).errors,
-    ...(mutations.length === 0 ? [fieldErrors.required('spec.mutations', 'mutations must contain at least one item')] : []),
-    ...mutations.flatMap((mutation, index) => mutationErrors(mutation, `spec.mutations[${index}]`)),
-  ];
+  const errors = [...yield* keptConditionErrors(spec, field(old, 'spec'), params), ...(yield* variableErrors(recs(field(spec, 'variables')), params)).errors];
+  if (mutations.length === 0) errors.push(fieldErrors.required('spec.mutations', 'mutations must contain at least one item'));
+  for (const [index, mutation] of mutations.entries()) {
+    errors.push(...mutationErrors(mutation, `spec.mutations[${index}]`));
+    yield EXPRESSION_UNITS + JSON.stringify(mutation).length * SYNTAX_UNITS;
+  }
+  return errors;
 }
 
 const PATCH_FIELDS = { ApplyConfiguration: 'applyConfiguration', JSONPatch: 'jsonPatch' } as const;

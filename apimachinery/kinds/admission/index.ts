@@ -51,7 +51,7 @@ function defaultPolicyBinding(object: Rec): void {
 
 const webhooks = (mutating: boolean) => ({
   categories: extensions, printer: print.webhookConfigurationPrinter,
-  strategy: strategyOf({ ...CONDITIONAL, generation: true, defaults: defaultWebhooks(mutating), validatesAll: true, validate: validateWebhooks }),
+  strategy: strategyOf({ ...CONDITIONAL, generation: true, defaults: defaultWebhooks(mutating), validatesAll: true, validateWork: validateWebhooks }),
 });
 
 const apiService = strategyOf({
@@ -73,8 +73,8 @@ const apiService = strategyOf({
   }),
 });
 
-const validatingPolicy = strategyOf({ ...CONDITIONAL, status: true, statusKeeps: ALL_METADATA, generation: true, defaults: defaultPolicy, validatesAll: true, validate: validateValidatingPolicy });
-const mutatingPolicy = strategyOf({ ...CONDITIONAL, generation: true, defaults: defaultPolicy, validatesAll: true, validate: validateMutatingPolicy });
+const validatingPolicy = strategyOf({ ...CONDITIONAL, status: true, statusKeeps: ALL_METADATA, generation: true, defaults: defaultPolicy, validatesAll: true, validateWork: validateValidatingPolicy });
+const mutatingPolicy = strategyOf({ ...CONDITIONAL, generation: true, defaults: defaultPolicy, validatesAll: true, validateWork: validateMutatingPolicy });
 const policyBinding = (validate: (binding: Rec) => FieldError[]) => strategyOf({ ...CONDITIONAL, generation: true, defaults: defaultPolicyBinding, validatesAll: true, validate });
 
 export const extensionExtras: ExtrasTable = {

@@ -1,8 +1,9 @@
 /** Validation of admission policies and their bindings (k8s.io/kubernetes/pkg/apis/admissionregistration/validation). The order of complaints is Kubernetes' own. */
+import type { Work } from '../../../platform/work.js';
 import type { StrategyContext } from '../../kind.js';
 import { dns1123Subdomain } from '../../names.js';
 import type { FieldError } from '../../status.js';
-import { complaintsOf, type Complaints } from '../lib/complaints.js';
+import { complaintsOf, complaintsWork, type Complaints } from '../lib/complaints.js';
 import { absent, field, isRec, list, strs, type Rec } from '../lib/value.js';
 import { mutatingPolicyErrors, validatingPolicyErrors } from './expressions.js';
 import { FAILURE_POLICIES, validateMatchResources, validateMutatingOperations, validateParamKind, validateParamRef } from './match.js';
@@ -20,20 +21,20 @@ function validateCommon(complaints: Complaints, spec: unknown): void {
   if (list(match['resourceRules']).length === 0) complaints.required('spec.matchConstraints.resourceRules');
 }
 
-export function validateValidatingPolicy(policy: Rec, context?: StrategyContext): FieldError[] {
+export function* validateValidatingPolicy(policy: Rec, context?: StrategyContext): Work<FieldError[]> {
   if (context?.subresource === 'status') return [];
-  return complaintsOf((complaints) => {
+  return yield* complaintsWork(function* (complaints) {
     validateCommon(complaints, policy['spec']);
-    complaints.add(validatingPolicyErrors(policy, context?.old));
+    complaints.add(yield* validatingPolicyErrors(policy, context?.old));
   });
 }
 
-export function validateMutatingPolicy(policy: Rec, context?: StrategyContext): FieldError[] {
-  return complaintsOf((complaints) => {
+export function validateMutatingPolicy(policy: Rec, context?: StrategyContext): Work<FieldError[]> {
+  return complaintsWork(function* (complaints) {
     const spec = policy['spec'];
     validateCommon(complaints, spec);
     validateMutatingOperations(complaints, field(spec, 'matchConstraints'), 'spec.matchConstraints');
-    complaints.add(mutatingPolicyErrors(policy, context?.old));
+    complaints.add(yield* mutatingPolicyErrors(policy, context?.old));
     complaints.oneOf('spec.reinvocationPolicy', field(spec, 'reinvocationPolicy'), ['IfNeeded', 'Never'], true);
   });
 }

@@ -1,12 +1,13 @@
 /** Validation of webhook configurations (k8s.io/kubernetes/pkg/apis/admissionregistration/validation). The order of complaints is Kubernetes' own. */
+import type { Work } from '../../../platform/work.js';
 import { clientConfigErrors } from '../../crd/webhook-client.js';
 import type { StrategyContext } from '../../kind.js';
 import { dns1035Label, dns1123Subdomain } from '../../names.js';
 import type { FieldError } from '../../status.js';
-import { complaintsOf, type Complaints } from '../lib/complaints.js';
+import { complaintsWork, type Complaints } from '../lib/complaints.js';
 import { validateLabelSelector } from '../lib/label-validation.js';
 import { absent, field, optionalNum, recs, same, str, strs, type Rec } from '../lib/value.js';
-import { matchConditionErrors } from './expressions.js';
+import { matchConditionWork } from './expressions.js';
 import { FAILURE_POLICIES, MATCH_POLICIES, validateRule } from './match.js';
 
 const NO_EFFECTS = ['None', 'NoneOnDryRun'];
@@ -14,6 +15,9 @@ const EFFECTS = ['None', 'NoneOnDryRun', 'Some', 'Unknown'];
 const REVIEWS = ['v1', 'v1beta1'];
 const TIMEOUT_SECONDS_MAX = 30;
 const SEGMENTS_MIN = 3;
+/** Of a webhook, and of what it lists, in units of Work. */
+const WEBHOOK_UNITS = 200;
+const ITEM_UNITS = 20;
 
 /** What is asked of each webhook. Configurations that were stored before a rule was there may break it still. */
 interface Rules {
@@ -55,7 +59,7 @@ function validateReviews(complaints: Complaints, webhook: Rec, path: string, isK
   if (isKnownNeeded && !knowsReview(webhook)) complaints.invalid(path, versions, `must include at least one of ${REVIEWS.join(', ')}`);
 }
 
-function validateWebhook(complaints: Complaints, webhook: Rec, path: string, rules: Rules): void {
+function* validateWebhook(complaints: Complaints, webhook: Rec, path: string, rules: Rules): Work<void> {
   validateName(complaints, str(webhook['name']), `${path}.name`);
   for (const [index, rule] of recs(webhook['rules']).entries()) validateRule(complaints, rule, `${path}.rules[${index}]`);
   complaints.enumerated(`${path}.failurePolicy`, webhook['failurePolicy'], FAILURE_POLICIES);
@@ -67,19 +71,20 @@ function validateWebhook(complaints: Complaints, webhook: Rec, path: string, rul
   for (const name of ['namespaceSelector', 'objectSelector']) validateLabelSelector(complaints, webhook[name], `${path}.${name}`);
   complaints.enumerated(`${path}.reinvocationPolicy`, webhook['reinvocationPolicy'], ['IfNeeded', 'Never']);
   complaints.add(clientConfigErrors(webhook['clientConfig'], `${path}.clientConfig`));
-  if (!rules.areConditionsKept) complaints.add(matchConditionErrors(webhook['matchConditions'], `${path}.matchConditions`));
+  if (!rules.areConditionsKept) complaints.add(yield* matchConditionWork(webhook['matchConditions'], `${path}.matchConditions`));
   validateReviews(complaints, webhook, `${path}.admissionReviewVersions`, rules.isKnownReviewNeeded);
 }
 
-export function validateWebhooks(object: Rec, context?: StrategyContext): FieldError[] {
-  return complaintsOf((complaints) => {
+export function validateWebhooks(object: Rec, context?: StrategyContext): Work<FieldError[]> {
+  return complaintsWork(function* (complaints) {
     const webhooks = recs(object['webhooks']);
     const rules = rulesOf(webhooks, context?.old === undefined ? undefined : recs(field(context.old, 'webhooks')));
     const names = new Set<string>();
     for (const [index, webhook] of webhooks.entries()) {
       const path = `webhooks[${index}]`;
       const name = str(webhook['name']);
-      validateWebhook(complaints, webhook, path, rules);
+      yield* validateWebhook(complaints, webhook, path, rules);
+      yield WEBHOOK_UNITS + ITEM_UNITS * (recs(webhook['rules']).length + strs(webhook['admissionReviewVersions']).length);
       if (rules.areNamesUnique && name !== '' && names.has(name)) complaints.duplicate(`${path}.name`, name);
       names.add(name);
     }

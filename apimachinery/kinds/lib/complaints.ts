@@ -1,4 +1,5 @@
 /** Collects field errors in the order they are found; the words are those of `fieldErrors`. */
+import type { Work } from '../../../platform/work.js';
 import { parseQuantity } from '../../quantity.js';
 import { FIELD_ERRORS_MAX, fieldErrors, type FieldError } from '../../status.js';
 import { absent, optionalNum, str, unset } from './value.js';
@@ -117,6 +118,17 @@ export function complaintsOf(check: (complaints: Complaints) => void): FieldErro
   const complaints = new Complaints();
   try {
     check(complaints);
+  } catch (error) {
+    if (!(error instanceof Enough)) throw error;
+  }
+  return complaints.all;
+}
+
+/** The same for a check in slices. */
+export function* complaintsWork(check: (complaints: Complaints) => Work<void>): Work<FieldError[]> {
+  const complaints = new Complaints();
+  try {
+    yield* check(complaints);
   } catch (error) {
     if (!(error instanceof Enough)) throw error;
   }

@@ -2,6 +2,7 @@
  * Building blocks of strategies: spec and status apart, generation, and what is common to all kinds
  * (k8s.io/apiserver/pkg/registry/rest and the strategies in k8s.io/kubernetes/pkg/registry).
  */
+import { finish } from '../../../platform/work.js';
 import type { Work } from '../../../platform/work.js';
 import type { KubeObject } from '../../object.js';
 import type { Strategy, StrategyContext } from '../../kind.js';
@@ -43,7 +44,7 @@ export interface StrategyParts extends StrategyFacts {
   /** After the common steps of an update of the main resource or of a subresource. */
   readonly update?: (draft: Rec, old: Rec, context: StrategyContext) => void;
   readonly validate?: (object: Rec, context?: StrategyContext) => FieldError[];
-  /** `validate` in slices. */
+  /** Instead of `validate`, in slices. */
   readonly validateWork?: (object: Rec, context?: StrategyContext) => Work<FieldError[]>;
   /** What an update may not do besides what `validate` finds: the registry runs both. */
   readonly validateUpdate?: (object: Rec, old: Rec, context?: StrategyContext) => FieldError[];
@@ -100,7 +101,8 @@ function grow(rule: GenerationRule, draft: Rec, old: Rec, context: StrategyConte
 }
 
 export function strategyOf(parts: StrategyParts): Strategy {
-  const { defaults, status, generation, create, update: _inPrepareUpdate, validate, validateWork, validateUpdate, ...facts } = parts;
+  const { defaults, status, generation, create, update: _inPrepareUpdate, validate: whole, validateWork, validateUpdate, ...facts } = parts;
+  const validate = whole ?? (validateWork === undefined ? undefined : (object: Rec, context?: StrategyContext) => finish(validateWork(object, context)));
   return {
     ...facts,
     ...(defaults === undefined ? {} : { setDefaults: (draft: KubeObject) => defaults(open(draft)) }),

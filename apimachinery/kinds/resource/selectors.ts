@@ -1,7 +1,9 @@
 /** Expressions that select devices, and configuration for drivers, as claims and device classes hold them. */
+import { finish } from '../../../platform/work.js';
+import type { Work } from '../../../platform/work.js';
 import { OPAQUE } from '../../cel/check/declare.js';
 import { BOOL, DYN, STRING, mapOf, typeName, type CelType } from '../../cel/check/types.js';
-import { compile } from '../../cel/compile.js';
+import { compileWork } from '../../cel/compile.js';
 import type { Complaints } from '../lib/complaints.js';
 import { absent, field, isRec, recs, str, type Rec } from '../lib/value.js';
 import { validateDriverName } from '../storage/volume-sources.js';
@@ -21,12 +23,38 @@ const DEVICE: CelType = {
   ]),
 };
 
+const VERDICTS_MAX = 10_000;
+/** Why an expression cannot select devices: many claims say the same. */
+const verdicts = new Map<string, string | undefined>();
+/** Of an expression that was judged before, in units of Work. */
+const KNOWN_UNITS = 5;
+
+function* judge(expression: string): Work<string | undefined> {
+  yield KNOWN_UNITS;
+  if (verdicts.has(expression)) return verdicts.get(expression);
+  const compiled = yield* compileWork(expression, { device: DEVICE });
+  const why = compiled.kind === 'bad' ? `compilation failed: ${compiled.issues}` : outputError(compiled.checked.type);
+  if (verdicts.size >= VERDICTS_MAX) verdicts.clear();
+  verdicts.set(expression, why);
+  return why;
+}
+
+const outputError = (type: CelType): string | undefined =>
+  (type.kind === 'bool' || type.kind === 'dyn' ? undefined : `must evaluate to bool or the unknown type, not ${typeName(type)}`);
+
 function validateExpression(complaints: Complaints, expression: string, path: string): void {
   if (expression.length > EXPRESSION_LENGTH_MAX) return complaints.tooLong(path, EXPRESSION_LENGTH_MAX);
-  const compiled = compile(expression, { device: DEVICE });
-  if (compiled.kind === 'bad') return complaints.invalid(path, expression, `compilation failed: ${compiled.issues}`);
-  const { type } = compiled.checked;
-  if (type.kind !== 'bool' && type.kind !== 'dyn') complaints.invalid(path, expression, `must evaluate to bool or the unknown type, not ${typeName(type)}`);
+  const why = finish(judge(expression));
+  if (why !== undefined) complaints.invalid(path, expression, why);
+}
+
+/** Judges the expressions of a claim or a class in slices, so that its validation knows them. */
+export function* judgeSelectors(value: unknown): Work<void> {
+  if (Array.isArray(value)) for (const item of value as unknown[]) yield* judgeSelectors(item);
+  if (!isRec(value)) return;
+  const expression = field(value['cel'], 'expression');
+  if (typeof expression === 'string' && expression.length <= EXPRESSION_LENGTH_MAX) yield* judge(expression);
+  for (const child of Object.values(value)) if (typeof child === 'object') yield* judgeSelectors(child);
 }
 
 export function validateSelectors(complaints: Complaints, selectors: unknown, path: string): void {

@@ -1,4 +1,7 @@
 /** storage.k8s.io and resource.k8s.io. */
+import type { Work } from '../../../platform/work.js';
+import type { StrategyContext } from '../../kind.js';
+import type { FieldError } from '../../status.js';
 import type { ExtrasTable } from '../extras.js';
 import { ALL_METADATA, strategyOf } from '../lib/strategy.js';
 import { absent, at, child, children, field, fill, fillZero, isRec, list, str, type Rec } from '../lib/value.js';
@@ -6,6 +9,7 @@ import { defaultVolumeSources } from '../pod/volume-defaults.js';
 import { defaultPrinter } from '../printers/columns.js';
 import { resourceClaimPrinter, resourceSlicePrinter } from '../printers/policy.js';
 import * as print from '../printers/storage.js';
+import { judgeSelectors } from '../resource/selectors.js';
 import { validateClaim, validateClaimTemplate, validateDeviceClass } from '../resource/validate-claim.js';
 import { resourceSliceStrategy } from '../resource/slices.js';
 import { storageClassStrategy } from './claims.js';
@@ -48,6 +52,12 @@ function defaultDevices(spec: unknown): void {
   }
 }
 
+/** Expressions are judged first: they may be long. */
+const judged = (validate: (object: Rec, context?: StrategyContext) => FieldError[]) => function* (object: Rec, context?: StrategyContext): Work<FieldError[]> {
+  yield* judgeSelectors(object['spec']);
+  return validate(object, context);
+};
+
 export const storageExtras: ExtrasTable = {
   'storage.k8s.io/storageclasses': { shortNames: ['sc'], printer: print.storageClassPrinter, strategy: storageClassStrategy },
   'storage.k8s.io/csidrivers': { printer: print.csiDriverPrinter, strategy: csiDriver },
@@ -63,15 +73,15 @@ export const storageExtras: ExtrasTable = {
     shortNames: ['vac'], printer: print.volumeAttributesClassPrinter, strategy: strategyOf({ returnsDeleted: true, validatesAll: true, validate: validateAttributesClass }),
   },
   'resource.k8s.io/resourceclaims': { printer: resourceClaimPrinter, strategy: strategyOf({
-    returnsDeleted: true, status: true, statusKeeps: ALL_METADATA, defaults: (claim) => defaultDevices(field(claim, 'spec')), validatesAll: true, validate: validateClaim,
+    returnsDeleted: true, status: true, statusKeeps: ALL_METADATA, defaults: (claim) => defaultDevices(field(claim, 'spec')), validatesAll: true, validateWork: judged(validateClaim),
   }) },
   'resource.k8s.io/resourceclaimtemplates': { printer: defaultPrinter, strategy: strategyOf({
-    returnsDeleted: true, defaults: (template) => defaultDevices(at(template, 'spec', 'spec')), validatesAll: true, validate: validateClaimTemplate,
+    returnsDeleted: true, defaults: (template) => defaultDevices(at(template, 'spec', 'spec')), validatesAll: true, validateWork: judged(validateClaimTemplate),
   }) },
   'resource.k8s.io/resourceslices': {
     printer: resourceSlicePrinter, strategy: resourceSliceStrategy,
     fieldSelectors: { 'spec.nodeName': (slice) => str(at(slice, 'spec', 'nodeName')), 'spec.driver': (slice) => str(at(slice, 'spec', 'driver')) },
     fieldRefusal: (field) => `field label not supported for resource.k8s.io/v1, Kind=ResourceSlice: ${field}`,
   },
-  'resource.k8s.io/deviceclasses': { printer: defaultPrinter, strategy: strategyOf({ generation: true, returnsDeleted: true, validatesAll: true, validate: validateDeviceClass }) },
+  'resource.k8s.io/deviceclasses': { printer: defaultPrinter, strategy: strategyOf({ generation: true, returnsDeleted: true, validatesAll: true, validateWork: judged(validateDeviceClass) }) },
 };

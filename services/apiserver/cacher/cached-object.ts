@@ -76,7 +76,7 @@ export class CachedObject implements ObjectHandle {
 
   /** As the given kind's version of the API shows it: itself, unless it is stored in another one, or lacks a custom resource's defaults. */
   as(kind: Kind): CachedObject {
-    if (kind.storageVersion === kind.version && kind.conversion === undefined) return this;
+    if (isShownAsStored(kind)) return this;
     if (kind.isCustom !== true && this.object.apiVersion === apiVersionOf(kind)) return this;
     let converted = this.#versions?.get(kind);
     if (converted === undefined) {
@@ -98,6 +98,9 @@ export class CachedObject implements ObjectHandle {
     return new CachedObject(this.location, this.revision, { json: encodeWithVersion(object, this.revision), object });
   }
 }
+
+/** Objects of the kind are not even looked at before they are shown. */
+export const isShownAsStored = (kind: Kind): boolean => kind.storageVersion === kind.version && kind.conversion === undefined;
 
 /** In tests whoever changes a shared object is caught in the act; in production it would cost more than it finds. */
 const FREEZE = process.env['NODE_ENV'] === 'test';

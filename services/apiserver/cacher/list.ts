@@ -6,6 +6,8 @@ import type { ListMeta } from '../../../apimachinery/object.js';
 import { ApiError, apiErrors } from '../../../apimachinery/status.js';
 import { StoreError } from '../../store/store.js';
 import type { Revision } from '../../store/store.js';
+import { ByteSteps } from '../work/byte-steps.js';
+import { isShownAsStored } from './cached-object.js';
 import type { CachedObject } from './cached-object.js';
 import type { Cacher } from './cacher.js';
 import { decodeContinue, encodeContinue } from './continue-token.js';
@@ -25,6 +27,10 @@ export interface ListQuery {
   readonly pace?: Pace | undefined;
 }
 
+export interface CachedList extends ObjectList {
+  readonly items: readonly CachedObject[];
+}
+
 interface Page {
   readonly items: readonly CachedObject[];
   readonly revision: number;
@@ -34,18 +40,18 @@ interface Page {
 }
 
 /** The rules of "Resource versions" and "Retrieving large results sets in chunks" in the Kubernetes API concepts. */
-export async function list(cacher: Cacher, kind: Kind, query: ListQuery): Promise<ObjectList> {
+export async function list(cacher: Cacher, kind: Kind, query: ListQuery): Promise<CachedList> {
   const cache = cacher.of(kind);
   if (query.continue !== undefined && query.continue !== '') {
-    return answer(kind, await nextPage(cacher, cache, query, query.continue));
+    return answer(kind, await nextPage(cacher, cache, query, query.continue), query.pace);
   }
   const asked = versionOfList(query);
   if (query.resourceVersionMatch === 'Exact' && asked !== undefined) {
-    return answer(kind, await pageAt(cacher, cache, query, asked, undefined));
+    return answer(kind, await pageAt(cacher, cache, query, asked, undefined), query.pace);
   }
   if (asked === undefined) await cacher.fresh(query.signal);
   else if (asked > 0) await cacher.reached(asked, query.signal);
-  return answer(kind, await pageNow(cacher, cache, query, undefined));
+  return answer(kind, await pageNow(cacher, cache, query, undefined), query.pace);
 }
 
 /** Undefined: none was given. What is not a version is refused as kube-apiserver does: a plain error, and a BadRequest of a list. */
@@ -98,19 +104,16 @@ async function pageNow(cacher: Cacher, cache: ResourceCache, query: ListQuery, a
   return { items, revision, next: undefined, remaining: undefined };
 }
 
-/** Bytes of objects that are looked at in one step: each may have to be parsed. */
+/** Bytes of objects that are looked at, or converted, in one step: each may have to be parsed. */
 const STEP_BYTES = 256 * 1024;
 
 /** What selectors look at may be much more than what they select. What is there is taken at once, and looked at in steps. */
 async function matchingPage(cache: ResourceCache, { selection, limit, pace }: ListQuery, after: string | undefined): Promise<Omit<Page, 'revision'>> {
   const items: CachedObject[] = [];
-  let bytes = 0;
+  const steps = new ByteSteps({ pace, name: 'selecting', step_bytes: STEP_BYTES });
   for (const object of [...cache.select({ ...selection, matches: undefined }, after)]) {
-    bytes += object.json.length;
-    if (bytes > STEP_BYTES) {
-      await pace?.step('selecting', bytes);
-      bytes = 0;
-    }
+    const turn = steps.before(object.json.length);
+    if (turn !== undefined) await turn;
     if (!selects(selection, object)) continue;
     if (limit > 0 && items.length === limit) return { items, next: relativeKey(cache, items.at(-1)), remaining: undefined };
     items.push(object);
@@ -167,13 +170,20 @@ const STORE_PAGE = 1000;
 const relativeKey = (cache: ResourceCache, object: CachedObject | undefined): string | undefined =>
   object?.location.key.slice(cache.prefix.length);
 
-function answer(kind: Kind, page: Page): ObjectList {
+async function answer(kind: Kind, page: Page, pace: Pace | undefined): Promise<CachedList> {
   const metadata: ListMeta = {
     resourceVersion: String(page.revision),
     ...(page.next === undefined ? {} : { continue: encodeContinue({ revision: page.revision, after: page.next }) }),
     ...(page.remaining === undefined ? {} : { remainingItemCount: page.remaining }),
   };
-  return { metadata, items: page.items.map((object) => object.as(kind)) };
+  const steps = new ByteSteps({ pace, name: 'converting', step_bytes: STEP_BYTES });
+  const items: CachedObject[] = [];
+  for (const object of page.items) {
+    const turn = isShownAsStored(kind) ? undefined : steps.before(object.json.length);
+    if (turn !== undefined) await turn;
+    items.push(object.as(kind));
+  }
+  return { metadata, items };
 }
 
 /** 410 with a token by which the client may go on all the same, in the newest state. */

@@ -134,9 +134,11 @@ export class ResourceCache {
     }
   }
 
-  /** A copy of the references: what a watch starts from, whatever happens meanwhile. */
-  snapshot(selection: Selection): CachedObject[] {
-    return [...this.select(selection)];
+  /** A copy of the references in scope: what a watch starts from, whatever happens meanwhile. What the selectors match is not looked at yet. */
+  snapshot({ namespace, name }: Selection): readonly CachedObject[] {
+    if (name !== undefined) return [...this.select({ namespace, name })];
+    const { from, to } = this.#bounds(namespace, undefined);
+    return this.#sorted.slice(from, to);
   }
 
   /** How many objects a scope holds after a key, whatever the selectors. */

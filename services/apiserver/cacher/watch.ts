@@ -1,18 +1,20 @@
 /** Watches: what exists first if asked for, then the events after a version, from the window or the store, then live. */
 import { encodeJsonBytes } from '../../../apimachinery/codec/json-value.js';
 import type { Kind } from '../../../apimachinery/kind.js';
-import type { WatchEvent } from '../../../apimachinery/object-service.js';
+import type { Pace, WatchEvent } from '../../../apimachinery/object-service.js';
 import { apiVersionOf } from '../../../apimachinery/object.js';
 import type { KubeObject } from '../../../apimachinery/object.js';
 import { apiErrors } from '../../../apimachinery/status.js';
 import { StoreError } from '../../store/store.js';
 import type { Revision } from '../../store/store.js';
+import { ByteSteps } from '../work/byte-steps.js';
 import { CachedObject } from './cached-object.js';
 import type { Cacher } from './cacher.js';
 import { cacheEvent } from './event-window.js';
 import type { CacheEvent } from './event-window.js';
 import { prefixEnd } from './feed.js';
 import type { ResourceCache } from './resource-cache.js';
+import { selects } from './selection.js';
 import type { Selection } from './selection.js';
 import { project } from './watcher.js';
 import type { Watcher, WatcherItem } from './watcher.js';
@@ -25,7 +27,12 @@ export interface WatchQuery {
   /** KEP-3157. */
   readonly sendInitialEvents: boolean | undefined;
   readonly signal: AbortSignal;
+  /** Of what exists first: many watches may begin at the same moment. */
+  readonly pace?: Pace | undefined;
 }
+
+/** Bytes of objects that are looked at, and sent, in one step. */
+const STEP_BYTES = 64 * 1024;
 
 const INITIAL_EVENTS_END = 'k8s.io/initial-events-end';
 
@@ -45,7 +52,7 @@ export async function* watch(cacher: Cacher, kind: Kind, query: WatchQuery): Asy
   signal.addEventListener('abort', onAbort, { once: true });
   try {
     if (signal.aborted) return;
-    for (const object of start.objects) yield { type: 'ADDED', handle: object.as(kind) };
+    yield* existing(kind, start.objects, query);
     if (query.sendInitialEvents === true && query.bookmarks) yield bookmark(kind, from, { [INITIAL_EVENTS_END]: 'true' });
     if (start.missed !== undefined) yield* replay(kind, start.missed, query);
     else for await (const events of storeEvents(cacher, cache, query, { after: from, until: joined })) yield* replay(kind, events, query);
@@ -53,6 +60,15 @@ export async function* watch(cacher: Cacher, kind: Kind, query: WatchQuery): Asy
   } finally {
     signal.removeEventListener('abort', onAbort);
     await watcher.stream.return();
+  }
+}
+
+async function* existing(kind: Kind, objects: readonly CachedObject[], { selection, pace }: WatchQuery): AsyncGenerator<WatchEvent> {
+  const steps = new ByteSteps({ pace, name: 'what exists', step_bytes: STEP_BYTES });
+  for (const object of objects) {
+    const turn = steps.before(object.json.length);
+    if (turn !== undefined) await turn;
+    if (selects(selection, object)) yield { type: 'ADDED', handle: object.as(kind) };
   }
 }
 

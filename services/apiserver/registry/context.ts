@@ -1,6 +1,6 @@
 import type { StrategyContext } from '../../../apimachinery/kind.js';
 import type { BodyIssues } from '../../../apimachinery/schema/strict.js';
-import type { CallOptions, UserInfo } from '../../../apimachinery/object-service.js';
+import type { CallOptions, Pace, UserInfo } from '../../../apimachinery/object-service.js';
 import type { KubeObject } from '../../../apimachinery/object.js';
 import type { MutableScheme } from '../../../apimachinery/scheme/scheme.js';
 import type { Clock } from '../../../platform/clock.js';
@@ -78,9 +78,13 @@ export async function step(call: Call, name: string, bytes?: number): Promise<vo
 
 /** Work that may be long on a small object: others get their turn after each slice, also when a component of the server is the caller. */
 export function paced<T>(call: Call, name: string, work: Work<T>): Promise<T> {
-  const { pace } = call.options;
-  const turn = () => new Promise<void>((resolve) => call.registry.clock.immediate(resolve));
-  return inSlices(work, pace === undefined ? turn : () => pace.step(name, Infinity));
+  const pace = paceOf(call.registry, call.options);
+  return inSlices(work, () => pace.step(name, Infinity));
+}
+
+/** The caller's, or for components of the server a turn of the loop for each step. */
+export function paceOf({ clock }: Pick<RegistryContext, 'clock'>, { pace }: Pick<CallOptions, 'pace'>): Pace {
+  return pace ?? { step: () => new Promise((resolve) => clock.immediate(resolve)) };
 }
 
 export function warn(call: Call, message: string): void {

@@ -7,7 +7,7 @@ import { typeFlaws } from '../../../apimachinery/apply/typed-check.js';
 import { unclassified } from '../../../apimachinery/patch/errors.js';
 import { applyJsonPatchWork } from '../../../apimachinery/patch/json-patch.js';
 import { applyMergePatch } from '../../../apimachinery/patch/merge-patch.js';
-import { applyStrategicMergePatch } from '../../../apimachinery/patch/strategic.js';
+import { applyStrategicMergePatchWork } from '../../../apimachinery/patch/strategic.js';
 import { checkRulesWork, hasRules } from '../../../apimachinery/crd/cel.js';
 import { ENVELOPE } from '../../../apimachinery/crd/schema.js';
 import { fillStructs, normalise } from '../../../apimachinery/schema/encoding.js';
@@ -193,7 +193,7 @@ export function* patchWork(scheme: Scheme, shape: Shape, request: Pick<PatchRequ
       return applyMergePatch(asJson(object), request.patch);
     case 'strategic':
       if (shape.kind.isCustom === true && isCustomShape(shape)) throw apiErrors.unsupportedMediaType(STRATEGIC_REFUSED);
-      return applyStrategicMergePatch(asJson(object), request.patch, schemaOf(scheme, shape), resolverOf(scheme));
+      return yield* applyStrategicMergePatchWork(asJson(object), request.patch, schemaOf(scheme, shape), resolverOf(scheme));
     case 'apply':
       throw new InvariantError('an apply patch needs the managers of fields');
   }

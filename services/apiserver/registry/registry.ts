@@ -17,7 +17,7 @@ import { watch } from '../cacher/watch.js';
 import { present } from '../../../platform/assert.js';
 import type { ParentMutation, ResourceHandler, WriteHook } from '../ports.js';
 import { checkType } from './body-type.js';
-import { extensionKey, step } from './context.js';
+import { extensionKey, paceOf, step } from './context.js';
 import type { Call, DeletionRule, Extensions, RegistryContext } from './context.js';
 import { createObject } from './create.js';
 import { deleteObject } from './delete.js';
@@ -32,8 +32,9 @@ import { bodyKind, namespaceMissing, resolveNamed, resolveTarget, storageKey } f
 import type { NamedTarget } from './target.js';
 import { unwritten, updateExisting } from './update.js';
 
-/** Deletions of one deleteCollection that run at a time. */
+/** Deletions of one deleteCollection that run at a time, and what their objects may weigh together unless it is one. */
 const DELETE_CONCURRENCY = 16;
+const DELETE_BYTES = 256 * 1024;
 
 export type RegistryOptions = Omit<RegistryContext, 'extensions'>;
 
@@ -116,7 +117,7 @@ class UserService implements ObjectService {
     return storeCall(list(this.#registry.cacher, target.kind, {
       selection: selectionOf(target.kind, { ...request, namespace: target.namespace }),
       limit: request.limit ?? 0, continue: request.continue, resourceVersion: request.resourceVersion,
-      resourceVersionMatch: request.resourceVersionMatch, signal: options.signal, pace: options.pace,
+      resourceVersionMatch: request.resourceVersionMatch, signal: options.signal, pace: paceOf(this.#registry, options),
     }));
   }
 
@@ -146,7 +147,7 @@ class UserService implements ObjectService {
     try {
       yield* watch(this.#registry.cacher, kind, {
         selection: query.selection, resourceVersion: query.resourceVersion, bookmarks: query.allowWatchBookmarks === true,
-        sendInitialEvents: query.sendInitialEvents, signal,
+        sendInitialEvents: query.sendInitialEvents, signal, pace: paceOf(this.#registry, options),
       });
     } catch (error) {
       if (!signal.aborted) throw toApiError(error);
@@ -226,16 +227,17 @@ class UserService implements ObjectService {
     const target = resolveTarget(this.#registry.scheme, request, 'deletecollection');
     if (target.kind.namespaced && target.namespace === undefined) throw namespaceMissing(target.kind);
     const call = this.#call({ dryRun: request.options?.dryRun }, options);
+    const pace = paceOf(this.#registry, options);
     const { options: deleteOptions = {}, ...query } = request;
     const found = await storeCall(list(this.#registry.cacher, target.kind, {
       selection: selectionOf(target.kind, { ...query, namespace: target.namespace }), limit: query.limit ?? 0, continue: query.continue,
-      resourceVersion: query.resourceVersion, resourceVersionMatch: query.resourceVersionMatch, signal: options.signal,
+      resourceVersion: query.resourceVersion, resourceVersionMatch: query.resourceVersionMatch, signal: options.signal, pace,
     }));
-    const names = found.items.map((item) => item.object.metadata ?? {});
-    for (let at = 0; at < names.length; at += DELETE_CONCURRENCY) {
-      await Promise.all(names.slice(at, at + DELETE_CONCURRENCY).map(async ({ namespace, name = '' }) => {
-        const key = storageKey(target.kind, namespace, name);
-        await deleteObject(call, { ...target, namespace, name, key }, deleteOptions).catch(ignoreNotFound);
+    for (const batch of batchesOf(found.items)) {
+      await pace.step('deleting', Infinity);
+      await Promise.all(batch.map(async ({ location: { key, namespace, name } }) => {
+        const named = { ...target, namespace: namespace === '' ? undefined : namespace, name, key };
+        await deleteObject(call, named, deleteOptions).catch(ignoreNotFound);
       }));
     }
     return found;
@@ -274,6 +276,21 @@ class UserService implements ObjectService {
 function managerOf({ name }: UserInfo): string {
   const component = /^system:((?:kube-)?[a-z-]+)$/.exec(name)?.[1];
   return component === undefined ? name : component === 'apiserver' ? 'kube-apiserver' : component;
+}
+
+function* batchesOf(objects: readonly CachedObject[]): Generator<readonly CachedObject[]> {
+  let batch: CachedObject[] = [];
+  let bytes = 0;
+  for (const object of objects) {
+    if (batch.length === DELETE_CONCURRENCY || (batch.length > 0 && bytes + object.json.length > DELETE_BYTES)) {
+      yield batch;
+      batch = [];
+      bytes = 0;
+    }
+    batch.push(object);
+    bytes += object.json.length;
+  }
+  if (batch.length > 0) yield batch;
 }
 
 function optionsBody(call: Call, kind: 'CreateOptions' | 'UpdateOptions'): Record<string, unknown> {

@@ -161,7 +161,7 @@ function watchObjects(call: ObjectRequest, options: ListOptions, rendering: Rend
   const { resourceVersionMatch, limit: _limit, continue: _continue, ...selection } = options;
   const events: AsyncIterable<WatchEvent> = call.service.watch({
     ...targetOf(call), ...selection, timeoutSeconds, ...(resourceVersionMatch === 'NotOlderThan' ? { resourceVersionMatch } : {}),
-  }, { signal });
+  }, { signal, pace: call.heavy });
   return Promise.resolve({
     status: 200, headers: { 'content-type': rendering.accepted.encoding === 'json' ? CONTENT_TYPES.json : `${CONTENT_TYPES[rendering.accepted.encoding]};stream=watch`, 'transfer-encoding': 'chunked' },
     body: watchStream(events, rendering),

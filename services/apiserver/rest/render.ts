@@ -12,6 +12,7 @@ import type { KubeObject, ListMeta } from '../../../apimachinery/object.js';
 import { apiErrors } from '../../../apimachinery/status.js';
 import type { ApiError, Status } from '../../../apimachinery/status.js';
 import type { JsonObject } from '../../../apimachinery/value.js';
+import { ByteSteps } from '../work/byte-steps.js';
 import type { YamlPool } from '../work/yaml-pool.js';
 import { writeYaml } from '../work/yaml-tasks.js';
 import type { Accepted, Encoding } from './negotiate.js';
@@ -153,13 +154,10 @@ async function protobufParts(list: ObjectList, { kind, accepted }: Rendering, pa
 const STEP_BYTES = 256 * 1024;
 
 async function eachInSteps(items: readonly ObjectHandle[], pace: Pace, step_bytes: number, visit: (item: ObjectHandle, index: number) => void): Promise<void> {
-  let bytes = 0;
+  const steps = new ByteSteps({ pace, name: 'rendering', step_bytes });
   for (const [index, item] of items.entries()) {
-    if (bytes > step_bytes) {
-      await pace.step('rendering', bytes);
-      bytes = 0;
-    }
-    bytes += item.json.length;
+    const turn = steps.before(item.json.length);
+    if (turn !== undefined) await turn;
     visit(item, index);
   }
 }
