@@ -40,8 +40,21 @@ export function isDate(text: string): boolean {
 /** Go's zero time: 0001-01-01T00:00:00Z. It is encoded as null. */
 const ZERO_SECONDS = -62_135_596_800;
 
+const CANONICAL = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)Z$/;
+const ZERO_YEAR = 1;
+/** Every month has so many days. */
+const DAYS_MIN = 28;
+
+/** A time as it is stored: nearly all are, and the parser takes twenty times as long. */
+function isCanonical(text: string): boolean {
+  const [, year, month, day, hour, minute, second] = CANONICAL.exec(text)?.map(Number) ?? [];
+  if (year === undefined || month === undefined || day === undefined || hour === undefined || minute === undefined || second === undefined) return false;
+  return year > ZERO_YEAR && month >= 1 && month <= 12 && day >= 1 && day <= DAYS_MIN && hour <= 23 && minute <= 59 && second <= 59;
+}
+
 /** metav1.Time: UTC and whole seconds. Null for the zero time. Throws TimeError. */
 export function canonicalTime(text: string): string | null {
+  if (isCanonical(text)) return text;
   const { seconds, nanos } = parseRfc3339(text);
   return seconds === ZERO_SECONDS && nanos === 0 ? null : `${wholeSeconds(seconds)}Z`;
 }

@@ -22,11 +22,14 @@ const UNITS_MAX = (1n << 63n) - 1n;
 const LENGTH_MAX = 64;
 const EXPONENT_MAX = 64;
 
+/** Most are a few digits. */
+const SMALL = /^\d{1,15}$/;
 const FORM = /^([+-]?)(\d*)(?:\.(\d*))?(?:([eE])([+-]?\d+)|([KMGTPE]i|[numkMGTPE])?)$/;
 
 /** Undefined for text that is no quantity. A number (JSON allows one) is read as its digits. */
 export function parseQuantity(value: unknown): ParsedQuantity | undefined {
   const text = isNumeric(value) ? String(value) : value;
+  if (typeof text === 'string' && SMALL.test(text)) return { nano: BigInt(text) * NANO, format: 'DecimalSI' };
   if (typeof text !== 'string' || text.length > LENGTH_MAX) return undefined;
   const match = FORM.exec(text);
   if (match === null) return undefined;

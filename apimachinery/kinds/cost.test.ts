@@ -37,21 +37,28 @@ function* fieldsOf(kind: Kind, declared: Schema, path: readonly (string | number
   }
 }
 
+/** What looks like an address is one: others are refused before they are compared. */
+function textOf(name: string, i: number): string {
+  const address = `10.${i >> 16}.${(i >> 8) & 255}.${i & 255}`;
+  if (/cidr|ranges$|except$/i.test(name)) return `${address}/32`;
+  return /ips?$|address(es)?$/i.test(name) ? address : `n${i}`;
+}
+
 /** A value that fits, and differs from that of another number. */
-function valueOf(declared: Schema, i: number, depth = 0): unknown {
+function valueOf(declared: Schema, i: number, { name = '', depth = 0 } = {}): unknown {
   const schema = resolver.resolve(declared);
   if (schema.intOrString === true) return i;
   switch (schema.type) {
-    case 'string': return schema.enum?.[0] ?? (schema.format === 'quantity' ? '1' : `n${i}`);
+    case 'string': return schema.enum?.[0] ?? (schema.format === 'quantity' ? '1' : textOf(name, i));
     case 'integer': case 'number': return 1 + i;
     case 'boolean': return true;
-    case 'array': return depth < 2 && schema.items !== undefined ? [valueOf(schema.items, i, depth + 1)] : [];
-    default: return depth < 2 ? Object.fromEntries(Object.entries(schema.properties ?? {}).map(([name, property]) => [name, valueOf(property, i, depth + 1)])) : {};
+    case 'array': return depth < 2 && schema.items !== undefined ? [valueOf(schema.items, i, { name, depth: depth + 1 })] : [];
+    default: return depth < 2 ? Object.fromEntries(Object.entries(schema.properties ?? {}).map(([field, property]) => [field, valueOf(property, i, { name: field, depth: depth + 1 })])) : {};
   }
 }
 
 function objectWith({ kind, path, isMap, items }: Field, count: number): KubeObject {
-  const values = Array.from({ length: count }, (_, i) => valueOf(items, i));
+  const values = Array.from({ length: count }, (_, i) => valueOf(items, i, { name: String(path.findLast((part) => part !== 0)) }));
   const whole: unknown = isMap ? Object.fromEntries(values.map((value, i) => [`k${i}`, value])) : values;
   const body = path.reduceRight((inner: unknown, part) => (part === 0 ? [inner] : { [part]: inner }), whole) as KubeObject;
   return { ...body, apiVersion: 'v1', kind: kind.kind, metadata: { name: 'a', namespace: 'b', ...body.metadata } };
@@ -68,6 +75,7 @@ function cost_ms(field: Field, count: number): number {
   validateMetadata(object, field.kind);
   const next = cloneJson(object);
   strategy.prepareForUpdate?.(next, object, context);
+  strategy.validate?.(next, { ...context, old: object });
   strategy.validateUpdate?.(next, object, context);
   warningsOf(field.kind, { object });
   warningsOf(field.kind, { object: next, old: object });

@@ -1,6 +1,7 @@
 /** Nodes: defaults, and validation in Kubernetes' own order (k8s.io/kubernetes/pkg/apis/core/validation). */
 import type { StrategyContext } from '../../kind.js';
 import { labelValue, qualifiedName } from '../../names.js';
+import { FIELD_ERRORS_MAX } from '../../status.js';
 import type { FieldError } from '../../status.js';
 import { cidrForm, parseCidr } from '../lib/addresses.js';
 import { complaintsOf, type Complaints } from '../lib/complaints.js';
@@ -35,8 +36,9 @@ function validateAmounts(complaints: Complaints, node: Rec): void {
   }
 }
 
-/** One CIDR of each family. */
-function validateCidrs(complaints: Complaints, cidrs: readonly string[]): void {
+/** One CIDR of each family. Of more than anybody is told of the others are not looked at. */
+function validateCidrs(complaints: Complaints, all: readonly string[]): void {
+  const cidrs = all.slice(0, FIELD_ERRORS_MAX);
   for (const [index, cidr] of cidrs.entries()) complaints.form(`spec.podCIDRs[${index}]`, cidr, cidrForm());
   if (cidrs.length < 2) return;
   const parsed = cidrs.map(parseCidr);
@@ -48,7 +50,7 @@ function validateCidrs(complaints: Complaints, cidrs: readonly string[]): void {
     }]);
   }
   const isDual = broken === undefined && new Set(parsed.map((cidr) => cidr?.address.family)).size === 2;
-  if (!isDual || cidrs.length > 2) complaints.invalid('spec.podCIDRs', cidrs, 'may specify no more than one CIDR for each IP family');
+  if (!isDual || cidrs.length > 2) complaints.invalid('spec.podCIDRs', all, 'may specify no more than one CIDR for each IP family');
 }
 
 function validateNode(node: Rec, context?: StrategyContext): FieldError[] {

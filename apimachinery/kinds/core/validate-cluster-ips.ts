@@ -32,7 +32,7 @@ function validateFamilies(complaints: Complaints, spec: Rec): void {
 }
 
 /** False when one of them is no address: nothing further is said of them then. */
-function validateEach(complaints: Complaints, ips: readonly string[], known: readonly string[]): boolean {
+function validateEach(complaints: Complaints, ips: readonly string[], known: ReadonlySet<string>): boolean {
   let good = true;
   for (const [index, ip] of ips.entries()) {
     if (index === 0 && ip === 'None') {
@@ -53,7 +53,7 @@ export function validateClusterIPs(complaints: Complaints, spec: Rec, before: un
   const ips = strs(spec['clusterIPs']);
   validateFirst(complaints, spec, ips);
   validateFamilies(complaints, spec);
-  if (!validateEach(complaints, ips, strs(field(before, 'clusterIPs')))) return;
+  if (!validateEach(complaints, ips, new Set(strs(field(before, 'clusterIPs'))))) return;
   if (ips.length > 1 && new Set(ips.map(familyOf)).size < 2) complaints.invalid(IPS, ips, 'may specify no more than one IP for each IP family');
   if (isHeadless(ips)) return;
   const families = strs(spec['ipFamilies']);

@@ -71,7 +71,7 @@ function validateAffinity(complaints: Complaints, spec: Rec): void {
 }
 
 function validateExternalIPs(complaints: Complaints, spec: Rec, old: unknown): void {
-  const known = strs(field(old, 'externalIPs'));
+  const known = new Set(strs(field(old, 'externalIPs')));
   for (const [index, ip] of strs(spec['externalIPs']).entries()) {
     const wrong = addressForm(known)(ip);
     complaints.form(`spec.externalIPs[${index}]`, ip, wrong.length > 0 ? () => wrong : endpointAddress);
@@ -107,7 +107,7 @@ function validateSourceRanges(complaints: Complaints, service: Rec, spec: Rec, o
   if (ranges.length > 0) {
     const path = 'spec.LoadBalancerSourceRanges';
     if (spec['type'] !== 'LoadBalancer') complaints.forbidden(path, only);
-    const known = strs(at(old, 'spec', 'loadBalancerSourceRanges')).map((range) => range.trim());
+    const known = new Set(strs(at(old, 'spec', 'loadBalancerSourceRanges')).map((range) => range.trim()));
     for (const [index, range] of ranges.entries()) complaints.form(`${path}[${index}]`, range.trim(), cidrForm(known));
     return;
   }
@@ -189,7 +189,7 @@ const INGRESS = 'status.loadBalancer.ingress';
 function validateStatus(complaints: Complaints, service: Rec, old: unknown): void {
   const ingresses = recs(at(service, 'status', 'loadBalancer', 'ingress'));
   if (at(service, 'spec', 'type') !== 'LoadBalancer' && ingresses.length > 0) return complaints.forbidden(INGRESS, "may only be used when `spec.type` is 'LoadBalancer'");
-  const known = recs(at(old, 'status', 'loadBalancer', 'ingress')).map(({ ip }) => str(ip));
+  const known = new Set(recs(at(old, 'status', 'loadBalancer', 'ingress')).map(({ ip }) => str(ip)));
   for (const [index, { ip, ipMode, hostname }] of ingresses.entries()) {
     const path = `${INGRESS}[${index}]`;
     if (!unset(ip)) complaints.form(`${path}.ip`, ip, addressForm(known));

@@ -48,7 +48,10 @@ export function parseAddress(text: string): Address | undefined {
 
 const masked = (bytes: readonly number[], bits: number): number[] => bytes.map((byte, index) => byte & (0xff00 >> Math.min(8, Math.max(0, bits - index * 8))) & 0xff);
 
+const areEqual = (a: readonly number[], b: readonly number[]): boolean => a.every((byte, index) => byte === b[index]);
+
 const spelled = (bytes: readonly number[]): string => {
+  if (bytes.length === 4) return bytes.join('.');
   const address = ipaddr.fromByteArray([...bytes]);
   return address instanceof ipaddr.IPv6 ? address.toRFC5952String() : address.toString();
 };
@@ -69,13 +72,13 @@ export function parseCidr(text: string): Cidr | undefined {
   if (written > size) return undefined;
   const bits = Math.max(0, written - (size - address.bytes.length * 8));
   const network = masked(address.bytes, bits);
-  return { address, bits, text: `${spelled(network)}/${bits}`, ...doubtOf(address, prefix, network.join() === address.bytes.join()) };
+  return { address, bits, text: `${spelled(network)}/${bits}`, ...doubtOf(address, prefix, areEqual(network, address.bytes)) };
 }
 
 /** The inner network is a part of the outer one, and smaller. */
 export function isStrictSubset(inner: Cidr, outer: Cidr): boolean {
   return inner.address.family === outer.address.family && inner.bits > outer.bits
-    && masked(inner.address.bytes, outer.bits).join() === masked(outer.address.bytes, outer.bits).join();
+    && areEqual(masked(inner.address.bytes, outer.bits), masked(outer.address.bytes, outer.bits));
 }
 
 const NOT_AN_ADDRESS = 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)';
@@ -88,16 +91,18 @@ const CIDR_DOUBTS = {
   'host bits': 'must not have bits set beyond the prefix length',
 } as const;
 
+const NONE: ReadonlySet<string> = new Set();
+
 /** An address in any spelling that is not ambiguous. `known` are values that were stored before the rule. */
-export const addressForm = (known: readonly string[] = []) => (text: string): string[] => {
-  if (known.includes(text)) return [];
+export const addressForm = (known: ReadonlySet<string> = NONE) => (text: string): string[] => {
+  if (known.has(text)) return [];
   const address = parseAddress(text);
   if (address === undefined) return [NOT_AN_ADDRESS];
   return address.doubt === undefined ? [] : [ADDRESS_DOUBTS[address.doubt]];
 };
 
-export const cidrForm = (known: readonly string[] = []) => (text: string): string[] => {
-  if (known.includes(text)) return [];
+export const cidrForm = (known: ReadonlySet<string> = NONE) => (text: string): string[] => {
+  if (known.has(text)) return [];
   const cidr = parseCidr(text);
   if (cidr === undefined) return [NOT_A_CIDR];
   return cidr.doubt === undefined ? [] : [CIDR_DOUBTS[cidr.doubt]];

@@ -81,7 +81,7 @@ function validateTls(complaints: Complaints, spec: unknown, old: unknown): void 
 
 /** Also of load balancers of Ingresses; `known` are addresses that were stored before. */
 function validateIngressStatus(complaints: Complaints, status: unknown, old: unknown): void {
-  const known = recs(at(old, 'loadBalancer', 'ingress')).map(({ ip }) => str(ip));
+  const known = new Set(recs(at(old, 'loadBalancer', 'ingress')).map(({ ip }) => str(ip)));
   for (const [index, ingress] of recs(at(status, 'loadBalancer', 'ingress')).entries()) {
     const path = `status.loadBalancer.ingress[${index}]`;
     if (!unset(ingress['ip'])) complaints.form(`${path}.ip`, ingress['ip'], addressForm(known));

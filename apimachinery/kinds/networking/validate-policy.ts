@@ -26,7 +26,7 @@ function validatePort(complaints: Complaints, port: Rec, path: string): void {
   }
 }
 
-function validateBlock(complaints: Complaints, block: Rec, path: string, known: readonly string[]): void {
+function validateBlock(complaints: Complaints, block: Rec, path: string, known: ReadonlySet<string>): void {
   if (unset(block['cidr'])) return complaints.required(`${path}.cidr`);
   complaints.form(`${path}.cidr`, block['cidr'], cidrForm(known));
   const cidr = parseCidr(str(block['cidr']));
@@ -38,7 +38,7 @@ function validateBlock(complaints: Complaints, block: Rec, path: string, known: 
   }
 }
 
-function validatePeer(complaints: Complaints, peer: Rec, path: string, known: readonly string[]): void {
+function validatePeer(complaints: Complaints, peer: Rec, path: string, known: ReadonlySet<string>): void {
   const { podSelector, namespaceSelector, ipBlock } = peer;
   validateLabelSelector(complaints, podSelector, `${path}.podSelector`);
   validateLabelSelector(complaints, namespaceSelector, `${path}.namespaceSelector`);
@@ -57,7 +57,7 @@ function cidrsOf(spec: unknown): string[] {
 export function validatePolicy(policy: Rec, context?: StrategyContext): FieldError[] {
   return complaintsOf((complaints) => {
     const spec = field(policy, 'spec');
-    const known = cidrsOf(field(context?.old, 'spec'));
+    const known = new Set(cidrsOf(field(context?.old, 'spec')));
     validateLabelSelector(complaints, field(spec, 'podSelector'), 'spec.podSelector');
     for (const [direction, peers] of DIRECTIONS) {
       for (const [index, rule] of recs(field(spec, direction)).entries()) {

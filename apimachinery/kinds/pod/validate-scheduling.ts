@@ -86,14 +86,16 @@ export function validateLabelKeys(complaints: Complaints, term: Rec, path: strin
     else for (const [index, key] of keys.entries()) complaints.form(`${path}.${name}[${index}]`, key, qualifiedName);
   }
   const seen = new Set(keysOf(field(selector, 'matchLabels')));
+  const lastAt = new Map(match.map((key, index) => [key, index]));
+  const mismatched = new Set(mismatch);
   for (const expression of recs(field(selector, 'matchExpressions'))) {
     const key = str(expression['key']);
-    const at = match.lastIndexOf(key);
-    if (at >= 0 && seen.has(key)) complaints.invalid(`${path}[${at}]`, key, 'exists in both matchLabelKeys and labelSelector');
+    const at = lastAt.get(key);
+    if (at !== undefined && seen.has(key)) complaints.invalid(`${path}[${at}]`, key, 'exists in both matchLabelKeys and labelSelector');
     seen.add(key);
   }
   for (const [index, key] of match.entries()) {
-    if (mismatch.includes(key)) complaints.invalid(`${path}.matchLabelKeys[${index}]`, key, 'exists in both matchLabelKeys and mismatchLabelKeys');
+    if (mismatched.has(key)) complaints.invalid(`${path}.matchLabelKeys[${index}]`, key, 'exists in both matchLabelKeys and mismatchLabelKeys');
   }
 }
 
