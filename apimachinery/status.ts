@@ -167,8 +167,8 @@ export const fieldErrors = {
   duplicate: (field: string, value: unknown): FieldError => fieldError('FieldValueDuplicate', field, `Duplicate value: ${showValue(value)}`),
   forbidden: (field: string, why: string): FieldError => fieldError('FieldValueForbidden', field, `Forbidden: ${cut(why, REASON_LENGTH_MAX)}`),
   notFound: (field: string, value: unknown): FieldError => fieldError('FieldValueNotFound', field, `Not found: ${showValue(value)}`),
-  tooLong: (field: string, limit: number): FieldError => fieldError('FieldValueTooLong', field, `Too long: may not be more than ${limit} byte${limit === 1 ? '' : 's'}`),
-  tooMany: (field: string, count: number, limit: number): FieldError => fieldError('FieldValueTooMany', field, `Too many: ${count}: must have at most ${limit} items`),
+  tooLong: (field: string, limit: number): FieldError => fieldError('FieldValueTooLong', field, `Too long: ${limit < 0 ? 'value is too long' : `may not be more than ${limit} byte${limit === 1 ? '' : 's'}`}`),
+  tooMany: (field: string, count: number, limit: number): FieldError => fieldError('FieldValueTooMany', field, `Too many: ${count}: ${limit < 0 ? 'has too many items' : `must have at most ${limit} item${limit === 1 ? '' : 's'}`}`),
 };
 
 /** A path may hold keys that a client chose. */

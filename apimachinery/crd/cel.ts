@@ -44,6 +44,8 @@ export interface CheckOptions {
   readonly path?: string;
   /** What several checks share; below 0 it is spent. Default: one of its own. */
   readonly budget?: Budget;
+  /** Told what is let be because it is as it was before an update. */
+  readonly forgiven?: (error: FieldError) => void;
 }
 
 export interface Budget {
@@ -57,7 +59,7 @@ export function checkRules(schema: Schema, resolver: SchemaResolver, change: Cha
 /** The same in slices: rules, and the loops in them, yield what they cost. */
 export function* checkRulesWork(schema: Schema, resolver: SchemaResolver, change: Change, options: CheckOptions = {}): Work<FieldError[]> {
   const { path = '', budget = { left: OBJECT_COST_MAX } } = options;
-  const checker = new RuleChecker(resolver, path, budget.left);
+  const checker = new RuleChecker(resolver, { path, budget: budget.left, ...(options.forgiven === undefined ? {} : { forgiven: options.forgiven }) });
   yield* checker.visit(schema, visitedOf(change.object, change.old), options.isRoot ?? true);
   budget.left = checker.budget;
   return checker.errors;
@@ -75,12 +77,14 @@ class RuleChecker {
   readonly #resolver: SchemaResolver;
   readonly #base: string;
   readonly #path = new FieldPath();
+  readonly #forgiven: (error: FieldError) => void;
   #budget: number;
 
-  constructor(resolver: SchemaResolver, base: string, budget: number) {
+  constructor(resolver: SchemaResolver, { path, budget, forgiven = () => undefined }: { readonly path: string; readonly budget: number; readonly forgiven?: (error: FieldError) => void }) {
     this.#budget = budget;
     this.#resolver = resolver;
-    this.#base = base;
+    this.#base = path;
+    this.#forgiven = forgiven;
   }
 
   get budget(): number {
@@ -181,10 +185,11 @@ class RuleChecker {
   *#refused(compiled: CompiledRule, schema: Schema, { visited, variables }: { readonly visited: Visited; readonly variables: Readonly<Record<string, Value>> }): Work<void> {
     // The value is compared, or shown.
     yield REFUSED_UNITS;
-    if (!compiled.usesOldSelf && visited.unchanged()) return;
     const message = yield* this.#message(compiled, schema, variables);
     if (message === undefined) return;
-    this.#complain(compiled, schema, { value: visited.value, why: message });
+    const error = this.#errorOf(compiled, schema, { value: visited.value, why: message });
+    if (!compiled.usesOldSelf && visited.unchanged()) this.#forgiven(error);
+    else this.errors.push(error);
   }
 
   /** Undefined when making it went over the budget; that is a complaint already. */
@@ -218,16 +223,16 @@ class RuleChecker {
     this.errors.push(fieldErrors.invalid(this.#field(), schema.type ?? '', why));
   }
 
-  #complain({ rule, fieldPath }: CompiledRule, schema: Schema, { value, why }: { readonly value: unknown; readonly why: string }): void {
+  #errorOf({ rule, fieldPath }: CompiledRule, schema: Schema, { value, why }: { readonly value: unknown; readonly why: string }): FieldError {
     const field = this.#field(fieldPath);
+    const isLarge = schema.type === 'object' || schema.type === 'array';
     switch (rule.reason) {
-      case 'FieldValueForbidden': this.errors.push(fieldErrors.forbidden(field, why)); return;
-      case 'FieldValueRequired': this.errors.push(fieldErrors.required(field, why)); return;
-      case 'FieldValueDuplicate': this.errors.push(fieldErrors.duplicate(field, value)); return;
+      case 'FieldValueForbidden': return fieldErrors.forbidden(field, why);
+      case 'FieldValueRequired': return fieldErrors.required(field, why);
+      case 'FieldValueDuplicate': return isLarge ? { type: 'FieldValueDuplicate', field, detail: 'Duplicate value' } : fieldErrors.duplicate(field, value);
       default: {
-        const isLarge = schema.type === 'object' || schema.type === 'array';
         const shown = isLarge ? '' : `${encodeJson(value)}: `;
-        this.errors.push({ type: 'FieldValueInvalid', field, detail: `Invalid value: ${shown.length > SHOWN_MAX ? `${shown.slice(0, SHOWN_MAX)}...: ` : shown}${why}` });
+        return { type: 'FieldValueInvalid', field, detail: `Invalid value: ${shown.length > SHOWN_MAX ? `${shown.slice(0, SHOWN_MAX)}...: ` : shown}${why}` };
       }
     }
   }

@@ -3,13 +3,14 @@ import type { Work } from '../../platform/work.js';
 import { prune } from '../schema/prune.js';
 import type { SchemaResolver } from '../schema/resolve.js';
 import type { Schema } from '../schema/schema.js';
-import { validateSchema } from '../schema/validate.js';
+import { customValueWork } from '../schema/custom-values.js';
 import { fieldErrors } from '../status.js';
 import type { FieldError } from '../status.js';
 import { cloneJson, isObject, jsonEqual } from '../value.js';
 import { checkRulesWork, OBJECT_COST_MAX } from './cel.js';
 import type { Budget } from './cel.js';
 import { withRootFields } from './decl-type.js';
+import { embeddedErrors } from './embedded-errors.js';
 
 const SCHEMA_UNITS = 10;
 const DEFAULT_UNITS = 200;
@@ -35,6 +36,7 @@ function* visit(schema: Schema, place: Place): Work<FieldError[]> {
   const errors = schema.default === undefined ? [] : yield* ofDefault(schema, { ...place, path: `${path}.default` });
   if (schema.items !== undefined) for (const error of yield* visit(schema.items, { ...place, path: `${path}.items`, isRoot: false })) errors.push(error);
   for (const [name, property] of Object.entries(schema.properties ?? {})) {
+    // Upstream shows what a default of metadata would make of it; that one is there is forbidden anyway.
     if ((isRoot || schema.embeddedResource === true) && META_FIELDS.has(name)) continue;
     for (const error of yield* visit(property, { ...place, path: `${path}.properties[${name}]`, isRoot: false })) errors.push(error);
   }
@@ -45,7 +47,9 @@ function* ofDefault(schema: Schema, { path, resolver, budget }: Place): Work<Fie
   yield DEFAULT_UNITS;
   const value: unknown = schema.default;
   const unknown = hasUnknown(schema, value, resolver) ? [fieldErrors.invalid(path, value, 'must not have unknown fields')] : [];
-  const structural = validateSchema(schema, value, resolver).map((error) => ({ ...error, field: joined(path, error.field) }));
+  const embedded = yield* embeddedErrors(schema, value, resolver, path);
+  if (embedded.length > 0) return [...unknown, ...embedded];
+  const structural = yield* customValueWork(asStructural(schema), value, resolver, { base: path });
   if (structural.length > 0) return [...unknown, ...structural];
   const options = { isRoot: schema.embeddedResource === true, path };
   // As an update and as a create: the dearer of the two is charged.
@@ -56,7 +60,23 @@ function* ofDefault(schema: Schema, { path, resolver, budget }: Place): Work<Fie
   return [...unknown, ...kept, ...made];
 }
 
-const joined = (path: string, field: string): string => (field === '' || field.startsWith('[') ? `${path}${field}` : `${path}.${field}`);
+const structurals = new WeakMap<Schema, Schema>();
+
+/** Defaults are held against the structural schema: an int-or-string has no type there, only what its `anyOf` says. */
+function asStructural(schema: Schema): Schema {
+  let made = structurals.get(schema);
+  if (made === undefined) {
+    const { intOrString: _, properties, items, additionalProperties, ...rest } = schema;
+    made = {
+      ...rest,
+      ...(properties === undefined ? {} : { properties: Object.fromEntries(Object.entries(properties).map(([name, property]) => [name, asStructural(property)])) }),
+      ...(items === undefined ? {} : { items: asStructural(items) }),
+      ...(additionalProperties === undefined ? {} : { additionalProperties: asStructural(additionalProperties) }),
+    };
+    structurals.set(schema, made);
+  }
+  return made;
+}
 
 /** Pruning works on objects: the value stands below one. */
 function hasUnknown(schema: Schema, value: unknown, resolver: SchemaResolver): boolean {

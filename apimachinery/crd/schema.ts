@@ -32,7 +32,8 @@ export function schemaOfProps(props: JsonObject): Schema {
   if (isObject(props['items'])) schema.items = schemaOfProps(props['items']);
   const additional = props['additionalProperties'];
   if (isObject(additional)) schema.additionalProperties = schemaOfProps(additional);
-  else if (additional === true) Object.assign(schema, { preserveUnknown: true, anyProperties: true });
+  else if (additional === true) Object.assign(schema, { preserveUnknown: true, anyProperties: true, prunesBelow: schema.preserveUnknown !== true });
+  else if (additional === false) Object.assign(schema, { closed: true, prunesBelow: schema.preserveUnknown !== true });
   for (const word of ['allOf', 'anyOf', 'oneOf'] as const) {
     const branches = props[word];
     if (Array.isArray(branches) && branches.length > 0) schema[word] = branches.filter(isObject).map(schemaOfProps);
@@ -40,8 +41,6 @@ export function schemaOfProps(props: JsonObject): Schema {
   if (isObject(props['not'])) schema.not = schemaOfProps(props['not']);
   const rules = props['x-kubernetes-validations'];
   if (Array.isArray(rules) && rules.length > 0) schema.validations = rules.filter(isObject) as unknown as readonly CelRule[];
-  // An int-or-string says in anyOf what the extension says already.
-  if (schema.intOrString === true) delete schema.anyOf;
   return schema;
 }
 
@@ -53,7 +52,7 @@ export function rootSchemaOf(props: JsonObject): Schema {
   const schema = schemaOfProps(props);
   return {
     ...schema, type: 'object',
-    properties: { ...schema.properties, ...ROOT_FIELDS },
+    properties: { ...schema.properties, ...Object.fromEntries(Object.entries(ROOT_FIELDS).map(([name, field]) => [name, { ...field, given: schema.properties?.[name] ?? {} }])) },
   };
 }
 

@@ -1,18 +1,7 @@
 /** Formats that schemas of a CRD name and nothing checks: kube-apiserver accepts them with a warning. */
+import { isKnownFormat } from '../schema/formats.js';
 import { isObject } from '../value.js';
 import { entriesOf, listOf, textOf } from './structural.js';
-
-/** Without dashes, which do not count. */
-const STRINGS = new Set([
-  'bsonobjectid', 'uri', 'email', 'hostname', 'ipv4', 'ipv6', 'cidr', 'mac', 'uuid', 'uuid3', 'uuid4', 'uuid5', 'isbn', 'isbn10', 'isbn13', 'creditcard', 'ssn',
-  'hexcolor', 'rgbcolor', 'byte', 'password', 'date', 'duration', 'datetime', 'k8sshortname', 'k8slongname',
-]);
-const NUMBERS: Readonly<Record<string, readonly string[]>> = { integer: ['int32', 'int64'], number: ['float', 'double'] };
-
-export function isKnownFormat(type: string, format: string): boolean {
-  if (type === '' || type === 'string') return STRINGS.has(format.replaceAll('-', ''));
-  return Object.hasOwn(NUMBERS, type) && NUMBERS[type]?.includes(format) === true;
-}
 
 /** In the order of the walk of kube-apiserver; each as often as it stands there. */
 export function unknownFormats(definition: unknown): string[] {

@@ -46,8 +46,7 @@ function nameRule(kind: KindName): NameRule {
   return (Object.hasOwn(NAME_RULES, key) ? NAME_RULES[key] : undefined) ?? dns1123Subdomain;
 }
 
-function validateName(complaints: Complaints, metadata: Rec, kind: KindName): void {
-  const rule = nameRule(kind);
+function validateName(complaints: Complaints, metadata: Rec, kind: KindName, rule: NameRule): void {
   const prefix = str(metadata['generateName']);
   // The end of a prefix may be what a name may not end with, since more follows.
   if (prefix !== '') complaints.form('metadata.generateName', prefix, (value) => rule(value.replace(/-$/, 'a')));
@@ -118,10 +117,10 @@ function validateShape(complaints: Complaints, object: KubeObject): Rec {
 }
 
 /** All that is wrong with an object's metadata, whether it is created or updated. */
-export function validateMetadata(object: KubeObject, kind: KindName): FieldError[] {
+export function validateMetadata(object: KubeObject, kind: KindName, rule: NameRule = nameRule(kind)): FieldError[] {
   return complaintsOf((complaints) => {
     const metadata = validateShape(complaints, object);
-    validateName(complaints, metadata, kind);
+    validateName(complaints, metadata, kind, rule);
     complaints.atLeast('metadata.generation', metadata['generation']);
     validateLabels(complaints, metadata['labels'], 'metadata.labels');
     validateAnnotations(complaints, metadata['annotations'], 'metadata.annotations');
@@ -129,6 +128,17 @@ export function validateMetadata(object: KubeObject, kind: KindName): FieldError
     validateFinalizers(complaints, metadata, kind);
   });
 }
+
+/** Metadata of an object within another. Its name need not be there, and may be anything that a path can hold. */
+export function validateEmbeddedMetadata(metadata: unknown, path: string): FieldError[] {
+  if (absent(metadata)) return [];
+  if (!isRec(metadata)) return complaintsOf((complaints) => complaints.invalid(path, metadata, `json: cannot unmarshal ${jsonName(metadata)} into Go value of type v1.ObjectMeta`));
+  const kind = { group: '', resource: 'embedded', namespaced: !unset(metadata['namespace']), isCustom: true };
+  const named = unset(metadata['name']) ? { ...metadata, name: 'fakename' } : metadata;
+  return validateMetadata({ metadata: named }, kind, pathSegment).map((error) => ({ ...error, field: error.field.replace(/^metadata/, () => path) }));
+}
+
+const jsonName = (value: unknown): string => (Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value);
 
 const FIXED = ['name', 'namespace', 'uid', 'creationTimestamp', 'deletionTimestamp', 'deletionGracePeriodSeconds'];
 

@@ -43,6 +43,17 @@ export class FieldPath {
     return text;
   }
 
+  /** As kube-openapi has it: keys of maps are names, and one at the root has a dot before it. */
+  inBody(): string {
+    let text = '';
+    for (const part of this.#parts) {
+      if (typeof part === 'number') text += `[${part}]`;
+      else if (typeof part === 'object') text += `.${part.key}`;
+      else text += text === '' ? part : `.${part}`;
+    }
+    return text;
+  }
+
   /** Field names alone, as Go's decoder names a struct field: no indexes, no keys of maps. */
   fieldNames(): string {
     return this.#parts.filter((part) => typeof part === 'string').join('.');

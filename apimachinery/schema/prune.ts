@@ -6,6 +6,8 @@ import type { SchemaResolver } from './resolve.js';
 import type { Schema } from './schema.js';
 
 const ROOT_FIELDS = new Set(['apiVersion', 'kind', 'metadata']);
+/** What a schema that says nothing knows. */
+const NOTHING: Schema = {};
 
 /** Drops, in place, what the schema does not know, and returns its paths. Roots keep apiVersion, kind and metadata. */
 export function prune(object: JsonObject, schema: Schema, resolver: SchemaResolver): string[] {
@@ -14,10 +16,10 @@ export function prune(object: JsonObject, schema: Schema, resolver: SchemaResolv
   const visit = (value: unknown, declared: Schema, isRoot: boolean): void => {
     const known = resolver.resolve(declared);
     if (Array.isArray(value)) {
-      if (known.items === undefined) return;
+      if (known.items === undefined && known.preserveUnknown === true && known.prunesBelow !== true) return;
       for (const [index, item] of value.entries()) {
         path.push(index);
-        visit(item, known.items, false);
+        visit(item, known.items ?? NOTHING, false);
         path.pop();
       }
       return;
@@ -28,6 +30,7 @@ export function prune(object: JsonObject, schema: Schema, resolver: SchemaResolv
       const property = resolver.property(known, name);
       path.push(name);
       if (property !== undefined) visit(value[name], property, known.embeddedResource === true);
+      else if (known.prunesBelow === true) visit(value[name], NOTHING, false);
       else if (known.preserveUnknown !== true && !(known.embeddedResource === true && ROOT_FIELDS.has(name))) {
         delete value[name];
         dropped.push(path.dotted());

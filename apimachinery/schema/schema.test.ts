@@ -8,6 +8,9 @@ import { resolverOf, SchemaResolver } from './resolve.js';
 import type { Schema } from './schema.js';
 import { reportFieldIssues } from './strict.js';
 import { conform } from './typed.js';
+import { finish } from '../../platform/work.js';
+import { listErrors } from '../crd/list-errors.js';
+import { customValueErrors } from './custom-values.js';
 import { validateSchema } from './validate.js';
 
 const scheme = builtInScheme();
@@ -75,7 +78,7 @@ describe('validation by schema', () => {
       one: { oneOf: [{ type: 'string' }, { type: 'integer' }] },
     },
   };
-  const complaints = (value: unknown) => validateSchema(schema, value, crd).map((error) => `${error.field}: ${error.detail}`);
+  const complaints = (value: unknown) => [...customValueErrors(schema, value, crd), ...finish(listErrors(schema, value, crd))].map((error) => `${error.field}: ${error.detail}`);
 
   it.each<[JsonObject, string[]]>([
     [{ name: 'abc', size: 4, color: 'red', port: 'web', set: ['a', 'b'], maybe: null, one: 1 }, []],
@@ -86,31 +89,35 @@ describe('validation by schema', () => {
     [{ name: 'ab', size: -1 }, ['size: Invalid value: -1: size in body should be greater than or equal to 0']],
     [{ name: 'ab', size: 5 }, ['size: Invalid value: 5: size in body should be less than 5']],
     [{ name: 'ab', size: '1' }, ['size: Invalid value: "string": size in body must be of type integer: "string"']],
-    [{ name: 'ab', size: 1.5 }, ['size: Invalid value: "number": size in body must be of type integer: "number"']],
+    [{ name: 'ab', size: 1.5 }, [
+      'size: Invalid value: "number": size in body must be of type integer: "number"', '<nil>: Invalid value: "": Checked value must be of type integer (default format) in size',
+    ]],
     [{ name: 'ab', color: 'green' }, ['color: Unsupported value: "green": supported values: "red", "blue"']],
     [{ name: 'ab', port: 1.5 }, ['port: Invalid value: "number": port in body must be of type integer,string: "number"']],
     [{ name: 'ab', at: 'noon' }, ['at: Invalid value: "noon": at in body must be of type date-time: "noon"']],
-    [{ name: 'ab', items: [{ k: 'a' }, { k: 'b' }, { k: 'a', p: 'TCP' }] }, ['items[2]: Duplicate value: {"k":"a","p":"TCP"}']],
-    [{ name: 'ab', items: [{}, {}, {}, {}] }, ['items: Too many: 4: must have at most 3 items']],
+    [{ name: 'ab', items: [{ k: 'a' }, { k: 'b' }, { k: 'a' }] }, ['items[2]: Duplicate value: {"k":"a"}']],
+    [{ name: 'ab', items: [{ k: 'a' }, { k: 'b' }, { k: 'c' }, { k: 'd' }] }, ['items: Too many: 4: must have at most 3 items']],
     [{ name: 'ab', set: ['a', 'a'] }, ['set[1]: Duplicate value: "a"']],
-    [{ name: 'ab', labels: { constructor: 1 } }, ['labels[constructor]: Invalid value: "integer": labels[constructor] in body must be of type string: "integer"']],
-    [{ name: 'ab', one: true }, ['one: Invalid value: true: one in body must validate one and only one schema (oneOf)']],
+    [{ name: 'ab', labels: { constructor: 1 } }, ['labels.constructor: Invalid value: "integer": labels.constructor in body must be of type string: "integer"']],
+    [{ name: 'ab', one: true }, [
+      '<nil>: Invalid value: "": "one" must validate one and only one schema (oneOf). Found none valid', 'one: Invalid value: "boolean": one in body must be of type string: "boolean"',
+    ]],
   ])('%j', (value, expected) => expect(complaints(value)).toEqual(expected));
 
   it('runs patterns of users in linear time', () => {
     const evil: Schema = { type: 'string', pattern: '^(a+)+$' };
-    expect(validateSchema(evil, `${'a'.repeat(50_000)}!`, crd)).toHaveLength(1);
+    expect(customValueErrors(evil, `${'a'.repeat(50_000)}!`, crd)).toHaveLength(1);
   });
 
   it('asks built-in kinds only for what Go cannot do without', () => {
-    const fields = validateSchema(deployment.schema, { spec: { template: { spec: { containers: [{}] } } } }, resolver, { required: 'lenient' }).map((e) => e.field);
+    const fields = validateSchema(deployment.schema, { spec: { template: { spec: { containers: [{}] } } } }, resolver).map((e) => e.field);
     expect(fields).toEqual(['spec.selector', 'spec.template.spec.containers[0].name']);
   });
 
   it('lets lists of built-in kinds hold what kube-apiserver stores: a variable given twice', () => {
     const container = { name: 'c', env: [{ name: 'A', value: '1' }, { name: 'A', value: '2' }], ports: [{ containerPort: 1 }, { containerPort: 1 }] };
     const spec = { selector: {}, template: { spec: { containers: [container], topologySpreadConstraints: [SPREAD, SPREAD] } } };
-    const fields = validateSchema(deployment.schema, { spec }, resolver, { required: 'lenient' }).map((e) => e.field);
+    const fields = validateSchema(deployment.schema, { spec }, resolver).map((e) => e.field);
     expect(fields).toEqual(['spec.template.spec.topologySpreadConstraints[1]']);
   });
 });

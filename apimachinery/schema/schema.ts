@@ -58,6 +58,12 @@ export interface Schema {
   readonly description?: string;
   /** `additionalProperties: true`: said by preserveUnknown too, and published in its own word. */
   readonly anyProperties?: boolean;
+  /** `additionalProperties: false`: a property that is not named is refused. */
+  readonly closed?: boolean;
+  /** Of properties that are not named nothing is known: what is in them is dropped, they are not. */
+  readonly prunesBelow?: boolean;
+  /** Of apiVersion, kind and metadata at the root: what the definition says of them. It is held against values, nothing more. */
+  readonly given?: Schema;
   /** Published, and nothing more. */
   readonly title?: string;
   readonly example?: unknown;

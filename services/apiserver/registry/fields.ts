@@ -3,6 +3,7 @@ import { applyPatchWork, trackUpdateWork, withManagedFields } from '../../../api
 import type { FieldOwner, KindFacts, ResetPath } from '../../../apimachinery/apply/apply.js';
 import type { KubeObject } from '../../../apimachinery/object.js';
 import { apiVersionOf } from '../../../apimachinery/object.js';
+import { isApiError } from '../../../apimachinery/status.js';
 import { resolverOf } from '../../../apimachinery/schema/resolve.js';
 import { toTime } from '../../../platform/clock.js';
 import { cloneJson } from '../../../apimachinery/value.js';
@@ -22,7 +23,13 @@ export async function trackFields(call: Call, target: Target, after: KubeObject,
   const empty: KubeObject = {};
   if (before === undefined) normaliseObject(scheme, target.kind, empty);
   const request = { before, empty, after: stored, owner: ownerOf(call, target), resetFields: resetFields(target, { ...before, ...after }) };
-  return withManagedFields(after, await paced(call, 'finding the owners of fields', trackUpdateWork(request, factsOf(call, target))));
+  try {
+    return withManagedFields(after, await paced(call, 'finding the owners of fields', trackUpdateWork(request, factsOf(call, target))));
+  } catch (error) {
+    // Of what has no such form nobody owns a part: validation says what is wrong with it.
+    if (!isApiError(error, 'BadRequest')) throw error;
+    return withManagedFields(after, before?.metadata?.managedFields ?? []);
+  }
 }
 
 export interface Apply {

@@ -9,6 +9,7 @@ import { applyJsonPatchWork } from '../../../apimachinery/patch/json-patch.js';
 import { applyMergePatch } from '../../../apimachinery/patch/merge-patch.js';
 import { applyStrategicMergePatchWork } from '../../../apimachinery/patch/strategic.js';
 import { checkRulesWork, hasRules } from '../../../apimachinery/crd/cel.js';
+import type { CheckOptions } from '../../../apimachinery/crd/cel.js';
 import { ENVELOPE } from '../../../apimachinery/crd/schema.js';
 import { fillStructs, normalise } from '../../../apimachinery/schema/encoding.js';
 import { Defaulter, prune, pruneNulls } from '../../../apimachinery/schema/prune.js';
@@ -16,6 +17,7 @@ import { resolverOf } from '../../../apimachinery/schema/resolve.js';
 import type { Schema } from '../../../apimachinery/schema/schema.js';
 import { reportFieldIssues } from '../../../apimachinery/schema/strict.js';
 import { conform } from '../../../apimachinery/schema/typed.js';
+import { instanceErrors } from '../../../apimachinery/crd/instance-errors.js';
 import { validateSchema, validateSchemaWork } from '../../../apimachinery/schema/validate.js';
 import { apiErrors, fieldErrors } from '../../../apimachinery/status.js';
 import type { FieldError } from '../../../apimachinery/status.js';
@@ -25,6 +27,7 @@ import { InvariantError } from '../../../platform/assert.js';
 import type { Work } from '../../../platform/work.js';
 import { paced, step, warn } from './context.js';
 import type { Call } from './context.js';
+import type { Target } from './target.js';
 
 /** A resource, and the type of the body at hand: its own, or that of a subresource. */
 export interface Shape {
@@ -122,10 +125,11 @@ export function normaliseBody(scheme: Scheme, shape: Shape, body: KubeObject): v
 }
 
 /** What the schema says is wrong. Of the object before it is normalised: afterwards nothing is missing. Nothing where the strategy judges alone. */
-export async function validateStructure(call: Call, kind: Kind, object: KubeObject, old?: KubeObject): Promise<FieldError[]> {
+export async function validateStructure(call: Call, { kind, subresource }: Pick<Target, 'kind' | 'subresource'>, object: KubeObject, old?: KubeObject): Promise<FieldError[]> {
   if (kind.strategy.validatesAll === true) return [];
-  const options = kind.isCustom === true ? { required: 'all', old } as const : { required: 'lenient' } as const;
-  return paced(call, 'validating by schema', validateSchemaWork(kind.schema, object, resolverOf(call.registry.scheme), options));
+  const resolver = resolverOf(call.registry.scheme);
+  const work = kind.isCustom === true ? instanceErrors(kind, { object, old, onlyStatus: subresource?.name === 'status' }, resolver) : validateSchemaWork(kind.schema, object, resolver);
+  return paced(call, 'validating by schema', work);
 }
 
 export interface CheckedChange {
@@ -145,9 +149,9 @@ export async function validateObject(call: Call, kind: Kind, change: CheckedChan
   await step(call, 'validating', bytes);
   const ofKind = await semanticErrors(call, kind, { object, context: old === undefined ? context : { ...context, old } });
   const semantic = kind.strategy.metadataLast === true && ofKind.length > 0 ? [...ofKind] : [...ofMetadata, ...ofKind];
+  if (kind.isCustom === true) return [...semantic, ...structural, ...await paced(call, 'checking rules', ruleErrors(scheme, kind, { ...change, forgiven: ({ field, detail }) => warn(call, `${field}: ${detail}`) }))];
   const said = new Set(semantic.map((error) => error.field));
-  const errors = [...semantic, ...structural.filter((error) => !said.has(error.field))];
-  return kind.isCustom === true ? [...errors, ...await paced(call, 'checking rules', ruleErrors(scheme, kind, change))] : errors;
+  return [...semantic, ...structural.filter((error) => !said.has(error.field))];
 }
 
 interface Judged {
@@ -161,10 +165,10 @@ async function semanticErrors(call: Call, { strategy }: Kind, { object, context 
 }
 
 /** Rules may take for granted that values have their types and limits: of an object that breaks these they are not asked. */
-function* ruleErrors(scheme: Scheme, kind: Kind, { object, old, structural }: CheckedChange): Work<FieldError[]> {
+function* ruleErrors(scheme: Scheme, kind: Kind, { object, old, structural, forgiven }: CheckedChange & Pick<Required<CheckOptions>, 'forgiven'>): Work<FieldError[]> {
   const resolver = resolverOf(scheme);
   if (!hasRules(kind.schema, resolver)) return [];
-  return structural.some(({ type }) => BLOCKING.has(type)) ? [RULES_SKIPPED] : yield* checkRulesWork(kind.schema, resolver, { object, old });
+  return structural.some(({ type }) => BLOCKING.has(type)) ? [RULES_SKIPPED] : yield* checkRulesWork(kind.schema, resolver, { object, old }, { forgiven });
 }
 
 const BLOCKING: ReadonlySet<string> = new Set(['FieldValueNotSupported', 'FieldValueRequired', 'FieldValueTooLong', 'FieldValueTooMany', 'FieldValueTypeInvalid']);
@@ -173,7 +177,7 @@ const RULES_SKIPPED = fieldErrors.invalid('<nil>', null,
 
 /** The body of a subresource or of a resource that is not stored. */
 export function validateBody(scheme: Scheme, shape: Shape, object: KubeObject): FieldError[] {
-  return validateSchema(schemaOf(scheme, shape), object, resolverOf(scheme), { required: 'lenient' });
+  return validateSchema(schemaOf(scheme, shape), object, resolverOf(scheme));
 }
 
 /** A patched copy of `object`. Server-side apply is not a function of patch and object alone, and stands elsewhere. */

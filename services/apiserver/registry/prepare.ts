@@ -52,7 +52,7 @@ export async function prepareCreate(call: Call, target: Target, draft: KubeObjec
   fillForCreate(object, { now_ms: context.now_ms, random: call.registry.random });
   kind.strategy.prepareForCreate?.(object, context);
   await step(call, 'validating by schema');
-  const structural = await validateStructure(call, kind, object);
+  const structural = await validateStructure(call, target, object);
   normaliseObject(call.registry.scheme, kind, object);
   await step(call, 'preparing');
   const guard = await runHook(call, kind, { operation: 'CREATE', draft: object, old: undefined, attempt: how.attempt });
@@ -82,7 +82,7 @@ export async function prepareUpdate(
   keepForUpdate(object, old, kind);
   if (how.trusted !== true) kind.strategy.prepareForUpdate?.(object, old, context);
   await step(call, 'validating by schema', bytes);
-  const structural = await validateStructure(call, kind, object, old);
+  const structural = await validateStructure(call, target, object, old);
   normaliseObject(call.registry.scheme, kind, object);
   await step(call, 'preparing', bytes);
   const guard = target.subresource === undefined

@@ -25,7 +25,7 @@ import type { RestRequest, RestResponse } from './message.js';
 import type { RestMetrics } from './metrics.js';
 import { CONTENT_TYPES, negotiateError } from './negotiate.js';
 import type { Encoding } from './negotiate.js';
-import { serveObjects, verbOf, warningHeader } from './objects.js';
+import { refusalHeaders, serveObjects, verbOf, warningHeader } from './objects.js';
 import type { ResourceRoute, Verb } from './objects.js';
 import { serveLog } from './pod-log.js';
 import { prettyWhenAsked, printJson } from './pretty.js';
@@ -257,7 +257,8 @@ export class RestFront {
       this.#options.logger.error({ error: error instanceof Error ? (error.stack ?? error.message) : String(error), method: request.method }, 'a request failed unexpectedly');
       failure = apiErrors.internal('an unexpected failure; the server\'s log has more');
     }
-    return statusResponse(failure, failure.reason === 'NotAcceptable' ? 'json' : negotiateError(headerOf(request, 'accept')));
+    const response = statusResponse(failure, failure.reason === 'NotAcceptable' ? 'json' : negotiateError(headerOf(request, 'accept')));
+    return { ...response, headers: { ...response.headers, ...refusalHeaders(failure) } };
   }
 }
 

@@ -1,7 +1,7 @@
 /** Resource requests: one ObjectService call each, translated from HTTP and back. Nothing per kind. */
 import type { Kind } from '../../../apimachinery/kind.js';
 import type { CallReport, DeleteResult, ObjectHandle, ObjectService, UserInfo, WatchEvent } from '../../../apimachinery/object-service.js';
-import { apiErrors, fieldErrors } from '../../../apimachinery/status.js';
+import { ApiError, apiErrors, fieldErrors } from '../../../apimachinery/status.js';
 import type { FieldError } from '../../../apimachinery/status.js';
 import type { Clock } from '../../../platform/clock.js';
 import type { Heavy } from '../work/heavy-work.js';
@@ -120,6 +120,28 @@ class Report implements CallReport {
   }
 }
 
+/** What is wrong with a request does not make its warnings untrue: a refusal carries them, too. */
+async function reported<T>(report: Report, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    warnWith(error, [...report.warnings]);
+    throw error;
+  }
+}
+
+const refused = new WeakMap<ApiError, readonly string[]>();
+
+function warnWith(error: unknown, messages: readonly string[]): void {
+  if (error instanceof ApiError && messages.length > 0) refused.set(error, [...(refused.get(error) ?? []), ...messages]);
+}
+
+/** The headers of the answer to a request that failed with this error. */
+export function refusalHeaders(error: ApiError): Record<string, readonly string[]> {
+  const messages = refused.get(error);
+  return messages === undefined ? {} : { warning: shortened(messages).map(warningHeader) };
+}
+
 /** What kube-apiserver sends at most: clients refuse headers beyond some size. */
 const WARNINGS_LENGTH_MAX = 4096;
 const WARNING_LENGTH_SHORT = 256;
@@ -177,9 +199,9 @@ async function write(call: ObjectRequest, rendering: Rendering, verb: 'create' |
   const { object, issues } = await readObject(call.request, call, { ...shape, isCustom: call.kind.isCustom === true });
   const report = new Report();
   const target = { ...targetOf(call), ...options, object, body: issues };
-  const handle = verb === 'create'
-    ? await call.service.create({ ...target, ...(call.route.name === undefined ? {} : { name: call.route.name }) }, { signal: call.signal, report, pace: call.heavy })
-    : await call.service.update({ ...target, name: nameOf(call) }, { signal: call.signal, report, pace: call.heavy });
+  const handle = await reported(report, verb === 'create'
+    ? call.service.create({ ...target, ...(call.route.name === undefined ? {} : { name: call.route.name }) }, { signal: call.signal, report, pace: call.heavy })
+    : call.service.update({ ...target, name: nameOf(call) }, { signal: call.signal, report, pace: call.heavy }));
   return written(call, rendering, { handle, report });
 }
 
@@ -192,10 +214,10 @@ async function patchObject(call: ObjectRequest, rendering: Rendering): Promise<R
   if (type !== 'apply' && query.has('force')) errors.push(fieldErrors.forbidden('force', 'may not be specified for non-apply patch'));
   const { fieldManager: manager, ...options } = writeOptions(query, headerOf(call.request, 'user-agent'), 'PatchOptions', errors);
   const report = new Report();
-  const handle = await call.service.patch({
+  const handle = await reported(report, call.service.patch({
     ...targetOf(call), ...options, name: nameOf(call), type, patch, body: issues, force: booleanOption(query, 'force') ?? false,
     ...(manager === undefined ? {} : { fieldManager: manager }),
-  }, { signal: call.signal, report, pace: call.heavy });
+  }, { signal: call.signal, report, pace: call.heavy }));
   return written(call, rendering, { handle, report });
 }
 

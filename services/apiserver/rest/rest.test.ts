@@ -81,6 +81,8 @@ describe('verbs over HTTPS', () => {
     const warned = await test.post(MAPS, body);
     expect(warned.headers.get('warning')).toBe('299 - "duplicate field \\"data.a\\"", 299 - "unknown field \\"extra\\""');
     expect((await test.post(`${MAPS}?fieldValidation=Strict`, body)).status).toBe(400);
+    const refused = await test.post(MAPS, '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"A_b"},"extra":1}');
+    expect([refused.status, refused.headers.get('warning')]).toEqual([422, '299 - "unknown field \\"extra\\""']);
   });
 
   it('compresses large answers for those who accept it', async () => {
