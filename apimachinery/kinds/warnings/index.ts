@@ -9,7 +9,6 @@ import type { KubeObject } from '../../object.js';
 import { groupResourceOf } from '../../object.js';
 import { at, field, recs, str, strs, type Rec } from '../lib/value.js';
 import { addressWarnings, cidrWarnings, hasAnnotation, labelDeprecation, quoted } from './common.js';
-import { formatWarnings } from './definition.js';
 import { endpointsWarnings, ingressAddressWarnings, ingressWarnings, policyWarnings, serviceWarnings, sliceWarnings } from './network.js';
 import { podWarnings } from './pod.js';
 import { tlsWarnings } from './secret.js';
@@ -62,7 +61,6 @@ const OBJECTS: ReadonlyMap<string, Warnings> = new Map<string, Warnings>([
   ['persistentvolumes', volumeWarnings], ['persistentvolumeclaims', claimWarnings], ['storageclasses.storage.k8s.io', storageClassWarnings],
   ['csistoragecapacities.storage.k8s.io', capacityWarnings], ['csidrivers.storage.k8s.io', driverWarnings],
   ['runtimeclasses.node.k8s.io', runtimeClassWarnings], ['resourceslices.resource.k8s.io', driverNameWarnings],
-  ['customresourcedefinitions.apiextensions.k8s.io', formatWarnings],
 ]);
 
 const addressesOf = (name: string): Warnings => (pod) => recs(at(pod, 'status', name)).flatMap((address, index) => addressWarnings(`status.${name}[${index}].ip`, str(address['ip'])));

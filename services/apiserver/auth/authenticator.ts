@@ -59,7 +59,7 @@ export class ClusterAuthenticator implements Authenticator {
   async authenticate(request: AuthenticationRequest): Promise<UserInfo | undefined> {
     const user = await this.#identify(request);
     if (user === undefined || request.headers['impersonate-user'] === undefined) {
-      if (user !== undefined && hasImpersonation(request)) throw apiErrors.badRequest('requested impersonation without impersonating a user');
+      if (user !== undefined && hasImpersonation(request)) throw apiErrors.badRequest(`requested ${goUser(impersonationOf(request))} without impersonating a user name`);
       return user;
     }
     return this.#impersonate(user, request);
@@ -186,6 +186,14 @@ export class ClusterAuthenticator implements Authenticator {
 }
 
 const EXTRA_PREFIX = 'impersonate-extra-';
+
+/** What was asked for beside the name, as Go prints it: clients see it. */
+function goUser({ groups, uid = '', extra }: UserInfo): string {
+  const list = (values: readonly string[]): string => (values.length === 0 ? '[]string(nil)' : `[]string{${values.map((value) => JSON.stringify(value)).join(', ')}}`);
+  const map = extra === undefined ? 'map[string][]string(nil)'
+    : `map[string][]string{${Object.entries(extra).map(([key, values]) => `${JSON.stringify(key)}:${list(values).replace('[]string', '')}`).join(', ')}}`;
+  return `&user.DefaultInfo{Name:"", UID:${JSON.stringify(uid)}, Groups:${list(groups)}, Extra:${map}}`;
+}
 
 function hasImpersonation(request: AuthenticationRequest): boolean {
   return Object.keys(request.headers).some((name) => name.startsWith('impersonate-'));

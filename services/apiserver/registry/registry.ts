@@ -183,9 +183,10 @@ class UserService implements ObjectService {
     const shape = bodyKind(target);
     const object = cloneJson(request.object);
     checkType(this.#registry.scheme, object, { kind, shape });
-    checkScope(object, target);
     await step(call, 'checking fields');
     checkFields(call, { kind, shape }, object);
+    if ((object.metadata?.name ?? '') === '') throw apiErrors.badRequest(`the name of the object (${target.name} based on URL) was undeterminable: name must be provided`);
+    checkScope(object, target);
     const version = object.metadata?.resourceVersion ?? '';
     if (version === '' && kind.strategy.allowUnconditionalUpdate === false) {
       // Kubernetes names the resource here, not the kind.

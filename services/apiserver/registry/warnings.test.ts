@@ -71,13 +71,6 @@ describe('warnings of an update', () => {
   it('are none for pods: controllers write them all the time', async () => {
     expect(await update('pods', { metadata: { name: 'a' }, spec: template.spec }, (draft) => void Object.assign(draft['metadata'] ?? {}, { labels: { x: 'y' } }))).toEqual([]);
   });
-
-  it('of formats name those alone that are new', async () => {
-    const schema = (format: string) => ({ openAPIV3Schema: { type: 'object', properties: { a: { type: 'string', format: 'foo' }, b: { type: 'string', format } } } });
-    const spec = (format: string) => ({ group: 'x.y', scope: 'Cluster', names: { plural: 'bs', kind: 'B' }, versions: [{ name: 'v1', served: true, storage: true, schema: schema(format) }] });
-    expect(await update('customresourcedefinitions.apiextensions.k8s.io', { metadata: { name: 'bs.x.y' }, spec: spec('date') }, (draft) => void Object.assign(draft['spec'] ?? {}, spec('bar'))))
-      .toEqual(['unrecognized format "bar"']);
-  });
 });
 
 describe('a certificate and its key', () => {

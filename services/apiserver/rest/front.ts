@@ -16,6 +16,7 @@ import { methodNotAllowed, noSuchResource } from '../registry/target.js';
 import { toApiError } from '../registry/store-errors.js';
 import type { RegistryAdmission } from '../registry/connect.js';
 import { Discovery } from './discovery.js';
+import type { Document } from './discovery.js';
 import type { Documents } from './documents.js';
 import type { FlowClass, FlowControl } from './flow.js';
 import { healthPaths, isHealthPath, serveHealth } from './health.js';
@@ -23,13 +24,14 @@ import type { HealthCheck } from './health.js';
 import { headerOf } from './message.js';
 import type { RestRequest, RestResponse } from './message.js';
 import type { RestMetrics } from './metrics.js';
-import { CONTENT_TYPES, negotiateError } from './negotiate.js';
+import { CONTENT_TYPES, negotiateError, negotiatePlain } from './negotiate.js';
 import type { Encoding } from './negotiate.js';
-import { refusalHeaders, serveObjects, verbOf, warningHeader } from './objects.js';
+import { serveObjects, verbOf } from './objects.js';
 import type { ResourceRoute, Verb } from './objects.js';
 import { serveLog } from './pod-log.js';
 import { prettyWhenAsked, printJson } from './pretty.js';
-import { renderStatus } from './render.js';
+import { encode, renderStatus } from './render.js';
+import { Report } from './report.js';
 import type { HeavyWork } from '../work/heavy-work.js';
 import type { YamlPool } from '../work/yaml-pool.js';
 import { parseUrl } from './url.js';
@@ -67,12 +69,12 @@ const CONNECT_SUBRESOURCES = new Set(['exec', 'attach', 'portforward', 'proxy'])
 /** What is learned of a request on its way. */
 interface Seen {
   labels: { readonly verb: string; readonly group: string; readonly resource: string };
-  /** Everybody who may use a deprecated version is told, also when the request fails. */
-  deprecation?: string;
+  readonly report: Report;
 }
 
 interface Asked {
   readonly url: ParsedUrl;
+  readonly report: Report;
   readonly user: UserInfo;
 }
 
@@ -93,14 +95,14 @@ export class RestFront {
 
   async handle(request: RestRequest): Promise<RestResponse> {
     const started_ms = this.#options.clock.monotonic();
-    const seen: Seen = { labels: { verb: 'other', group: '', resource: '' } };
+    const seen: Seen = { labels: { verb: 'other', group: '', resource: '' }, report: new Report() };
     let response: RestResponse;
     try {
       response = await this.#answer(request, seen);
     } catch (error) {
       response = this.#failure(error, request);
     }
-    if (seen.deprecation !== undefined) response.headers['warning'] = [warningHeader(seen.deprecation), ...[response.headers['warning'] ?? []].flat()];
+    Object.assign(response.headers, seen.report.headers());
     response = prettyWhenAsked(response, { url: request.url, userAgent: headerOf(request, 'user-agent'), accept: headerOf(request, 'accept') });
     response.headers['audit-id'] = this.#options.random.uuid();
     response.headers['cache-control'] ??= 'no-cache, private';
@@ -156,8 +158,9 @@ export class RestFront {
     let entered = true;
     try {
       await this.authorize(user, route, isConnect(route) ? 'create' : verb, url.query);
-      if (kind?.deprecationWarning !== undefined) seen.deprecation = kind.deprecationWarning;
-      const response = await this.#resource(request, { url, user }, { route, verb });
+      // Everybody who may use a deprecated version is told, also when the request fails.
+      if (kind?.deprecationWarning !== undefined) seen.report.warn(kind.deprecationWarning);
+      const response = await this.#resource(request, { url, user, report: seen.report }, { route, verb });
       if (response.body instanceof Uint8Array) return response;
       entered = false;
       return { ...response, body: leavingAfter(response.body, leave) };
@@ -170,10 +173,13 @@ export class RestFront {
     const { route, verb } = target;
     const kind = this.#options.scheme.byResource(route.id) ?? await this.#justDefined(route);
     if (kind === undefined) return this.#nothingAt(route.id.group);
-    checkScope(kind, route, verb);
+    const isBuiltIn = this.#options.scheme.isBuiltIn(kind);
+    checkScope(kind, { route, verb, isBuiltIn });
     if (isProxy(route)) throw noProxy(route);
     if (route.rest.length > 0) throw noSuchResource();
     if (isConnect(route)) throw apiErrors.badRequest('Upgrade request required');
+    // The router in front of built-in kinds knows each path with its methods.
+    if (isBuiltIn && !offers(kind, route, verb)) throw methodNotAllowed();
     if (isPodLog(route) && verb === 'get') {
       const signal = AbortSignal.any([request.signal, this.#closing.signal]);
       return serveLog({ namespace: route.namespace ?? '', name: route.name ?? '', query: asked.url.query, signal }, this.#options);
@@ -184,7 +190,7 @@ export class RestFront {
     const heavy = this.#options.heavy.begin(`${request.method} ${request.url}`);
     try {
       return await serveObjects({
-        request, heavy, yaml: this.#options.yaml, url: asked.url, route, verb, kind, isBuiltIn: this.#options.scheme.isBuiltIn(kind), user: asked.user, service: this.#options.as(asked.user), clock: this.#options.clock,
+        request, heavy, yaml: this.#options.yaml, url: asked.url, route, verb, kind, isBuiltIn, report: asked.report, user: asked.user, service: this.#options.as(asked.user), clock: this.#options.clock,
         signal: AbortSignal.any([request.signal, deadline.signal]), closing: this.#closing.signal,
       });
     } finally {
@@ -200,7 +206,7 @@ export class RestFront {
     return this.#options.scheme.byResource(id);
   }
 
-  async #other(request: RestRequest, { url, user }: Asked): Promise<RestResponse> {
+  async #other(request: RestRequest, { url, user }: Pick<Asked, 'url' | 'user'>): Promise<RestResponse> {
     const { path, query } = url;
     const verb = request.method.toLowerCase();
     const decision = await this.#options.authorizer.authorize({ kind: 'nonResource', user, verb, path });
@@ -218,7 +224,7 @@ export class RestFront {
     if (isHealthPath(path)) return serveHealth(path, query, this.#options.health);
     if (path === '/metrics') return text(await this.#options.metrics.text(), 'text/plain; version=0.0.4; charset=utf-8');
     const discovered = this.#discovery.find(path, headerOf(request, 'accept'));
-    if (discovered !== undefined) return cacheable(request, discovered.json, discovered.contentType, discovered.etag);
+    if (discovered !== undefined) return discoveryAnswer(request, discovered);
     const document = await this.#madeDocument(request, path);
     if (document !== undefined) return document;
     if (path === '/' || path === '') return text(printJson(JSON.stringify({ paths: await this.#paths(request) })), 'application/json');
@@ -257,8 +263,7 @@ export class RestFront {
       this.#options.logger.error({ error: error instanceof Error ? (error.stack ?? error.message) : String(error), method: request.method }, 'a request failed unexpectedly');
       failure = apiErrors.internal('an unexpected failure; the server\'s log has more');
     }
-    const response = statusResponse(failure, failure.reason === 'NotAcceptable' ? 'json' : negotiateError(headerOf(request, 'accept')));
-    return { ...response, headers: { ...response.headers, ...refusalHeaders(failure) } };
+    return statusResponse(failure, failure.reason === 'NotAcceptable' ? 'json' : negotiateError(headerOf(request, 'accept')));
   }
 }
 
@@ -274,11 +279,23 @@ export function statusResponse(error: ApiError, encoding: Encoding = 'json'): Re
 const DOCUMENT_PATHS = ['/metrics', '/openapi/v2', '/openapi/v3', '/openapi/v3/', '/version'];
 const OPEN_ID_PATHS = ['/.well-known/openid-configuration', '/openid/v1/jwks'];
 
-/** The URL's scope is the resource's (CVE-2019-11247). Across namespaces objects are listed and watched, no more. */
-function checkScope(kind: Kind, route: ResourceRoute, verb: Verb): void {
+interface Target {
+  readonly route: ResourceRoute;
+  readonly verb: Verb;
+  readonly isBuiltIn: boolean;
+}
+
+/** The URL's scope is the resource's (CVE-2019-11247). Across namespaces objects are listed and watched, no more; what cannot be listed has no such path. */
+function checkScope(kind: Kind, { route, verb, isBuiltIn }: Target): void {
   if (kind.namespaced === (route.namespace !== undefined)) return;
-  if (!kind.namespaced || route.name !== undefined) throw noSuchResource();
-  if (verb !== 'list' && verb !== 'watch') throw apiErrors.methodNotAllowed(kind, verb);
+  if (!kind.namespaced || route.name !== undefined || route.watches !== undefined || !kind.verbs.includes('list')) throw noSuchResource();
+  if (verb !== 'list' && verb !== 'watch') throw isBuiltIn ? methodNotAllowed() : apiErrors.methodNotAllowed(kind, verb);
+}
+
+/** A subresource that is not there is another refusal. */
+function offers(kind: Kind, { subresource }: ResourceRoute, verb: Verb): boolean {
+  const { verbs } = subresource === undefined ? kind : kind.subresources.find(({ name }) => name === subresource) ?? { verbs: [verb] };
+  return verbs.includes(verb);
 }
 
 export const isConnect = (route: ResourceRoute): boolean => route.subresource !== undefined && CONNECT_SUBRESOURCES.has(route.subresource);
@@ -311,6 +328,13 @@ async function* leavingAfter(body: AsyncIterable<Uint8Array>, leave: () => void)
   } finally {
     leave();
   }
+}
+
+/** The aggregated form is JSON, as its media type says; the older ones are given as objects are. */
+function discoveryAnswer(request: RestRequest, { json, contentType, etag }: Document): RestResponse {
+  if (etag !== undefined) return cacheable(request, json, contentType, etag);
+  const encoding = negotiatePlain(headerOf(request, 'accept'));
+  return cacheable(request, encoding === 'json' ? json : encode(JSON.parse(json.toString()) as object, encoding), CONTENT_TYPES[encoding], undefined);
 }
 
 /** With the ETag that the client has already: 304 and no body. */

@@ -16,7 +16,7 @@ async function start() {
   const ask = async (method: string, path: string, body?: object, type = 'application/json') => {
     const response = await fetch(`${running.url}${path}`, { method, dispatcher, headers: { 'content-type': type }, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
     const read = await response.json() as Answer;
-    return { status: response.status, read };
+    return { status: response.status, read, warning: response.headers.get('warning') };
   };
   return {
     post: (path: string, body: object) => ask('POST', path, body),
@@ -183,4 +183,15 @@ it('the version is printed over lines, and names the versions that it goes with 
   expect(await test.read('/version')).toMatchObject({ major: '1', minor: '36', emulationMajor: '1', emulationMinor: '36', minCompatibilityMajor: '1', minCompatibilityMinor: '35' });
   expect(await test.text('/version')).toMatch(/^\{\n {2}"major": "1",\n/);
   expect(await test.text('/')).toMatch(/^\{\n {2}"paths": \[\n {4}"/);
+});
+
+it('what a request was warned of before it failed stands in the answer (row 42)', async () => {
+  await using test = await start();
+  const slice = named('a', { addressType: 'FQDN', endpoints: [] });
+  const path = '/apis/discovery.k8s.io/v1/namespaces/default/endpointslices';
+  const fqdn = '299 - "spec.addressType: FQDN endpoints are deprecated"';
+  expect(await test.post(path, slice)).toMatchObject({ status: 201, warning: fqdn });
+  expect(await test.post(path, slice)).toMatchObject({ status: 409, warning: fqdn });
+  expect(await test.merge(`${path}/none`, {})).toMatchObject({ status: 404, warning: null });
+  expect(await test.merge(`${CORE}/endpoints/none`, {})).toMatchObject({ status: 404, warning: '299 - "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"' });
 });

@@ -23,6 +23,7 @@ const MAPS = '/api/v1/namespaces/default/configmaps';
 const UNLESS_VERSION = 'Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided';
 const NOT_FOR_LIST = 'Forbidden: sendInitialEvents is forbidden for list';
 const NOT_FOR_WATCH = 'Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided';
+const NOT_WITH_CONTINUE = 'Forbidden: resourceVersionMatch is forbidden when continue is provided';
 const REQUIRES = 'Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan';
 
 it.each<[string, readonly string[]]>([
@@ -35,6 +36,7 @@ it.each<[string, readonly string[]]>([
   ['watch=1&sendInitialEvents=true', [REQUIRES]],
   ['watch=1&sendInitialEvents=true&resourceVersionMatch=Exact', [REQUIRES, 'Unsupported value: "Exact": supported values: "NotOlderThan"']],
   ['watch=1&resourceVersionMatch=NotOlderThan', [NOT_FOR_WATCH]],
+  ['watch=1&continue=x', [NOT_WITH_CONTINUE]], ['watch=1&continue=x&resourceVersion=0', [NOT_WITH_CONTINUE]],
   ['watch=1&resourceVersionMatch=Exact&resourceVersion=1', [NOT_FOR_WATCH, 'Unsupported value: "Exact": supported values: "NotOlderThan"']],
 ])('%s', async (query, causes) => {
   await using test = await start();

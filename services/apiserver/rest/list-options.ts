@@ -34,6 +34,9 @@ function listErrors({ resourceVersionMatch: match, resourceVersion, sendInitialE
 
 function watchErrors({ resourceVersionMatch: match, sendInitialEvents, ...options }: AskedOptions): FieldError[] {
   const errors: FieldError[] = [];
+  // Such a watch begins with what there is, and has these options by default.
+  const isWhole = sendInitialEvents === undefined && match === '' && (options.resourceVersion === '' || options.resourceVersion === '0');
+  if (isWhole && options.continue !== '') return [fieldErrors.forbidden(MATCH, 'resourceVersionMatch is forbidden when continue is provided')];
   if (sendInitialEvents !== undefined && match !== 'NotOlderThan') {
     errors.push(fieldErrors.forbidden(MATCH, 'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan'));
   }

@@ -38,7 +38,7 @@ const YAML_TYPE = 'application/yaml';
 export const PROTOBUF_TYPE = 'application/vnd.kubernetes.protobuf';
 
 const ENCODINGS: ReadonlyMap<string, Encoding> = new Map([
-  [JSON_TYPE, 'json'], ['application/*', 'json'], ['*/*', 'json'], [YAML_TYPE, 'yaml'], [PROTOBUF_TYPE, 'protobuf'],
+  [JSON_TYPE, 'json'], ['*/*', 'json'], [YAML_TYPE, 'yaml'], [PROTOBUF_TYPE, 'protobuf'],
 ]);
 export const CONTENT_TYPES: Readonly<Record<Encoding, string>> = { json: JSON_TYPE, yaml: YAML_TYPE, protobuf: PROTOBUF_TYPE };
 
@@ -61,6 +61,17 @@ export function negotiate(accept: string, offers: Offers = ALL_ENCODINGS, tables
     if (view !== undefined && !(view.view === 'table' && (encoding === 'protobuf' || !tables))) return { ...view, encoding };
   }
   throw apiErrors.notAcceptable(`only the following media types are accepted: ${offers.map((one) => CONTENT_TYPES[one]).join(', ')}`);
+}
+
+/** For what has one view only. Throws NotAcceptable. */
+export function negotiatePlain(accept: string): Encoding {
+  if (accept.trim() === '') return 'json';
+  if (!namesKnownType(accept)) throw routeNotAcceptable(false);
+  for (const { type, params } of mediaRanges(accept)) {
+    const encoding = ENCODINGS.get(type);
+    if (encoding !== undefined && !params.has('as')) return encoding;
+  }
+  throw apiErrors.notAcceptable(`only the following media types are accepted: ${ALL_ENCODINGS.map((one) => CONTENT_TYPES[one]).join(', ')}`);
 }
 
 /** Whether any type is named that objects have, whatever its parameters. */

@@ -1,7 +1,7 @@
 /** Resource requests: one ObjectService call each, translated from HTTP and back. Nothing per kind. */
 import type { Kind } from '../../../apimachinery/kind.js';
-import type { CallReport, DeleteResult, ObjectHandle, ObjectService, UserInfo, WatchEvent } from '../../../apimachinery/object-service.js';
-import { ApiError, apiErrors, fieldErrors } from '../../../apimachinery/status.js';
+import type { DeleteResult, ObjectHandle, ObjectService, UserInfo, WatchEvent } from '../../../apimachinery/object-service.js';
+import { apiErrors, fieldErrors } from '../../../apimachinery/status.js';
 import type { FieldError } from '../../../apimachinery/status.js';
 import type { Clock } from '../../../platform/clock.js';
 import type { Heavy } from '../work/heavy-work.js';
@@ -15,6 +15,7 @@ import { booleanOption, deleteOptions, integerOption, listOptions, writeOptions 
 import type { ListOptions } from './query.js';
 import { renderAnswer, renderList, renderStatus } from './render.js';
 import type { IncludeObject, Rendering, SentStatus } from './render.js';
+import type { Report } from './report.js';
 import type { ParsedUrl, Route } from './url.js';
 import { watchStream } from './watch-stream.js';
 
@@ -31,6 +32,7 @@ export interface ObjectRequest {
   readonly isBuiltIn: boolean;
   readonly user: UserInfo;
   readonly service: ObjectService;
+  readonly report: Report;
   readonly heavy: Heavy;
   readonly yaml: YamlPool;
   readonly clock: Clock;
@@ -44,7 +46,6 @@ export function verbOf(method: string, route: ResourceRoute, query: URLSearchPar
   const named = route.name !== undefined;
   switch (method) {
     case 'GET':
-    case 'HEAD':
       if (named) return 'get';
       return booleanOption(query, 'watch') === true ? 'watch' : 'list';
     case 'POST': return !named || route.subresource !== undefined ? 'create' : undefined;
@@ -102,69 +103,6 @@ function targetOf({ route }: ObjectRequest) {
 
 const nameOf = ({ route }: ObjectRequest): string => route.name ?? '';
 
-/** Collects what a call reports, for the headers and the code of the answer. */
-class Report implements CallReport {
-  readonly warnings = new Set<string>();
-  isCreated = false;
-
-  warn(message: string): void {
-    this.warnings.add(message);
-  }
-
-  created(): void {
-    this.isCreated = true;
-  }
-
-  headers(): Record<string, string | readonly string[]> {
-    return this.warnings.size === 0 ? {} : { warning: shortened([...this.warnings]).map(warningHeader) };
-  }
-}
-
-/** What is wrong with a request does not make its warnings untrue: a refusal carries them, too. */
-async function reported<T>(report: Report, work: Promise<T>): Promise<T> {
-  try {
-    return await work;
-  } catch (error) {
-    warnWith(error, [...report.warnings]);
-    throw error;
-  }
-}
-
-const refused = new WeakMap<ApiError, readonly string[]>();
-
-function warnWith(error: unknown, messages: readonly string[]): void {
-  if (error instanceof ApiError && messages.length > 0) refused.set(error, [...(refused.get(error) ?? []), ...messages]);
-}
-
-/** The headers of the answer to a request that failed with this error. */
-export function refusalHeaders(error: ApiError): Record<string, readonly string[]> {
-  const messages = refused.get(error);
-  return messages === undefined ? {} : { warning: shortened(messages).map(warningHeader) };
-}
-
-/** What kube-apiserver sends at most: clients refuse headers beyond some size. */
-const WARNINGS_LENGTH_MAX = 4096;
-const WARNING_LENGTH_SHORT = 256;
-
-/** All of them if they fit; else each is cut, and what then fits is sent. */
-function shortened(messages: readonly string[]): readonly string[] {
-  const lengthOf = (all: readonly string[]): number => all.reduce((sum, { length }) => sum + length, 0);
-  if (lengthOf(messages) <= WARNINGS_LENGTH_MAX) return messages;
-  const sent: string[] = [];
-  for (const message of messages) {
-    const short = message.slice(0, WARNING_LENGTH_SHORT);
-    if (lengthOf(sent) + short.length > WARNINGS_LENGTH_MAX) break;
-    sent.push(short);
-  }
-  return sent;
-}
-
-/** RFC 7234, section 5.5: `299 - "text"`. */
-export function warningHeader(message: string): string {
-  const text = message.replaceAll(/[^\x20-\x7e]/g, '?').replaceAll(/[\\"]/g, '\\$&');
-  return `299 - "${text}"`;
-}
-
 async function get(call: ObjectRequest, rendering: Rendering): Promise<RestResponse> {
   const version = call.url.query.get('resourceVersion');
   const handle = await call.service.get(
@@ -197,12 +135,11 @@ async function write(call: ObjectRequest, rendering: Rendering, verb: 'create' |
   const shape = subresourceKind(call) ?? call.kind;
   const options = writeOptions(call.url.query, headerOf(call.request, 'user-agent'), verb === 'create' ? 'CreateOptions' : 'UpdateOptions');
   const { object, issues } = await readObject(call.request, call, { ...shape, isCustom: call.kind.isCustom === true });
-  const report = new Report();
   const target = { ...targetOf(call), ...options, object, body: issues };
-  const handle = await reported(report, verb === 'create'
-    ? call.service.create({ ...target, ...(call.route.name === undefined ? {} : { name: call.route.name }) }, { signal: call.signal, report, pace: call.heavy })
-    : call.service.update({ ...target, name: nameOf(call) }, { signal: call.signal, report, pace: call.heavy }));
-  return written(call, rendering, { handle, report });
+  const handle = verb === 'create'
+    ? await call.service.create({ ...target, ...(call.route.name === undefined ? {} : { name: call.route.name }) }, { signal: call.signal, report: call.report, pace: call.heavy })
+    : await call.service.update({ ...target, name: nameOf(call) }, { signal: call.signal, report: call.report, pace: call.heavy });
+  return written(call, rendering, handle);
 }
 
 async function patchObject(call: ObjectRequest, rendering: Rendering): Promise<RestResponse> {
@@ -213,25 +150,23 @@ async function patchObject(call: ObjectRequest, rendering: Rendering): Promise<R
   if (type === 'apply' && named === '') errors.push(fieldErrors.required('fieldManager', 'is required for apply patch'));
   if (type !== 'apply' && query.has('force')) errors.push(fieldErrors.forbidden('force', 'may not be specified for non-apply patch'));
   const { fieldManager: manager, ...options } = writeOptions(query, headerOf(call.request, 'user-agent'), 'PatchOptions', errors);
-  const report = new Report();
-  const handle = await reported(report, call.service.patch({
+  const handle = await call.service.patch({
     ...targetOf(call), ...options, name: nameOf(call), type, patch, body: issues, force: booleanOption(query, 'force') ?? false,
     ...(manager === undefined ? {} : { fieldManager: manager }),
-  }, { signal: call.signal, report, pace: call.heavy }));
-  return written(call, rendering, { handle, report });
+  }, { signal: call.signal, report: call.report, pace: call.heavy });
+  return written(call, rendering, handle);
 }
 
-async function written(call: ObjectRequest, rendering: Rendering, result: { readonly handle: ObjectHandle; readonly report: Report }): Promise<RestResponse> {
-  const body = await renderAnswer(result.handle, shownAs(call, rendering), call);
-  return answer(result.report.isCreated ? 201 : 200, body, rendering, result.report.headers());
+async function written(call: ObjectRequest, rendering: Rendering, handle: ObjectHandle): Promise<RestResponse> {
+  const body = await renderAnswer(handle, shownAs(call, rendering), call);
+  return answer(call.report.isCreated ? 201 : 200, body, rendering);
 }
 
 async function deleteOne(call: ObjectRequest, rendering: Rendering): Promise<RestResponse> {
   const options = deleteOptions(call.url.query, await readOptions(call.request, call));
-  const report = new Report();
-  const result = await call.service.delete({ ...targetOf(call), name: nameOf(call), options }, { signal: call.signal, report, pace: call.heavy });
-  if (!result.gone || call.kind.strategy.returnsDeleted === true) return answer(200, await renderAnswer(result.handle, rendering, call), rendering, report.headers());
-  return answer(200, renderStatus(deletedStatus(call, result), rendering.accepted.encoding), rendering, report.headers());
+  const result = await call.service.delete({ ...targetOf(call), name: nameOf(call), options }, { signal: call.signal, report: call.report, pace: call.heavy });
+  if (!result.gone || call.kind.strategy.returnsDeleted === true) return answer(200, await renderAnswer(result.handle, rendering, call), rendering);
+  return answer(200, renderStatus(deletedStatus(call, result), rendering.accepted.encoding), rendering);
 }
 
 function deletedStatus({ kind }: ObjectRequest, { handle }: DeleteResult): SentStatus {
@@ -266,7 +201,7 @@ function includeObject(query: URLSearchParams): IncludeObject {
 }
 
 function answer(
-  status: number, body: RestResponse['body'], { accepted }: Pick<Rendering, 'accepted'>, headers: Record<string, string | readonly string[]> = {},
+  status: number, body: RestResponse['body'], { accepted }: Pick<Rendering, 'accepted'>,
 ): RestResponse {
-  return { status, headers: { 'content-type': CONTENT_TYPES[accepted.encoding], ...headers }, body };
+  return { status, headers: { 'content-type': CONTENT_TYPES[accepted.encoding] }, body };
 }

@@ -6,6 +6,8 @@ import { startApiServer } from './testing.js';
 const MAPS = '/api/v1/namespaces/default/configmaps';
 const WIDES = '/apis/case.example/v1/namespaces/default/wides';
 const PAGE = '404 page not found\n';
+const NS = '/api/v1/namespaces/default';
+const NO_METHOD = 'the server does not allow this method on the requested resource';
 const NO_RESOURCE = 'the server could not find the requested resource';
 const HEAD = "couldn't get version/kind; json parse error: ";
 const STRUCT = String.raw`struct { APIVersion string "json:\"apiVersion,omitempty\""; Kind string "json:\"kind,omitempty\"" }`;
@@ -50,7 +52,9 @@ async function start() {
 const post = (path: string, body: string): Asked => ({ method: 'POST', path, body });
 const patch = (type: string, body: string, path = `${MAPS}/a`): Asked => ({ method: 'PATCH', path, body, type: `application/${type}` });
 
-const REFUSALS: readonly (readonly [asked: Asked, code: number, message: string])[] = [
+type Refusal = readonly [asked: Asked, code: number, message: string];
+
+const REFUSALS: readonly Refusal[] = [
   [post(MAPS, '{"a":1'), 400, unrecognized('ConfigMap', `${HEAD}unexpected end of JSON input`, '{"a":1')],
   [post(MAPS, ''), 400, unrecognized('ConfigMap', `${HEAD}unexpected end of JSON input`, '<empty>')],
   [post(MAPS, 'x'), 400, unrecognized('ConfigMap', `${HEAD}invalid character 'x' looking for beginning of value`, '78')],
@@ -74,7 +78,24 @@ const REFUSALS: readonly (readonly [asked: Asked, code: number, message: string]
   [{ path: MAPS, accept: 'text/html' }, 406, '406: Not Acceptable\n\nAvailable representations: application/json, application/yaml, application/vnd.kubernetes.protobuf, application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch'],
   [{ path: `${MAPS}/a`, accept: 'text/html' }, 406, '406: Not Acceptable\n\nAvailable representations: application/json, application/yaml, application/vnd.kubernetes.protobuf'],
   [{ path: MAPS, accept: 'application/json;as=Table;v=v1;g=nope' }, 406, 'only the following media types are accepted: application/json, application/yaml, application/vnd.kubernetes.protobuf'],
-  [{ method: 'POST', path: '/version', body: '{}' }, 405, 'the server does not allow this method on the requested resource'],
+  [{ method: 'POST', path: '/version', body: '{}' }, 405, NO_METHOD],
+  // The router in front of built-in kinds knows each path with its methods, and nothing of kinds; custom resources have none before them.
+  ...[
+    ['POST', '/api/v1/configmaps'], ['DELETE', '/api/v1/namespaces'], ['PUT', '/api/v1/componentstatuses/x'], ['POST', '/api/v1/nodes/x/status'], ['GET', `${NS}/pods/x/eviction`], ['GET', `${NS}/pods/x/binding`],
+    ['GET', `${NS}/serviceaccounts/x/token`], ['POST', `${NS}/pods/x/log`], ['GET', '/apis/authorization.k8s.io/v1/subjectaccessreviews'], ['GET', `${NS}/bindings`], ['POST', '/api/v1/watch/configmaps'],
+    ['PUT', MAPS], ['POST', `${MAPS}/a`], ['PATCH', MAPS], ['OPTIONS', MAPS],
+  ].map(([method = '', path = '']): Refusal => [{ method, path, ...(method === 'GET' ? {} : { body: '{}' }) }, 405, NO_METHOD]),
+  [post('/apis/case.example/v1/wides', '{}'), 405, 'create is not supported on resources of kind "wides.case.example"'],
+  [{ path: '/api/v1/bindings' }, 404, NO_RESOURCE], [{ path: '/api/v1/watch/configmaps/x' }, 404, NO_RESOURCE], [{ path: '/api/v1/configmaps/x' }, 404, NO_RESOURCE],
+  // A replacement names what it replaces; fields are looked at before.
+  ...['null', '{}', '{"metadata":{}}', '{"metadata":{"name":""}}'].map((body): Refusal => [{ ...post(`${MAPS}/x`, body), method: 'PUT' }, 400,
+    'the name of the object (x based on URL) was undeterminable: name must be provided']),
+  [{ ...post(`${MAPS}/x`, '{"metadata":{"name":"y"}}'), method: 'PUT' }, 400, 'the name of the object (y) does not match the name on the URL (x)'],
+  [{ ...post(`${MAPS}/x`, '{"metadata":[]}'), method: 'PUT' }, 400, 'ConfigMap in version "v1" cannot be handled as a ConfigMap: json: cannot unmarshal array into Go struct field ConfigMap.metadata of type v1.ObjectMeta'],
+  [{ ...post(`${MAPS}/x`, '{"metadata":{"name":1}}'), method: 'PUT' }, 400, 'ConfigMap in version "v1" cannot be handled as a ConfigMap: json: cannot unmarshal number into Go struct field ObjectMeta.metadata.name of type string'],
+  ...['text/html', 'application/cbor', 'application/*'].map((accept): Refusal => [{ path: '/apis/apps/v1', accept }, 406, '406: Not Acceptable\n\nAvailable representations: application/json, application/yaml, application/vnd.kubernetes.protobuf']),
+  [{ path: `${MAPS}/a`, accept: 'application/*' }, 406, '406: Not Acceptable\n\nAvailable representations: application/json, application/yaml, application/vnd.kubernetes.protobuf'],
+  [{ path: '/api', accept: 'application/json;as=Table;v=v1;g=meta.k8s.io' }, 406, 'only the following media types are accepted: application/json, application/yaml, application/vnd.kubernetes.protobuf'],
 ];
 
 describe('what is refused', () => {
@@ -93,6 +114,15 @@ describe('what is refused', () => {
 });
 
 describe('what is not refused', () => {
+  it('an empty namespace is all of them, and discovery is given in every form that objects have', async () => {
+    await using test = await start();
+    await test.ask(post(MAPS, '{"metadata":{"name":"a"}}'));
+    expect((await test.ask({ path: '/api/v1/namespaces//configmaps' })).items).toMatchObject([{ metadata: { name: 'a', namespace: 'default' } }]);
+    expect(await test.ask({ path: '/apis/apps/v1', accept: '*/*' })).toMatchObject({ kind: 'APIResourceList', groupVersion: 'apps/v1' });
+    expect((await test.ask({ path: '/apis/apps/v1', accept: 'application/yaml' })).text).toMatch(/^(kind|apiVersion): /);
+    expect((await test.ask({ path: '/apis', accept: 'application/vnd.kubernetes.protobuf' })).text.slice(0, 4)).toBe('k8s\0');
+  });
+
   it('a dry run of a create takes a resourceVersion: nothing comes to the store', async () => {
     await using test = await start();
     expect(await test.ask(post(`${MAPS}?dryRun=All`, '{"metadata":{"name":"a","resourceVersion":"5"}}'))).toMatchObject({ code: 201 });

@@ -242,7 +242,7 @@ function partial(object: KubeObject, apiVersion: string): KubeObject {
   return { kind: 'PartialObjectMetadata', apiVersion, metadata: object.metadata ?? {} };
 }
 
-function encode(value: object, encoding: Encoding): Uint8Array {
+export function encode(value: object, encoding: Encoding): Uint8Array {
   switch (encoding) {
     case 'json': return encodeJsonBytes(value);
     case 'yaml': return writeYaml(value);

@@ -9,6 +9,8 @@ export type Route =
       readonly namespace?: string;
       readonly name?: string;
       readonly subresource?: string;
+      /** The one object that a path of the older form watches. */
+      readonly watches?: string;
       /** What stands behind the subresource: the path of a proxy. */
       readonly rest: readonly string[];
     }
@@ -29,12 +31,15 @@ export function parseUrl(url: string): ParsedUrl {
 }
 
 function routeOf(path: string, query: URLSearchParams): Route {
-  const segments = path.split('/').filter((segment) => segment !== '').map(decode);
+  const segments = withoutEmptyNamespace(path).split('/').filter((segment) => segment !== '').map(decode);
   const [root, ...rest] = segments;
   if (root === 'api' && rest.length >= 2) return watchedRoute('', rest[0] ?? '', { parts: rest.slice(1), query });
   if (root === 'apis' && rest.length >= 3) return watchedRoute(rest[0] ?? '', rest[1] ?? '', { parts: rest.slice(2), query });
   return { kind: 'other', path };
 }
+
+/** Clients that leave a namespace empty mean all of them: `/api/v1/namespaces//pods`. */
+const withoutEmptyNamespace = (path: string): string => path.replace(/^(\/(?:api|apis\/[^/]+)\/[^/]+(?:\/watch)?)\/namespaces\/\/(?=[^/])/, '$1/');
 
 /** `/api/v1/watch/...`, the older way to say `?watch=true`; a name in it selects that one object. */
 function watchedRoute(group: string, version: string, { parts, query }: { readonly parts: readonly string[]; readonly query: URLSearchParams }): Route {
@@ -45,7 +50,7 @@ function watchedRoute(group: string, version: string, { parts, query }: { readon
   const { name, ...collection } = route;
   const selector = query.get('fieldSelector') ?? '';
   query.set('fieldSelector', `${selector === '' ? '' : `${selector},`}metadata.name=${name}`);
-  return collection;
+  return { ...collection, watches: name };
 }
 
 function resourceRoute(group: string, version: string, parts: readonly string[]): Route {
