@@ -33,7 +33,7 @@ function* visit(schema: Schema, place: Place): Work<FieldError[]> {
   const { path, isRoot, budget } = place;
   if (budget.left < 0) return [];
   yield SCHEMA_UNITS;
-  const errors = schema.default === undefined ? [] : yield* ofDefault(schema, { ...place, path: `${path}.default` });
+  const errors = schema.default === undefined ? [] : yield* ofDefault(isRoot ? asEmbedded(schema) : schema, { ...place, path: `${path}.default` });
   if (schema.items !== undefined) for (const error of yield* visit(schema.items, { ...place, path: `${path}.items`, isRoot: false })) errors.push(error);
   for (const [name, property] of Object.entries(schema.properties ?? {})) {
     // Upstream shows what a default of metadata would make of it; that one is there is forbidden anyway.
@@ -59,6 +59,9 @@ function* ofDefault(schema: Schema, { path, resolver, budget }: Place): Work<Fie
   budget.left = Math.min(update.left, create.left);
   return [...unknown, ...kept, ...made];
 }
+
+/** A default of the root is a whole object. */
+const asEmbedded = (schema: Schema): Schema => ({ ...schema, embeddedResource: true });
 
 const structurals = new WeakMap<Schema, Schema>();
 

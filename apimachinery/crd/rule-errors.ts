@@ -75,7 +75,7 @@ function oneRule(compiled: CompiledRule, given: JsonObject, { place, path, times
   }
   if (compiled.usesOldSelf && place.uncorrelatable !== undefined) {
     errors.push(fieldErrors.invalid(`${path}.rule`, textOf(given['rule']), `oldSelf cannot be used on the uncorrelatable portion of the schema within ${place.uncorrelatable}`));
-  } else if (!compiled.usesOldSelf && compiled.error === undefined && given['optionalOldSelf'] !== undefined) {
+  } else if (!compiled.usesOldSelf && given['optionalOldSelf'] !== undefined) {
     errors.push(fieldErrors.invalid(`${path}.optionalOldSelf`, given['optionalOldSelf'], 'may not be set if oldSelf is not used in rule'));
   }
   return errors;

@@ -1,7 +1,7 @@
 /** Types of all parts of an expression (cel-spec, "Gradual type checking"), which overloads a call may mean, and what is wrong. */
 import { SliceMeter } from '../../../platform/slices.js';
 import type { Work } from '../../../platform/work.js';
-import type { Call, Comprehension, Expr, ListExpr, MapExpr, Select } from '../syntax/ast.js';
+import type { Call, Comprehension, Expr, ListExpr, MapExpr, Select, StructExpr } from '../syntax/ast.js';
 import { qualifiedNameOf } from '../syntax/ast.js';
 import type { Issue } from '../syntax/issues.js';
 import type { Value } from '../values/values.js';
@@ -14,6 +14,8 @@ import { BOOL, DYN, ERROR, INT, STRING, assign, assignAll, isDyn, listOf, mapOf,
 export interface Declarations {
   readonly functions: Library;
   readonly variables: Readonly<Record<string, CelType>>;
+  /** Types of objects that the expression may make, by their whole name. Default: none. */
+  readonly messages?: (name: string) => CelType | undefined;
 }
 
 export interface ResolvedCall {
@@ -48,13 +50,14 @@ const TYPE_UNITS = 3;
 /** Each yield passes all the parts around the present one: not too many. */
 const YIELD_UNITS = 2000;
 
-type Leaf = Extract<Expr, { readonly kind: 'literal' | 'ident' | 'struct' }>;
+type Leaf = Extract<Expr, { readonly kind: 'literal' | 'ident' }>;
 
-const isLeaf = (expr: Expr): expr is Leaf => expr.kind === 'literal' || expr.kind === 'ident' || expr.kind === 'struct';
+const isLeaf = (expr: Expr): expr is Leaf => expr.kind === 'literal' || expr.kind === 'ident';
 
 class Checker {
   readonly #functions: Library;
   readonly #variables: Readonly<Record<string, CelType>>;
+  readonly #messages: (name: string) => CelType | undefined;
   readonly #scopes: Map<string, CelType>[] = [];
   readonly #types = new Map<Expr, CelType>();
   readonly #calls = new Map<Expr, ResolvedCall>();
@@ -65,7 +68,8 @@ class Checker {
   #fresh = 0;
   readonly #meter = new SliceMeter(YIELD_UNITS);
 
-  constructor({ functions, variables }: Declarations) {
+  constructor({ functions, variables, messages = () => undefined }: Declarations) {
+    this.#messages = messages;
     this.#functions = functions;
     this.#variables = variables;
   }
@@ -93,7 +97,6 @@ class Checker {
     switch (expr.kind) {
       case 'literal': return typeOfLiteral(expr.value);
       case 'ident': return this.#ident(expr, expr.name) ?? this.#complain(expr, `undeclared reference to '${expr.name}' (in container '')`);
-      case 'struct': return this.#complain(expr, `undeclared reference to '${expr.name}' (in container '')`);
     }
   }
 
@@ -103,6 +106,7 @@ class Checker {
       case 'call': return this.#call(expr);
       case 'list': return this.#list(expr);
       case 'map': return this.#map(expr);
+      case 'struct': return this.#struct(expr);
       case 'comprehension': return this.#comprehension(expr);
     }
   }
@@ -120,6 +124,11 @@ class Checker {
     if (Object.hasOwn(this.#variables, name)) {
       this.#used.add(name);
       return this.#variables[name];
+    }
+    const message = this.#messages(name);
+    if (message !== undefined) {
+      this.#constants.set(expr, new TypeValue(name));
+      return typeOfType(message);
     }
     const named = TYPE_NAMES.get(name);
     if (named === undefined) return undefined;
@@ -153,7 +162,7 @@ class Checker {
         return DYN;
       case 'optional': return optionalOf(this.#field(expr, operand.of, name));
       case 'map': return operand.value;
-      case 'object': return operand.fields.get(name) ?? this.#complain(expr, `undefined field '${name}'`);
+      case 'object': return operand.fields.get(name) ?? operand.other ?? this.#complain(expr, `undefined field '${name}'`);
       default: return this.#complain(expr, `type '${typeName(operand)}' does not support field selection`);
     }
   }
@@ -162,6 +171,7 @@ class Checker {
     if (expr.fn === '_?._') return yield* this.#optionalSelect(expr);
     const args: CelType[] = [];
     for (const arg of expr.args) args.push(yield* this.#visit(arg));
+    if (expr.fn === '_&&_' || expr.fn === '_||_') return this.#logical(expr, args);
     const { target } = expr;
     if (target === undefined) return this.#overload(expr, { fn: expr.fn, target, args: expr.args }, args);
     const prefix = qualifiedNameOf(target);
@@ -170,6 +180,13 @@ class Checker {
       return this.#overload(expr, { fn: qualified, target: undefined, args: expr.args }, args);
     }
     return this.#overload(expr, { fn: expr.fn, target, args: expr.args }, [yield* this.#visit(target), ...args]);
+  }
+
+  /** What is joined is judged part by part, not as a call. */
+  #logical(expr: Call, types: readonly CelType[]): CelType {
+    for (const [index, arg] of expr.args.entries()) this.#expect(arg, BOOL, types[index] ?? ERROR);
+    this.#calls.set(expr, { fn: expr.fn, target: undefined, args: expr.args, overloads: this.#functions[expr.fn] ?? [] });
+    return BOOL;
   }
 
   *#optionalSelect(expr: Call): Work<CelType> {
@@ -258,6 +275,28 @@ class Checker {
       values = this.#join(values, optional ? this.#unwrapped(value, type) : type);
     }
     return mapOf(keys ?? this.#param(), values ?? this.#param());
+  }
+
+  *#struct(expr: StructExpr): Work<CelType> {
+    const made = this.#messageType(expr);
+    if (made === undefined) return this.#complain(expr, `undeclared reference to '${expr.name}' (in container '')`);
+    for (const { at, name, value, optional } of expr.fields) {
+      const wanted = made.kind === 'object' ? (made.fields.get(name) ?? made.other) : undefined;
+      const given = yield* this.#visit(value);
+      const type = optional ? this.#unwrapped(value, given) : given;
+      if (wanted === undefined || assign(this.#subs, wanted, type)) continue;
+      this.#issues.push({ at, message: `expected type of field '${name}' is '${typeName(wanted)}' but provided type is '${typeName(substitute(type, this.#subs))}'` });
+    }
+    return made;
+  }
+
+  /** Undefined: nothing has that name. */
+  #messageType(expr: StructExpr): CelType | undefined {
+    const { name } = expr;
+    const made = this.#messages(name);
+    if (made !== undefined) return made;
+    const known = this.#ident(expr, name);
+    return known && this.#complain(expr, known.kind === 'type' ? `'${typeName(known.of)}' is not a message type` : `'${typeName(known)}' is not a type`);
   }
 
   *#comprehension(expr: Comprehension): Work<CelType> {

@@ -53,6 +53,7 @@ const CONVERSIONS = new Set(['bool', 'bytes', 'double', 'int', 'string', 'uint']
 export function failingConversion({ calls, types }: Checked): string | undefined {
   for (const { fn, args: [literal], overloads: [overload] } of calls.values()) {
     if (!CONVERSIONS.has(fn) || literal?.kind !== 'literal' || overload === undefined) continue;
+    if (literal.value === null) return `no such overload: ${fn}(null_type)`;
     const result = overload.impl(literal.value);
     if (!(result instanceof CelError)) continue;
     return result.message.startsWith('strconv') ? `type conversion error from '${typeName(types.get(literal) ?? DYN)}' to '${fn}'` : result.message;
@@ -70,7 +71,9 @@ const READ: Readonly<Record<string, { readonly name: string; readonly argument: 
 
 function* unreadable({ calls }: Checked): Work<Issue[]> {
   const issues: Issue[] = [];
-  for (const { args, overloads } of calls.values()) {
+  for (const { fn, args, overloads } of calls.values()) {
+    const [first] = args;
+    if ((fn === 'timestamp' || fn === 'duration') && first?.kind === 'literal' && first.value === null) issues.push({ at: first.at, message: `invalid ${fn} argument` });
     const rule = overloads.map(({ id }) => READ[id]).find((found) => found !== undefined);
     const literal = rule === undefined ? undefined : args[rule.argument];
     if (rule === undefined || literal?.kind !== 'literal' || typeof literal.value !== 'string') continue;

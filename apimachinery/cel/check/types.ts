@@ -8,8 +8,8 @@ export type CelType =
   | { readonly kind: 'map'; readonly key: CelType; readonly value: CelType }
   | { readonly kind: 'optional'; readonly of: CelType }
   | { readonly kind: 'type'; readonly of: CelType }
-  /** An object of a schema; fields by their escaped names. */
-  | { readonly kind: 'object'; readonly name: string; readonly fields: ReadonlyMap<string, CelType> }
+  /** An object of a schema; fields by their escaped names. `other`: what any field that is not among them is. */
+  | { readonly kind: 'object'; readonly name: string; readonly fields: ReadonlyMap<string, CelType>; readonly other?: CelType }
   /** A type of a library, as `kubernetes.URL`. */
   | { readonly kind: 'opaque'; readonly name: string }
   | { readonly kind: 'param'; readonly name: string };

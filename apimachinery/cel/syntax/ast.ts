@@ -24,8 +24,15 @@ export interface MapExpr {
   readonly at: number;
   readonly entries: readonly { readonly key: Expr; readonly value: Expr; readonly optional: boolean }[];
 }
-/** `Name{field: value}`: no type here can be made so, the checker refuses it. */
-export interface StructExpr { readonly kind: 'struct'; readonly at: number; readonly name: string }
+/** `Name{field: value}`: the checker knows which types can be made so. */
+export interface StructExpr { readonly kind: 'struct'; readonly at: number; readonly name: string; readonly fields: readonly StructField[] }
+export interface StructField {
+  /** Of the colon. */
+  readonly at: number;
+  readonly name: string;
+  readonly value: Expr;
+  readonly optional: boolean;
+}
 /** A loop over `range`, as macros expand to. */
 export interface Comprehension {
   readonly kind: 'comprehension';
@@ -57,6 +64,7 @@ export function childrenOf(expr: Expr): readonly Expr[] {
     case 'call': return expr.target === undefined ? expr.args : [expr.target, ...expr.args];
     case 'list': return expr.elements.map((element) => element.expr);
     case 'map': return expr.entries.flatMap(({ key, value }) => [key, value]);
+    case 'struct': return expr.fields.map(({ value }) => value);
     case 'comprehension': return [expr.range, expr.accuInit, expr.condition, expr.step, expr.result];
     default: return [];
   }

@@ -1,5 +1,5 @@
 /** From tokens to a tree by recursive descent (cel-spec, "Syntax"). Calls that are macros are expanded at once. */
-import type { Call, Expr, ListExpr, MapExpr } from './ast.js';
+import type { Call, Expr, ListExpr, MapExpr, StructField } from './ast.js';
 import { SyntaxIssue } from './issues.js';
 import { CODE_POINTS_MAX, signedInt, tokenize } from './lexer.js';
 import type { Token } from './lexer.js';
@@ -145,6 +145,7 @@ class Parser {
     if (token.kind !== 'ident' && token.kind !== 'quoted') {
       this.#next--;
       if (token.text === '.') throw new SyntaxIssue(token.at, "Syntax error: no viable alternative at input '..'");
+      if (token.kind === 'op') throw new SyntaxIssue(token.at, `Syntax error: no viable alternative at input '.${token.text}'`);
       this.#unexpected('IDENTIFIER');
     }
     const name = token.kind === 'quoted' ? token.text.slice(1, -1) : token.text;
@@ -162,19 +163,21 @@ class Parser {
     return call(optional ? '_[?_]' : '_[_]', open.at, [operand, index]);
   }
 
-  /** Only its name is kept: there is no type that can be made so. */
   #struct(operand: Expr): Expr {
     const open = this.#take();
-    while (!this.#is('}') && this.#peek().kind !== 'end') {
-      this.#accept('?');
+    const fields: StructField[] = [];
+    while (!this.#is('}')) {
+      const optional = this.#accept('?') !== undefined;
+      const token = this.#peek();
+      if (token.kind !== 'ident' && token.kind !== 'quoted') this.#unexpected(optional ? 'IDENTIFIER' : FIELD_EXPECTING);
       this.#take();
-      this.#expect(':');
-      this.#expr();
+      const { at } = this.#expect(':');
+      fields.push({ at, name: token.kind === 'quoted' ? token.text.slice(1, -1) : token.text, value: this.#expr(), optional });
       if (this.#accept(',') === undefined) break;
     }
     this.#expect('}');
     const name = operand.kind === 'ident' || operand.kind === 'select' ? structName(operand) : '';
-    return { kind: 'struct', at: open.at, name };
+    return { kind: 'struct', at: open.at, name, fields };
   }
 
   #primary(): Expr {
@@ -214,7 +217,7 @@ class Parser {
       }
       case '(': {
         const inner = this.#expr();
-        this.#expect(')');
+        this.#close();
         return inner;
       }
       case '[': return this.#list(at);
@@ -237,8 +240,15 @@ class Parser {
       args.push(this.#expr());
       if (this.#accept(',') === undefined) break;
     }
-    this.#expect(close);
+    if (close === ')') this.#close();
+    else this.#expect(close);
     return args;
+  }
+
+  /** ANTLR would put in the one token that is missing at the end. */
+  #close(): void {
+    if (!this.#is(')') && this.#peek().kind === 'end') throw new SyntaxIssue(this.#peek().at, "Syntax error: missing ')' at '<EOF>'");
+    this.#expect(')');
   }
 
   #list(at: number): ListExpr {
@@ -265,6 +275,9 @@ class Parser {
     return { kind: 'map', at, entries };
   }
 }
+
+/** Where a field of a message may begin, or the message end. */
+const FIELD_EXPECTING = '{\'}\', \',\', \'?\', IDENTIFIER, ESC_IDENTIFIER}';
 
 const structName = (expr: Expr): string => (expr.kind === 'ident' ? expr.name : expr.kind === 'select' ? `${structName(expr.operand)}.${expr.field}` : '');
 

@@ -1,7 +1,7 @@
 /** Variables of expressions in admission, by the types that kube-apiserver gives them (apiserver, pkg/admission/plugin/cel). */
 import { OPAQUE } from '../../cel/check/declare.js';
 import type { CelType } from '../../cel/check/types.js';
-import { BOOL, DYN, INT, STRING, TIMESTAMP, listOf, mapOf } from '../../cel/check/types.js';
+import { BOOL, DYN, INT, STRING, TIMESTAMP, listOf, mapOf, opaqueOf } from '../../cel/check/types.js';
 
 const object = (name: string, fields: Readonly<Record<string, CelType>>): CelType => ({ kind: 'object', name: `kubernetes.${name}`, fields: new Map(Object.entries(fields)) });
 const texts = (...names: readonly string[]): Record<string, CelType> => Object.fromEntries(names.map((name) => [name, STRING]));
@@ -26,6 +26,16 @@ const NAMESPACE = object('Namespace', {
     phase: STRING, conditions: listOf(object('NamespaceCondition', { ...texts('status', 'type', 'message', 'reason'), lastTransitionTime: TIMESTAMP })),
   }),
 });
+
+/** A field that a type does not have: nothing fits it. */
+const NO_FIELD = opaqueOf('');
+const PATCH_TYPE: CelType = { kind: 'object', name: 'JSONPatch', fields: new Map(Object.entries({ ...texts('op', 'path', 'from'), value: DYN })), other: NO_FIELD };
+
+/** What mutations make: parts of the object, named by where they lie in it and otherwise open, and operations of JSON patches (apiserver, pkg/cel/mutation). */
+export function mutationMessage(name: string): CelType | undefined {
+  if (name === 'JSONPatch') return PATCH_TYPE;
+  return name === 'Object' || name.startsWith('Object.') ? { kind: 'object', name, fields: new Map(), other: DYN } : undefined;
+}
 
 export interface Given {
   /** The policy has a paramKind. */

@@ -1,14 +1,16 @@
 /** Expressions in webhooks and admission policies when these are written: they compile, and give what is asked of them. */
 import type { Work } from '../../../platform/work.js';
-import { compileWork, syntaxIssues } from '../../cel/compile.js';
+import { compileWork } from '../../cel/compile.js';
+import type { Extras } from '../../cel/compile.js';
 import { failingConversion } from '../../cel/check/literals.js';
+import { PATCHES } from '../../cel/lib/patches.js';
 import type { CelType } from '../../cel/check/types.js';
 import { DYN, typeName } from '../../cel/check/types.js';
 import { qualifiedName } from '../../names.js';
 import { FIELD_ERRORS_MAX, fieldErrors } from '../../status.js';
 import type { FieldError } from '../../status.js';
 import { at, field, isRec, recs, same, str, type Rec } from '../lib/value.js';
-import { admissionVariables } from './environment.js';
+import { admissionVariables, mutationMessage } from './environment.js';
 import type { Given } from './environment.js';
 
 const CONDITIONS_MAX = 64;
@@ -20,10 +22,15 @@ const RESERVED = new Set([
   'true', 'false', 'null', 'in', 'as', 'break', 'const', 'continue', 'else', 'for', 'function', 'if', 'import', 'let', 'loop', 'package', 'namespace', 'return', 'var', 'void', 'while',
 ]);
 
-type Output = 'bool' | 'string' | 'null';
+type Output = 'bool' | 'string' | 'null' | 'Object' | 'list(JSONPatch)';
 
 /** What results are called where they are asked for. */
-const nameOf = (type: string): string => (type === 'null' ? 'null_type' : type);
+const nameOf = (type: string): string => type.replace(/\bnull\b/g, 'null_type');
+
+interface Asked {
+  readonly outputs?: readonly Output[];
+  readonly extras?: Extras;
+}
 
 interface Checked {
   readonly errors: FieldError[];
@@ -32,13 +39,11 @@ interface Checked {
 
 /** Of one expression, beside its text. */
 const EXPRESSION_UNITS = 100;
-/** Of parsing alone, for each character. */
-const SYNTAX_UNITS = 3;
 
-function* checkExpression(source: string, path: string, given: Given, outputs?: readonly Output[]): Work<Checked> {
+function* checkExpression(source: string, path: string, given: Given, { outputs, extras }: Asked = {}): Work<Checked> {
   const invalid = (why: string): Checked => ({ errors: [fieldErrors.invalid(path, source, why)], type: DYN });
   yield EXPRESSION_UNITS;
-  const compiled = yield* compileWork(source, admissionVariables(given));
+  const compiled = yield* compileWork(source, admissionVariables(given), extras);
   if (compiled.kind === 'bad') return invalid(`compilation failed: ${compiled.issues}`);
   const { type } = compiled.checked;
   const got = typeName(type);
@@ -47,7 +52,8 @@ function* checkExpression(source: string, path: string, given: Given, outputs?: 
     return invalid(`must evaluate to ${wanted.length === 1 ? wanted.join('') : `one of [${wanted.join(' ')}]`} but got ${nameOf(got)}`);
   }
   const failing = failingConversion(compiled.checked);
-  return failing === undefined ? { errors: [], type } : invalid(`program instantiation failed: ${failing}`);
+  if (failing === undefined) return { errors: [], type };
+  return { errors: [{ type: 'InternalError', field: path, detail: `Internal error: program instantiation failed: ${failing}` }], type: DYN };
 }
 
 export function* matchConditionWork(conditions: unknown, path: string, params = false): Work<FieldError[]> {
@@ -58,7 +64,7 @@ export function* matchConditionWork(conditions: unknown, path: string, params = 
     const here = `${path}[${index}]`;
     const source = str(condition['expression']).trim();
     const name = str(condition['name']);
-    errors.push(...(source === '' ? [fieldErrors.required(`${here}.expression`)] : (yield* checkExpression(source, `${here}.expression`, { params }, ['bool'])).errors));
+    errors.push(...(source === '' ? [fieldErrors.required(`${here}.expression`)] : (yield* checkExpression(source, `${here}.expression`, { params }, { outputs: ['bool'] })).errors));
     errors.push(...(name === '' ? [fieldErrors.required(`${here}.name`)] : qualifiedName(name).map((why) => fieldErrors.invalid(`${here}.name`, name, why))));
     if (name !== '' && seen.has(name)) errors.push(fieldErrors.duplicate(`${here}.name`, name));
     seen.add(name);
@@ -118,9 +124,9 @@ function* validationErrors(validation: Rec, path: string, given: Given): Work<Fi
   const errors: FieldError[] = [];
   const [source, message, expression] = ['expression', 'message', 'messageExpression'].map((name) => str(validation[name])) as [string, string, string];
   if (source.trim() === '') errors.push(fieldErrors.required(`${path}.expression`, 'expression is not specified'));
-  else errors.push(...(yield* checkExpression(source, `${path}.expression`, given, ['bool'])).errors);
+  else errors.push(...(yield* checkExpression(source, `${path}.expression`, given, { outputs: ['bool'] })).errors);
   if (expression !== '' && expression.trim() === '') errors.push(fieldErrors.invalid(`${path}.messageExpression`, expression, 'must be non-empty if specified'));
-  else if (expression !== '') errors.push(...(yield* checkExpression(expression, `${path}.messageExpression`, { ...given, params: false, authorizer: false }, ['string'])).errors);
+  else if (expression !== '') errors.push(...(yield* checkExpression(expression, `${path}.messageExpression`, { ...given, authorizer: false }, { outputs: ['string'] })).errors);
   if (message !== '' && message.trim() === '') errors.push(fieldErrors.invalid(`${path}.message`, message, 'must be non-empty if specified'));
   else if (/[\n\r]/.test(message.trim())) errors.push(fieldErrors.invalid(`${path}.message`, message, 'must not contain line breaks'));
   const reason = validation['reason'];
@@ -149,47 +155,44 @@ function* annotationError(annotation: Rec, { here, policy, given }: { readonly h
   const wrong = policy === '' ? [fieldErrors.invalid(`${here}.key`, key, 'requires metadata.name be non-empty')] : qualifiedName(whole).map((why) => fieldErrors.invalid(`${here}.key`, whole, why));
   if (source === '') wrong.push(fieldErrors.required(`${here}.valueExpression`, 'valueExpression is not specified'));
   else if (Buffer.byteLength(source) > VALUE_BYTES_MAX) wrong.push(fieldErrors.required(`${here}.valueExpression`, `must not exceed ${VALUE_BYTES_MAX} bytes in length`));
-  else wrong.push(...(yield* checkExpression(source, `${here}.valueExpression`, given, ['string', 'null'])).errors);
+  else wrong.push(...(yield* checkExpression(source, `${here}.valueExpression`, given, { outputs: ['string', 'null'] })).errors);
   return wrong;
 }
 
 /** As Go's internal type is printed. */
 const shown = (annotations: readonly Rec[]): unknown => annotations.map((annotation) => ({ Key: str(annotation['key']), ValueExpression: str(annotation['valueExpression']) }));
 
-/**
- * What of a MutatingAdmissionPolicy is compiled: its conditions and variables. Of its mutations the syntax alone is checked: they make
- * typed objects, which are not here.
- */
+/** The spec of a MutatingAdmissionPolicy: its conditions, variables and mutations. */
 export function* mutatingPolicyErrors(policy: unknown, old: unknown): Work<FieldError[]> {
   const spec = field(policy, 'spec');
   if (old !== undefined && same(spec, field(old, 'spec'))) return [];
   const params = field(spec, 'paramKind') !== undefined && field(spec, 'paramKind') !== null;
   const mutations = recs(field(spec, 'mutations'));
-  const errors = [...yield* keptConditionErrors(spec, field(old, 'spec'), params), ...(yield* variableErrors(recs(field(spec, 'variables')), params)).errors];
+  const variables = yield* variableErrors(recs(field(spec, 'variables')), params);
+  const errors = [...yield* keptConditionErrors(spec, field(old, 'spec'), params), ...variables.errors];
   if (mutations.length === 0) errors.push(fieldErrors.required('spec.mutations', 'mutations must contain at least one item'));
-  for (const [index, mutation] of mutations.entries()) {
-    errors.push(...mutationErrors(mutation, `spec.mutations[${index}]`));
-    yield EXPRESSION_UNITS + JSON.stringify(mutation).length * SYNTAX_UNITS;
-  }
+  for (const [index, mutation] of mutations.entries()) errors.push(...yield* mutationErrors(mutation, `spec.mutations[${index}]`, { params, variables: variables.types }));
   return errors;
 }
 
 const PATCH_FIELDS = { ApplyConfiguration: 'applyConfiguration', JSONPatch: 'jsonPatch' } as const;
 
-function mutationErrors(mutation: Rec, path: string): FieldError[] {
+function* mutationErrors(mutation: Rec, path: string, given: Given): Work<FieldError[]> {
   const type = str(mutation['patchType']);
   if (type === '') return [fieldErrors.required(`${path}.patchType`)];
   if (type !== 'ApplyConfiguration' && type !== 'JSONPatch') return [fieldErrors.notSupported(`${path}.patchType`, type, Object.keys(PATCH_FIELDS))];
   const [wanted, other] = [PATCH_FIELDS[type], PATCH_FIELDS[type === 'JSONPatch' ? 'ApplyConfiguration' : 'JSONPatch']];
   const errors = isRec(mutation[wanted])
-    ? mutationSyntaxErrors(str(field(mutation[wanted], 'expression')).trim(), `${path}.${wanted}.expression`)
+    ? yield* patchErrors(str(field(mutation[wanted], 'expression')).trim(), `${path}.${wanted}.expression`, { given, output: OUTPUTS[type] })
     : [fieldErrors.required(`${path}.${wanted}`, `must be specified when patchType is ${type}`)];
   if (isRec(mutation[other])) errors.push(fieldErrors.invalid(`${path}.${other}`, `{${other}}`, `must not be specified when patchType is ${type}`));
   return errors;
 }
 
-function mutationSyntaxErrors(source: string, path: string): FieldError[] {
+const OUTPUTS = { ApplyConfiguration: 'Object', JSONPatch: 'list(JSONPatch)' } as const;
+const MUTATION: Extras = { functions: PATCHES, messages: mutationMessage };
+
+function* patchErrors(source: string, path: string, { given, output }: { readonly given: Given; readonly output: Output }): Work<FieldError[]> {
   if (source === '') return [fieldErrors.required(path)];
-  const issues = syntaxIssues(source);
-  return issues === undefined ? [] : [fieldErrors.invalid(path, source, `compilation failed: ${issues}`)];
+  return (yield* checkExpression(source, path, given, { outputs: [output], extras: MUTATION })).errors;
 }
