@@ -9,6 +9,7 @@ import { AdmissionChain } from './plugin.js';
 import { podSecurity } from './pod-security/pod-security.js';
 import { ABSENCE_S_DEFAULT, defaultTolerationSeconds, podPriority, taintNewNodes } from './pod-defaults.js';
 import { rbacEscalation } from './rbac-escalation.js';
+import { runtimeClass } from './runtime-class.js';
 import { serviceAccount } from './service-account.js';
 import { storageProtection } from './storage-protection.js';
 
@@ -26,6 +27,7 @@ export function createAdmission(context: ApiServerContext, authorizer: RbacAutho
     podPriority(context.reader),
     defaultTolerationSeconds(options.tolerationSeconds ?? ABSENCE_S_DEFAULT),
     storageProtection(),
+    runtimeClass(context.reader),
     rbacEscalation(authorizer, context),
     definitionWarnings(),
     finalizerWarnings(),
