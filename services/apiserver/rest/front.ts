@@ -11,6 +11,7 @@ import { ApiError, apiErrors } from '../../../apimachinery/status.js';
 import type { Clock } from '../../../platform/clock.js';
 import type { Logger } from '../../../platform/log.js';
 import type { Random } from '../../../platform/random.js';
+import { TurnBudget } from '../../../platform/turn-budget.js';
 import type { Authenticator, Authorizer, ObjectReader } from '../ports.js';
 import { methodNotAllowed, noSuchResource } from '../registry/target.js';
 import { toApiError } from '../registry/store-errors.js';
@@ -36,6 +37,7 @@ import type { HeavyWork } from '../work/heavy-work.js';
 import type { YamlPool } from '../work/yaml-pool.js';
 import { parseUrl } from './url.js';
 import type { ParsedUrl } from './url.js';
+import { EVENT_UNITS_OF_TURN } from './watch-stream.js';
 
 export interface RestOptions {
   readonly scheme: MutableScheme;
@@ -82,9 +84,11 @@ export class RestFront {
   readonly #options: RestOptions;
   readonly #discovery: Discovery;
   readonly #closing = new AbortController();
+  readonly #events: TurnBudget;
 
   constructor(options: RestOptions) {
     this.#options = options;
+    this.#events = new TurnBudget(options.clock, EVENT_UNITS_OF_TURN);
     this.#discovery = new Discovery(options.scheme, options.serverAddress);
   }
 
@@ -190,7 +194,8 @@ export class RestFront {
     const heavy = this.#options.heavy.begin(`${request.method} ${request.url}`);
     try {
       return await serveObjects({
-        request, heavy, yaml: this.#options.yaml, url: asked.url, route, verb, kind, isBuiltIn, report: asked.report, user: asked.user, service: this.#options.as(asked.user), clock: this.#options.clock,
+        request, heavy, yaml: this.#options.yaml, events: this.#events, url: asked.url, route, verb, kind, isBuiltIn, report: asked.report, user: asked.user,
+        service: this.#options.as(asked.user), clock: this.#options.clock,
         signal: AbortSignal.any([request.signal, deadline.signal]), closing: this.#closing.signal,
       });
     } finally {

@@ -4,6 +4,7 @@ import type { DeleteResult, ObjectHandle, ObjectService, UserInfo, WatchEvent } 
 import { apiErrors, fieldErrors } from '../../../apimachinery/status.js';
 import type { FieldError } from '../../../apimachinery/status.js';
 import type { Clock } from '../../../platform/clock.js';
+import type { TurnBudget } from '../../../platform/turn-budget.js';
 import type { Heavy } from '../work/heavy-work.js';
 import type { YamlPool } from '../work/yaml-pool.js';
 import { readObject, readOptions, readPatch } from './body.js';
@@ -35,6 +36,8 @@ export interface ObjectRequest {
   readonly report: Report;
   readonly heavy: Heavy;
   readonly yaml: YamlPool;
+  /** Of events that watches send. */
+  readonly events: TurnBudget;
   readonly clock: Clock;
   readonly signal: AbortSignal;
   /** Aborts a stream when the server stops. */
@@ -124,7 +127,7 @@ function watchObjects(call: ObjectRequest, options: ListOptions, rendering: Rend
   }, { signal, pace: call.heavy });
   return Promise.resolve({
     status: 200, headers: { 'content-type': rendering.accepted.encoding === 'json' ? CONTENT_TYPES.json : `${CONTENT_TYPES[rendering.accepted.encoding]};stream=watch`, 'transfer-encoding': 'chunked' },
-    body: watchStream(events, rendering),
+    body: watchStream(events, rendering, call.events),
   });
 }
 
