@@ -3,7 +3,7 @@
  *
  * In: the object before, what a client wants, the kind's schema, and who asks. Out: the object with its new
  * `managedFields`. Nothing here changes its arguments. It does not default, validate or store; the registry does so after.
- * Paths are compared as they are named in each manager's version; kinds served in several shapes convert before.
+ * Paths are compared as they are named in each manager's version (versions.ts).
  * Large objects are worked on in slices: each walk over one of them is a slice.
  */
 import { apiErrors } from '../status.js';
@@ -21,15 +21,19 @@ import type { AppliedView } from './conflicts.js';
 import { FieldSet } from './field-set.js';
 import { fieldsOfLastApplied, withLastApplied } from './last-applied.js';
 import { boundUpdaters, flawOf, identityOf, readManagers, writeManagers } from './managers.js';
-import type { FieldOwner, Managers } from './managers.js';
+import type { FieldOwner, Manager, Managers } from './managers.js';
 import { mergeApplied } from './merge.js';
 import { prune } from './prune.js';
+import { changesByVersion } from './versions.js';
+import type { VersionView } from './versions.js';
 
 export type { FieldOwner } from './managers.js';
 
 export interface KindFacts {
   readonly schema: Schema;
   readonly resolver: SchemaResolver;
+  /** The object as another version of the kind shows it; undefined for one that is not served. Default: all versions have one shape. */
+  readonly inVersion?: (apiVersion: string, object: KubeObject) => VersionView | undefined;
 }
 
 /** Names of fields from the object's root on, as `['metadata', 'labels']`. */
@@ -67,7 +71,7 @@ export function* applyPatchWork<T extends KubeObject>(request: ApplyRequest<T>, 
   const applied = appliedFields(config, schema, resolver);
   yield walk;
   const live = (request.live ?? {}) as JsonObject;
-  const managers = managersBeforeApply(request.live, owner, kind);
+  const managers = managersBeforeApply(request, kind);
   const id = identityOf(owner, 'Apply');
   const previous = managers.get(id);
   const others = new Map([...managers].filter(([other]) => other !== id));
@@ -81,13 +85,14 @@ export function* applyPatchWork<T extends KubeObject>(request: ApplyRequest<T>, 
     yield walk;
   }
   const difference = compareObjects(live, merged, schema, resolver);
+  const changeOf = changesByVersion({ before: live as KubeObject, after: merged as KubeObject, apiVersion: owner.apiVersion, difference }, kind);
   if (request.force !== true) {
     const allowed = request.live === undefined ? new FieldSet() : fieldsOfLastApplied(owner.manager, request.live, kind);
     yield walk;
-    refuseConflicts(others, difference.changed, { allowed, view: request.view });
+    refuseConflicts(others, (manager) => changeOf(manager)?.changed, { allowed, view: request.view });
   }
   yield walk;
-  const result = takeFrom(others, difference);
+  const result = takeFrom(others, changeOf);
   // Who changes nothing has no new time, and none at all when it applies for the first time.
   const time = jsonEqual(live, merged) ? (previous?.time ?? '') : owner.time;
   result.set(id, { ...owner, time, operation: 'Apply', set: applied });
@@ -98,21 +103,23 @@ export function* applyPatchWork<T extends KubeObject>(request: ApplyRequest<T>, 
 }
 
 /** Those of the live object; one for all that it has when nobody was tracked. */
-function managersBeforeApply(live: KubeObject | undefined, applier: FieldOwner, kind: KindFacts): Managers {
+function managersBeforeApply({ live, owner: applier, resetFields }: ApplyRequest, kind: KindFacts): Managers {
   const entries = live?.metadata?.managedFields;
   const flaw = flawOf(entries);
   if (flaw !== undefined) throw apiErrors.internal(`failed to decode managed fields: ${flaw}`);
   if (live === undefined || (entries !== undefined && entries.length > 0)) return readManagers(entries);
   const owner: FieldOwner = { manager: BEFORE_FIRST_APPLY, apiVersion: applier.apiVersion, time: applier.time };
-  const { changed } = compareObjects({}, live as JsonObject, kind.schema, kind.resolver);
+  const { changed } = withoutReset(compareObjects({}, live as JsonObject, kind.schema, kind.resolver), resetFields);
   return new Map(changed.isEmpty ? [] : [[identityOf(owner, 'Update'), { ...owner, operation: 'Update', set: changed }]]);
 }
 
 /** What was changed or removed belongs to its last writer alone. */
-function takeFrom(managers: Managers, { changed, removed }: Comparison): Managers {
+function takeFrom(managers: Managers, changeOf: (manager: Manager) => Comparison | undefined): Managers {
   const result: Managers = new Map();
   for (const [id, manager] of managers) {
-    const set = manager.set.difference(changed).difference(removed);
+    const change = changeOf(manager);
+    if (change === undefined) continue;
+    const set = manager.set.difference(change.changed).difference(change.removed);
     if (!set.isEmpty) result.set(id, set.equals(manager.set) ? manager : { ...manager, set });
   }
   return result;
@@ -148,10 +155,11 @@ export function* trackUpdateWork(request: UpdateRequest, kind: KindFacts): Work<
   yield walk;
   const difference = comparison(request, kind);
   yield walk;
-  if (difference.changed.isEmpty && difference.removed.isEmpty) return jsonEqual(base, stored) ? stored : base;
+  if (difference.changed.isEmpty && difference.removed.isEmpty && jsonEqual(base, stored)) return stored;
   const managers = readManagers(base);
   yield walk;
-  const result = takeFrom(managers, difference);
+  const changeOf = changesByVersion({ before: before ?? {}, after, apiVersion: owner.apiVersion, difference }, kind);
+  const result = takeFrom(managers, changeOf);
   if (!difference.changed.isEmpty) {
     const id = identityOf(owner, 'Update');
     const own = managers.get(id);
@@ -172,8 +180,12 @@ function startingPoint(
   return flawOf(sent) === undefined ? sent : kept;
 }
 
-function comparison({ before, empty = {}, after, resetFields = [] }: UpdateRequest, kind: KindFacts): Comparison {
-  const difference = compareObjects((before ?? empty) as JsonObject, after as JsonObject, kind.schema, kind.resolver);
+function comparison({ before, empty = {}, after, resetFields }: UpdateRequest, kind: KindFacts): Comparison {
+  return withoutReset(compareObjects((before ?? empty) as JsonObject, after as JsonObject, kind.schema, kind.resolver), resetFields);
+}
+
+/** Without what the endpoint does not let a client set. */
+function withoutReset(difference: Comparison, resetFields: readonly ResetPath[] = []): Comparison {
   if (resetFields.length === 0) return difference;
   const reset = new FieldSet();
   for (const path of resetFields) reset.insert(path.map((field) => `f:${field}` as const));

@@ -17,11 +17,13 @@ interface Conflict {
 }
 
 /** Throws Conflict when others own what would change, besides what is allowed. */
-export function refuseConflicts(others: Managers, changed: FieldSet, { allowed, view }: { readonly allowed: FieldSet; readonly view?: AppliedView | undefined }): void {
+export function refuseConflicts(others: Managers, changedFor: (manager: Manager) => FieldSet | undefined, { allowed, view }: { readonly allowed: FieldSet; readonly view?: AppliedView | undefined }): void {
   // Of very many the first are told, and how many there are.
   const conflicts: Conflict[] = [];
   let count = 0;
   for (const manager of others.values()) {
+    const changed = changedFor(manager);
+    if (changed === undefined) continue;
     for (const path of manager.set.intersection(changed).difference(allowed).paths()) {
       count += 1;
       if (count > FIELD_ERRORS_MAX) continue;

@@ -1,6 +1,8 @@
 /** Who owns which field: managedFields on every write, and server-side apply. */
 import { applyPatchWork, trackUpdateWork, withManagedFields } from '../../../apimachinery/apply/apply.js';
 import type { FieldOwner, KindFacts, ResetPath } from '../../../apimachinery/apply/apply.js';
+import type { VersionView } from '../../../apimachinery/apply/versions.js';
+import type { Kind, Scheme } from '../../../apimachinery/kind.js';
 import type { KubeObject } from '../../../apimachinery/object.js';
 import { apiVersionOf } from '../../../apimachinery/object.js';
 import { isApiError } from '../../../apimachinery/status.js';
@@ -76,5 +78,16 @@ function ownerOf(call: Call, target: Target): FieldOwner {
 }
 
 function factsOf(call: Call, { kind }: Target): KindFacts {
-  return { schema: kind.schema, resolver: resolverOf(call.registry.scheme) };
+  const { scheme } = call.registry;
+  return { schema: kind.schema, resolver: resolverOf(scheme), inVersion: (apiVersion, object) => viewOf(apiVersion, { kind, object, scheme }) };
+}
+
+/** By way of the stored form. Versions of a custom resource have one shape, whatever their schemas. */
+function viewOf(apiVersion: string, { kind, object, scheme }: { readonly kind: Kind; readonly object: KubeObject; readonly scheme: Scheme }): VersionView | undefined {
+  const [version = '', group = ''] = apiVersion.split('/').toReversed();
+  const other = scheme.byKind({ group, version, kind: kind.kind });
+  if (other === undefined || other.storagePrefix !== kind.storagePrefix) return undefined;
+  if (other === kind || kind.isCustom === true) return { object, schema: other.schema };
+  const stored = kind.conversion?.toStorage(cloneJson(object)) ?? cloneJson(object);
+  return { object: other.conversion?.fromStorage(stored) ?? stored, schema: other.schema };
 }

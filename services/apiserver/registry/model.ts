@@ -56,14 +56,14 @@ const ANYTHING: Schema = { type: 'object', preserveUnknown: true };
 
 /** Brings the draft into the shape of its type, in place: wrong types are refused, unknown fields dropped and reported. */
 export function checkFields(call: Call, shape: Shape, draft: KubeObject): void {
-  keepReset(draft);
   const { scheme } = call.registry;
   const custom = isCustomShape(shape);
+  if (!custom) keepReset(draft);
   const unknown = custom ? conformCustom(shape.kind, draft, scheme) : conform({ ...shape.shape, schema: schemaOf(scheme, shape) }, asJson(draft), { resolver: resolverOf(scheme), floats: call.body?.floats });
   for (const message of reportFieldIssues(shape.shape, { unknown, body: call.body }, call.fieldValidation)) warn(call, message);
 }
 
-/** `managedFields: []` asks to forget all managers, as `[{}]` does, which decoding does not take for an absence. */
+/** `managedFields: []` asks to forget all managers, as `[{}]` does, which decoding does not take for an absence. Of a custom resource it is one. */
 function keepReset(draft: KubeObject): void {
   const { metadata } = draft;
   if (isObject(metadata) && Array.isArray(metadata['managedFields']) && metadata['managedFields'].length === 0) metadata['managedFields'] = [{}];
