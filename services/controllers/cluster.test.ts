@@ -56,6 +56,15 @@ describe('node lifecycle and eviction', () => {
     expect(await taintsOf('w1')).toEqual([]);
   });
 
+  it('says once that it has seen a node, as kubectl describe shows it', async () => {
+    await t.client.create(nodes, node('w1'));
+    await start();
+    await t.settle(100_000);
+    await t.client.create(nodes, node('w2'));
+    await t.settle(100_000);
+    expect(t.said.filter((event) => event.includes('RegisteredNode'))).toEqual(['w1 RegisteredNode: Node w1 event: Registered Node w1 in Controller', 'w2 RegisteredNode: Node w2 event: Registered Node w2 in Controller']);
+  });
+
   it('makes a silent node NotReady, taints it, and moves its pods when their toleration ends', async () => {
     await t.client.create(nodes, node('w1'));
     await renew('w1');

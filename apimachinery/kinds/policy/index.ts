@@ -7,7 +7,7 @@ import { complaintsOf } from '../lib/complaints.js';
 import { validateLabels, validateLabelSelector } from '../lib/label-validation.js';
 import { strategyOf } from '../lib/strategy.js';
 import { validateConditions } from '../lib/validate-conditions.js';
-import { absent, at, child, field, fill, isRec, list, num, optionalNum, recs, same, str, unset, type Rec } from '../lib/value.js';
+import { absent, at, field, fill, isRec, list, num, optionalNum, recs, same, str, unset, type Rec } from '../lib/value.js';
 import { validateResources } from '../pod/validate-resources.js';
 import { validateTolerations } from '../pod/validate-scheduling.js';
 import { certificateRequest } from './certificates.js';

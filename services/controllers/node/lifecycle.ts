@@ -63,6 +63,7 @@ class NodeLifecycleReconciler {
       this.#signs.delete(name);
       return done;
     }
+    if (!this.#signs.has(name)) this.#context.events.event({ resource: nodes, object: node }, 'Normal', 'RegisteredNode', `Node ${name} event: Registered Node ${name} in Controller`);
     const silence_ms = this.#silence(name);
     const current = silence_ms >= this.#options.grace_ms ? await this.#markUnknown(node, signal) : node;
     await this.#taint(current, signal);
