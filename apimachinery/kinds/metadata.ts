@@ -6,6 +6,7 @@ import { dns1123Label, dns1123Subdomain, pathSegment, qualifiedName } from '../n
 import type { KubeObject } from '../object.js';
 import type { Kind } from '../kind.js';
 import type { FieldError } from '../status.js';
+import { knowsFinalizers } from './metadata-repeats.js';
 import { canonicalAddress } from './lib/addresses.js';
 import { complaintsOf, type Complaints } from './lib/complaints.js';
 import { validateLabels } from './lib/label-validation.js';
@@ -35,8 +36,6 @@ const NAME_RULES: Readonly<Record<string, NameRule>> = {
 
 const ANNOTATIONS_BYTES_MAX = 256 * 1024;
 const FINALIZERS = new Set(['orphan', 'foregroundDeletion', 'kubernetes']);
-/** Groups whose finalizers need no domain: their kinds are judged by k8s.io/apimachinery alone. So are custom ones, which get a warning. */
-const ANY_FINALIZER = new Set(['apiextensions.k8s.io', 'admissionregistration.k8s.io', 'coordination.k8s.io', 'apiregistration.k8s.io']);
 const utf8 = new TextEncoder();
 
 type KindName = Pick<Kind, 'group' | 'resource' | 'namespaced' | 'isCustom'>;
@@ -94,11 +93,11 @@ function validateOwners(complaints: Complaints, metadata: Rec): void {
   }
 }
 
-function validateFinalizers(complaints: Complaints, metadata: Rec, kind: KindName): void {
+function validateFinalizers(complaints: Complaints, metadata: Rec, areKnown: boolean): void {
   const names = strs(metadata['finalizers']);
   for (const [index, name] of names.entries()) {
     complaints.form('metadata.finalizers', name, qualifiedName);
-    if (!name.includes('/') && !FINALIZERS.has(name) && !ANY_FINALIZER.has(kind.group) && kind.isCustom !== true) {
+    if (areKnown && !name.includes('/') && !FINALIZERS.has(name)) {
       complaints.invalid(`metadata.finalizers[${index}]`, name, 'name is neither a standard finalizer name nor is it fully qualified');
     }
   }
@@ -125,7 +124,7 @@ export function validateMetadata(object: KubeObject, kind: KindName, rule: NameR
     validateLabels(complaints, metadata['labels'], 'metadata.labels');
     validateAnnotations(complaints, metadata['annotations'], 'metadata.annotations');
     validateOwners(complaints, metadata);
-    validateFinalizers(complaints, metadata, kind);
+    validateFinalizers(complaints, metadata, knowsFinalizers(kind));
   });
 }
 

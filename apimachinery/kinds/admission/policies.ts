@@ -4,7 +4,8 @@ import type { StrategyContext } from '../../kind.js';
 import { dns1123Subdomain } from '../../names.js';
 import type { FieldError } from '../../status.js';
 import { complaintsOf, complaintsWork, type Complaints } from '../lib/complaints.js';
-import { absent, field, isRec, list, strs, type Rec } from '../lib/value.js';
+import { validateConditions } from '../lib/validate-conditions.js';
+import { absent, at, field, isRec, list, recs, strs, unset, type Rec } from '../lib/value.js';
 import { mutatingPolicyErrors, validatingPolicyErrors } from './expressions.js';
 import { FAILURE_POLICIES, validateMatchResources, validateMutatingOperations, validateParamKind, validateParamRef } from './match.js';
 
@@ -21,8 +22,17 @@ function validateCommon(complaints: Complaints, spec: unknown): void {
   if (list(match['resourceRules']).length === 0) complaints.required('spec.matchConstraints.resourceRules');
 }
 
+/** What a controller found in the expressions, and its conditions. */
+const validatePolicyStatus = (status: unknown): FieldError[] => complaintsOf((complaints) => {
+  for (const [index, warning] of recs(at(status, 'typeChecking', 'expressionWarnings')).entries()) {
+    const path = `status.typeChecking.expressionWarnings[${index}]`;
+    for (const name of ['warning', 'fieldRef']) if (unset(warning[name])) complaints.required(`${path}.${name}`);
+  }
+  validateConditions(complaints, field(status, 'conditions'), 'status.conditions');
+});
+
 export function* validateValidatingPolicy(policy: Rec, context?: StrategyContext): Work<FieldError[]> {
-  if (context?.subresource === 'status') return [];
+  if (context?.subresource === 'status') return validatePolicyStatus(policy['status']);
   return yield* complaintsWork(function* (complaints) {
     validateCommon(complaints, policy['spec']);
     complaints.add(yield* validatingPolicyErrors(policy, context?.old));

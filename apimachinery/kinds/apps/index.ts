@@ -11,6 +11,7 @@ import { createTemplateGeneration, updateTemplateGeneration } from './daemon-set
 import {
   defaultDaemonSet, defaultDeployment, defaultReplicaSet, defaultReplicationController, defaultStatefulSet,
 } from './defaults.js';
+import { validateWorkloadStatus } from './validate-status.js';
 import { validateWorkload, validateWorkloadUpdate, type WorkloadKind, type WorkloadUpdateRules } from './validate.js';
 
 /** KEP-961 (`maxUnavailable` of a StatefulSet) is off in v1.36, like some fields of pods. */
@@ -31,8 +32,8 @@ function workload(defaults: (draft: Rec) => void, kind: WorkloadKind, update: Wo
       dropDisabledTemplateFields(object);
       if (kind === 'daemonSet' && subresource === undefined) updateTemplateGeneration(object, old);
     },
-    validate: (object) => validateWorkload(object, kind),
-    validateUpdate: (object, old) => validateWorkloadUpdate(object, old, update),
+    validate: (object, context) => (context?.subresource === 'status' ? validateWorkloadStatus(object, context.old, kind) : validateWorkload(object, kind)),
+    validateUpdate: (object, old, context) => (context?.subresource === 'status' ? [] : validateWorkloadUpdate(object, old, update)),
   });
 }
 

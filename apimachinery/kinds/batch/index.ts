@@ -66,7 +66,8 @@ function templateUnchanged(spec: Rec, before: Rec, old: Rec): boolean {
   return same(munged, before['template']);
 }
 
-function validateJobUpdate(job: Rec, old: Rec): FieldError[] {
+function validateJobUpdate(job: Rec, old: Rec, context?: StrategyContext): FieldError[] {
+  if (context?.subresource === 'status') return [];
   return complaintsOf((complaints) => {
     const spec = field(job, 'spec');
     const before = field(old, 'spec');

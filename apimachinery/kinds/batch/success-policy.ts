@@ -30,6 +30,27 @@ export function countIndexes(text: string, completions: number): Counted {
   return { kind: 'counted', total };
 }
 
+/** Intervals of a text, those left out that are none below `completions`. */
+function intervalsOf(text: string, completions: number): readonly (readonly [number, number])[] {
+  return text.split(',').flatMap((interval) => {
+    const [from = Number.NaN, to = from] = interval.split('-').map(Number);
+    return interval.split('-').length <= 2 && from <= to && to < completions ? [[from, to] as const] : [];
+  });
+}
+
+/** The first index that both texts name. */
+export function overlapOf(one: string, other: string, completions: number): number | undefined {
+  if (one === '' || other === '') return undefined;
+  const [left, right] = [intervalsOf(one, completions), intervalsOf(other, completions)];
+  for (let i = 0, j = 0; ;) {
+    const [a, b] = [left[i], right[j]];
+    if (a === undefined || b === undefined) return undefined;
+    if (a[0] <= b[1] && b[0] <= a[1]) return Math.max(a[0], b[0]);
+    if (a[0] <= b[0]) i += 1;
+    else j += 1;
+  }
+}
+
 function validateRule(complaints: Complaints, rule: Rec, path: string, completions: number): void {
   const indexes = rule['succeededIndexes'];
   const count = rule['succeededCount'];

@@ -1,5 +1,6 @@
 /** Validation of Jobs and CronJobs (k8s.io/kubernetes/pkg/apis/batch/validation). The order of complaints is Kubernetes' own. */
 import { dns1123Label, domainPrefixedPath } from '../../names.js';
+import type { StrategyContext } from '../../kind.js';
 import type { FieldError } from '../../status.js';
 import { complaintsOf, type Complaints } from '../lib/complaints.js';
 import { selectorMatches, validateLabelSelector } from '../lib/label-validation.js';
@@ -8,6 +9,7 @@ import { validatePodTemplate } from '../pod/validate.js';
 import { validateFailurePolicy } from './failure-policy.js';
 import { scheduleComplaints, timeZoneComplaint } from './schedule.js';
 import { validateSuccessPolicy } from './success-policy.js';
+import { validateJobStatus } from './validate-status.js';
 
 const CRON_NAME_MAX = 52;
 const MANAGED_BY_MAX = 63;
@@ -104,7 +106,8 @@ function validateGenerated(complaints: Complaints, job: Rec, spec: Rec): void {
   if (!selectorMatches(spec['selector'], expected)) complaints.invalid('spec.selector', spec['selector'], '`selector` not auto-generated');
 }
 
-export function validateJob(job: Rec): FieldError[] {
+export function validateJob(job: Rec, context?: StrategyContext): FieldError[] {
+  if (context?.subresource === 'status') return validateJobStatus(job, context.old);
   return complaintsOf((complaints) => {
     const value = field(job, 'spec');
     const spec = isRec(value) ? value : {};
@@ -120,7 +123,8 @@ export function validateJob(job: Rec): FieldError[] {
   });
 }
 
-export function validateCronJob(cronJob: Rec): FieldError[] {
+export function validateCronJob(cronJob: Rec, context?: StrategyContext): FieldError[] {
+  if (context?.subresource === 'status') return [];
   return complaintsOf((complaints) => {
     const spec = field(cronJob, 'spec');
     const schedule = str(field(spec, 'schedule'));

@@ -10,6 +10,8 @@ const NAME_LABEL = 'kubernetes.io/metadata.name';
 
 /** The name as a label, so that selectors can name a namespace. */
 function defaultNamespace(namespace: Rec): void {
+  const status = child(namespace, 'status');
+  if (status !== undefined) fillZero(status, 'phase', 'Active');
   const metadata = field(namespace, 'metadata');
   const name = str(field(metadata, 'name'));
   if (!isRec(metadata) || name === '') return;

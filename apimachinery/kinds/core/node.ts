@@ -53,15 +53,39 @@ function validateCidrs(complaints: Complaints, all: readonly string[]): void {
   if (!isDual || cidrs.length > 2) complaints.invalid('spec.podCIDRs', all, 'may specify no more than one CIDR for each IP family');
 }
 
+const FEATURE = /^[A-Z][a-zA-Z0-9]*(\/[A-Z][a-zA-Z0-9]*)*$/;
+
+/** Sorted, and each once. */
+function validateFeatures(complaints: Complaints, node: Rec): void {
+  const path = 'status.declaredFeatures';
+  const features = strs(at(node, 'status', 'declaredFeatures'));
+  for (const [index, feature] of features.entries()) {
+    if (!FEATURE.test(feature)) {
+      complaints.invalid(`${path}[${index}]`, feature, `invalid feature name ${JSON.stringify(feature)}: must start with an UpperCamelCase segment, with subsequent segments separated by '/' `
+        + '(e.g., MyFeature or MyFeature/mySubFeature), and contain only alphanumeric characters and slashes');
+    }
+    const next = features[index + 1];
+    if (next === undefined) continue;
+    if (feature === next) complaints.duplicate(`${path}[${index + 1}]`, next);
+    else if (feature > next) complaints.invalid(`${path}[${index + 1}]`, next, 'list must be sorted alphabetically');
+  }
+}
+
+function validateNew(complaints: Complaints, node: Rec): void {
+  validateTaints(complaints, at(node, 'spec', 'taints'));
+  validateAmounts(complaints, node);
+  validateFeatures(complaints, node);
+  validateCidrs(complaints, strs(at(node, 'spec', 'podCIDRs')));
+}
+
 function validateNode(node: Rec, context?: StrategyContext): FieldError[] {
   return complaintsOf((complaints) => {
     const old = context?.old;
-    validateTaints(complaints, at(node, 'spec', 'taints'));
-    validateAmounts(complaints, node);
-    validateCidrs(complaints, strs(at(node, 'spec', 'podCIDRs')));
+    // Kubernetes looks at an update as at a new node first, and then at what may change: some complaints come twice. Not those of a status.
+    if (context?.subresource !== 'status') validateNew(complaints, node);
     if (old === undefined) return;
-    // Kubernetes looks at an update as at a new node first, and then at what may change: some complaints come twice.
     validateAmounts(complaints, node);
+    validateFeatures(complaints, node);
     const addresses = new Set<string>();
     for (const [index, address] of recs(at(node, 'status', 'addresses')).entries()) {
       const text = JSON.stringify({ Type: str(address['type']), Address: str(address['address']) });

@@ -1,6 +1,6 @@
 /** Defaults of pods and of the pod templates inside workloads (k8s.io/kubernetes/pkg/apis/core/v1/defaults.go). */
 import { containersOf } from '../lib/containers.js';
-import { absent, child, children, field, fill, fillZero, isRec, keysOf, num, optionalNum, rec, setOwn, str, type Rec } from '../lib/value.js';
+import { absent, child, children, field, fill, fillZero, isRec, keysOf, list, num, optionalNum, rec, setOwn, str, type Rec } from '../lib/value.js';
 import { pullPolicyFor } from './image.js';
 import { defaultVolumes } from './volume-defaults.js';
 import { defaultPodLevelRequests } from './pod-level-resources.js';
@@ -91,8 +91,17 @@ function defaultRequests(container: Rec): void {
   }
 }
 
+/** `podIP` is the first of `podIPs`, and wins where the two differ: it is the older field. */
+function alignAddresses(status: unknown): void {
+  if (!isRec(status)) return;
+  const [first, all] = [str(status['podIP']), list(status['podIPs'])];
+  if (first !== '' && str(field(all[0], 'ip')) !== first) status['podIPs'] = [{ ip: first }];
+  else if (first === '' && all.length > 0) status['podIP'] = str(field(all[0], 'ip'));
+}
+
 /** Defaults of a Pod itself: those of templates, and what only a pod that really runs has. */
 export function defaultPod(pod: object): void {
+  alignAddresses(field(pod, 'status'));
   const spec = field(pod, 'spec');
   if (!isRec(spec)) return;
   defaultPodSpec(spec);

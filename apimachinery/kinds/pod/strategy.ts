@@ -2,13 +2,14 @@
 import type { StrategyContext } from '../../kind.js';
 import { fieldErrors, type FieldError } from '../../status.js';
 import { strategyOf } from '../lib/strategy.js';
-import { at, child, clone, field, isRec, list, num, optionalNum, put, unset, type Rec } from '../lib/value.js';
+import { at, child, children, clone, field, isRec, list, num, optionalNum, put, recs, unset, type Rec } from '../lib/value.js';
 import { defaultPod } from './defaults.js';
 import { dropDisabledFields } from './disabled-fields.js';
 import { mergeLabelKeys } from './label-keys.js';
 import { podQosClass } from './qos.js';
 import { podFinished } from './readiness.js';
 import { validatePod } from './validate.js';
+import { validatePodStatus } from './validate-status.js';
 import { validatePodUpdate } from './validate-update.js';
 
 function prepareForCreate(pod: Rec, context: StrategyContext): void {
@@ -26,6 +27,17 @@ function prepareForCreate(pod: Rec, context: StrategyContext): void {
   }];
 }
 
+/** What generation a status speaks of is not unsaid: left out, it stays, of the status and of each condition (KEP-5067). */
+function keepGenerations(status: Rec, before: unknown): void {
+  if (num(status['observedGeneration']) === 0) put(status, 'observedGeneration', field(before, 'observedGeneration'));
+  const stored = [...recs(field(before, 'conditions'))];
+  for (const condition of children(status, 'conditions')) {
+    const index = stored.findIndex(({ type }) => type === condition['type']);
+    const [old] = index < 0 ? [undefined] : stored.splice(index, 1);
+    if (num(condition['observedGeneration']) === 0) put(condition, 'observedGeneration', field(old, 'observedGeneration'));
+  }
+}
+
 /** Each subresource writes its own part; what else the client sent is taken from the stored pod. */
 function prepareForUpdate(pod: Rec, old: Rec, context: StrategyContext): void {
   const before = field(old, 'spec');
@@ -41,7 +53,10 @@ function prepareForUpdate(pod: Rec, old: Rec, context: StrategyContext): void {
       const metadata = field(pod, 'metadata');
       // A node writes status; it must not tie a pod to an owner (CVE-2025-4563 and its relatives).
       if (isRec(metadata)) put(metadata, 'ownerReferences', clone(at(old, 'metadata', 'ownerReferences')));
-      break;
+      if (status === undefined) return;
+      delete status['nodeAllocatableResourceClaimStatuses'];
+      if (unset(status['qosClass'])) put(status, 'qosClass', at(old, 'status', 'qosClass'));
+      return keepGenerations(status, field(old, 'status'));
     }
     default:
       if (context.subresource === undefined && isRec(field(pod, 'spec'))) {
@@ -74,7 +89,7 @@ export const podStrategy = strategyOf({
   validatesAll: true,
   create: prepareForCreate,
   update: prepareForUpdate,
-  validate: (pod, context) => [...validatePod(pod), ...ephemeralOnCreate(pod, context)],
+  validate: (pod, context) => (context?.subresource === 'status' ? validatePodStatus(pod, context.old) : [...validatePod(pod), ...ephemeralOnCreate(pod, context)]),
   validateUpdate: (pod, old, context) => validatePodUpdate(pod, old, context?.subresource),
   defaultGracePeriodSeconds: gracePeriodOf,
 });

@@ -5,6 +5,7 @@ import type { FieldError } from '../../status.js';
 import { complaintsOf, type Complaints } from '../lib/complaints.js';
 import { strategyOf } from '../lib/strategy.js';
 import { at, child, clone, field, optionalNum, put, recs, same, str, strs, type Rec } from '../lib/value.js';
+import { certificateFault } from './pem.js';
 
 const SECONDS_MIN = 600;
 const DOMAIN_MAX = 253;
@@ -90,6 +91,15 @@ function validateConditions(complaints: Complaints, request: Rec, old: unknown):
   }
 }
 
+/** One that was stored stays, whatever it holds. */
+function validateCertificate(complaints: Complaints, request: Rec, old: unknown): void {
+  const [now, before] = [request, old].map((object) => str(at(object, 'status', 'certificate'))) as [string, string];
+  const textOf = (certificate: string): string => Buffer.from(certificate, 'base64').toString('latin1');
+  if (now === before || certificateFault(textOf(before)) !== undefined) return;
+  const fault = certificateFault(textOf(now));
+  if (fault !== undefined) complaints.invalid('status.certificate', '<certificate data>', fault);
+}
+
 function validateUsages(complaints: Complaints, usages: readonly string[], before: readonly string[]): void {
   const path = (index: number): string => `spec.usages[${index}]`;
   if (before.every((usage) => USAGES.includes(usage))) {
@@ -120,6 +130,7 @@ function validateRequest(request: Rec, context?: StrategyContext): FieldError[] 
     const seconds = optionalNum(field(spec, 'expirationSeconds'));
     if (seconds !== undefined && seconds < SECONDS_MIN) complaints.invalid('spec.expirationSeconds', seconds, 'may not specify a duration less than 600 seconds (10 minutes)');
     validateConditions(complaints, request, old);
+    validateCertificate(complaints, request, old);
   });
 }
 

@@ -6,6 +6,7 @@ import type { ExtrasTable } from '../extras.js';
 import { complaintsOf } from '../lib/complaints.js';
 import { validateLabels, validateLabelSelector } from '../lib/label-validation.js';
 import { strategyOf } from '../lib/strategy.js';
+import { validateConditions } from '../lib/validate-conditions.js';
 import { absent, at, field, fill, isRec, list, num, optionalNum, recs, same, str, unset, type Rec } from '../lib/value.js';
 import { validateResources } from '../pod/validate-resources.js';
 import { validateTolerations } from '../pod/validate-scheduling.js';
@@ -27,6 +28,7 @@ const budget = strategyOf({
   allowUnconditionalUpdate: false, status: true, generation: true, validatesAll: true, metadataLast: true,
   validate: (object, context) => complaintsOf((complaints) => {
     if (context?.subresource === 'status') {
+      validateConditions(complaints, at(object, 'status', 'conditions'), 'status.conditions');
       for (const name of COUNTS) complaints.atLeast(`status.${name}`, at(object, 'status', name));
       return;
     }

@@ -65,15 +65,15 @@ export function validateSelectors(complaints: Complaints, selectors: unknown, pa
 }
 
 /** An object that only the driver understands. */
-function validateParameters(complaints: Complaints, parameters: unknown, path: string): void {
-  if (absent(parameters)) return complaints.required(path);
-  if (Buffer.byteLength(JSON.stringify(parameters)) > PARAMETERS_LENGTH_MAX) complaints.tooLong(path, PARAMETERS_LENGTH_MAX);
-  else if (!isRec(parameters)) complaints.invalid(path, '<value omitted>', 'must be a valid JSON object');
+export function validateObject(complaints: Complaints, value: unknown, path: string, lengthMax: number): void {
+  if (absent(value)) return complaints.required(path);
+  if (Buffer.byteLength(JSON.stringify(value)) > lengthMax) complaints.tooLong(path, lengthMax);
+  else if (!isRec(value)) complaints.invalid(path, '<value omitted>', 'must be a valid JSON object');
 }
 
 export function validateConfiguration(complaints: Complaints, config: Rec, path: string): void {
   const opaque = config['opaque'];
   if (!isRec(opaque)) return complaints.required(`${path}.opaque`);
   validateDriverName(complaints, field(opaque, 'driver'), `${path}.opaque.driver`);
-  validateParameters(complaints, field(opaque, 'parameters'), `${path}.opaque.parameters`);
+  validateObject(complaints, field(opaque, 'parameters'), `${path}.opaque.parameters`, PARAMETERS_LENGTH_MAX);
 }

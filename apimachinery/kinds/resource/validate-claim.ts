@@ -1,19 +1,21 @@
 /** Validation of ResourceClaims, their templates and DeviceClasses (k8s.io/kubernetes/pkg/apis/resource/validation). */
 import type { StrategyContext } from '../../kind.js';
-import { dns1123Label, dns1123Subdomain, qualifiedName } from '../../names.js';
+import { dns1123Subdomain, qualifiedName } from '../../names.js';
 import type { FieldError } from '../../status.js';
 import { complaintsOf, type Complaints } from '../lib/complaints.js';
-import { absent, at, field, isRec, num, recs, same, str, strs, unset, type Rec } from '../lib/value.js';
+import { absent, at, field, isRec, num, recs, same, str, type Rec } from '../lib/value.js';
 import { validateTemplateMeta } from '../pod/validate-template.js';
 import { validateAdminRequests } from './admin-access.js';
 import { eachItem, eachOfSet, validateFullName, validateLabel, validateToleration } from './lists.js';
+import { requestNames, validateRequestRefs, type RequestNames } from './requests.js';
 import { validateConfiguration, validateSelectors } from './selectors.js';
+import { shownClaimSpec } from './shown.js';
+import { validateClaimStatus } from './validate-claim-status.js';
 
 const REQUESTS_MAX = 32;
 const CONSTRAINTS_MAX = 32;
 const CONFIGS_MAX = 32;
 const ALTERNATIVES_MAX = 8;
-const CONSUMERS_MAX = 256;
 
 function validateMode(complaints: Complaints, wanted: Rec, path: string): void {
   const { allocationMode: mode } = wanted;
@@ -55,23 +57,6 @@ function validateRequest(complaints: Complaints, request: Rec, path: string): vo
   }
 }
 
-type RequestNames = ReadonlyMap<string, ReadonlySet<string>>;
-
-const requestNames = (devices: unknown): RequestNames =>
-  new Map(recs(field(devices, 'requests')).map((request) => [nameOf(request), new Set(recs(request['firstAvailable']).map(nameOf))]));
-
-const UNKNOWN_REQUEST = "must be the name of a request in the claim or the name of a request and a subrequest separated by '/'";
-
-function validateRequestRefs(complaints: Complaints, refs: unknown, path: string, names: RequestNames): void {
-  eachOfSet(complaints, strs(refs), { path, max: REQUESTS_MAX, keyOf: (ref) => ref }, (ref, here) => {
-    const [request = '', alternative, ...more] = ref.split('/');
-    if (more.length > 0) return complaints.invalid(here, ref, UNKNOWN_REQUEST);
-    for (const part of [request, ...(alternative === undefined ? [] : [alternative])]) complaints.form(here, part, dns1123Label);
-    const known = names.get(request);
-    if (known === undefined || (alternative !== undefined && !known.has(alternative))) complaints.invalid(here, ref, UNKNOWN_REQUEST);
-  });
-}
-
 function validateConstraint(complaints: Complaints, constraint: Rec, path: string, names: RequestNames): void {
   const { matchAttribute: match, distinctAttribute: distinct } = constraint;
   validateRequestRefs(complaints, constraint['requests'], `${path}.requests`, names);
@@ -94,27 +79,15 @@ function validateClaimSpec(complaints: Complaints, spec: unknown, path: string):
   });
 }
 
-/** Who uses a claim: nobody before it is allocated. */
-function validateStatus(complaints: Complaints, status: unknown, old: unknown): void {
-  const consumers = recs(field(status, 'reservedFor'));
-  eachOfSet(complaints, consumers, { path: 'status.reservedFor', max: CONSUMERS_MAX, keyOf: ({ uid }) => str(uid) }, (consumer, path) => {
-    for (const name of ['resource', 'name', 'uid']) if (unset(consumer[name])) complaints.required(`${path}.${name}`);
-  });
-  const allocation = field(status, 'allocation');
-  if (consumers.length > 0 && !isRec(allocation)) complaints.forbidden('status.reservedFor', 'may not be specified when `allocated` is not set');
-  const before = field(old, 'allocation');
-  if (isRec(allocation) && isRec(before)) complaints.immutable('status.allocation', allocation, same(allocation, before));
-}
-
 export function validateClaim(claim: Rec, context?: StrategyContext): FieldError[] {
   return complaintsOf((complaints) => {
     const old = context?.old;
-    if (context?.subresource === 'status') return validateStatus(complaints, claim['status'], field(old, 'status'));
+    if (context?.subresource === 'status') return complaints.add(validateClaimStatus(claim, context));
     if (old === undefined) {
       validateAdminRequests(complaints, claim['spec'], context);
       validateClaimSpec(complaints, claim['spec'], 'spec');
     }
-    else complaints.immutable('spec', claim['spec'], same(claim['spec'], field(old, 'spec')));
+    else complaints.immutable('spec', shownClaimSpec(claim['spec']), same(claim['spec'], field(old, 'spec')));
   });
 }
 

@@ -10,6 +10,7 @@ import { defaultPrinter } from '../printers/columns.js';
 import { resourceClaimPrinter, resourceSlicePrinter } from '../printers/policy.js';
 import * as print from '../printers/storage.js';
 import { judgeSelectors } from '../resource/selectors.js';
+import { dropDeallocated } from '../resource/validate-claim-status.js';
 import { validateClaim, validateClaimTemplate, validateDeviceClass } from '../resource/validate-claim.js';
 import { resourceSliceStrategy } from '../resource/slices.js';
 import { storageClassStrategy } from './claims.js';
@@ -74,6 +75,9 @@ export const storageExtras: ExtrasTable = {
   },
   'resource.k8s.io/resourceclaims': { printer: resourceClaimPrinter, strategy: strategyOf({
     returnsDeleted: true, status: true, statusKeeps: ALL_METADATA, defaults: (claim) => defaultDevices(field(claim, 'spec')), validatesAll: true, validateWork: judged(validateClaim),
+    update: (claim, old, { subresource }) => {
+      if (subresource === 'status') dropDeallocated(claim, old);
+    },
   }) },
   'resource.k8s.io/resourceclaimtemplates': { printer: defaultPrinter, strategy: strategyOf({
     returnsDeleted: true, defaults: (template) => defaultDevices(at(template, 'spec', 'spec')), validatesAll: true, validateWork: judged(validateClaimTemplate),

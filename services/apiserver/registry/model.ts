@@ -1,6 +1,7 @@
 /** The object model as the registry uses it: decoding into a kind's shape, defaults, validation, patches. */
 import type { Kind, Scheme, StrategyContext } from '../../../apimachinery/kind.js';
 import { validateMetadata } from '../../../apimachinery/kinds/metadata.js';
+import { repeated } from '../../../apimachinery/kinds/metadata-repeats.js';
 import type { PatchRequest } from '../../../apimachinery/object-service.js';
 import type { GroupVersionKind, KubeObject } from '../../../apimachinery/object.js';
 import { typeFlaws } from '../../../apimachinery/apply/typed-check.js';
@@ -145,7 +146,8 @@ export async function validateObject(call: Call, kind: Kind, change: CheckedChan
   const { scheme } = call.registry;
   const { object, old, structural, bytes } = change;
   await step(call, 'validating metadata', bytes);
-  const ofMetadata = validateMetadata(object, kind);
+  const once = validateMetadata(object, kind);
+  const ofMetadata = old === undefined ? once : repeated(once, kind, context.subresource);
   await step(call, 'validating', bytes);
   const ofKind = await semanticErrors(call, kind, { object, context: old === undefined ? context : { ...context, old } });
   const semantic = kind.strategy.metadataLast === true && ofKind.length > 0 ? [...ofKind] : [...ofMetadata, ...ofKind];

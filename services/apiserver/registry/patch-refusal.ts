@@ -3,6 +3,7 @@ import { encodeJson } from '../../../apimachinery/codec/json-value.js';
 import type { KubeObject } from '../../../apimachinery/object.js';
 import type { PatchRequest } from '../../../apimachinery/object-service.js';
 import { goText } from '../../../apimachinery/patch/go-text.js';
+import { isObject } from '../../../apimachinery/value.js';
 import { apiErrors, fieldErrors, isApiError } from '../../../apimachinery/status.js';
 
 export interface Patched {
@@ -18,9 +19,21 @@ export function refusePatched({ patched, request }: Patched, check: () => void):
     if (!isApiError(error, 'BadRequest')) throw error;
     const why = error.message.replace(/^.* cannot be handled as a \w+: /s, '');
     const isStrategic = request.type === 'strategic';
-    const shown = isStrategic ? goText(request.patch) : encodeJson(patched);
+    const shown = isStrategic ? goText(request.patch) : encodeJson(inGoOrder(patched));
     throw apiErrors.invalid({ group: '', kind: '' }, '', [fieldErrors.invalid('patch', shown, isStrategic ? asConverter(why) : why)]);
   }
+}
+
+const METADATA = [
+  'name', 'generateName', 'namespace', 'selfLink', 'uid', 'resourceVersion', 'generation', 'creationTimestamp', 'deletionTimestamp', 'deletionGracePeriodSeconds', 'labels',
+  'annotations', 'ownerReferences', 'finalizers', 'managedFields',
+];
+
+/** The beginning as Go prints it; more of it is not shown. */
+function inGoOrder(object: KubeObject): KubeObject {
+  const { apiVersion: _version, kind: _kind, metadata, ...rest } = object;
+  const pick = (from: object, names: readonly string[]): object => Object.fromEntries(names.flatMap((name) => (name in from ? [[name, (from as Record<string, unknown>)[name]]] : [])));
+  return { ...pick(object, ['apiVersion', 'kind']), ...(isObject(metadata) ? { metadata: pick(metadata, METADATA) } : pick(object, ['metadata'])), ...rest };
 }
 
 const KINDS: Readonly<Record<string, string>> = { number: 'int64', string: 'string', bool: 'bool', array: 'slice', object: 'map' };

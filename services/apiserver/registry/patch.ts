@@ -116,7 +116,9 @@ function checkNamed(object: KubeObject, target: NamedTarget): void {
 /** A PUT with another uid is a conflict; a patch that sets another is invalid. */
 function checkPatchedUid(target: NamedTarget, patched: KubeObject, old: KubeObject): void {
   const uid = patched.metadata?.uid ?? '';
-  if (uid !== '' && uid !== old.metadata?.uid) throw apiErrors.invalid(target.kind, target.name, [fieldErrors.invalid('metadata.uid', uid, 'field is immutable')]);
+  if (uid === '' || uid === old.metadata?.uid) return;
+  const complaint = fieldErrors.invalid('metadata.uid', uid, 'field is immutable');
+  throw apiErrors.invalid(target.kind, target.name, target.kind.isCustom === true ? [complaint] : [complaint, complaint]);
 }
 
 const typeOf = ({ group, version, kind }: GroupVersionKind) => ({ apiVersion: apiVersionOf({ group, version }), kind });
