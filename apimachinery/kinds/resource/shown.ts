@@ -1,5 +1,6 @@
 /** What complaints show of claims, as Go prints the internal types of resource.k8s.io. */
 import { count, listOf, mapOf, nodeSelector, optional, pointer, struct, text, texts } from '../lib/shown.js';
+import { field, isRec } from '../lib/value.js';
 
 const toleration = struct({ Key: text, Operator: text, Value: text, Effect: text, TolerationSeconds: pointer });
 const opaque = optional(struct({ Driver: text, Parameters: pointer }));
@@ -20,6 +21,12 @@ export const shownClaimSpec = struct({
     Config: listOf(struct({ Requests: texts, Opaque: opaque })),
   }),
 });
+
+/** The metadata of a template stands between, under its names in JSON. */
+export const shownTemplateSpec = (spec: unknown): unknown => {
+  const metadata = field(spec, 'metadata');
+  return { ...(isRec(metadata) ? metadata : {}), Spec: shownClaimSpec(field(spec, 'spec')) };
+};
 
 const result = struct({
   Request: text, Driver: text, Pool: text, Device: text, AdminAccess: pointer, Tolerations: listOf(toleration), BindingConditions: texts, BindingFailureConditions: texts,

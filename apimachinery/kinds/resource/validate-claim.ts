@@ -9,7 +9,7 @@ import { validateAdminRequests } from './admin-access.js';
 import { eachItem, eachOfSet, validateFullName, validateLabel, validateToleration } from './lists.js';
 import { requestNames, validateRequestRefs, type RequestNames } from './requests.js';
 import { validateConfiguration, validateSelectors } from './selectors.js';
-import { shownClaimSpec } from './shown.js';
+import { shownClaimSpec, shownTemplateSpec } from './shown.js';
 import { validateClaimStatus } from './validate-claim-status.js';
 
 const REQUESTS_MAX = 32;
@@ -97,7 +97,7 @@ export function validateClaimTemplate(template: Rec, context?: StrategyContext):
     if (context?.old === undefined) validateAdminRequests(complaints, field(spec, 'spec'), context);
     validateTemplateMeta(complaints, field(spec, 'metadata'), 'spec.metadata');
     validateClaimSpec(complaints, field(spec, 'spec'), 'spec.spec');
-    if (context?.old !== undefined) complaints.immutable('spec', spec, same(spec, field(context.old, 'spec')));
+    if (context?.old !== undefined) complaints.immutable('spec', shownTemplateSpec(spec), same(spec, field(context.old, 'spec')));
   });
 }
 

@@ -3,7 +3,9 @@ import type { StrategyContext } from '../../kind.js';
 import { dns1123Subdomain, labelKey, qualifiedName } from '../../names.js';
 import type { FieldError } from '../../status.js';
 import { complaintsOf, type Complaints } from '../lib/complaints.js';
+import { optional } from '../lib/shown.js';
 import { absent, at, entries, field, isRec, keysOf, num, recs, same, str, strs, type Rec } from '../lib/value.js';
+import { shownVolumeSpec } from './shown.js';
 import { validateVolumeSpec } from './validate-volume.js';
 import { validateDriverName } from './volume-sources.js';
 
@@ -102,7 +104,7 @@ function validateVolumeError(complaints: Complaints, error: unknown, path: strin
 /** Kubernetes shows its internal type, whose fields have other names. */
 const shown = (spec: unknown): Rec => ({
   Attacher: str(field(spec, 'attacher')),
-  Source: { PersistentVolumeName: at(spec, 'source', 'persistentVolumeName') ?? null, InlineVolumeSpec: at(spec, 'source', 'inlineVolumeSpec') ?? null },
+  Source: { PersistentVolumeName: at(spec, 'source', 'persistentVolumeName') ?? null, InlineVolumeSpec: optional(shownVolumeSpec)(at(spec, 'source', 'inlineVolumeSpec')) },
   NodeName: str(field(spec, 'nodeName')),
 });
 

@@ -5,9 +5,11 @@ import { dns1123Subdomain } from '../../names.js';
 import { quantityNano } from '../../quantity.js';
 import type { FieldError } from '../../status.js';
 import { IMMUTABLE, complaintsOf, type Complaints } from '../lib/complaints.js';
+import { unifiedDiff } from '../lib/unified-diff.js';
 import { absent, at, clone, entries, field, isRec, keysOf, same, scalarText, str, strs, unset, type Rec } from '../lib/value.js';
 import { validateNodeSelector } from '../pod/validate-scheduling.js';
 import { VOLUME_MODES, validateAccessModes } from './validate-claim.js';
+import { shownAffinity, shownSources } from './shown.js';
 import { sourcesOf, volumeSources } from './volume-sources.js';
 
 const INLINE = 'in the context of inline volumes';
@@ -86,13 +88,15 @@ export function validateVolumeSpec(complaints: Complaints, spec: Rec, facts: Vol
   if (!isRec(spec['csi'])) complaints.required(`${path}.csi`, 'has to be specified when using volumeAttributesClassName');
 }
 
-/** A driver that learns to expand volumes may be told its secret later; nothing else of the source changes. */
-function sameSources(spec: Rec, before: Rec): boolean {
+/** The spec with what may change of its source put back: a driver that learns to expand volumes may be told its secret later. */
+function withAllowed(spec: Rec, before: Rec): Rec {
   const now = clone(spec);
   const csi = now['csi'];
   if (isRec(csi) && isRec(before['csi']) && absent(before['csi']['controllerExpandSecretRef'])) delete csi['controllerExpandSecretRef'];
-  return [...new Set([...sourcesOf(now), ...sourcesOf(before)])].every((name) => same(now[name], before[name]));
+  return now;
 }
+
+const sameSources = (now: Rec, before: Rec): boolean => [...new Set([...sourcesOf(now), ...sourcesOf(before)])].every((name) => same(now[name], before[name]));
 
 const BETA_TO_STABLE: Readonly<Record<string, string>> = {
   'failure-domain.beta.kubernetes.io/zone': 'topology.kubernetes.io/zone',
@@ -107,11 +111,15 @@ const withStableKeys = (affinity: unknown): unknown => JSON.parse(JSON.stringify
   (name === 'key' && typeof value === 'string' && Object.hasOwn(BETA_TO_STABLE, value) ? BETA_TO_STABLE[value] : value)) as unknown;
 
 function validateVolumeUpdate(complaints: Complaints, spec: Rec, before: Rec): void {
-  if (!sameSources(spec, before)) complaints.forbidden('spec.persistentvolumesource', 'spec.persistentvolumesource is immutable after creation');
+  const now = withAllowed(spec, before);
+  if (!sameSources(now, before)) {
+    const change = unifiedDiff(shownSources(before), shownSources(now));
+    complaints.forbidden('spec.persistentvolumesource', `spec.persistentvolumesource is immutable after creation\n${change}`);
+  }
   complaints.immutable('volumeMode', spec['volumeMode'], same(spec['volumeMode'], before['volumeMode']));
   const affinity = before['nodeAffinity'];
   if (isRec(affinity) && !same(withStableKeys(spec['nodeAffinity']), withStableKeys(affinity))) {
-    complaints.invalid('nodeAffinity', spec['nodeAffinity'], `${IMMUTABLE}, except for updating from beta label to GA`);
+    complaints.invalid('nodeAffinity', shownAffinity(spec['nodeAffinity']), `${IMMUTABLE}, except for updating from beta label to GA`);
   }
   if (!absent(before['volumeAttributesClassName']) && absent(spec['volumeAttributesClassName'])) {
     complaints.forbidden('spec.volumeAttributesClassName', 'update from non-nil value to nil is forbidden');
@@ -124,6 +132,9 @@ export function validateVolume(volume: Rec, context?: StrategyContext): FieldErr
     const spec = isRec(volume['spec']) ? volume['spec'] : {};
     validateVolumeSpec(complaints, spec, { path: 'spec', name: str(at(volume, 'metadata', 'name')), isInline: false });
     const before = field(context?.old, 'spec');
-    if (isRec(before)) validateVolumeUpdate(complaints, spec, before);
+    if (!isRec(before)) return;
+    // Kubernetes looks at an update as at a new volume, and again before it compares.
+    validateVolumeSpec(complaints, spec, { path: 'spec', name: str(at(volume, 'metadata', 'name')), isInline: false });
+    validateVolumeUpdate(complaints, spec, before);
   });
 }
