@@ -69,7 +69,16 @@ export const qualifiedName = (text: string): string[] => prefixedName(text, 'a q
 /** The same of a label, whose rule has a name of its own. */
 export const labelKey = (text: string): string[] => prefixedName(text, 'a valid label key');
 
+/** Nearly all are in order: that is found out without taking them apart. */
+function isPrefixedName(text: string): boolean {
+  const slash = text.indexOf('/');
+  const name = slash < 0 ? text : text.slice(slash + 1);
+  if (name.length > LABEL_VALUE_MAX || !QUALIFIED_NAME.test(name)) return false;
+  return slash < 0 || (slash <= DNS1123_SUBDOMAIN_MAX && DNS1123_SUBDOMAIN.test(text.slice(0, slash)));
+}
+
 function prefixedName(text: string, what: string): string[] {
+  if (isPrefixedName(text)) return [];
   const parts = text.split('/');
   const [first = '', second] = parts;
   if (parts.length > 2) {

@@ -6,8 +6,10 @@ import { builtInScheme } from '../scheme/builtin.js';
 import { resolverOf } from '../schema/resolve.js';
 import { isApiError } from '../status.js';
 import type { ApiError } from '../status.js';
+import type { JsonObject } from '../value.js';
 import { applyPatch, trackUpdate, withManagedFields } from './apply.js';
 import type { FieldOwner } from './apply.js';
+import { compareObjectsWork } from './compare.js';
 import { FieldSet, formatFieldsV1, formatPath, parseFieldsV1 } from './field-set.js';
 
 const scheme = builtInScheme();
@@ -259,4 +261,16 @@ describe('costs (issue 6, rows 1 and 3)', () => {
     const [entry] = trackUpdate({ before: undefined, after: pod, owner: owner('first', '', 'v1') }, pods);
     expect(entry?.fieldsV1).toEqual({ 'f:spec': { 'f:containers': { 'k:{"name":""}': {} } } });
   }, 60_000);
+});
+
+it.each([['9,000 new variables', 0], ['9,000 variables that change', 9000]])('the owners of %s are found in slices (issue 6, row 1)', (_what, stored) => {
+  const large = (count: number, value: string): JsonObject => ({
+    ...deployment({ template: { spec: { containers: [{ name: 'a', image: 'b', env: Array.from({ length: count }, (_, i) => ({ name: `V${i}`, value })) }] } } }),
+  });
+  const work = compareObjectsWork(large(stored, 'x'), large(9000, 'y'), deployments.schema, deployments.resolver);
+  let yields = 0;
+  let next = work.next();
+  for (; next.done !== true; next = work.next()) yields++;
+  expect(yields).toBeGreaterThan(50);
+  expect([...next.value.changed.paths()].length).toBeGreaterThanOrEqual(9000);
 });

@@ -14,7 +14,7 @@ import { finish } from '../../platform/work.js';
 import type { Work } from '../../platform/work.js';
 import { cloneJson, countValues, isObject, jsonEqual } from '../value.js';
 import type { JsonObject } from '../value.js';
-import { appliedFields, compareObjects } from './compare.js';
+import { appliedFields, compareObjects, compareObjectsWork } from './compare.js';
 import type { Comparison } from './compare.js';
 import { refuseConflicts } from './conflicts.js';
 import type { AppliedView } from './conflicts.js';
@@ -84,7 +84,7 @@ export function* applyPatchWork<T extends KubeObject>(request: ApplyRequest<T>, 
     merged = prune(merged, { last: previous.set, owned }, schema, resolver);
     yield walk;
   }
-  const difference = compareObjects(live, merged, schema, resolver);
+  const difference = yield* compareObjectsWork(live, merged, schema, resolver);
   const changeOf = changesByVersion({ before: live as KubeObject, after: merged as KubeObject, apiVersion: owner.apiVersion, difference }, kind);
   if (request.force !== true) {
     const allowed = request.live === undefined ? new FieldSet() : fieldsOfLastApplied(owner.manager, request.live, kind);
@@ -153,7 +153,7 @@ export function* trackUpdateWork(request: UpdateRequest, kind: KindFacts): Work<
   if (before !== undefined && base.length === 0) return [];
   const walk = countValues(before) + countValues(after);
   yield walk;
-  const difference = comparison(request, kind);
+  const difference = yield* comparison(request, kind);
   yield walk;
   if (difference.changed.isEmpty && difference.removed.isEmpty && jsonEqual(base, stored)) return stored;
   const managers = readManagers(base);
@@ -180,8 +180,8 @@ function startingPoint(
   return flawOf(sent) === undefined ? sent : kept;
 }
 
-function comparison({ before, empty = {}, after, resetFields }: UpdateRequest, kind: KindFacts): Comparison {
-  return withoutReset(compareObjects((before ?? empty) as JsonObject, after as JsonObject, kind.schema, kind.resolver), resetFields);
+function* comparison({ before, empty = {}, after, resetFields }: UpdateRequest, kind: KindFacts): Work<Comparison> {
+  return withoutReset(yield* compareObjectsWork((before ?? empty) as JsonObject, after as JsonObject, kind.schema, kind.resolver), resetFields);
 }
 
 /** Without what the endpoint does not let a client set. */

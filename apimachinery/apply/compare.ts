@@ -2,13 +2,16 @@
  * What is in an object, and what differs between two, as sets of paths (structured-merge-diff, ToFieldSet and Compare). Runs for
  * each tracked write: equal parts cost no allocation.
  */
+import { SliceMeter } from '../../platform/slices.js';
+import { finish } from '../../platform/work.js';
+import type { Work } from '../../platform/work.js';
 import type { SchemaResolver } from '../schema/resolve.js';
 import type { Schema } from '../schema/schema.js';
 import { isObject, jsonEqual } from '../value.js';
 import type { JsonObject } from '../value.js';
 import { FieldSet } from './field-set.js';
 import { childSchema, declares, Duplicates, indexDistinctItems, indexItems, structureOf } from './structure.js';
-import type { ListStructure, ObjectStructure } from './structure.js';
+import type { ListStructure, ObjectStructure, Structure } from './structure.js';
 
 export interface Comparison {
   /** Paths that were added or have another value. */
@@ -27,8 +30,13 @@ export function presentFields(object: JsonObject, schema: Schema, resolver: Sche
 }
 
 export function compareObjects(before: JsonObject, after: JsonObject, schema: Schema, resolver: SchemaResolver): Comparison {
+  return finish(compareObjectsWork(before, after, schema, resolver));
+}
+
+/** The same in slices. */
+export function* compareObjectsWork(before: JsonObject, after: JsonObject, schema: Schema, resolver: SchemaResolver): Work<Comparison> {
   const comparer = new Comparer(resolver);
-  comparer.compare(before, after, schema);
+  yield* comparer.compare(before, after, schema);
   return { changed: withoutServerFields(comparer.changed), removed: withoutServerFields(comparer.removed) };
 }
 
@@ -74,26 +82,33 @@ class Collector {
   }
 }
 
+/** Of one pair of values, and of an item of a list that is looked up, in units of Work. */
+const PAIR_UNITS = 10;
+const ITEM_UNITS = 15;
+const YIELD_UNITS = 2000;
+
 /** `undefined` stands for what is absent on one side. */
 class Comparer {
   readonly changed = new FieldSet();
   readonly removed = new FieldSet();
   readonly #resolver: SchemaResolver;
   readonly #path: string[] = [];
+  readonly #meter = new SliceMeter(YIELD_UNITS);
 
   constructor(resolver: SchemaResolver) {
     this.#resolver = resolver;
   }
 
-  compare(before: unknown, after: unknown, schema: Schema): void {
+  *compare(before: unknown, after: unknown, schema: Schema): Work<void> {
     if (before === after) return;
     const structure = structureOf(schema, this.#resolver);
-    if (isLeaf(before, after, structure.kind)) {
-      this.#leaf(before, after);
-      return;
-    }
-    if (structure.kind === 'object') this.#fields(before, after, structure);
-    else if (structure.kind === 'list') this.#lists(before, after, structure);
+    if (isLeaf(before, after, structure.kind)) this.#leaf(before, after);
+    else yield* this.#container(before, after, structure);
+  }
+
+  *#container(before: unknown, after: unknown, structure: Structure): Work<void> {
+    if (structure.kind === 'object') yield* this.#fields(before, after, structure);
+    else if (structure.kind === 'list') yield* this.#lists(before, after, structure);
     if (before === undefined) this.changed.insert(this.#path);
     else if (after === undefined) this.removed.insert(this.#path);
   }
@@ -103,7 +118,7 @@ class Comparer {
     else if (before === undefined || !jsonEqual(before, after)) this.changed.insert(this.#path);
   }
 
-  #fields(before: unknown, after: unknown, structure: ObjectStructure): void {
+  *#fields(before: unknown, after: unknown, structure: ObjectStructure): Work<void> {
     const [was, is] = [isObject(before) ? before : undefined, isObject(after) ? after : undefined];
     const names = Object.keys(is ?? {});
     for (const name of Object.keys(was ?? {})) {
@@ -111,32 +126,38 @@ class Comparer {
     }
     for (const name of names) {
       const absent = was !== undefined && is !== undefined ? structure.zeroOf(name) : undefined;
-      this.#pair(`f:${name}`, ownOf(was, name, absent), ownOf(is, name, absent), childSchema(structure, name, this.#resolver));
+      const [old, now] = [ownOf(was, name, absent), ownOf(is, name, absent)];
+      const inner = this.#entered(`f:${name}`, old, now, childSchema(structure, name, this.#resolver));
+      if (inner !== undefined) yield* this.#left(this.#container(old, now, inner));
+      if (this.#meter.spend(PAIR_UNITS)) yield YIELD_UNITS;
     }
   }
 
-  #lists(before: unknown, after: unknown, structure: ListStructure): void {
+  *#lists(before: unknown, after: unknown, structure: ListStructure): Work<void> {
     if (jsonEqual(before, after)) return;
+    yield (lengthOf(before) + lengthOf(after)) * ITEM_UNITS;
     const was = indexItems(Array.isArray(before) ? before : [], structure.elementOf);
     const is = indexItems(Array.isArray(after) ? after : [], structure.elementOf);
-    for (const [element, item] of is) this.#item(element, was.get(element), item, structure.items);
+    yield (was.size + is.size) * ITEM_UNITS;
+    for (const [element, item] of is) yield* this.#item(element, was.get(element), item, structure.items);
     for (const [element, item] of was) {
-      if (!is.has(element)) this.#item(element, item, undefined, structure.items);
+      if (!is.has(element)) yield* this.#item(element, item, undefined, structure.items);
     }
   }
 
   /** Items that share their keys count as one, whose fields nobody owns one by one. */
-  #item(element: string, before: unknown, after: unknown, schema: Schema): void {
+  *#item(element: string, before: unknown, after: unknown, schema: Schema): Work<void> {
+    if (this.#meter.spend(PAIR_UNITS)) yield YIELD_UNITS;
     if (before instanceof Duplicates && after instanceof Duplicates) {
       if (!jsonEqual(before.items, after.items)) this.#insert(this.changed, element);
     } else if (before instanceof Duplicates) {
-      this.#pair(element, undefined, after, schema);
+      yield* this.#pair(element, undefined, after, schema);
       this.#insert(this.removed, element);
     } else if (after instanceof Duplicates) {
-      this.#pair(element, before, undefined, schema);
+      yield* this.#pair(element, before, undefined, schema);
       this.#insert(this.changed, element);
     } else {
-      this.#pair(element, before, after, schema);
+      yield* this.#pair(element, before, after, schema);
     }
   }
 
@@ -144,10 +165,25 @@ class Comparer {
     set.insert([...this.#path, element]);
   }
 
-  #pair(element: string, before: unknown, after: unknown, schema: Schema): void {
-    if (before === after) return;
+  *#pair(element: string, before: unknown, after: unknown, schema: Schema): Work<void> {
+    const inner = this.#entered(element, before, after, schema);
+    if (inner !== undefined) yield* this.#left(this.#container(before, after, inner));
+  }
+
+  /** Leaves are compared at once. Of two containers the structure comes back, and the path leads to them. */
+  #entered(element: string, before: unknown, after: unknown, schema: Schema): Structure | undefined {
+    if (before === after) return undefined;
+    const structure = structureOf(schema, this.#resolver);
     this.#path.push(element);
-    this.compare(before, after, schema);
+    if (!isLeaf(before, after, structure.kind)) return structure;
+    this.#leaf(before, after);
+    this.#path.pop();
+    return undefined;
+  }
+
+  /** Leaves where the path leads to after the work is done. */
+  *#left(work: Work<void>): Work<void> {
+    yield* work;
     this.#path.pop();
   }
 }
@@ -159,6 +195,8 @@ function isLeaf(before: unknown, after: unknown, kind: 'atomic' | 'object' | 'li
   const sides = [before, after].filter((side) => side !== undefined && side !== null);
   return !sides.every((side) => fits(side)) || sides.every((side) => Object.keys(side as object).length === 0);
 }
+
+const lengthOf = (value: unknown): number => (Array.isArray(value) ? value.length : 0);
 
 const isEmptyObject = (value: unknown): boolean => isObject(value) && Object.keys(value).length === 0;
 

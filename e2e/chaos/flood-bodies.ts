@@ -2,6 +2,7 @@
  * Bodies that are in order by their size and cost as much as any may: many keys, values and items, faults without number, rules that
  * compare everything with everything (issue 6, rows 1, 3 and 6). Nothing is stored: dry runs, or what is refused.
  */
+import { gzipSync } from 'node:zlib';
 import { CONFIG_MAPS } from './flood-broken.js';
 import { restAttack, type Attack, type RestCall } from './flood-tools.js';
 
@@ -47,6 +48,19 @@ const waryObjects = {
 const names = (prefix: string, count: number): string => many(count, (i) => `"${prefix}${i}"`);
 const OPERATIONS_ON_NAMESPACE = { type: 'application/json-patch+json', method: 'PATCH', path: '/api/v1/namespaces/kube-system?dryRun=All' } as const;
 
+const STRATEGIC_ON_NAMESPACE = { ...OPERATIONS_ON_NAMESPACE, type: 'application/strategic-merge-patch+json' } as const;
+const service = (spec: string): string => `{"apiVersion":"v1","kind":"Service","metadata":{"generateName":"flood-"},"spec":{"ports":[{"port":80}],${spec}}}`;
+const address = (i: number): string => `10.${i >> 16}.${(i >> 8) & 255}.${i & 255}`;
+const policy = (validations: string): string => `{"apiVersion":"admissionregistration.k8s.io/v1","kind":"ValidatingAdmissionPolicy","metadata":{"generateName":"flood-"},"spec":{`
+  + `"matchConstraints":{"resourceRules":[{"apiGroups":[""],"apiVersions":["v1"],"operations":["CREATE"],"resources":["pods"]}]},"validations":[${validations}]}}`;
+const ruled = (rule: string): string => definitionOf('ruled', `{"type":"object","properties":{"s":{"type":"string"}},"x-kubernetes-validations":[{"rule":${JSON.stringify(rule)}}]}`);
+const patterned = (count: number, pattern: (i: number) => string): string =>
+  definitionOf('patterned', `{"type":"object","properties":{${many(count, (i) => `"s${i}":{"type":"string","pattern":${JSON.stringify(pattern(i))}}`)}}}`);
+const seeking = definitionOf('seeking', '{"type":"object","properties":{"s":{"type":"string","maxLength":900000}},"x-kubernetes-validations":[{"rule":"self.s.findAll(\'[a-z][0-9]\').size() >= 0"}]}');
+const bomb = gzipSync(Buffer.alloc(100_000_000, ' '));
+/** Kubernetes' envelope of a message, and fields in it that no kind has. */
+const unknownFields = Buffer.concat([Buffer.from('6b38730012', 'hex'), Buffer.from([0xc0, 0xfe, 0xb0, 0x01]), Buffer.alloc(2_899_776, Buffer.from([120, 1]))]);
+
 const call = (body: string, more: Partial<RestCall> = {}): Attack => {
   const bytes = Buffer.from(body);
   return restAttack({ path: DRY, type: JSON_TYPE, body: () => bytes, ...more });
@@ -80,5 +94,23 @@ export const BODIES: Readonly<Record<string, Attack>> = {
   'rest: a Secret of a megabyte': call(`{"apiVersion":"v1","kind":"Secret","metadata":{"generateName":"flood-"},"data":{"x":"${Buffer.alloc(1_000_000, 'a').toString('base64')}"}}`, { path: '/api/v1/namespaces/default/secrets?dryRun=All' }),
   'rest: copies by a patch': call(`[${many(5000, (i) => `{"op":"copy","from":"/metadata","path":"/metadata/annotations/k${i}"}`)}]`, OPERATIONS_ON_NAMESPACE),
   'rest: 10,000 operations of a patch': call(`[${many(9900, (i) => `{"op":"add","path":"/metadata/labels/k${i}","value":"x"}`)}]`, OPERATIONS_ON_NAMESPACE),
+  'rest: a pointer of a megabyte': call(`[{"op":"test","path":"/${'~1~0'.repeat(300_000)}","value":1}]`, OPERATIONS_ON_NAMESPACE),
+  'rest: 9,900 owners by a patch': call(`{"metadata":{"ownerReferences":[${many(9900, (i) => `{"apiVersion":"v1","kind":"Pod","name":"p${i}","uid":"u${i}"}`)}]}}`, STRATEGIC_ON_NAMESPACE),
+  'rest: 60,000 source ranges': call(service(`"type":"LoadBalancer","loadBalancerSourceRanges":[${many(60_000, (i) => `"${address(i)}/32"`)}]`), { path: '/api/v1/namespaces/default/services?dryRun=All' }),
+  'rest: 60,000 ranges of a node': call(`{"apiVersion":"v1","kind":"Node","metadata":{"generateName":"flood-"},"spec":{"podCIDRs":[${many(60_000, (i) => `"${address(i)}/32"`)}]}}`, { path: '/api/v1/nodes?dryRun=All' }),
+  'rest: 9,000 quantities': call(pod(`"containers":[{"name":"a","image":"b","resources":{"requests":{${many(9000, (i) => `"a.b/c${i}":"${i}"`)}},"limits":{${many(9000, (i) => `"a.b/c${i}":"${i}"`)}}}}]`), { path: PODS }),
+  'rest: a rule of 90 KB': call(ruled(many(5000, (i) => `size(self.s) != ${i}`, ' && ')), { path: `${DEFINITIONS}?dryRun=All` }),
+  'rest: a pattern of 480 KB': call(patterned(1, () => '(a|b)*c?'.repeat(60_000)), { path: `${DEFINITIONS}?dryRun=All` }),
+  'rest: 2,000 patterns': call(patterned(2000, (i) => `^(a|b)*c{1,100}x${i}$`), { path: `${DEFINITIONS}?dryRun=All` }),
+  'rest: a definition that looks for matches': call(seeking, { path: DEFINITIONS }),
+  'rest: matches in a megabyte': call(objectOf('seeking', `{"s":"${'a1'.repeat(440_000)}"}`), { path: '/apis/flood.example.com/v1/namespaces/default/seekings?dryRun=All' }),
+  'rest: 9,000 validations of a policy': call(policy(many(9000, (i) => `{"expression":"object.metadata.name != 'x${i}'"}`)), { path: '/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies?dryRun=All' }),
+  'rest: 3 MB of white space': call(`${configMap('')}${' '.repeat(2_900_000)}`),
+  'rest: gzip of 100 MB': restAttack({ path: DRY, headers: { 'content-encoding': 'gzip' }, body: () => bomb }),
+  'rest: a million unknown fields of protobuf': restAttack({ path: PODS, type: 'application/vnd.kubernetes.protobuf', body: () => unknownFields }),
+  'rest: the whole API described': restAttack({ path: '/openapi/v2', method: 'GET', headers: { accept: 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf' } }),
+  'rest: all of a namespace, dry run': restAttack({ path: '/api/v1/namespaces/default/configmaps?dryRun=All', method: 'DELETE' }),
+  'rest: all that exists, watched': restAttack({ path: '/api/v1/configmaps?watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan', method: 'GET' }),
+  'rest: a long selector': restAttack({ path: `/api/v1/configmaps?labelSelector=a+notin+(${many(1500, (i) => `b${i}`)})`, method: 'GET' }),
   'rest: options of a delete': call(`{"a":[${many(900_000, () => '{}')}]}`, { method: 'DELETE', path: '/api/v1/namespaces/default/configmaps/none' }),
 };

@@ -108,7 +108,8 @@ function validateSourceRanges(complaints: Complaints, service: Rec, spec: Rec, o
     const path = 'spec.LoadBalancerSourceRanges';
     if (spec['type'] !== 'LoadBalancer') complaints.forbidden(path, only);
     const known = new Set(strs(at(old, 'spec', 'loadBalancerSourceRanges')).map((range) => range.trim()));
-    for (const [index, range] of ranges.entries()) complaints.form(`${path}[${index}]`, range.trim(), cidrForm(known));
+    const form = cidrForm(known);
+    for (const [index, range] of ranges.entries()) complaints.form(`${path}[${index}]`, range.trim(), form);
     return;
   }
   const annotation = at(service, 'metadata', 'annotations', SOURCE_RANGES);
