@@ -87,8 +87,11 @@ function cost_ms(field: Field, count: number): number {
 const best_ms = (field: Field, count: number): number => Math.min(cost_ms(field, count), cost_ms(field, count), cost_ms(field, count));
 
 /** Ten times the items: linear is 10, a square 100. Twice as many: 2 and 4. Caches and collections blur the one more than the other, so both must say so. */
-const isSquare = (field: Field): boolean =>
+const looksSquare = (field: Field): boolean =>
   cost_ms(field, LARGE) > 100 && best_ms(field, LARGE) > 40 * best_ms(field, SMALL) && best_ms(field, 2 * LARGE) > 3.2 * best_ms(field, LARGE);
+
+/** What is one stays one: a machine that was busy elsewhere for a moment does not look so three times. */
+const isSquare = (field: Field): boolean => [1, 2, 3].every(() => looksSquare(field));
 
 it('no list and no map costs the square of its length', () => {
   const fields = scheme.kinds().flatMap((kind) => [...fieldsOf(kind, kind.schema, [], [])]);
