@@ -91,6 +91,6 @@ export const definition = strategyOf({
     if (context.subresource !== 'status') keepStoredVersions(crd, clone(old));
   },
   validatesAll: true,
-  metadataTwice: true,
+  metadataRepeats: true,
   validateWork: validateDefinition,
 });

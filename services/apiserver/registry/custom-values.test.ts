@@ -127,3 +127,23 @@ describe('what an object holds from before its definition asked for more', () =>
     expect((await updated({}, { l })).complaints).toEqual(['spec.l[0].v: Invalid value: 9: spec.l[0].v in body should be less than or equal to 5']);
   });
 });
+
+describe('metadata', () => {
+  const merge = (patch: Record<string, unknown>, more: Record<string, unknown> = {}) =>
+    complaintsOf(() => started.service.patch({ resource, namespace: 'n', name: 'x', type: 'merge', patch, dryRun: true, ...more }));
+
+  it('is complained of as often as it is judged when it is updated', async () => {
+    const causes = await merge({ metadata: { labels: { 'x y': 'z' } } });
+    expect(causes.map((cause) => cause.split(':')[0])).toEqual(['metadata.labels', 'metadata.labels', 'metadata.labels']);
+    const immutable = 'metadata.uid: Invalid value: "x": field is immutable';
+    expect(await merge({ metadata: { uid: 'x' } })).toEqual([immutable, immutable]);
+    expect(await merge({ metadata: { uid: 'x' } }, { subresource: 'status' })).toEqual([]);
+  });
+
+  it('that is no object is refused, whatever the kind', async () => {
+    for (const one of [resource, started.scheme.kinds().find((row) => row.kind === 'ConfigMap') ?? resource]) {
+      const body = { apiVersion: one.group === '' ? one.version : `${one.group}/${one.version}`, kind: one.kind, metadata: 5 };
+      await expect(started.service.create({ resource: one, namespace: 'n', object: body as unknown as UnknownObject })).rejects.toMatchObject({ status: { code: 400 } });
+    }
+  });
+});

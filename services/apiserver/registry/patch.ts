@@ -116,9 +116,10 @@ function checkNamed(object: KubeObject, target: NamedTarget): void {
 /** A PUT with another uid is a conflict; a patch that sets another is invalid. */
 function checkPatchedUid(target: NamedTarget, patched: KubeObject, old: KubeObject): void {
   const uid = patched.metadata?.uid ?? '';
-  if (uid === '' || uid === old.metadata?.uid) return;
+  // The status of a custom resource is all that such a write keeps.
+  if (uid === '' || uid === old.metadata?.uid || (target.kind.isCustom === true && target.subresource?.name === 'status')) return;
   const complaint = fieldErrors.invalid('metadata.uid', uid, 'field is immutable');
-  throw apiErrors.invalid(target.kind, target.name, target.kind.isCustom === true ? [complaint] : [complaint, complaint]);
+  throw apiErrors.invalid(target.kind, target.name, [complaint, complaint]);
 }
 
 const typeOf = ({ group, version, kind }: GroupVersionKind) => ({ apiVersion: apiVersionOf({ group, version }), kind });

@@ -92,9 +92,9 @@ export async function prepareUpdate(
   await step(call, 'validating the update', bytes);
   const ofMetadata = validateMetadataUpdate(object, old);
   refuse(kind, object, [
-    ...(kind.strategy.metadataTwice === true ? [...validateMetadata(object, kind), ...ofMetadata] : []),
+    ...(kind.strategy.metadataRepeats === true ? repeated([...validateMetadata(object, kind), ...ofMetadata]) : []),
     ...errors,
-    ...ofMetadata,
+    ...(kind.strategy.metadataRepeats === true ? [] : ofMetadata),
     ...(how.trusted === true ? [] : (kind.strategy.validateUpdate?.(object, old, context) ?? [])),
   ]);
   for (const warning of warningsOf(kind, { object, old, subresource: target.subresource?.name })) warn(call, warning);
@@ -102,6 +102,9 @@ export async function prepareUpdate(
   await call.registry.admission.validate({ ...attributes, object, warn: attributes.warn });
   return { object, guard };
 }
+
+/** What is common to all kinds is judged before the kind, and by the kind once more. */
+const repeated = (errors: readonly FieldError[]): readonly FieldError[] => [...errors, ...errors];
 
 export async function admitDelete(call: Call, target: Target, old: KubeObject, options: Readonly<Record<string, unknown>>): Promise<void> {
   const attributes = admissionOf(call, target, { operation: 'DELETE', object: undefined, oldObject: old, options });

@@ -9,7 +9,7 @@ import type {
 } from '../../../apimachinery/object-service.js';
 import type { ResourceId } from '../../../apimachinery/object.js';
 import { apiErrors } from '../../../apimachinery/status.js';
-import { cloneJson } from '../../../apimachinery/value.js';
+import { cloneJson, isObject } from '../../../apimachinery/value.js';
 import type { CachedObject } from '../cacher/cached-object.js';
 import type { Completion } from '../cacher/resource-cache.js';
 import { list, parseResourceVersion } from '../cacher/list.js';
@@ -165,6 +165,8 @@ class UserService implements ObjectService {
     const { kind } = target;
     const object = cloneJson(request.object);
     checkType(this.#registry.scheme, object, { kind, shape: kind });
+    // What is no metadata has no namespace to look at.
+    if (object.metadata !== undefined && !isObject(object.metadata)) checkFields(call, { kind, shape: kind }, object);
     const namespace = target.namespace ?? (kind.namespaced ? metaOf(object).namespace : undefined);
     if (kind.namespaced && (namespace === undefined || namespace === '')) throw namespaceMissing(kind);
     checkScope(object, { namespace, ...(request.name === undefined ? {} : { name: request.name }) });
