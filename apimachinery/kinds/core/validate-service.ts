@@ -109,7 +109,7 @@ function validateSourceRanges(complaints: Complaints, service: Rec, spec: Rec, o
     if (spec['type'] !== 'LoadBalancer') complaints.forbidden(path, only);
     const known = new Set(strs(at(old, 'spec', 'loadBalancerSourceRanges')).map((range) => range.trim()));
     const form = cidrForm(known);
-    for (const [index, range] of ranges.entries()) complaints.form(`${path}[${index}]`, range.trim(), form);
+    for (const [index, range] of ranges.entries()) if (form(range.trim()).length > 0) complaints.form(`${path}[${index}]`, range.trim(), form);
     return;
   }
   const annotation = at(service, 'metadata', 'annotations', SOURCE_RANGES);

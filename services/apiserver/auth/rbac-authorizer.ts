@@ -1,14 +1,16 @@
 /**
- * RBAC over the roles and bindings in this member's cache. What bindings grant is indexed by user and group and built
- * anew only when a role or binding changed; a request then looks at its own subjects' grants alone.
+ * RBAC over the roles and bindings in this member's cache. What bindings grant is indexed by user and group, and follows
+ * the roles and bindings that change; a request looks at its own subjects' grants alone.
  */
 import { jsonEqual } from '../../../apimachinery/value.js';
 import type { UserInfo } from '../../../apimachinery/object-service.js';
 import type { KubeObject, ResourceId } from '../../../apimachinery/object.js';
 import type { AuthorizationAttributes, Authorizer, Decision, ObjectReader } from '../ports.js';
 import type { ClusterRole, RoleBinding } from './bootstrap-policy.js';
+import { GrantIndex } from './grant-index.js';
+import type { Granted } from './grant-index.js';
 import { RuleIndex } from './rule-index.js';
-import { ruleAllows, type PolicyRule, type RequestAttributes, type Subject } from './rbac-rules.js';
+import { ruleAllows, type PolicyRule, type RequestAttributes } from './rbac-rules.js';
 
 const rbac = (resource: string): ResourceId => ({ group: 'rbac.authorization.k8s.io', version: 'v1', resource });
 const CLUSTER_ROLES = rbac('clusterroles');
@@ -21,13 +23,12 @@ const SOURCES = [CLUSTER_ROLES, CLUSTER_ROLE_BINDINGS, ROLES, ROLE_BINDINGS];
 export const SUPERUSERS = 'system:masters';
 const EVERYTHING: readonly PolicyRule[] = [{ verbs: ['*'], apiGroups: ['*'], resources: ['*'] }, { verbs: ['*'], nonResourceURLs: ['*'] }];
 
-/** The rules of each role that is granted, once however many bindings name it, and where; '' is the whole cluster. */
-type Grants = Map<readonly PolicyRule[], Set<string>>;
+const NO_RULES: readonly PolicyRule[] = [];
 
 export class RbacAuthorizer implements Authorizer {
   readonly #reader: ObjectReader;
   #builtFrom: readonly number[] = [];
-  #grants = new Map<string, Grants>();
+  readonly #grants = new GrantIndex();
 
   constructor(reader: ObjectReader) {
     this.#reader = reader;
@@ -54,7 +55,7 @@ export class RbacAuthorizer implements Authorizer {
   *#rulesGranted(user: UserInfo, namespace: string): Iterable<readonly PolicyRule[]> {
     this.#refresh();
     for (const key of [`u:${user.name}`, ...user.groups.map((group) => `g:${group}`)]) {
-      for (const [rules, namespaces] of this.#grants.get(key) ?? []) if (namespaces.has('') || namespaces.has(namespace)) yield rules;
+      yield* this.#grants.rulesOf(key, namespace);
     }
   }
 
@@ -62,20 +63,15 @@ export class RbacAuthorizer implements Authorizer {
     const now = SOURCES.map((resource) => this.#reader.changes(resource));
     if (now.every((value, index) => value === this.#builtFrom[index])) return;
     this.#builtFrom = now;
-    const grants = new Map<string, Grants>();
-    const add = (binding: RoleBinding, namespace: string) => {
-      const rules = this.#rulesOf(binding, namespace);
-      if (rules.length === 0) return;
-      for (const key of (binding.subjects ?? []).flatMap((subject) => subjectKey(subject, namespace))) {
-        const list = grants.get(key);
-        if (list === undefined) grants.set(key, new Map([[rules, new Set([namespace])]]));
-        else if (list.has(rules)) list.get(rules)?.add(namespace);
-        else list.set(rules, new Set([namespace]));
-      }
-    };
-    for (const binding of this.#reader.list(CLUSTER_ROLE_BINDINGS)) add(binding as RoleBinding, '');
-    for (const binding of this.#reader.list(ROLE_BINDINGS)) add(binding as RoleBinding, binding.metadata?.namespace ?? '');
-    this.#grants = grants;
+    this.#grants.refresh(this.#granted());
+  }
+
+  *#granted(): Iterable<Granted> {
+    for (const binding of this.#reader.list(CLUSTER_ROLE_BINDINGS) as readonly RoleBinding[]) yield { binding, namespace: '', rules: this.#rulesOf(binding, '') };
+    for (const binding of this.#reader.list(ROLE_BINDINGS) as readonly RoleBinding[]) {
+      const namespace = binding.metadata?.namespace ?? '';
+      yield { binding, namespace, rules: this.#rulesOf(binding, namespace) };
+    }
   }
 
   #rulesOf(binding: RoleBinding, namespace: string): readonly PolicyRule[] {
@@ -83,22 +79,7 @@ export class RbacAuthorizer implements Authorizer {
     let role: KubeObject | undefined;
     if (kind === 'ClusterRole') role = this.#reader.get(CLUSTER_ROLES, { name });
     else if (kind === 'Role' && namespace !== '') role = this.#reader.get(ROLES, { namespace, name });
-    return (role as ClusterRole | undefined)?.rules ?? [];
-  }
-}
-
-function subjectKey(subject: Subject, bindingNamespace: string): string[] {
-  switch (subject.kind) {
-    case 'User':
-      return [`u:${subject.name}`];
-    case 'Group':
-      return [`g:${subject.name}`];
-    case 'ServiceAccount': {
-      const namespace = subject.namespace ?? bindingNamespace;
-      return namespace === '' ? [] : [`u:system:serviceaccount:${namespace}:${subject.name}`];
-    }
-    default:
-      return [];
+    return (role as ClusterRole | undefined)?.rules ?? NO_RULES;
   }
 }
 

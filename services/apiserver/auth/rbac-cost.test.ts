@@ -76,3 +76,33 @@ it('a role that a thousand bindings grant is looked at once', async () => {
   const ask = async (resource: string) => (await authorizer.authorize({ kind: 'resource', user: jane, verb: 'get', group: '', version: 'v1', resource })).allowed;
   expect([await ask('r8999'), await ask('pods')]).toEqual([true, false]);
 });
+
+it('when one of many bindings changes, the subjects of the others are not looked at again', async () => {
+  const reader = new MapReader();
+  let looks = 0;
+  const bind = (name: string, subjects: readonly string[], role = 'reader') => reader.put('rolebindings', {
+    metadata: { name, namespace: 'a' }, roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: role },
+    get subjects() {
+      looks++;
+      return subjects.map((subject) => ({ kind: 'User', name: subject }));
+    },
+  } as KubeObject);
+  const role = (name: string, resource: string) => reader.put('clusterroles', { metadata: { name }, rules: [{ verbs: ['get'], apiGroups: [''], resources: [resource] }] } as KubeObject);
+  role('reader', 'pods');
+  for (const name of names('b', 50)) bind(name, ['jane', name]);
+  const authorizer = new RbacAuthorizer(reader);
+  const may = async (name: string, resource = 'pods', namespace = 'a') => (await authorizer.authorize({ kind: 'resource', user: { name, groups: [] }, verb: 'get', group: '', version: 'v1', resource, namespace })).allowed;
+  expect([await may('jane'), await may('b7'), await may('b7', 'pods', 'other'), await may('joe')]).toEqual([true, true, false, false]);
+  looks = 0;
+  bind('b7', ['joe']);
+  expect([await may('b7'), await may('joe'), await may('jane')]).toEqual([false, true, true]);
+  expect(looks).toBe(2);
+  role('reader', 'nodes');
+  expect([await may('jane'), await may('jane', 'nodes'), await may('joe', 'nodes')]).toEqual([false, true, true]);
+  reader.remove('rolebindings');
+  expect([await may('jane', 'nodes'), await may('joe', 'nodes')]).toEqual([false, false]);
+  bind('late', ['jane']);
+  bind('again', ['jane']);
+  bind('late', ['joe']);
+  expect([await may('jane', 'nodes'), await may('joe', 'nodes')]).toEqual([true, true]);
+});

@@ -155,12 +155,17 @@ async function readYaml(bytes: Uint8Array, yaml: YamlPool): Promise<Decoded> {
   return { value, issues: yamlIssues(duplicates) };
 }
 
-async function decode(bytes: Uint8Array, type: string, { yaml }: BodyTools, expected: ExpectedType): Promise<Decoded> {
+async function decode(bytes: Uint8Array, type: string, { yaml, heavy }: BodyTools, expected: ExpectedType): Promise<Decoded> {
   switch (type) {
     case '':
     case '*/*':
-    case JSON_TYPE:
-      return { value: decodeJson(bytes), issues: expected.isCustom ? untypedIssues(bytes) : jsonIssues(bytes) };
+    case JSON_TYPE: {
+      const value = decodeJson(bytes);
+      if (expected.isCustom) return { value, issues: untypedIssues(bytes) };
+      // Another pass over all bytes.
+      await heavy.step('looking at numbers');
+      return { value, issues: jsonIssues(bytes) };
+    }
     case YAML_TYPE:
       return readYaml(bytes, yaml);
     case PROTOBUF_TYPE:
