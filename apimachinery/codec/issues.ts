@@ -37,6 +37,9 @@ export function untypedIssues(bytes: Uint8Array): BodyIssues {
   return { lines: (unknown) => [...duplicateKeys(bytes).map(duplicateLine), ...unknownLines(byName(unknown))] };
 }
 
+/** JSON of patches of built-in kinds: what the patch makes is decoded as text. */
+export const patchIssues = (bytes: Uint8Array): BodyIssues => ({ ...untypedIssues(bytes), patchFloats: floatLiterals(bytes) });
+
 /** YAML: duplicates are found by its parser, and lose their order against unknown fields, which have that of their names. */
 export function yamlIssues(duplicates: readonly string[]): BodyIssues {
   return {

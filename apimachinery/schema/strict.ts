@@ -15,6 +15,8 @@ export interface BodyIssues {
   errors?(unknown: readonly string[]): string[];
   /** Whole numbers written as floats: path -> literal. Absent: none, or the form of the body knows no difference. */
   readonly floats?: ReadonlyMap<string, string>;
+  /** The same of a patch, by their paths in it. */
+  readonly patchFloats?: ReadonlyMap<string, string>;
 }
 
 export const NO_ISSUES: BodyIssues = { lines: (unknown) => unknownLines(unknown) };

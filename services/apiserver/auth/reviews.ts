@@ -213,12 +213,15 @@ function lifetimeOf(asked: number | undefined): number {
   return lifetime_s;
 }
 
+/** Group and version as Go prints them together, of the core group too. */
+const typeText = (apiVersion = ''): string => (apiVersion.includes('/') ? apiVersion : `/${apiVersion}`);
+
 async function boundTo(
   reader: ObjectReader, call: ResourceCall, ref: TokenRequestSpec['boundObjectRef'],
 ): Promise<{ pod?: ObjectRef; node?: ObjectRef; secret?: ObjectRef }> {
   const bound = Object.hasOwn(BOUND_KINDS, ref.kind ?? '') ? BOUND_KINDS[ref.kind ?? ''] : undefined;
   if (bound === undefined || (ref.apiVersion ?? 'v1') !== 'v1') {
-    throw apiErrors.badRequest(`cannot bind token for serviceaccount "${call.name}" to type ${ref.apiVersion ?? ''}, Kind=${ref.kind ?? ''}`);
+    throw apiErrors.badRequest(`cannot bind token to object of type ${typeText(ref.apiVersion)}, Kind=${ref.kind ?? ''}`);
   }
   const name = ref.name ?? '';
   const scope = bound.claim === 'node' || call.namespace === undefined ? {} : { namespace: call.namespace };
@@ -226,7 +229,7 @@ async function boundTo(
   const uid = object?.metadata?.uid;
   if (uid === undefined) throw apiErrors.notFound({ group: '', resource: bound.resource.resource }, name);
   if (ref.uid !== undefined && ref.uid !== uid) {
-    throw apiErrors.conflict({ group: '', resource: bound.resource.resource }, name, `the UID in the bound object reference (${ref.uid}) does not match the UID in record. The object might have been deleted and then recreated`);
+    throw apiErrors.conflict({ group: '', resource: ref.kind ?? '' }, name, `the UID in the bound object reference (${ref.uid}) does not match the UID in record. The object might have been deleted and then recreated`);
   }
   if (bound.claim !== 'pod') return { [bound.claim]: { name, uid } };
   const spec = (object as WithSpec<{ serviceAccountName?: string; nodeName?: string }>).spec;

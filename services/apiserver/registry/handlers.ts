@@ -10,7 +10,7 @@ import { checkType } from './body-type.js';
 import { extensionKey, warn } from './context.js';
 import type { Call } from './context.js';
 import { checkScope } from './metadata.js';
-import { checkFields, normaliseBody, validateBody } from './model.js';
+import { checkFields, completeBody, normaliseBody, validateBody } from './model.js';
 import { admissionOf, refuse } from './prepare.js';
 import { bodyKind, storageKey } from './target.js';
 import type { NamedTarget, Target } from './target.js';
@@ -27,6 +27,7 @@ export async function createByHandler(call: Call, target: Target & { readonly na
     checkScope(object, { namespace: target.namespace });
     checkFields(call, { kind, shape }, object);
   }
+  completeBody(call.registry.scheme, { kind, shape }, object);
   refuse({ ...kind, ...shape }, object, validateBody(call.registry.scheme, { kind, shape }, object));
   const attributes = admissionOf(call, target, { operation: 'CREATE', object, oldObject: undefined, options: {} });
   await call.registry.admission.mutate(attributes);
@@ -39,7 +40,8 @@ export async function createByHandler(call: Call, target: Target & { readonly na
   const handler = handlers.get(key);
   if (handler?.create === undefined) throw apiErrors.methodNotAllowed(kind, 'create');
   const answer = await handler.create(resourceCall(call, target), admitted);
-  normaliseBody(call.registry.scheme, { kind, shape }, answer);
+  // A binding is answered with a Status.
+  if ((answer.kind ?? shape.kind) === shape.kind) normaliseBody(call.registry.scheme, { kind, shape }, answer);
   call.options.report?.created();
   return handleOf(answer, { apiVersion: apiVersionOf(shape), kind: shape.kind });
 }

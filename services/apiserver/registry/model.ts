@@ -54,12 +54,15 @@ export function schemaOf(scheme: Scheme, { kind, shape }: Shape): Schema {
 
 const ANYTHING: Schema = { type: 'object', preserveUnknown: true };
 
-/** Brings the draft into the shape of its type, in place: wrong types are refused, unknown fields dropped and reported. */
-export function checkFields(call: Call, shape: Shape, draft: KubeObject): void {
+/**
+ * Brings the draft into the shape of its type, in place: wrong types are refused, unknown fields dropped and reported. `floats`: whole
+ * numbers of the draft that were written as floats, by their path; of a body as a rule.
+ */
+export function checkFields(call: Call, { floats = call.body?.floats, ...shape }: Shape & { readonly floats?: ReadonlyMap<string, string> | undefined }, draft: KubeObject): void {
   const { scheme } = call.registry;
   const custom = isCustomShape(shape);
   if (!custom) keepReset(draft);
-  const unknown = custom ? conformCustom(shape.kind, draft, scheme) : conform({ ...shape.shape, schema: schemaOf(scheme, shape) }, asJson(draft), { resolver: resolverOf(scheme), floats: call.body?.floats });
+  const unknown = custom ? conformCustom(shape.kind, draft, scheme) : conform({ ...shape.shape, schema: schemaOf(scheme, shape) }, asJson(draft), { resolver: resolverOf(scheme), floats });
   for (const message of reportFieldIssues(shape.shape, { unknown, body: call.body }, call.fieldValidation)) warn(call, message);
 }
 
@@ -118,6 +121,11 @@ export function setDefaults(scheme: Scheme, kind: Kind, draft: KubeObject): void
 /** Makes the object what its stored form says: the one rule of emptiness. Of a custom resource only the metadata is a Go struct. */
 export function normaliseObject(scheme: Scheme, kind: Kind, draft: KubeObject): void {
   normalise(asJson(draft), kind.isCustom === true ? ENVELOPE : kind.schema, resolverOf(scheme));
+}
+
+/** Puts in what a body of a built-in type always holds: what is missing in it is named, not the struct around. */
+export function completeBody(scheme: Scheme, shape: Shape, body: KubeObject): void {
+  if (!isCustomShape(shape)) fillStructs(asJson(body), schemaOf(scheme, shape), resolverOf(scheme));
 }
 
 /** The same for the body of a subresource or of a resource that is not stored. */

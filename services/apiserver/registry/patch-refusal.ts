@@ -47,5 +47,6 @@ function asConverter(why: string): string {
   if (to.startsWith('map[')) return `cannot restore map from ${kind}`;
   if (to.startsWith('[]')) return `cannot restore slice from ${kind}`;
   if (to.includes('.')) return `cannot restore struct from: ${kind}`;
+  if (from === 'number' && /^u?int\d+$/.test(to) && /number -?\d*[.eE]/.test(why)) return `cannot convert float64 to ${to}`;
   return kind === 'int64' && to === 'string' ? 'cannot convert int64 to string' : `unrecognized type: ${to}`;
 }

@@ -2,6 +2,7 @@ import type { PatchRequest } from '../../../apimachinery/object-service.js';
 import { apiVersionOf } from '../../../apimachinery/object.js';
 import type { GroupVersionKind, KubeObject } from '../../../apimachinery/object.js';
 import { jsonType } from '../../../apimachinery/patch/go-text.js';
+import { floatsOfPatch } from '../../../apimachinery/patch/patch-floats.js';
 import { apiErrors, fieldErrors } from '../../../apimachinery/status.js';
 import { cloneJson, isObject } from '../../../apimachinery/value.js';
 import type { CachedObject } from '../cacher/cached-object.js';
@@ -29,6 +30,7 @@ function plainPatch(call: Call, target: NamedTarget, request: PatchRequest, opti
   const { scheme } = call.registry;
   const isScale = target.subresource?.name === 'scale';
   const conditional = namesVersion(request);
+  const floats = floatsOfPatch(request, call.body?.patchFloats);
   return updateExisting(call, target, {
     conditional, options,
     async draft(old, base) {
@@ -38,7 +40,7 @@ function plainPatch(call: Call, target: NamedTarget, request: PatchRequest, opti
       if (request.type === 'strategic') Object.assign(patched, typeOf(shape));
       refusePatched({ patched, request }, () => {
         checkType(scheme, patched, { kind, shape });
-        checkFields(call, { kind, shape }, patched);
+        checkFields(call, { kind, shape, floats }, patched);
       });
       checkNamed(patched, target);
       checkPatchedVersion(target, patched, base);

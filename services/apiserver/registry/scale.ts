@@ -14,10 +14,12 @@ export function scaleOf(kind: Kind, parent: KubeObject): UnknownObject {
   const facts = factsOf(kind);
   const meta = parent.metadata ?? {};
   const selector = facts.labelSelectorPath === undefined ? undefined : selectorText(read(parent, facts.labelSelectorPath));
+  const wanted = numberAt(parent, facts.specReplicasPath);
   return {
     apiVersion: 'autoscaling/v1', kind: 'Scale',
     metadata: Object.fromEntries(Object.entries(meta).filter(([field]) => SCALE_META.has(field))),
-    spec: { replicas: numberAt(parent, facts.specReplicasPath) },
+    // As its encoding has it: none is left out.
+    spec: wanted === 0 ? {} : { replicas: wanted },
     status: { replicas: numberAt(parent, facts.statusReplicasPath), ...(selector === undefined ? {} : { selector }) },
   };
 }

@@ -19,6 +19,20 @@ const binding = (name: string, node: string): UnknownObject =>
   ({ apiVersion: 'v1', kind: 'Binding', metadata: { name }, target: { kind: 'Node', name: node } });
 
 describe('pods/binding', () => {
+  it.each([
+    ['no target', { target: {} }, 500, 'target.name: Required value'],
+    ['a target of another kind', { target: { kind: 'Pod', name: 'x' } }, 500, 'target.kind: Unsupported value: "Pod": supported values: "Node", "<empty>"'],
+    ['another name', { metadata: { name: 'b' } }, 400, 'name in URL does not match name in Binding object'],
+    ['no name', { metadata: {} }, 400, 'name in URL does not match name in Binding object'],
+    ['another pod', { metadata: { name: 'a', uid: 'u' } }, 409, 'AdditionalErrorMsg: Precondition failed: UID in precondition: u, UID in object meta: '],
+    ['another version', { metadata: { name: 'a', resourceVersion: '1' } }, 409, 'AdditionalErrorMsg: Precondition failed: ResourceVersion in precondition: 1, ResourceVersion in object meta: '],
+  ] as const)('is refused with %s, as kube-apiserver refuses it', async (_title, change, code, message) => {
+    await using test = await start();
+    await test.service.create({ resource: pods, namespace, object: pod('a') });
+    const object = { ...binding('a', 'n'), ...change } as UnknownObject;
+    await expect(test.service.create({ resource: pods, namespace, name: 'a', subresource: 'binding', object })).rejects.toMatchObject({ code, message: expect.stringContaining(message) as string });
+  });
+
   it('assigns a pod once', async () => {
     await using test = await start();
     await test.service.create({ resource: pods, namespace, object: pod('a') });
@@ -27,7 +41,7 @@ describe('pods/binding', () => {
     const bound = await test.service.get({ resource: pods, namespace, name: 'a' });
     expect(bound.object).toMatchObject({ spec: { nodeName: 'n1' }, status: { conditions: [{ type: 'PodScheduled', status: 'True' }] } });
     await expect(bind('n2')).rejects.toMatchObject({ code: 409, message: expect.stringContaining('already assigned to node "n1"') as string });
-    await expect(bind('')).rejects.toMatchObject({ code: 422 });
+    await expect(bind('')).rejects.toMatchObject({ code: 500, message: 'target.name: Required value' });
   });
 });
 

@@ -1,5 +1,5 @@
 /** Bodies of requests: JSON, YAML or Kubernetes protobuf, in; parsed objects out. */
-import { jsonIssues, untypedIssues, yamlIssues } from '../../../apimachinery/codec/issues.js';
+import { jsonIssues, patchIssues, untypedIssues, yamlIssues } from '../../../apimachinery/codec/issues.js';
 import { decodeJson, JsonSyntaxError } from '../../../apimachinery/codec/json.js';
 import { OPEN_BRACE } from '../../../apimachinery/codec/scan.js';
 import { decodeProtobuf } from '../../../apimachinery/codec/protobuf/index.js';
@@ -116,7 +116,7 @@ export async function readPatch(request: RestRequest, tools: BodyTools, isCustom
   const patchType = Object.hasOwn(PATCH_TYPES, type) ? PATCH_TYPES[type] : undefined;
   if (patchType === undefined || (isCustom && patchType === 'strategic')) throw unknownPatchType(isCustom);
   const bytes = await readBytes(request, tools);
-  const { value: patch, issues } = patchType === 'apply' ? await readYaml(bytes, tools.yaml) : { value: decodePatch(bytes, patchType), issues: untypedIssues(bytes) };
+  const { value: patch, issues } = patchType === 'apply' ? await readYaml(bytes, tools.yaml) : { value: decodePatch(bytes, patchType), issues: isCustom ? untypedIssues(bytes) : patchIssues(bytes) };
   return { type: patchType, patch, issues };
 }
 

@@ -177,3 +177,24 @@ describe('a custom resource', () => {
     expect(at(answer.value, 'spec')).toMatchObject({ ns: WIDE + 2n, set: expect.arrayContaining([WIDE, WIDE + 2n]) });
   });
 });
+
+/** What was spelled as a float is none of an integer field's values, in patches that work on text. */
+describe('whole numbers written as floats, in patches of built-in kinds', () => {
+  const DEPLOYMENTS = '/apis/apps/v1/namespaces/default/deployments';
+  const template = { metadata: { labels: { a: 'b' } }, spec: { containers: [{ name: 'c', image: 'i' }] } };
+  const REFUSED = 'json: cannot unmarshal number 1.0 into Go struct field DeploymentSpec.spec.replicas of type int32';
+
+  it.each([
+    ['application/merge-patch+json', '{"spec":{"replicas":1.0}}', 422],
+    ['application/json-patch+json', '[{"op":"replace","path":"/spec/replicas","value":1.0}]', 422],
+    ['application/strategic-merge-patch+json', '{"spec":{"replicas":1.0}}', 200],
+    ['application/merge-patch+json', '{"spec":{"replicas":1}}', 200],
+  ] as const)('%s %s', async (type, body, code) => {
+    await using server = await start();
+    const deployment = { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'd' }, spec: { selector: { matchLabels: { a: 'b' } }, template } };
+    expect((await server.call('POST', DEPLOYMENTS, { body: JSON.stringify(deployment) })).code).toBe(201);
+    const answer = await server.call('PATCH', `${DEPLOYMENTS}/d`, { body, type });
+    expect(answer.code).toBe(code);
+    if (code === 422) expect(answer.text).toContain(REFUSED);
+  });
+});

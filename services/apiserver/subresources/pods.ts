@@ -2,6 +2,7 @@
 import type { ObjectService, UserInfo } from '../../../apimachinery/object-service.js';
 import type { KubeObject, UnknownObject } from '../../../apimachinery/object.js';
 import { apiErrors, fieldErrors } from '../../../apimachinery/status.js';
+import { unclassified } from '../../../apimachinery/patch/errors.js';
 import { isObject } from '../../../apimachinery/value.js';
 import type { JsonObject } from '../../../apimachinery/value.js';
 import { toTime } from '../../../platform/clock.js';
@@ -32,20 +33,36 @@ export function bindingHandler(as: (user: UserInfo) => ObjectService): ResourceH
   };
 }
 
+/** kube-apiserver gives what is wrong with a target as an error without a class. */
+function nodeOf({ kind = '', name }: JsonObject): string {
+  const complaints = [
+    ...(kind === '' || kind === 'Node' ? [] : [fieldErrors.notSupported('target.kind', kind, ['Node', '<empty>'])]),
+    ...(name === undefined || name === '' ? [fieldErrors.required('target.name')] : []),
+  ].map(({ field, detail }) => `${field}: ${detail}`);
+  if (complaints.length > 0) throw unclassified(complaints.length === 1 ? (complaints[0] ?? '') : `[${complaints.join(', ')}]`);
+  return String(name);
+}
+
+/** The pod that the scheduler saw, in the words of kube-apiserver's store. */
+function checkPreconditions(pod: KubeObject, { metadata: wanted = {} }: KubeObject, name: string): void {
+  const { namespace = '', uid, resourceVersion } = pod.metadata ?? {};
+  const fail = (what: string, of: { readonly asked: string; readonly found: string | undefined }) => apiErrors.conflict({ group: '', resource: 'pods' }, name,
+    `StorageError: invalid object, Code: 4, Key: /pods/${namespace}/${name}, ResourceVersion: 0, AdditionalErrorMsg: `
+    + `Precondition failed: ${what} in precondition: ${of.asked}, ${what} in object meta: ${of.found ?? ''}`);
+  if (wanted.uid !== undefined && wanted.uid !== '' && wanted.uid !== uid) throw fail('UID', { asked: wanted.uid, found: uid });
+  const { resourceVersion: version } = wanted;
+  if (version !== undefined && version !== '' && version !== resourceVersion) throw fail('ResourceVersion', { asked: version, found: resourceVersion });
+}
+
 /** Assigns a pod to a node, once: the scheduler's write. */
 export function bindingMutation(clock: Clock): ParentMutation {
   return {
     answer: 'success',
     apply(draft, body, call) {
-      if ((body.metadata?.name ?? '') !== '' && body.metadata?.name !== call.name) throw apiErrors.badRequest('name in URL does not match name in Binding object');
-      const target = section(body, 'target');
-      const node = target['name'];
-      if (typeof node !== 'string' || node === '' || (target['kind'] ?? 'Node') !== 'Node') {
-        throw apiErrors.invalid({ group: '', kind: 'Binding' }, call.name, [fieldErrors.required('target.name', 'the name of a node')]);
-      }
+      if (body.metadata?.name !== call.name) throw apiErrors.badRequest('name in URL does not match name in Binding object');
+      const node = nodeOf(section(body, 'target'));
       const conflict = (why: string) => apiErrors.conflict({ group: '', resource: 'pods/binding' }, call.name, why);
-      const uid = body.metadata?.uid;
-      if (uid !== undefined && uid !== draft.metadata?.uid) throw conflict(`the pod's uid is ${draft.metadata?.uid ?? ''}, not ${uid}`);
+      checkPreconditions(draft, body, call.name);
       if (draft.metadata?.deletionTimestamp !== undefined) throw conflict(`pod ${call.name} is being deleted, cannot be assigned to a host`);
       const spec = section(draft, 'spec');
       if (typeof spec['nodeName'] === 'string' && spec['nodeName'] !== '') {
