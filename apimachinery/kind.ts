@@ -55,8 +55,6 @@ export interface Strategy {
   readonly validatesAll?: boolean;
   /** Metadata is judged only when `validate` finds nothing. */
   readonly metadataLast?: boolean;
-  /** Of an update what is wrong with metadata is complained about by the kind, too: it stands more than once among the causes. */
-  readonly metadataRepeats?: boolean;
   /** The context tells the subresource: a pod's `resize` and `ephemeralcontainers` allow what a plain update must refuse. */
   validateUpdate?(object: KubeObject, old: KubeObject, context?: StrategyContext): FieldError[];
   /** Seconds between the request to delete and the removal, when the client named none (pods: 30). Undefined: at once. */

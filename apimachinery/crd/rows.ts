@@ -50,7 +50,7 @@ function kindOf(spec: unknown, version: JsonObject, { storage, deleting }: { rea
     subresources: subs, ...(isObject(scale) ? { scale: scaleFactsOf(scale) } : {}),
     storagePrefix: `${group}/${plural}`, storageVersion: storage, isCustom: true,
     schema, fieldSelectors: selectorsOf(version), printer: printerOf(version),
-    strategy: strategyOf({ status: hasStatus, statusKeeps: ALL_METADATA, generation: true, allowUnconditionalUpdate: false, metadataRepeats: true }),
+    strategy: strategyOf({ status: hasStatus, statusKeeps: ALL_METADATA, generation: true, allowUnconditionalUpdate: false }),
     ...(version['deprecated'] === true ? { deprecationWarning: str(version['deprecationWarning']) || `${group}/${name} ${kind} is deprecated` } : {}),
     conversion: conversionOf(schema, { own, storage, byWebhook: str(at(spec, 'conversion', 'strategy')) === 'Webhook' }),
   };

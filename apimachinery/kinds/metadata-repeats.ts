@@ -14,7 +14,6 @@ interface Looks {
   readonly full: number;
 }
 
-const ONCE: Looks = { all: 1, full: 1 };
 const USUAL: Looks = { all: 3, full: 1 };
 const THOROUGH: Looks = { all: 4, full: 2 };
 const SHORT: Looks = { all: 2, full: 1 };
@@ -40,7 +39,6 @@ export const knowsFinalizers = ({ group, isCustom }: KindName): boolean => !ANY_
 
 function looksAt(kind: KindName, subresource: string | undefined): Looks {
   const name = nameOf(kind);
-  if (kind.isCustom === true) return ONCE;
   if (name === 'policy/poddisruptionbudgets') return SHORT;
   if (name === 'certificates.k8s.io/certificatesigningrequests') return THOROUGH;
   if (subresource === undefined) return CHECKED_AS_NEW.has(name) ? THOROUGH : USUAL;

@@ -91,6 +91,5 @@ export const definition = strategyOf({
     if (context.subresource !== 'status') keepStoredVersions(crd, clone(old));
   },
   validatesAll: true,
-  metadataRepeats: true,
   validateWork: validateDefinition,
 });

@@ -26,7 +26,7 @@ export interface GenerationRule {
 }
 
 /** What a strategy says in its own words. */
-type StrategyFacts = Pick<Strategy, 'validatesAll' | 'metadataLast' | 'metadataRepeats' | 'defaultGracePeriodSeconds' | 'allowCreateOnUpdate' | 'allowUnconditionalUpdate' | 'returnsDeleted'>;
+type StrategyFacts = Pick<Strategy, 'validatesAll' | 'metadataLast' | 'defaultGracePeriodSeconds' | 'allowCreateOnUpdate' | 'allowUnconditionalUpdate' | 'returnsDeleted'>;
 
 export interface StrategyParts extends StrategyFacts {
   /** The kind has a status subresource: status is dropped on create and kept on plain updates. */

@@ -1,5 +1,5 @@
 /** From a client's object to one that may be stored: the same steps for every kind and every way in. */
-import { validateMetadata, validateMetadataUpdate } from '../../../apimachinery/kinds/metadata.js';
+import { validateMetadataUpdate } from '../../../apimachinery/kinds/metadata.js';
 import { warningsOf } from '../../../apimachinery/kinds/warnings/index.js';
 import type { Kind } from '../../../apimachinery/kind.js';
 import type { KubeObject } from '../../../apimachinery/object.js';
@@ -90,11 +90,9 @@ export async function prepareUpdate(
     : NO_GUARD;
   const errors = await validateObject(call, kind, { object, old, structural, bytes }, context);
   await step(call, 'validating the update', bytes);
-  const ofMetadata = validateMetadataUpdate(object, old);
   refuse(kind, object, [
-    ...(kind.strategy.metadataRepeats === true ? repeated([...validateMetadata(object, kind), ...ofMetadata]) : []),
     ...errors,
-    ...(kind.strategy.metadataRepeats === true ? [] : ofMetadata),
+    ...validateMetadataUpdate(object, old),
     ...(how.trusted === true ? [] : (kind.strategy.validateUpdate?.(object, old, context) ?? [])),
   ]);
   for (const warning of warningsOf(kind, { object, old, subresource: target.subresource?.name })) warn(call, warning);
@@ -102,9 +100,6 @@ export async function prepareUpdate(
   await call.registry.admission.validate({ ...attributes, object, warn: attributes.warn });
   return { object, guard };
 }
-
-/** What is common to all kinds is judged before the kind, and by the kind once more. */
-const repeated = (errors: readonly FieldError[]): readonly FieldError[] => [...errors, ...errors];
 
 export async function admitDelete(call: Call, target: Target, old: KubeObject, options: Readonly<Record<string, unknown>>): Promise<void> {
   const attributes = admissionOf(call, target, { operation: 'DELETE', object: undefined, oldObject: old, options });
