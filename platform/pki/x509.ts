@@ -188,6 +188,12 @@ export async function requestKeyDigest(requestPem: string): Promise<string> {
   }
 }
 
+/** The organizations (O=) that a request in DER asks for. Throws for one that cannot be read. */
+export async function requestOrganizations(der: Uint8Array): Promise<readonly string[]> {
+  const x509 = await load();
+  return new x509.Pkcs10CertificateRequest(Uint8Array.from(der)).subjectName.getField('O');
+}
+
 export interface CertificateIdentity {
   readonly commonName: string;
   readonly organizations: readonly string[];

@@ -41,11 +41,14 @@ function derLength(bytes: Uint8Array): number | undefined {
   return 2 + count + bytes.subarray(2, 2 + count).reduce((length, byte) => length * 256 + byte, 0);
 }
 
+/** Of bytes as the API has them, in base64: what the first PEM block holds, if that is a request. */
+export const firstRequestBlock = (request: string): Uint8Array | undefined => pemBytes(Buffer.from(request, 'base64').toString('latin1'));
+
 const SEQUENCE = 0x30;
 
 /** What is wrong with the request's form. Whose key it is and whether it is signed by it is the signer's business to look at. */
 function requestComplaint(request: string): string | undefined {
-  const bytes = pemBytes(Buffer.from(request, 'base64').toString('latin1'));
+  const bytes = firstRequestBlock(request);
   if (bytes === undefined) return 'PEM block type must be CERTIFICATE REQUEST';
   const length = derLength(bytes);
   if (bytes.length === 0) return 'asn1: syntax error: sequence truncated';

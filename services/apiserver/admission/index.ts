@@ -1,6 +1,7 @@
 /** The admission plugins of the API server, in the order of Kubernetes' recommended ones. */
 import type { RbacAuthorizer } from '../auth/rbac-authorizer.js';
 import type { Admission, ApiServerContext } from '../ports.js';
+import { certificateRights } from './certificates.js';
 import { definitionWarnings } from './definition-warnings.js';
 import { finalizerWarnings } from './finalizer-warnings.js';
 import { namespaceLifecycle } from './namespace-lifecycle.js';
@@ -28,6 +29,7 @@ export function createAdmission(context: ApiServerContext, authorizer: RbacAutho
     defaultTolerationSeconds(options.tolerationSeconds ?? ABSENCE_S_DEFAULT),
     storageProtection(),
     runtimeClass(context.reader),
+    certificateRights(authorizer),
     rbacEscalation(authorizer, context),
     definitionWarnings(),
     finalizerWarnings(),

@@ -145,6 +145,20 @@ describe('authentication', () => {
     expect((await authenticator.authenticate({ headers: {}, path: '/' }))?.name).toBe('system:anonymous');
   });
 
+  it('takes the bearer token that a browser puts among the protocols of a WebSocket, and refuses one that is wrong', async () => {
+    const { authenticator, tokens } = setUp();
+    const { token } = await tokens.sign(account, ['api'], 3600);
+    const protocol = (text: string) => `base64url.bearer.authorization.k8s.io.${Buffer.from(text).toString('base64url')}`;
+    const ask = async (protocols: string, upgrade = 'websocket') =>
+      (await authenticator.authenticate({ headers: { upgrade, 'sec-websocket-protocol': protocols }, path: '/' }))?.name;
+    expect(await ask(`${protocol(token)}, v5.channel.k8s.io`)).toBe('system:serviceaccount:a:web');
+    for (const wrong of [protocol(token), `${protocol('x')}, v5`, `${protocol(token)}, ${protocol(token)}, v5`, `${protocol(token)}=, v5`, `${protocol(token)}!, v5`]) {
+      expect(await ask(wrong), wrong).toBeUndefined();
+    }
+    expect(await ask('v5.channel.k8s.io')).toBe('system:anonymous');
+    expect(await ask(`${protocol(token)}, v5`, 'SPDY/3.1')).toBe('system:anonymous');
+  });
+
   it('refuses a certificate that has expired since its connection was opened (issue 6, row 8)', async () => {
     const { authenticator, clock } = setUp();
     const leaf = await issueCertificate(pki.clusterAuthority, { subject: { commonName: 'jane' }, usages: ['client'], lifetime_ms: 60_000 }, { clock: systemClock, random: systemRandom });

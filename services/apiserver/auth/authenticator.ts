@@ -12,6 +12,7 @@ import type { Logger } from '../../../platform/log.js';
 import { certificateIdentity } from '../../../platform/pki/x509.js';
 import type { AuthenticationRequest, Authenticator, Authorizer, ObjectReader, PeerCertificate } from '../ports.js';
 import { bootstrapUserOf } from './bootstrap-tokens.js';
+import { protocolToken } from './protocol-token.js';
 import type { ObjectRef, ServiceAccountTokens, VerifiedToken } from './service-account-tokens.js';
 
 const AUTHENTICATED = 'system:authenticated';
@@ -87,6 +88,8 @@ export class ClusterAuthenticator implements Authenticator {
     if (request.peerCertificate?.verified === true) return this.#fromCertificate(request.peerCertificate);
     const authorization = request.headers['authorization'];
     if (typeof authorization !== 'string') {
+      const shown = authorization === undefined ? protocolToken(request.headers) : 'none';
+      if (shown !== 'none') return shown === 'wrong' ? undefined : this.#fromToken(shown.token);
       // A certificate of another authority, or one that has expired: whoever shows it believes to be somebody.
       return authorization === undefined && request.peerCertificate === undefined ? ANONYMOUS : undefined;
     }

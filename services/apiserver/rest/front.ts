@@ -132,8 +132,8 @@ export class RestFront {
   async authorize(user: UserInfo, route: ResourceRoute, verb: string, query: URLSearchParams): Promise<void> {
     const { id, namespace, subresource } = route;
     const [fieldSelector, labelSelector] = [query.get('fieldSelector'), query.get('labelSelector')];
-    // A list or watch of one name may be granted by resourceNames (k8s.io/apiserver/pkg/endpoints/request.RequestInfo).
-    const name = route.name ?? /^metadata\.name==?([^,=!]+)$/.exec(fieldSelector ?? '')?.[1];
+    // A list or watch of one name may be granted by resourceNames, deleting what is selected may not (k8s.io/apiserver/pkg/endpoints/request.RequestInfo).
+    const name = route.name ?? (verb === 'deletecollection' ? undefined : /^metadata\.name==?([^,=!]+)$/.exec(fieldSelector ?? '')?.[1]);
     const decision = await this.#options.authorizer.authorize({
       kind: 'resource', user, verb, ...id,
       ...(namespace === undefined ? {} : { namespace }),

@@ -1,10 +1,11 @@
 /** `pods/log`: the node's stream as text, chunk by chunk. */
 import type { PodStreamRequest, PodStreamer } from '../../../apimachinery/pod-streams.js';
-import { ApiError, apiErrors } from '../../../apimachinery/status.js';
+import { ApiError, apiErrors, fieldErrors } from '../../../apimachinery/status.js';
+import type { FieldError } from '../../../apimachinery/status.js';
 import type { ObjectReader } from '../ports.js';
 import type { RestResponse } from './message.js';
 import { containerOf, podTarget } from './pod-target.js';
-import { booleanOption, integerOption } from './query.js';
+import { booleanOption, isOneOf, signedOption } from './query.js';
 
 export interface LogRequest {
   readonly namespace: string;
@@ -15,12 +16,13 @@ export interface LogRequest {
 
 /** The answer begins when the node has accepted: until then a failure is a Status with its code. */
 export async function serveLog(request: LogRequest, parts: { readonly reader: ObjectReader; readonly streamer: PodStreamer }): Promise<RestResponse> {
+  const options = logOptions(request.query, request.name);
   const target = await podTarget(parts.reader, request.namespace, request.name);
   const { node, object: _, ...pod } = target;
   const container = containerOf(target, request.query.get('container') ?? '');
   const end = new AbortController();
   const signal = AbortSignal.any([request.signal, end.signal]);
-  const stream = await parts.streamer.open(node, { kind: 'log', ...pod, container, ...logOptions(request.query) }, { signal });
+  const stream = await parts.streamer.open(node, { kind: 'log', ...pod, container, ...options }, { signal });
   const output = stream[Symbol.asyncIterator]();
   async function* chunks(): AsyncGenerator<Uint8Array> {
     try {
@@ -41,17 +43,17 @@ export async function serveLog(request: LogRequest, parts: { readonly reader: Ob
 
 type LogOptions = Omit<Extract<PodStreamRequest, { kind: 'log' }>, 'kind' | 'namespace' | 'pod' | 'uid' | 'container'>;
 
-function logOptions(query: URLSearchParams): LogOptions {
-  const tailLines = integerOption(query, 'tailLines');
-  const limitBytes = integerOption(query, 'limitBytes', 1);
-  const sinceSeconds = integerOption(query, 'sinceSeconds', 1);
-  const sinceTime = query.get('sinceTime');
-  if (sinceTime !== null && sinceSeconds !== undefined) throw apiErrors.badRequest('at most one of `sinceTime` or `sinceSeconds` may be specified');
-  if (sinceTime !== null && Number.isNaN(Date.parse(sinceTime))) throw apiErrors.badRequest(`sinceTime: Invalid value: ${JSON.stringify(sinceTime.slice(0, 64))}`);
-  const stream = query.get('stream');
-  if (stream !== null && stream !== 'All' && stream !== 'Stdout' && stream !== 'Stderr') {
-    throw apiErrors.badRequest('stream: Unsupported value: supported values: "All", "Stderr", "Stdout"');
-  }
+const STREAMS = ['All', 'Stderr', 'Stdout'] as const;
+
+/** Throws BadRequest for what cannot be read, and Invalid, with all complaints, for what makes no sense (ValidatePodLogOptions). */
+export function logOptions(query: URLSearchParams, pod: string): LogOptions {
+  const numbers = { tailLines: signedOption(query, 'tailLines'), limitBytes: signedOption(query, 'limitBytes'), sinceSeconds: signedOption(query, 'sinceSeconds') };
+  const sinceTime = query.get('sinceTime') ?? '';
+  if (sinceTime !== '' && Number.isNaN(Date.parse(sinceTime))) throw apiErrors.badRequest(`sinceTime: Invalid value: ${JSON.stringify(sinceTime.slice(0, 64))}`);
+  const stream = query.get('stream') ?? undefined;
+  const errors = [...numberErrors(numbers, sinceTime !== ''), ...streamErrors(stream, numbers.tailLines)];
+  if (errors.length > 0) throw apiErrors.invalid({ group: '', kind: 'PodLogOptions' }, pod, errors);
+  const { tailLines, limitBytes, sinceSeconds } = numbers;
   return {
     follow: booleanOption(query, 'follow') ?? false,
     previous: booleanOption(query, 'previous') ?? false,
@@ -59,7 +61,25 @@ function logOptions(query: URLSearchParams): LogOptions {
     ...(tailLines === undefined ? {} : { tailLines }),
     ...(limitBytes === undefined ? {} : { limitBytes }),
     ...(sinceSeconds === undefined ? {} : { sinceSeconds }),
-    ...(sinceTime === null ? {} : { sinceTime }),
-    ...(stream === null ? {} : { stream }),
+    ...(sinceTime === '' ? {} : { sinceTime }),
+    ...(stream !== undefined && isOneOf(stream, STREAMS) ? { stream } : {}),
   };
+}
+
+type Numbers = Readonly<Record<'tailLines' | 'limitBytes' | 'sinceSeconds', number | undefined>>;
+
+function numberErrors({ tailLines = 0, limitBytes = 1, sinceSeconds }: Numbers, hasTime: boolean): FieldError[] {
+  const errors: FieldError[] = [];
+  if (tailLines < 0) errors.push(fieldErrors.invalid('tailLines', tailLines, 'must be greater than or equal to 0'));
+  if (limitBytes < 1) errors.push(fieldErrors.invalid('limitBytes', limitBytes, 'must be greater than 0'));
+  if (sinceSeconds === undefined) return errors;
+  if (hasTime) errors.push(fieldErrors.forbidden('[]', 'at most one of `sinceTime` or `sinceSeconds` may be specified'));
+  else if (sinceSeconds < 1) errors.push(fieldErrors.invalid('sinceSeconds', sinceSeconds, 'must be greater than 0'));
+  return errors;
+}
+
+function streamErrors(stream: string | undefined, tailLines: number | undefined): FieldError[] {
+  if (stream === undefined) return [];
+  if (!isOneOf(stream, STREAMS)) return [fieldErrors.notSupported('stream', stream, STREAMS)];
+  return stream === 'All' || tailLines === undefined ? [] : [fieldErrors.forbidden('[]', '`tailLines` and specific `stream` are mutually exclusive for now')];
 }

@@ -1,6 +1,7 @@
 /** Options that contradict themselves: codes, causes and words were put to kube-apiserver. */
 import { describe, expect, it } from 'vitest';
 import { isApiError } from '../../../apimachinery/status.js';
+import { logOptions } from './pod-log.js';
 import { deleteOptions, listOptions, writeOptions } from './query.js';
 
 function refusal(run: () => unknown): readonly [number, string] {
@@ -30,6 +31,25 @@ describe('options of a list or watch', () => {
     ['watch=1&resourceVersionMatch=NotOlderThan', 422, `${LIST}resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided`],
     ['limit=x', 400, 'strconv.ParseInt: parsing "x": invalid syntax'],
   ])('%s: %i', (query, code, message) => expect(refusal(() => listOptions(new URLSearchParams(query)))).toEqual([code, message]));
+});
+
+describe('options of a log (ValidatePodLogOptions)', () => {
+  const LOG = 'PodLogOptions "p" is invalid: ';
+
+  it.each<[string, number, string]>([
+    ['tailLines=0&limitBytes=1&sinceSeconds=1', 200, ''], ['limitBytes=9223372036854775807', 200, ''], ['stream=Stderr', 200, ''],
+    ['tailLines=-1', 422, `${LOG}tailLines: Invalid value: -1: must be greater than or equal to 0`],
+    ['limitBytes=0', 422, `${LOG}limitBytes: Invalid value: 0: must be greater than 0`],
+    ['limitBytes=-1', 422, `${LOG}limitBytes: Invalid value: -1: must be greater than 0`],
+    ['sinceSeconds=0', 422, `${LOG}sinceSeconds: Invalid value: 0: must be greater than 0`],
+    ['sinceSeconds=1&sinceTime=2020-01-01T00:00:00Z', 422, `${LOG}[]: Forbidden: at most one of \`sinceTime\` or \`sinceSeconds\` may be specified`],
+    ['tailLines=-1&limitBytes=0', 422,
+      `${LOG}[tailLines: Invalid value: -1: must be greater than or equal to 0, limitBytes: Invalid value: 0: must be greater than 0]`],
+    ['stream=x', 422, `${LOG}stream: Unsupported value: "x": supported values: "All", "Stderr", "Stdout"`],
+    ['stream=Stdout&tailLines=1', 422, `${LOG}[]: Forbidden: \`tailLines\` and specific \`stream\` are mutually exclusive for now`],
+    ['tailLines=9223372036854775808', 400, 'strconv.ParseInt: parsing "9223372036854775808": value out of range'],
+    ['tailLines=x', 400, 'strconv.ParseInt: parsing "x": invalid syntax'],
+  ])('%s: %i', (query, code, message) => expect(refusal(() => logOptions(new URLSearchParams(query), 'p'))).toEqual([code, message]));
 });
 
 describe('options of a write', () => {

@@ -11,17 +11,25 @@ const VERSION_MATCHES = ['Exact', 'NotOlderThan'] as const;
 const FIELD_VALIDATIONS = ['Ignore', 'Warn', 'Strict'] as const;
 const POLICIES = ['Orphan', 'Background', 'Foreground'] as const;
 
-function isOneOf<T extends string>(value: unknown, allowed: readonly T[]): value is T {
+export function isOneOf<T extends string>(value: unknown, allowed: readonly T[]): value is T {
   return (allowed as readonly unknown[]).includes(value);
 }
 
 /** As Go's conversion of query parameters reads and refuses it; a value below the minimum is as good as none. */
 export function integerOption(query: Query, name: string, minimum = 0): number | undefined {
+  const value = signedOption(query, name);
+  return value === undefined || value < minimum ? undefined : value;
+}
+
+/** An int64, as it was sent; beyond what a double counts exactly, the last that it does. */
+export function signedOption(query: Query, name: string): number | undefined {
   const text = query.get(name);
   if (text === null || text === '') return undefined;
+  const refused = (why: string) => apiErrors.badRequest(`strconv.ParseInt: parsing ${JSON.stringify(text.slice(0, 64))}: ${why}`);
+  if (!/^[+-]?\d+$/.test(text)) throw refused('invalid syntax');
   const value = Number(text);
-  if (!/^[+-]?\d{1,18}$/.test(text)) throw apiErrors.badRequest(`strconv.ParseInt: parsing ${JSON.stringify(text.slice(0, 64))}: invalid syntax`);
-  return value < minimum ? undefined : Math.min(value, Number.MAX_SAFE_INTEGER);
+  if (text.replace(/^[+-]?0*/, '').length > 19 || value !== 0 && BigInt.asIntN(64, BigInt(text)) !== BigInt(text)) throw refused('value out of range');
+  return Math.max(Number.MIN_SAFE_INTEGER, Math.min(value, Number.MAX_SAFE_INTEGER));
 }
 
 /** `true`, `1` or a bare name are true, as Go's conversion of query parameters has it. */

@@ -24,11 +24,15 @@ export interface ParsedUrl {
 
 /** Throws BadRequest for percent-encoding that cannot be decoded. The query is as if the path had the usual form. */
 export function parseUrl(url: string): ParsedUrl {
-  const mark = url.indexOf('?');
-  const path = mark < 0 ? url : url.slice(0, mark);
-  const query = new URLSearchParams(mark < 0 ? '' : url.slice(mark + 1));
+  const target = url.replace(ABSOLUTE_FORM, '');
+  const mark = target.indexOf('?');
+  const path = mark < 0 ? target : target.slice(0, mark);
+  const query = new URLSearchParams(mark < 0 ? '' : target.slice(mark + 1));
   return { path, query, route: routeOf(path, query) };
 }
+
+/** What clients of a proxy put before the path (RFC 9112, section 3.2.2). */
+const ABSOLUTE_FORM = /^https?:\/\/[^/?#]*/i;
 
 function routeOf(path: string, query: URLSearchParams): Route {
   const segments = withoutEmptyNamespace(path).split('/').filter((segment) => segment !== '').map(decode);

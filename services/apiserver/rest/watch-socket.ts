@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { WebSocketServer } from 'ws';
 import type { WebSocket } from 'ws';
 import { headerOf } from './message.js';
+import { isBearerProtocol } from '../auth/protocol-token.js';
 import type { RestRequest, RestResponse } from './message.js';
 import { verbOf } from './objects.js';
 import { parseUrl } from './url.js';
@@ -11,7 +12,10 @@ import type { UpgradeSocket } from './upgrade.js';
 /** Clients of a watch have nothing to say: a message of theirs is read and dropped. */
 const MESSAGE_BYTES_MAX = 4096;
 
-const acceptor = new WebSocketServer({ noServer: true, clientTracking: false, perMessageDeflate: false, maxPayload: MESSAGE_BYTES_MAX });
+const acceptor = new WebSocketServer({
+  noServer: true, clientTracking: false, perMessageDeflate: false, maxPayload: MESSAGE_BYTES_MAX,
+  handleProtocols: (offered) => [...offered].find((name) => !isBearerProtocol(name)) ?? false,
+});
 
 /** Throws BadRequest like `parseUrl`. */
 export function isWatchUpgrade(request: RestRequest): boolean {

@@ -2,6 +2,7 @@
 import type { IncomingMessage } from 'node:http';
 import { WebSocketServer, type WebSocket } from 'ws';
 import { apiErrors } from '../../../../apimachinery/status.js';
+import { isBearerProtocol } from '../../auth/protocol-token.js';
 import type { UpgradeRequest } from '../../ports.js';
 import { refuse } from '../../rest/raw-answer.js';
 
@@ -13,7 +14,7 @@ export function isWebSocket(upgrade: UpgradeRequest): boolean {
 
 /** Protocols the client offers, in its order. */
 export function offeredProtocols(upgrade: UpgradeRequest): string[] {
-  return (upgrade.request.headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim()).filter((name) => name !== '');
+  return (upgrade.request.headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim()).filter((name) => name !== '' && !isBearerProtocol(name));
 }
 
 /** The first of `known` that the client offers; '' when it offers none, as clients of the first days do. */
