@@ -64,9 +64,10 @@ function typeOf(envelope: JsonObject, hint: KindHint | undefined): KindHint {
 
 /** Undefined when the object's kind has no protobuf form (custom resources). */
 export function encodeProtobuf(object: JsonObject): Uint8Array | undefined {
-  const { apiVersion, kind } = object;
+  // What discovery says of the core group names no version.
+  const { apiVersion = '', kind } = object;
   if (typeof apiVersion !== 'string' || typeof kind !== 'string') return undefined;
-  const message = messageOfKind(apiVersion, kind);
+  const message = messageOfKind(apiVersion === '' ? 'v1' : apiVersion, kind);
   if (message === undefined) return undefined;
   const raw = writeMessage(message, object);
   const envelope = writeMessage(messageNamed(ENVELOPE), {

@@ -120,7 +120,9 @@ describe('what is not refused', () => {
     expect((await test.ask({ path: '/api/v1/namespaces//configmaps' })).items).toMatchObject([{ metadata: { name: 'a', namespace: 'default' } }]);
     expect(await test.ask({ path: '/apis/apps/v1', accept: '*/*' })).toMatchObject({ kind: 'APIResourceList', groupVersion: 'apps/v1' });
     expect((await test.ask({ path: '/apis/apps/v1', accept: 'application/yaml' })).text).toMatch(/^(kind|apiVersion): /);
-    expect((await test.ask({ path: '/apis', accept: 'application/vnd.kubernetes.protobuf' })).text.slice(0, 4)).toBe('k8s\0');
+    for (const path of ['/api', '/api/v1', '/apis', '/apis/apps', '/apis/apps/v1']) {
+      expect((await test.ask({ path, accept: 'application/vnd.kubernetes.protobuf,application/json' })).text.slice(0, 4), path).toBe('k8s\0');
+    }
   });
 
   it('a dry run of a create takes a resourceVersion: nothing comes to the store', async () => {
