@@ -30,7 +30,7 @@ export function statusOf(view: PodView, context: StatusContext): PodStatus {
   const statuses = all.map((roled) => ({ roled, status: containerStatus(view, roled, context) }));
   const sandbox = newestSandbox(view.runtime);
   const phase = settledPhaseOf(view, statuses);
-  const ips = spec.hostNetwork === true ? [context.hostIP] : sandbox?.ready === true ? sandbox.ips : [];
+  const ips = spec.hostNetwork === true ? [context.hostIP] : sandbox?.ready === true ? sandbox.ips : lastAddresses(view);
   const initStatuses = statuses.filter(({ roled }) => roled.role === 'init' || roled.role === 'sidecar').map(({ status }) => status);
   const ephemeral = statuses.filter(({ roled }) => roled.role === 'ephemeral').map(({ status }) => status);
   const generation = pod.metadata?.generation;
@@ -49,6 +49,9 @@ export function statusOf(view: PodView, context: StatusContext): PodStatus {
     ...(ephemeral.length === 0 ? {} : { ephemeralContainerStatuses: ephemeral }),
   };
 }
+
+/** A pod whose sandbox is gone is shown with the addresses that it had, as kubelet does (pkg/kubelet/pleg, getPodIPs). */
+const lastAddresses = ({ pod, memory }: PodView): readonly string[] => ((memory.status ?? pod.status)?.podIPs ?? []).map(({ ip }) => ip);
 
 /** As kubelet has it: containers that wait for nothing are not shown, so that kubectl shows the reason. */
 function refusedStatus({ pod, memory, now_ms }: PodView, failed: NonNullable<PodView['memory']['failed']>): PodStatus {

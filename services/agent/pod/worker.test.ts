@@ -165,10 +165,14 @@ describe('a pod', () => {
   ])('with restart policy %s ends after exit code %i as %s', async (restartPolicy, code, phase) => {
     const node = new TestNode();
     await node.apply(podOf({ restartPolicy }));
+    const { podIPs } = node.status;
+    expect(podIPs).toHaveLength(1);
     await node.exit('web', code);
     expect(node.status.phase).toBe(phase);
     expect(node.starts()).toHaveLength(1);
     expect(node.runtime.calls.some((call) => call.startsWith('stopSandbox'))).toBe(true);
+    await node.clock.advance(10_100);
+    expect(node.status.podIPs).toEqual(podIPs);
   });
 
   it('is reported again within ten seconds, until the API shows what was reported', async () => {
