@@ -14,6 +14,11 @@ export function plainAnswer(code: number, body: Uint8Array, contentType = 'appli
   ]);
 }
 
+/** What stands before a body that ends with the connection. */
+export function streamHead(code: number, contentType: string): string {
+  return `HTTP/1.1 ${code} ${STATUS_CODES[code] ?? 'Error'}\r\ncontent-type: ${contentType}\r\nconnection: close\r\n\r\n`;
+}
+
 /** An answer without a body. */
 export function statusLine(code: number): string {
   return `HTTP/1.1 ${code} ${STATUS_CODES[code] ?? 'Error'}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`;

@@ -45,6 +45,18 @@ async function start() {
       socket.destroy();
       return data.toString().split('\r\n')[0] ?? '';
     },
+    /** What comes until there are so many matches, or the server closes the connection. */
+    async until(path: string, pattern: RegExp, count: number): Promise<string> {
+      const socket = connect({ port: Number(new URL(running.url).port), host: '127.0.0.1', ca: running.certificate });
+      await once(socket, 'secureConnect');
+      socket.write(`GET ${path} HTTP/1.1\r\nhost: x\r\nconnection: Upgrade\r\nupgrade: h2c\r\n\r\n`);
+      let text = '';
+      for await (const data of socket) {
+        text += String(data);
+        if ([...text.matchAll(pattern)].length >= count) break;
+      }
+      return text;
+    },
     [Symbol.asyncDispose]: () => running[Symbol.asyncDispose](),
   };
 }
@@ -73,9 +85,19 @@ describe('upgrades', () => {
       // What offers no upgrade leaves the offer aside, and answers as ever.
       [`${PODS}/a/status`, 'admin', 200],
       ['/version', 'admin', 200],
+      [`${PODS}?watch=true&timeoutSeconds=1`, 'admin', 200], [`${PODS}?watch=true`, 'no-rights', 403],
     ];
     for (const [path, token, code] of cases) expect(`${path} ${await test.upgrade(path, token)}`).toContain(`HTTP/1.1 ${code}`);
     expect(test.served).toEqual([]);
+  });
+});
+
+describe('an upgrade of a watch to a protocol that is unknown', () => {
+  it('is left aside: the events come all the same', async () => {
+    await using test = await start();
+    const text = await test.until(`${PODS}?watch=true&timeoutSeconds=60`, /"type":"ADDED"/g, 2);
+    expect(text).toMatch(/^HTTP\/1.1 200 OK\r\ncontent-type: application\/json\r\n/);
+    expect([...text.matchAll(/"type":"ADDED"/g)]).toHaveLength(2);
   });
 });
 

@@ -1,6 +1,7 @@
 /** exec, attach and port-forward: who may, to which pod, with which options; then the streaming front has the socket. */
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import type { PodStreamer } from '../../../apimachinery/pod-streams.js';
 import type { UnknownObject } from '../../../apimachinery/object.js';
 import type { MutableScheme } from '../../../apimachinery/scheme/scheme.js';
@@ -15,7 +16,7 @@ import { headerOf } from './message.js';
 import type { RestRequest, RestResponse } from './message.js';
 import { containerOf, podTarget } from './pod-target.js';
 import { booleanOption } from './query.js';
-import { plainAnswer, refuse } from './raw-answer.js';
+import { plainAnswer, refuse, streamHead } from './raw-answer.js';
 import { readerBody, serveReaderSocket } from './reader-socket.js';
 import { parseUrl } from './url.js';
 import { isWatchUpgrade, serveWatchSocket } from './watch-socket.js';
@@ -46,7 +47,7 @@ export async function serveUpgrade(rest: RestRequest, connection: UpgradeSocket,
   try {
     if (isWatchUpgrade(rest)) {
       const refusal = await serveWatchSocket(rest, connection, (request) => options.front.handle(request));
-      if (refusal !== undefined) answer(connection.socket, refusal);
+      if (refusal !== undefined) await answer(connection.socket, refusal);
       return;
     }
     if (!isStream(rest)) {
@@ -54,7 +55,7 @@ export async function serveUpgrade(rest: RestRequest, connection: UpgradeSocket,
       const stream = readerBody(rest, response);
       if (stream !== undefined) await serveReaderSocket(rest, connection, stream);
       // An upgrade of what has none to offer is an offer that a server may leave aside (RFC 9110, section 7.8).
-      else answer(connection.socket, response);
+      else await answer(connection.socket, response);
       return;
     }
     const upgrade = await resolve(rest, connection, options);
@@ -122,7 +123,14 @@ function portsOf(query: URLSearchParams): number[] {
   });
 }
 
-function answer(socket: Duplex, { status, headers, body }: RestResponse): void {
-  if (socket.destroyed || !socket.writable || !(body instanceof Uint8Array)) socket.destroy();
-  else socket.end(plainAnswer(status, body, headerOf({ headers }, 'content-type')));
+/** A stream ends with its connection; a client that leaves ends the stream. */
+async function answer(socket: Duplex, { status, headers, body }: RestResponse): Promise<void> {
+  const type = headerOf({ headers }, 'content-type');
+  if (body instanceof Uint8Array) {
+    if (socket.destroyed || !socket.writable) socket.destroy();
+    else socket.end(plainAnswer(status, body, type));
+    return;
+  }
+  socket.write(streamHead(status, type));
+  await pipeline(body, socket).catch(() => socket.destroy());
 }
