@@ -119,7 +119,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     scheme, reader, authenticator, authorizer, streamer: options.streamer, flow, heavy, yaml, connect, clock, random, logger,
     as: (user) => registry.as(user),
     metrics: new RestMetrics({ flow, cacher, more: async () => `${await holds.metrics()}${await options.metrics?.() ?? ''}` }),
-    health: healthChecks({ cacher, clock, stopping: stopping.signal, more: [...(options.progress?.checks() ?? []), ...(options.health ?? [])] }),
+    health: healthChecks({ store, cacher, clock, stopping: stopping.signal, more: [...(options.progress?.checks() ?? []), ...(options.health ?? [])] }),
     serverAddress: options.serverAddress ?? (options.listen === undefined ? '' : `${options.listen.host}:${options.listen.port}`),
     documents: async (path, request, pace) => (options.openId === undefined ? undefined : openIdDocument(path, options.openId)) ?? published(path, request, pace), fresh: () => cacher.fresh(),
   });
@@ -155,19 +155,27 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
 }
 
 interface HealthParts {
+  readonly store: Store;
   readonly cacher: Cacher;
   readonly clock: Clock;
   readonly stopping: AbortSignal;
   readonly more: readonly HealthCheck[];
 }
 
+/** That the store answers and has a leader. A consistent read would stand behind all that is being applied, which is no reason to start a member again. */
+async function checkLeader(store: Store): Promise<void> {
+  if ((await store.status()).leaderId === undefined) throw new Error('the store has no leader');
+}
+
 /** By the names that clients know: the store is asked in etcd's place. */
-function healthChecks({ cacher, clock, stopping, more }: HealthParts): HealthCheck[] {
-  const store = new RecentCheck(() => cacher.fresh(), clock);
+function healthChecks({ store, cacher, clock, stopping, more }: HealthParts): HealthCheck[] {
+  const alive = new RecentCheck(() => checkLeader(store), clock);
+  const readable = new RecentCheck(() => cacher.fresh(), clock);
   return [
     { name: 'ping', check: () => undefined },
-    { name: 'etcd', check: () => store.check() },
-    { name: 'etcd-readiness', of: ['readyz'], check: () => store.check() },
+    { name: 'etcd', of: ['livez', 'healthz'], check: () => alive.check() },
+    { name: 'etcd', of: ['readyz'], check: () => readable.check() },
+    { name: 'etcd-readiness', of: ['readyz'], check: () => readable.check() },
     ...more,
     {
       name: 'shutdown', of: ['readyz'],
