@@ -2,43 +2,26 @@
 import type { Work } from '../../platform/work.js';
 import { validateEmbeddedMetadata } from '../kinds/metadata.js';
 import { dns1035Label } from '../names.js';
-import { FieldPath } from '../schema/path.js';
 import type { SchemaResolver } from '../schema/resolve.js';
 import type { Schema } from '../schema/schema.js';
-import { FIELD_ERRORS_MAX, fieldErrors } from '../status.js';
+import { fieldErrors } from '../status.js';
 import type { FieldError } from '../status.js';
 import { isObject } from '../value.js';
 import type { JsonObject } from '../value.js';
+import { SchemaWalk } from './schema-walk.js';
 
 const VALUE_UNITS = 5;
 
+const walk = new SchemaWalk((schema) => schema.embeddedResource === true);
+
 /** `base`: where the value lies, before all paths. */
-export function* embeddedErrors(schema: Schema, value: unknown, resolver: SchemaResolver, base = ''): Work<FieldError[]> {
-  const errors: FieldError[] = [];
-  const path = new FieldPath();
-  function* visit(declared: Schema, inner: unknown): Work<void> {
-    const known = resolver.resolve(declared);
-    if (errors.length >= FIELD_ERRORS_MAX || !hasEmbedded(known)) return;
+export function embeddedErrors(schema: Schema, value: unknown, resolver: SchemaResolver, base = ''): Work<FieldError[]> {
+  return walk.errors(schema, value, resolver, function* (known, inner, path) {
     yield VALUE_UNITS;
-    if (Array.isArray(inner)) {
-      for (const [index, item] of known.items === undefined ? [] : inner.entries()) yield* below(index, known.items ?? {}, item);
-    } else if (isObject(inner)) {
-      const here = path.toString();
-      if (known.embeddedResource === true) errors.push(...objectErrors(inner, base === '' || here === '' ? `${base}${here}` : `${base}.${here}`));
-      for (const name of Object.keys(inner)) {
-        const isField = known.properties !== undefined && Object.hasOwn(known.properties, name);
-        const property = isField ? known.properties?.[name] : known.additionalProperties;
-        if (property !== undefined) yield* below(isField ? name : { key: name }, property, inner[name]);
-      }
-    }
-  }
-  function* below(part: Parameters<FieldPath['push']>[0], declared: Schema, inner: unknown): Work<void> {
-    path.push(part);
-    yield* visit(declared, inner);
-    path.pop();
-  }
-  yield* visit(schema, value);
-  return errors.slice(0, FIELD_ERRORS_MAX);
+    if (known.embeddedResource !== true || !isObject(inner)) return [];
+    const here = path.toString();
+    return objectErrors(inner, base === '' || here === '' ? `${base}${here}` : `${base}.${here}`);
+  });
 }
 
 function objectErrors(object: JsonObject, path: string): FieldError[] {
@@ -62,18 +45,4 @@ const wrongVersion = (text: string): string | undefined => (text.split('/').leng
 function wrongKind(text: string): string | undefined {
   const wrong = dns1035Label(text.toLowerCase());
   return wrong.length === 0 ? undefined : `may have mixed case, but should otherwise match: ${wrong.join(',')}`;
-}
-
-const known = new WeakMap<Schema, boolean>();
-
-/** Most schemas embed nothing: their values are not walked. */
-function hasEmbedded(schema: Schema, seen = new Set<Schema>()): boolean {
-  const answer = known.get(schema);
-  if (answer !== undefined) return answer;
-  if (seen.has(schema)) return false;
-  seen.add(schema);
-  const children = [...Object.values(schema.properties ?? {}), schema.items, schema.additionalProperties];
-  const found = schema.embeddedResource === true || children.some((child) => child !== undefined && child.ref === undefined && hasEmbedded(child, seen));
-  known.set(schema, found);
-  return found;
 }

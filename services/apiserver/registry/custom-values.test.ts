@@ -7,8 +7,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { kindsOfDefinition } from '../../../apimachinery/crd/rows.js';
 import type { Kind } from '../../../apimachinery/kind.js';
 import type { KubeObject, UnknownObject } from '../../../apimachinery/object.js';
-import { isApiError } from '../../../apimachinery/status.js';
-import { startRegistry } from './testing.js';
+import { complaintsOf, startRegistry } from './testing.js';
 
 /** A field of spec (of status), its value, the complaints. */
 type Row = readonly [string, unknown, readonly string[]];
@@ -50,16 +49,6 @@ beforeAll(async () => {
   stored = (await started.service.create({ resource, namespace: 'n', object: val(data.good) })).object;
   return () => started[Symbol.asyncDispose]();
 });
-
-async function complaintsOf(write: () => Promise<unknown>): Promise<readonly string[]> {
-  try {
-    await write();
-    return [];
-  } catch (error) {
-    if (!isApiError(error)) throw error;
-    return (error.status.details?.causes ?? []).map(({ field, message }) => `${field}: ${message}`);
-  }
-}
 
 const titled = (rows: readonly Row[]): (readonly [string, Row])[] => rows.map((row) => [`${row[0]}: ${JSON.stringify(row[1])}`, row]);
 const update = (object: UnknownObject, more: Record<string, unknown> = {}) => started.service.update({ resource, namespace: 'n', name: 'x', object: object as KubeObject, dryRun: true, ...more });

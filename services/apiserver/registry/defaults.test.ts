@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { KubeObject, UnknownObject } from '../../../apimachinery/object.js';
 import { isObject } from '../../../apimachinery/value.js';
-import { startRegistry } from './testing.js';
+import { kindOf, startRegistry } from './testing.js';
 
 interface Row {
   readonly given: UnknownObject;
@@ -35,8 +35,7 @@ function comparable(object: KubeObject): unknown {
 describe('defaults and emptiness (rows 15 and 38)', () => {
   it.each(rows.map((row) => [`${String(row.given.kind)} ${row.given.metadata?.name ?? ''}`, row] as const))('%s', async (_title, { given, stored }) => {
     await using registry = await startRegistry();
-    const kind = registry.scheme.kinds().find((row) => row.kind === given.kind && given.apiVersion === (row.group === '' ? row.version : `${row.group}/${row.version}`));
-    if (kind === undefined) throw new Error(`no kind ${String(given.kind)}`);
+    const kind = kindOf(registry.scheme, given);
     const place = { resource: kind, ...(kind.namespaced ? { namespace: 'n' } : {}) };
     const name = given.metadata?.name ?? '';
     const made = await registry.service.create({ ...place, object: given });

@@ -4,10 +4,8 @@
  */
 import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { Kind, Scheme } from '../../../apimachinery/kind.js';
 import type { KubeObject, UnknownObject } from '../../../apimachinery/object.js';
-import { isApiError } from '../../../apimachinery/status.js';
-import { startRegistry } from './testing.js';
+import { complaintsOf, kindOf, startRegistry } from './testing.js';
 
 /** Path, what is done, the value, the complaints. */
 type Case = readonly [readonly (string | number)[], 'set' | 'del', unknown, readonly string[]];
@@ -28,22 +26,6 @@ function changed(object: UnknownObject, [path, operation, value]: Case): Unknown
   if (operation === 'del') delete node[path.at(-1) ?? ''];
   else node[path.at(-1) ?? ''] = value;
   return copy;
-}
-
-function kindOf(scheme: Scheme, object: UnknownObject): Kind {
-  const kind = scheme.kinds().find((row) => row.kind === object.kind && object.apiVersion === (row.group === '' ? row.version : `${row.group}/${row.version}`));
-  if (kind === undefined) throw new Error(`no kind ${String(object.kind)}`);
-  return kind;
-}
-
-async function complaintsOf(write: () => Promise<unknown>): Promise<readonly string[]> {
-  try {
-    await write();
-    return [];
-  } catch (error) {
-    if (!isApiError(error)) throw error;
-    return (error.status.details?.causes ?? []).map(({ field, message }) => `${field}: ${message}`);
-  }
 }
 
 /** The registry with one object, and how its status is written. */

@@ -1,7 +1,9 @@
 /** What tests of the registry and of the fronts stand on: everything in memory, everybody allowed. For test files only. */
+import type { Kind, Scheme } from '../../../apimachinery/kind.js';
 import type { UserInfo } from '../../../apimachinery/object-service.js';
 import type { Resource, UnknownObject } from '../../../apimachinery/object.js';
 import { builtInScheme } from '../../../apimachinery/scheme/builtin.js';
+import { isApiError } from '../../../apimachinery/status.js';
 import { systemClock } from '../../../platform/clock.js';
 import type { Clock } from '../../../platform/clock.js';
 import { silentLogger } from '../../../platform/log.js';
@@ -44,6 +46,23 @@ export async function startRegistry(options: TestRegistryOptions = {}) {
       await store.close();
     },
   };
+}
+
+/** The causes of a refusal, each as `field: message`; none when the write is taken. */
+export async function complaintsOf(write: () => Promise<unknown>): Promise<readonly string[]> {
+  try {
+    await write();
+    return [];
+  } catch (error) {
+    if (!isApiError(error)) throw error;
+    return (error.status.details?.causes ?? []).map(({ field, message }) => `${field}: ${message}`);
+  }
+}
+
+export function kindOf(scheme: Pick<Scheme, 'kinds'>, object: UnknownObject): Kind {
+  const kind = scheme.kinds().find((row) => row.kind === object.kind && object.apiVersion === (row.group === '' ? row.version : `${row.group}/${row.version}`));
+  if (kind === undefined) throw new Error(`no kind ${String(object.kind)}`);
+  return kind;
 }
 
 export const configMap = (name: string, data: Record<string, string> = {}): UnknownObject =>

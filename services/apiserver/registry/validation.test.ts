@@ -6,8 +6,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Kind } from '../../../apimachinery/kind.js';
 import type { KubeObject, Resource, UnknownObject } from '../../../apimachinery/object.js';
-import { isApiError } from '../../../apimachinery/status.js';
-import { startRegistry } from './testing.js';
+import { complaintsOf, kindOf, startRegistry } from './testing.js';
 
 type Path = readonly (string | number)[];
 /** Index of the object, path, `set`, `del` or `rename` (of a key, from and to), the value, the complaints. */
@@ -50,25 +49,9 @@ beforeAll(async () => {
   return () => started[Symbol.asyncDispose]();
 });
 
-function resourceOf(object: UnknownObject): Kind {
-  const kind = started.scheme.kinds().find((row) => row.kind === object.kind && object.apiVersion === (row.group === '' ? row.version : `${row.group}/${row.version}`));
-  if (kind === undefined) throw new Error(`no kind ${String(object.kind)}`);
-  return kind;
-}
-
 const placeOf = (kind: Kind): { readonly resource: Resource; readonly namespace?: string } => ({ resource: kind, ...(kind.namespaced ? { namespace: 'n' } : {}) });
 
-async function complaintsOf(write: () => Promise<unknown>): Promise<readonly string[]> {
-  try {
-    await write();
-    return [];
-  } catch (error) {
-    if (!isApiError(error)) throw error;
-    return (error.status.details?.causes ?? []).map(({ field, message }) => `${field}: ${message}`);
-  }
-}
-
-const create = async (object: UnknownObject, dryRun: boolean): Promise<KubeObject> => (await started.service.create({ ...placeOf(resourceOf(object)), object, dryRun })).object;
+const create = async (object: UnknownObject, dryRun: boolean): Promise<KubeObject> => (await started.service.create({ ...placeOf(kindOf(started.scheme, object)), object, dryRun })).object;
 
 const titled = (objects: readonly UnknownObject[], rows: readonly Case[]): (readonly [string, UnknownObject, Case])[] =>
   rows.map((row) => [`${objects[row[0]]?.kind} ${row[1].join('.')} ${row[2]} ${JSON.stringify(row[3])}`, objects[row[0]] ?? {}, row]);
@@ -95,7 +78,7 @@ describe.each(groups)('%s', (_group, { objects, cases, updates = [] }) => {
     it.each(titled(objects, updates))('refused when changed: %s', async (_title, object, row) => {
       const now = changed((stored.get(row[0]) ?? {}) as UnknownObject, row);
       const name = nameOf(object, row[0]);
-      expect(await complaintsOf(() => started.service.update({ ...placeOf(resourceOf(object)), name, object: now, dryRun: true }))).toEqual(row[4]);
+      expect(await complaintsOf(() => started.service.update({ ...placeOf(kindOf(started.scheme, object)), name, object: now, dryRun: true }))).toEqual(row[4]);
     });
   });
 });
