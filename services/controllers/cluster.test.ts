@@ -9,7 +9,8 @@ import { createNamespaceController } from './namespace/namespace.js';
 import { createTaintEvictionController } from './node/eviction.js';
 import { createNodeLifecycleController, LEASE_NAMESPACE } from './node/lifecycle.js';
 import { createNodeSubnetController, subnetsOf } from './node/subnets.js';
-import { evictionIn_ms, tolerates } from './node/tolerance.js';
+import { toleratesTaint } from '../../apimachinery/kinds/pod/tolerations.js';
+import { evictionIn_ms } from './node/tolerance.js';
 import { createPodGcController } from './podgc/podgc.js';
 import { createNamespaceDefaultsController } from './serviceaccount/defaults.js';
 import { createTestContext } from './testing.js';
@@ -105,8 +106,8 @@ describe('node lifecycle and eviction', () => {
   it('reads tolerations as Kubernetes does', () => {
     const taint = { key: 'k', value: 'v', effect: 'NoExecute' };
     expect([
-      tolerates({ key: 'k', operator: 'Exists' }, taint), tolerates({ key: 'k', value: 'v' }, taint), tolerates({ key: 'k' }, taint),
-      tolerates({ operator: 'Exists' }, taint), tolerates({}, taint), tolerates({ key: 'k', operator: 'Exists', effect: 'NoSchedule' }, taint),
+      toleratesTaint({ key: 'k', operator: 'Exists' }, taint), toleratesTaint({ key: 'k', value: 'v' }, taint), toleratesTaint({ key: 'k' }, taint),
+      toleratesTaint({ operator: 'Exists' }, taint), toleratesTaint({}, taint), toleratesTaint({ key: 'k', operator: 'Exists', effect: 'NoSchedule' }, taint),
     ]).toEqual([true, true, false, true, false, false]);
     const left = (tolerations: object[]) => evictionIn_ms({ spec: { containers: [], tolerations } } as Pod, [taint], () => 40_000);
     expect([

@@ -3,7 +3,7 @@ import type { Taint, Toleration } from '../../gen/types.js';
 
 type TaintFacts = Pick<Taint, 'key' | 'value' | 'effect'>;
 
-function toleratesTaint(toleration: Toleration, taint: TaintFacts): boolean {
+export function toleratesTaint(toleration: Toleration, taint: TaintFacts): boolean {
   if (toleration.effect !== undefined && toleration.effect !== '' && toleration.effect !== taint.effect) return false;
   const key = toleration.key ?? '';
   if (key !== '' && key !== taint.key) return false;

@@ -1,22 +1,16 @@
 /** How long a pod tolerates the NoExecute taints of its node. Pure functions, and the memory of when each taint began to count. */
-import type { Pod, Taint, Toleration } from '../../../apimachinery/gen/types.js';
+import type { Pod, Taint } from '../../../apimachinery/gen/types.js';
 import { approximate } from '../../../apimachinery/int64.js';
+import { toleratesTaint } from '../../../apimachinery/kinds/pod/tolerations.js';
 import type { Clock } from '../../../platform/clock.js';
 import { podCondition } from '../lib/pods.js';
-
-export function tolerates(toleration: Toleration, taint: Taint): boolean {
-  if ((toleration.effect ?? '') !== '' && toleration.effect !== taint.effect) return false;
-  if ((toleration.key ?? '') === '') return (toleration.operator ?? 'Equal') === 'Exists';
-  if (toleration.key !== taint.key) return false;
-  return (toleration.operator ?? 'Equal') === 'Exists' || (toleration.value ?? '') === (taint.value ?? '');
-}
 
 /** Milliseconds until the pod has to go; 0: now; undefined: it may stay. `elapsed_ms` gives how long a taint has counted for the pod. */
 export function evictionIn_ms(pod: Pod, taints: readonly Taint[], elapsed_ms: (taint: Taint) => number): number | undefined {
   let earliest_ms: number | undefined;
   for (const taint of taints) {
     if (taint.effect !== 'NoExecute') continue;
-    const matching = (pod.spec?.tolerations ?? []).filter((toleration) => tolerates(toleration, taint));
+    const matching = (pod.spec?.tolerations ?? []).filter((toleration) => toleratesTaint(toleration, taint));
     if (matching.length === 0) return 0;
     const limits = matching.map((toleration) => toleration.tolerationSeconds).filter((seconds) => seconds !== undefined).map(approximate);
     if (limits.length === 0) continue;
