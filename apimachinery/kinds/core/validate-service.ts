@@ -72,9 +72,11 @@ function validateAffinity(complaints: Complaints, spec: Rec): void {
 
 function validateExternalIPs(complaints: Complaints, spec: Rec, old: unknown): void {
   const known = new Set(strs(field(old, 'externalIPs')));
+  const form = addressForm(known);
   for (const [index, ip] of strs(spec['externalIPs']).entries()) {
-    const wrong = addressForm(known)(ip);
-    complaints.form(`spec.externalIPs[${index}]`, ip, wrong.length > 0 ? () => wrong : endpointAddress);
+    const spelled = form(ip);
+    const wrong = spelled.length > 0 ? spelled : endpointAddress(ip);
+    if (wrong.length > 0) complaints.form(`spec.externalIPs[${index}]`, ip, () => wrong);
   }
 }
 

@@ -3,6 +3,7 @@
  * one meaning; new fields take the canonical one alone.
  */
 import ipaddr from 'ipaddr.js';
+import { isStrictPart, plainAddress, plainRange } from './plain-addresses.js';
 
 export interface Address {
   readonly family: 'IPv4' | 'IPv6';
@@ -81,6 +82,17 @@ export function isStrictSubset(inner: Cidr, outer: Cidr): boolean {
     && areEqual(masked(inner.address.bytes, outer.bits), masked(outer.address.bytes, outer.bits));
 }
 
+/** Whether texts are ranges within one outer range, and smaller; undefined for what is not a range. */
+export function strictSubsetOf(outer: Cidr): (text: string) => boolean | undefined {
+  const plainOuter = plainRange(outer.text);
+  return (text) => {
+    const plain = plainRange(text);
+    if (plain !== undefined && plainOuter !== undefined) return isStrictPart(plain, plainOuter);
+    const inner = parseCidr(text);
+    return inner === undefined ? undefined : isStrictSubset(inner, outer);
+  };
+}
+
 const NOT_AN_ADDRESS = 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)';
 const NOT_A_CIDR = 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)';
 
@@ -95,41 +107,14 @@ const NONE: ReadonlySet<string> = new Set();
 
 /** An address in any spelling that is not ambiguous. `known` are values that were stored before the rule. */
 export const addressForm = (known: ReadonlySet<string> = NONE) => (text: string): string[] => {
-  if (known.has(text)) return [];
+  if (known.has(text) || plainAddress(text) !== undefined) return [];
   const address = parseAddress(text);
   if (address === undefined) return [NOT_AN_ADDRESS];
   return address.doubt === undefined ? [] : [ADDRESS_DOUBTS[address.doubt]];
 };
 
-const RANGE_CHARS_MAX = '255.255.255.255/32'.length;
-const [ZERO, NINE, DOT, SLASH] = [0x30, 0x39, 0x2e, 0x2f];
-
-/** An IPv4 range without any doubt, as nearly all are: recognised without making anything of it. */
-function isPlainRange(text: string): boolean {
-  if (text.length > RANGE_CHARS_MAX) return false;
-  let [address, parts, number, digits] = [0, 0, 0, 0];
-  for (let at = 0; at <= text.length; at++) {
-    const char = text.charCodeAt(at);
-    if (char >= ZERO && char <= NINE) {
-      if (digits > 0 && number === 0) return false;
-      number = number * 10 + char - ZERO;
-      digits += 1;
-      continue;
-    }
-    // Three dots, a slash, and the end.
-    const isDue = parts < 3 ? char === DOT : parts === 3 ? char === SLASH : at === text.length;
-    if (!isDue || digits === 0 || number > (parts === 4 ? 32 : 255)) return false;
-    if (parts === 4) return address % 2 ** (32 - number) === 0;
-    address = address * 256 + number;
-    parts += 1;
-    number = 0;
-    digits = 0;
-  }
-  return false;
-}
-
 export const cidrForm = (known: ReadonlySet<string> = NONE) => (text: string): string[] => {
-  if (known.has(text) || isPlainRange(text)) return [];
+  if (known.has(text) || plainRange(text) !== undefined) return [];
   const cidr = parseCidr(text);
   if (cidr === undefined) return [NOT_A_CIDR];
   return cidr.doubt === undefined ? [] : [CIDR_DOUBTS[cidr.doubt]];
@@ -147,8 +132,17 @@ export function canonicalCidr(text: string): string[] {
   return complaints.length > 0 ? complaints : canonical(text, parseCidr(text)?.text);
 }
 
+/** From 1.0.0.0 to 223.255.255.255 only these have a meaning of their own. */
+function isOrdinary(address: number): boolean {
+  const [first, two] = [Math.floor(address / 2 ** 24), Math.floor(address / 2 ** 16)];
+  return first > 0 && first < 224 && first !== 127 && two !== LINK_LOCAL;
+}
+const LINK_LOCAL = 169 * 256 + 254;
+
 /** Where traffic to an endpoint may not go: a node would send it to itself or to its own link. */
 export function endpointAddress(text: string): string[] {
+  const plain = plainAddress(text);
+  if (plain !== undefined && isOrdinary(plain)) return [];
   const address = parseAddress(text);
   if (address === undefined) return ['must be a valid IP address'];
   const { bytes: [first = 0, second = 0, third = 0], bytes } = address;

@@ -2,7 +2,7 @@
 import { portName } from '../../names.js';
 import type { StrategyContext } from '../../kind.js';
 import type { FieldError } from '../../status.js';
-import { cidrForm, isStrictSubset, parseCidr } from '../lib/addresses.js';
+import { cidrForm, parseCidr, strictSubsetOf } from '../lib/addresses.js';
 import { complaintsOf, type Complaints } from '../lib/complaints.js';
 import { validateLabelSelector } from '../lib/label-validation.js';
 import { absent, field, isRec, num, recs, str, strs, unset, type Rec } from '../lib/value.js';
@@ -31,10 +31,11 @@ function validateBlock(complaints: Complaints, block: Rec, path: string, known: 
   complaints.form(`${path}.cidr`, block['cidr'], cidrForm(known));
   const cidr = parseCidr(str(block['cidr']));
   if (cidr === undefined) return;
+  const [form, isPart] = [cidrForm(known), strictSubsetOf(cidr)];
   for (const [index, except] of strs(block['except']).entries()) {
-    complaints.form(`${path}.except[${index}]`, except, cidrForm(known));
-    const part = parseCidr(except);
-    if (part !== undefined && !isStrictSubset(part, cidr)) complaints.invalid(`${path}.except[${index}]`, except, 'must be a strict subset of `cidr`');
+    const wrong = form(except);
+    if (wrong.length > 0) complaints.form(`${path}.except[${index}]`, except, () => wrong);
+    if (isPart(except) === false) complaints.invalid(`${path}.except[${index}]`, except, 'must be a strict subset of `cidr`');
   }
 }
 

@@ -1,13 +1,30 @@
 /** Doubts that more than one kind has: spellings of addresses, labels of nodes with newer names, fractions of bytes. */
 import { parseAddress, parseCidr } from '../lib/addresses.js';
+import { plainAddress, plainRange } from '../lib/plain-addresses.js';
 import { at, entries, field, recs, str, strs, unset, type Rec } from '../lib/value.js';
 import { labelValue } from '../../names.js';
 import { canonicalQuantity, quantityNano } from '../../quantity.js';
 
 export const quoted = (text: string): string => JSON.stringify(text);
 
-/** Of an address that validation took: the spelling that every software reads alike. */
+/** Of addresses that validation took: the spelling that every software reads alike. `pathOf` names the place of each. */
+export function addressListWarnings(addresses: readonly string[], pathOf: (index: number) => string): string[] {
+  return suspects(addresses, plainAddress).flatMap((index) => addressWarnings(pathOf(index), addresses[index] ?? ''));
+}
+
+export function cidrListWarnings(ranges: readonly string[], pathOf: (index: number) => string): string[] {
+  return suspects(ranges, plainRange).flatMap((index) => cidrWarnings(pathOf(index), ranges[index] ?? ''));
+}
+
+/** Where texts stand that are not recognised at a glance. */
+function suspects(texts: readonly string[], recognised: (text: string) => unknown): number[] {
+  const found: number[] = [];
+  for (let index = 0; index < texts.length; index++) if (recognised(texts[index] ?? '') === undefined) found.push(index);
+  return found;
+}
+
 export function addressWarnings(path: string, text: string): string[] {
+  if (plainAddress(text) !== undefined) return [];
   const address = parseAddress(text);
   if (address === undefined) return [];
   if (address.doubt !== undefined) return [`${path}: non-standard IP address ${quoted(text)} is invalid: use ${quoted(address.text)}`];
@@ -15,6 +32,7 @@ export function addressWarnings(path: string, text: string): string[] {
 }
 
 export function cidrWarnings(path: string, text: string): string[] {
+  if (plainRange(text) !== undefined) return [];
   const cidr = parseCidr(text);
   if (cidr === undefined) return [];
   const warnings: string[] = [];

@@ -8,7 +8,7 @@ import type { Kind } from '../../kind.js';
 import type { KubeObject } from '../../object.js';
 import { groupResourceOf } from '../../object.js';
 import { at, field, recs, str, strs, type Rec } from '../lib/value.js';
-import { addressWarnings, cidrWarnings, hasAnnotation, labelDeprecation, quoted } from './common.js';
+import { addressWarnings, cidrListWarnings, hasAnnotation, labelDeprecation, quoted } from './common.js';
 import { endpointsWarnings, ingressAddressWarnings, ingressWarnings, policyWarnings, serviceWarnings, sliceWarnings } from './network.js';
 import { podWarnings } from './pod.js';
 import { tlsWarnings } from './secret.js';
@@ -23,7 +23,7 @@ const serviceAccountWarnings: Warnings = (account, old) => (hasAnnotation(accoun
 const nodeWarnings: Warnings = (node) => [
   ...(at(node, 'spec', 'configSource') === undefined ? [] : ['spec.configSource: the feature is removed']),
   ...(str(at(node, 'spec', 'externalID')) === '' ? [] : ['spec.externalID: this field is deprecated, and is unused by Kubernetes']),
-  ...strs(at(node, 'spec', 'podCIDRs')).flatMap((cidr, index) => cidrWarnings(`spec.podCIDRs[${index}]`, cidr)),
+  ...cidrListWarnings(strs(at(node, 'spec', 'podCIDRs')), (index) => `spec.podCIDRs[${index}]`),
 ];
 
 const quotaWarnings: Warnings = (quota, old) => (old !== undefined ? [] : ['cpu', 'memory', 'storage', 'ephemeral-storage'].flatMap((resource) => {

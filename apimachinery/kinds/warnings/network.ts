@@ -1,6 +1,6 @@
 /** Services, endpoints, policies: what is ignored, old, or spelled in a way that not everybody reads alike. */
 import { at, field, recs, str, strs, type Rec } from '../lib/value.js';
-import { addressWarnings, cidrWarnings, hasAnnotation, quoted } from './common.js';
+import { addressListWarnings, addressWarnings, cidrListWarnings, cidrWarnings, hasAnnotation, quoted } from './common.js';
 
 const HINTS = 'service.kubernetes.io/topology-aware-hints';
 const MODE = 'service.kubernetes.io/topology-mode';
@@ -14,14 +14,14 @@ export function serviceWarnings(service: Rec): string[] {
   const when = (condition: boolean, text: string): string[] => (condition ? [text] : []);
   return [
     ...when(hasAnnotation(service, HINTS), `annotation ${HINTS} is deprecated, please use ${MODE} instead`),
-    ...(clusterIP === '' || clusterIP === 'None' ? [] : strs(field(spec, 'clusterIPs')).flatMap((ip, index) => addressWarnings(`spec.clusterIPs[${index}]`, ip))),
+    ...(clusterIP === '' || clusterIP === 'None' ? [] : addressListWarnings(strs(field(spec, 'clusterIPs')), (index) => `spec.clusterIPs[${index}]`)),
     ...when(headless && loadBalancerIP !== '', 'spec.loadBalancerIP is ignored for headless services'),
     ...when(headless && external.length > 0, 'spec.externalIPs is ignored for headless services'),
     ...when(headless && str(field(spec, 'sessionAffinity')) !== 'None', 'spec.SessionAffinity is ignored for headless services'),
-    ...external.flatMap((ip, index) => addressWarnings(`spec.externalIPs[${index}]`, ip)),
+    ...addressListWarnings(external, (index) => `spec.externalIPs[${index}]`),
     ...when(external.length > 0 && !headless && !isName, 'spec.externalIPs is deprecated and may no longer be implemented in some clusters'),
     ...(loadBalancerIP === '' ? [] : addressWarnings('spec.loadBalancerIP', loadBalancerIP)),
-    ...strs(field(spec, 'loadBalancerSourceRanges')).flatMap((cidr, index) => cidrWarnings(`spec.loadBalancerSourceRanges[${index}]`, cidr.trim())),
+    ...cidrListWarnings(strs(field(spec, 'loadBalancerSourceRanges')).map((range) => range.trim()), (index) => `spec.loadBalancerSourceRanges[${index}]`),
     ...when(isName && external.length > 0, 'spec.externalIPs is ignored when spec.type is "ExternalName"'),
     ...when(!isName && str(field(spec, 'externalName')) !== '', 'spec.externalName is ignored when spec.type is not "ExternalName"'),
     ...when(field(spec, 'trafficDistribution') === 'PreferClose', `spec.trafficDistribution: ${quoted('PreferClose')} is deprecated; use ${quoted('PreferSameZone')}`),
@@ -42,13 +42,13 @@ const CONTROLLERS = new Set(['endpointslice-controller.k8s.io', 'endpointslicemi
 export function sliceWarnings(slice: Rec, old: Rec | undefined): string[] {
   const kind = old === undefined && slice['addressType'] === 'FQDN' ? ['spec.addressType: FQDN endpoints are deprecated'] : [];
   if (CONTROLLERS.has(managedBy(slice, 'endpointslice.kubernetes.io/managed-by'))) return kind;
-  return [...kind, ...recs(slice['endpoints']).flatMap((endpoint, index) => strs(endpoint['addresses']).flatMap((ip, at_) => addressWarnings(`endpoints[${index}].addresses[${at_}]`, ip)))];
+  return [...kind, ...recs(slice['endpoints']).flatMap((endpoint, index) => addressListWarnings(strs(endpoint['addresses']), (at_) => `endpoints[${index}].addresses[${at_}]`))];
 }
 
 export function endpointsWarnings(endpoints: Rec): string[] {
   if (managedBy(endpoints, 'endpoints.kubernetes.io/managed-by') === 'endpoint-controller') return [];
   return recs(endpoints['subsets']).flatMap((subset, index) => ['addresses', 'notReadyAddresses'].flatMap((name) => (
-    recs(subset[name]).flatMap((address, at_) => addressWarnings(`subsets[${index}].${name}[${at_}].ip`, str(address['ip'])))
+    addressListWarnings(recs(subset[name]).map(({ ip }) => str(ip)), (at_) => `subsets[${index}].${name}[${at_}].ip`)
   )));
 }
 
@@ -59,7 +59,7 @@ export function policyWarnings(policy: Rec): string[] {
     const path = `spec.${direction}[${index}].${side}[${at_}].ipBlock`;
     return [
       ...cidrWarnings(`${path}.cidr`, str(field(block, 'cidr'))),
-      ...strs(field(block, 'except')).flatMap((cidr, place) => cidrWarnings(`${path}.except[${place}]`, cidr)),
+      ...cidrListWarnings(strs(field(block, 'except')), (place) => `${path}.except[${place}]`),
     ];
   }));
   return [...peers('ingress', 'from'), ...peers('egress', 'to')];
