@@ -8,6 +8,8 @@ export const SLICE_MANAGER_LABEL = 'endpointslice.kubernetes.io/managed-by';
 /** A node's name among its labels. */
 export const HOSTNAME_LABEL = 'kubernetes.io/hostname';
 export const OS_LABEL = 'kubernetes.io/os';
+/** The keys under which a worker holds its node's name (docs/ports-and-trust.md). */
+export const WORKER_KEYS_ANNOTATION = 'navarch.dev/worker-keys';
 /** A Node's condition once a part of its worker failed and was contained. True: within the last minutes. */
 export const FAULTS_CONDITION = 'ContainedFaults';
 

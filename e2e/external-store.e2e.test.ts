@@ -38,6 +38,11 @@ describe.skipIf(lackingEtcd.length > 0)('a cluster on an external etcd', () => {
   let client: Client;
 
   const storeArgs = () => ['--store-endpoints', etcd.files.endpoints.join(','), '--store-ca', etcd.files.ca, '--store-cert', etcd.files.certificate, '--store-key', etcd.files.key];
+  const programsSay = async () => [
+    (await kubectl.run(['get', 'nodes', '-o', 'yaml'])).stdout.slice(-6000),
+    ...servers.map(({ name, log }) => `${name}: ${log}`),
+    ...workers.map((worker, index) => `w${index + 1} (exit code ${worker.code}): ${worker.stderr.slice(-3000)}`),
+  ].join('\n');
   const ofServer = (server: ServerProcess | undefined): Victim => ({ kill: async () => server?.stop('SIGKILL'), revive: async () => server?.start() });
 
   beforeAll(async () => {
@@ -51,7 +56,7 @@ describe.skipIf(lackingEtcd.length > 0)('a cluster on an external etcd', () => {
     workers = [hollowWorker(directory, 'w1', { servers: [first?.grpc ?? ''], token }), hollowWorker(directory, 'w2', { servers: [second?.grpc ?? ''], token })];
     kubectl = new Kubectl(findKubectl() ?? '', kubeconfig);
     client = await connect({ endpoints: servers.map(({ grpc }) => grpc), tls: adminTls(kubeconfig) });
-    await until('both nodes to be Ready', async () => ((await kubectl.ok(['get', 'nodes'])).match(/ Ready /g) ?? []).length === 2);
+    await until('both nodes to be Ready', async () => ((await kubectl.ok(['get', 'nodes'])).match(/ Ready /g) ?? []).length === 2, { show: programsSay });
   });
 
   afterAll(async () => {

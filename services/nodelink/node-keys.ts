@@ -6,11 +6,10 @@ import { createHash, X509Certificate } from 'node:crypto';
 import type { Node } from '../../apimachinery/gen/types.js';
 import { nodes } from '../../apimachinery/gen/resources.js';
 import { isApiError } from '../../apimachinery/status.js';
+import { WORKER_KEYS_ANNOTATION } from '../../apimachinery/well-known.js';
 import type { Client } from '../../sdk/client.js';
 import type { IdentifiedCall } from './identity.js';
 
-/** Hex SHA-256 over a key's SubjectPublicKeyInfo; several while a worker changes keys, separated by commas, the newest last. */
-const ANNOTATION = 'navarch.dev/worker-keys';
 const ATTEMPTS_MAX = 5;
 
 export type KeyVerdict =
@@ -27,7 +26,8 @@ export class NameInUseError extends Error {
   }
 }
 
-const keysOn = (node: Node): string[] => (node.metadata?.annotations?.[ANNOTATION] ?? '').split(',').filter((key) => key !== '');
+/** Hex SHA-256 over a key's SubjectPublicKeyInfo; several while a worker changes keys, separated by commas, the newest last. */
+const keysOn = (node: Node): string[] => (node.metadata?.annotations?.[WORKER_KEYS_ANNOTATION] ?? '').split(',').filter((key) => key !== '');
 
 export function judgeKey(node: Node | undefined, key: string): KeyVerdict {
   const keys = node === undefined ? [] : keysOn(node);
@@ -35,7 +35,7 @@ export function judgeKey(node: Node | undefined, key: string): KeyVerdict {
   return keys.includes(key) ? 'own' : 'foreign';
 }
 
-export const keyAnnotation = (...keys: readonly string[]): Record<string, string> => ({ [ANNOTATION]: [...new Set(keys)].join(',') });
+export const keyAnnotation = (...keys: readonly string[]): Record<string, string> => ({ [WORKER_KEYS_ANNOTATION]: [...new Set(keys)].join(',') });
 
 /** Of the certificate that the caller's connection was opened with; undefined without one. */
 export function keyOfCall(call: IdentifiedCall): string | undefined {

@@ -3,10 +3,11 @@ import type { StrategyContext } from '../../kind.js';
 import { labelValue, qualifiedName } from '../../names.js';
 import { FIELD_ERRORS_MAX } from '../../status.js';
 import type { FieldError } from '../../status.js';
+import { WORKER_KEYS_ANNOTATION } from '../../well-known.js';
 import { cidrForm, parseCidr } from '../lib/addresses.js';
 import { complaintsOf, type Complaints } from '../lib/complaints.js';
 import { strategyOf } from '../lib/strategy.js';
-import { absent, at, clone, entries, field, isRec, put, recs, str, strs, unset, type Rec } from '../lib/value.js';
+import { absent, at, child, clone, entries, field, isRec, put, recs, str, strs, unset, type Rec } from '../lib/value.js';
 import { validateResourceValue } from '../pod/validate-resources.js';
 
 const EFFECTS = ['NoSchedule', 'PreferNoSchedule', 'NoExecute'];
@@ -117,6 +118,15 @@ function dropConfigSource(node: Rec, old: unknown): void {
   }
 }
 
+/** Whoever may write the status of nodes, as programs that watch over them may, must not decide who comes as one. */
+function keepKeys(node: Rec, old: Rec): void {
+  const stored = at(old, 'metadata', 'annotations', WORKER_KEYS_ANNOTATION);
+  if (at(node, 'metadata', 'annotations', WORKER_KEYS_ANNOTATION) === stored) return;
+  const metadata = child(node, 'metadata');
+  const annotations = metadata === undefined ? undefined : child(metadata, 'annotations');
+  if (annotations !== undefined) put(annotations, WORKER_KEYS_ANNOTATION, stored);
+}
+
 export const nodeStrategy = strategyOf({
   defaults: (node) => {
     const spec = field(node, 'spec');
@@ -127,8 +137,12 @@ export const nodeStrategy = strategyOf({
   create: dropConfigSource,
   // Nodes come with their status, as the worker reports it; afterwards the two are apart.
   update: (node, old, context) => {
-    if (context.subresource === 'status') put(node, 'spec', clone(old['spec']));
-    else put(node, 'status', clone(old['status']));
+    if (context.subresource === 'status') {
+      put(node, 'spec', clone(old['spec']));
+      keepKeys(node, old);
+    } else {
+      put(node, 'status', clone(old['status']));
+    }
     dropConfigSource(node, old);
   },
   validatesAll: true, validate: validateNode,

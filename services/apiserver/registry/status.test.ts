@@ -56,6 +56,16 @@ describe.each(rows.map((row) => [String(row.object.kind), row] as const))('statu
 });
 
 describe('what the server makes of a status', () => {
+  it('of a node: the keys that its worker holds the name by stay as they are, other annotations come', async () => {
+    const KEYS = 'navarch.dev/worker-keys';
+    const object = { apiVersion: 'v1', kind: 'Node', metadata: { name: 'a', annotations: { [KEYS]: 'own' } } };
+    await using registry = await stored({ object, status: {}, cases: [] });
+    for (const keys of [{ [KEYS]: 'foreign' }, { [KEYS]: '' }, {}]) {
+      const metadata = { ...(registry.now as KubeObject).metadata, annotations: { ...keys, other: 'x' } };
+      expect((await registry.write({ ...registry.now, metadata } as UnknownObject, true)).metadata?.annotations).toEqual({ [KEYS]: 'own', other: 'x' });
+    }
+  });
+
   const pod: UnknownObject = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p' }, spec: { containers: [{ name: 'c', image: 'i' }] } };
 
   it('podIP is the first of podIPs and wins, and generations of conditions stay', async () => {
