@@ -5,7 +5,7 @@
  * is built on it, in process (on the registry itself) and over gRPC (on a transport that implements it). What one
  * accepts, the others accept, with the same ApiErrors.
  */
-import type { KubeObject, ListMeta, ResourceId } from './object.js';
+import type { KubeObject, ListMeta, Resource, ResourceId } from './object.js';
 import type { BodyIssues } from './schema/strict.js';
 
 /**
@@ -149,7 +149,22 @@ export interface DeleteResult {
   readonly gone: boolean;
 }
 
+/** A resource that is served, in one of its versions. */
+export interface ServedResource extends Resource {
+  /** create delete deletecollection get list patch update watch */
+  readonly verbs: readonly string[];
+  /** The same for all versions of one stored thing. */
+  readonly stored: string;
+  /** False for those of CustomResourceDefinitions, which come and go. */
+  readonly builtIn: boolean;
+}
+
 export interface ObjectService {
+  /**
+   * All resources that are served: now, and all of them again whenever one came, went or changed its verbs. Preferred versions come
+   * first. Ends when the server ends it.
+   */
+  discover(options?: CallOptions): AsyncIterable<readonly ServedResource[]>;
   get(request: GetRequest, options?: CallOptions): Promise<ObjectHandle>;
   list(request: ListRequest, options?: CallOptions): Promise<ObjectList>;
   watch(request: WatchRequest, options?: CallOptions): AsyncIterable<WatchEvent>;

@@ -25,5 +25,7 @@ export const PVC_PROTECTION = 'kubernetes.io/pvc-protection';
 export const PV_PROTECTION = 'kubernetes.io/pv-protection';
 export const VAC_PROTECTION = 'kubernetes.io/vac-protection';
 
-/** Users that the components inside a member are. */
+/** Users that components of the control plane are. */
 export const COMPONENT_USERS = { apiserver: 'system:apiserver', controllers: 'system:kube-controller-manager' } as const;
+/** Accounts of kube-system whose controllers say where a Service's endpoints are. */
+export const ENDPOINT_ACCOUNTS = ['endpoint-controller', 'endpointslice-controller', 'endpointslicemirroring-controller'] as const;

@@ -2,9 +2,10 @@
  * Rules of Kubernetes and etcd that odd inputs out of public bug reports once broke here, each with another case of its kind. One cluster
  * of three members and two hollow workers for all; every scenario has a namespace of its own, so that they run side by side.
  */
-import { afterAll, beforeAll, describe, expect } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findKubectl, Kubectl } from './lib/kubectl.js';
 import { showLogsOnFailure } from './lib/on-failure.js';
+import { refusedRights } from './lib/refused-rights.js';
 import { missing } from './lib/requirements.js';
 import { Rest } from './lib/rest.js';
 import { adminTls, UpCluster } from './lib/up-cluster.js';
@@ -51,5 +52,6 @@ describe.skipIf(lacking.length > 0)('rules of Kubernetes', () => {
   describe('alone', () => {
     evictionRules(place);
     compactionRules(place);
+    it('no component was refused what it needs', () => expect(refusedRights(cluster?.wholeLogs() ?? [])).toEqual([]));
   });
 });

@@ -3,7 +3,7 @@
  * class serves in process (on the registry) and over gRPC (on a transport): both are an ObjectService.
  */
 import type {
-  CallOptions, DeleteOptions, DeleteResult, ObjectHandle, PatchType, WatchEventType,
+  CallOptions, DeleteOptions, DeleteResult, ObjectHandle, PatchType, ServedResource, WatchEventType,
 } from '../apimachinery/object-service.js';
 import type { KubeObject, ListMeta, Resource } from '../apimachinery/object.js';
 
@@ -60,6 +60,8 @@ export interface TypedWatchEvent<T extends KubeObject> {
  * signal's reason instead.
  */
 export interface Client {
+  /** All resources that are served, now and at each change; see ResourceCatalog, which takes up again what ends. */
+  discover(options?: CallOptions): AsyncIterable<readonly ServedResource[]>;
   get<T extends KubeObject>(resource: Resource<T>, ref: NamedRef, options?: CallOptions & { readonly resourceVersion?: string; readonly subresource?: string }): Promise<T>;
   /** One page when `limit` is given, everything otherwise. */
   list<T extends KubeObject>(resource: Resource<T>, options?: ListOptions): Promise<TypedList<T>>;

@@ -14,6 +14,8 @@ export { connect } from './grpc/connect.js';
 export type { ClientTls, ClientTlsProvider, ConnectOptions } from './grpc/connect.js';
 export { connectStoreWriter } from './store/store-writer.js';
 export type { StoreWriter } from './store/store-writer.js';
+export { ResourceCatalog } from './discovery/resource-catalog.js';
+export type { ResourceCatalogOptions } from './discovery/resource-catalog.js';
 export { keyOf, keyOfRef, splitKey } from './key.js';
 export { Backoff } from './backoff.js';
 export type { BackoffOptions } from './backoff.js';
@@ -36,7 +38,7 @@ export type { LeaderElectorOptions } from './leaderelection/leader-elector.js';
 export { EventRecorder } from './events/event-recorder.js';
 export type { EventRecorderOptions, EventSubject, EventType } from './events/event-recorder.js';
 export type {
-  CallOptions, DeleteOptions, DeleteResult, ObjectHandle, ObjectService, PatchType, UserInfo, WatchEventType,
+  CallOptions, DeleteOptions, DeleteResult, ObjectHandle, ObjectService, PatchType, ServedResource, UserInfo, WatchEventType,
 } from '../apimachinery/object-service.js';
 export type { GroupVersionKind, KubeObject, ListMeta, ObjectMeta, OwnerReference, Resource, ResourceId, UnknownObject } from '../apimachinery/object.js';
 export { ApiError, apiErrors, isApiError } from '../apimachinery/status.js';

@@ -3,7 +3,7 @@
  * promise that every failure is an ApiError. It holds no state and opens nothing.
  */
 import type {
-  CallOptions, DeleteOptions, DeleteResult, ListRequest, ObjectHandle, ObjectService, PatchType, WatchRequest,
+  CallOptions, DeleteOptions, DeleteResult, ListRequest, ObjectHandle, ObjectService, PatchType, ServedResource, WatchRequest,
 } from '../apimachinery/object-service.js';
 import type { KubeObject, ListMeta, Resource } from '../apimachinery/object.js';
 import { apiVersionOf } from '../apimachinery/object.js';
@@ -30,6 +30,15 @@ class ObjectClient implements Client {
   constructor(service: ObjectService, options: ClientOfOptions) {
     this.#service = service;
     this.#options = options;
+  }
+
+  async *discover(options: CallOptions = {}): AsyncGenerator<readonly ServedResource[]> {
+    try {
+      yield* this.#service.discover(callOf(options));
+      options.signal?.throwIfAborted();
+    } catch (error) {
+      throw asApiError(error, options.signal);
+    }
   }
 
   async get<T extends KubeObject>(

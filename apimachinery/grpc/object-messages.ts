@@ -9,7 +9,7 @@ import { encodeJsonBytes } from '../codec/json-value.js';
 import { handleOfJson } from '../object-handle.js';
 import type {
   CreateRequest, DeleteCollectionRequest, DeleteOptions, DeleteRequest, GetRequest, ListRequest, ObjectHandle, PatchRequest,
-  PatchType, UpdateRequest, WatchEvent, WatchEventType, WatchRequest,
+  PatchType, ServedResource, UpdateRequest, WatchEvent, WatchEventType, WatchRequest,
 } from '../object-service.js';
 import type { KubeObject, ListMeta, ResourceId } from '../object.js';
 import { apiErrors } from '../status.js';
@@ -70,6 +70,15 @@ function fromResource(message: wire.ResourceId | undefined): ResourceId {
   if (resource.version === '' || resource.resource === '') throw apiErrors.badRequest('the request lacks a resource or its version');
   return resource;
 }
+
+export const toDiscovery = (resources: readonly ServedResource[]): wire.DiscoverResponse => ({
+  resources: resources.map((one) => ({
+    id: toResource(one), kind: one.kind, namespaced: one.namespaced, verbs: [...one.verbs], stored: one.stored, builtIn: one.builtIn,
+  })),
+});
+
+export const fromDiscovery = ({ resources }: wire.DiscoverResponse): readonly ServedResource[] =>
+  resources.map(({ id, ...rest }) => ({ ...fromResource(id), ...rest }));
 
 const toTarget = (request: TargetFields): wire.Target => ({
   resource: toResource(request.resource), namespace: request.namespace, name: request.name, subresource: request.subresource,

@@ -16,11 +16,13 @@ import type { AutoCompactionOptions } from '../../services/store/member/auto-com
 import { LIMITS } from '../../services/store/limits.js';
 import { CliError, EXIT_FENCED, isShutOut } from '../lib/errors.js';
 import { keepHeapSmall } from '../lib/heap.js';
+import { splitEndpoint } from '../lib/join-token.js';
 import { defaultDataDir, layout } from '../lib/paths.js';
 import { runUntilSignal } from '../lib/run.js';
 import { forgetSecret, secretIfThere } from '../lib/secret-input.js';
 import type { Backing } from '../server/backing.js';
 import { issueMemberCertificates, type MemberCertificates } from '../server/certificates.js';
+import type { DetachedOptions } from '../server/detached.js';
 import { joinCluster } from '../server/join.js';
 import { knownMember, MemberFileKeeper, peerOfKnown, readMemberFile, wasRecovered, writeMemberFile, type MemberFile } from '../server/member-file.js';
 import { claimProcess } from '../server/running.js';
@@ -28,10 +30,11 @@ import { keepPrivate } from '../server/file-modes.js';
 import { parseTiming, type TimingFlags } from '../server/raft-timing.js';
 import { hostPort, memberIdOf, peerInfoOf, type MemberAddress } from '../server/identity.js';
 import { apiServiceAddress, DEFAULT_NETWORK, type ClusterNetwork } from '../server/network.js';
+import type { PartFlags, ServerParts } from '../server/parts.js';
 import { openExternalStore, parseStoreFlags, type StoreAddress, type StoreFlags } from '../server/store-flags.js';
 
-interface ServerFlags extends StoreFlags, TimingFlags {
-  readonly only?: string;
+interface ServerFlags extends StoreFlags, TimingFlags, PartFlags {
+  readonly server?: string;
   readonly name: string;
   readonly dataDir: string;
   readonly pkiDir?: string;
@@ -85,7 +88,9 @@ export function addServerCommand(program: Command): void {
     .option('--store-ca <file>', 'authority of the store\'s certificates (default: the cluster\'s own, as for members of ours)')
     .option('--store-cert <file>', 'certificate to show to the store (default without --store-ca: one made by the cluster\'s own authority)')
     .option('--store-key <file>', 'its private key')
-    .option('--only <part>', 'apiserver: with --store-endpoints, leave scheduler and controllers to other servers')
+    .option('--only <parts>', 'of apiserver (in a member: with its store), scheduler and controllers; the others are left to other servers')
+    .option('--controllers <list>', 'which controllers: * for all, name for one, -name for all but one, as in "*,-disruption-controller"')
+    .option('--server <members>', 'with --only, without apiserver: members to work against, host:port[,host:port] of gRPC listeners')
     .option('--heartbeat-interval <ms>', 'between the leader\'s heartbeats; the same on all members', String(DEFAULT_SETTINGS.heartbeat_ms))
     .option('--election-timeout <ms>', 'silence of the leader after which others stand for election; the same on all members', String(DEFAULT_SETTINGS.election_ms))
     .option('--cluster-cidr <cidr>', 'addresses of pods', DEFAULT_NETWORK.clusterCidr)
@@ -109,6 +114,8 @@ One more, or one in the place of a dead one, on a host with an empty data direct
 Without a store of its own, on an etcd or on members of ours (docs/operating.md); the same --pki-dir content on each:
   navarch server --name s1 --store-endpoints https://10.0.1.1:2379,https://10.0.1.2:2379 --store-ca ca.crt --store-cert s1.crt --store-key s1.key
   navarch server --name s2 --only apiserver --store-endpoints https://10.0.0.1:2379,https://10.0.0.2:2379 --pki-dir /etc/navarch/pki
+Scheduler and controllers on a host of their own, by members that run with --only apiserver:
+  navarch server --name k1 --only scheduler,controllers --server 10.0.0.1:2379,10.0.0.2:2379 --pki-dir /etc/navarch/pki
 All of it on this machine, with workers:
   navarch up`)
     .action(async (flags: ServerFlags) => runServer(flags));
@@ -247,12 +254,16 @@ function checkOwner(dataDir: string, stored: MemberFile, wanted: { readonly clus
 }
 
 /** Flags that make a member, and those that make a server on a store elsewhere, do not mix. */
-function checkFlags(flags: ServerFlags): StoreAddress | undefined {
+function checkFlags(flags: ServerFlags, parts: ServerParts): StoreAddress | undefined {
   const address = parseStoreFlags(flags);
-  if (flags.only !== undefined && flags.only !== 'apiserver') throw new CliError(`--only must be apiserver, not "${flags.only}"`, 2);
-  if (address === undefined && flags.only !== undefined) throw new CliError('--only apiserver needs --store-endpoints: a member is its store', 2);
-  if (address !== undefined && (flags.initialCluster !== undefined || flags.join !== undefined || flags.token !== undefined || flags.tokenFile !== undefined)) {
-    throw new CliError('--initial-cluster, --join and a token make a member; a server with --store-endpoints is none', 2);
+  if (parts.apiserver !== (flags.server === undefined)) {
+    throw new CliError(parts.apiserver
+      ? '--server is for scheduler and controllers without an API server: name them with --only'
+      : '--only without apiserver needs --server, the members to work against', 2);
+  }
+  if (!parts.apiserver && address !== undefined) throw new CliError('--store-endpoints is for an API server, and --only leaves it out', 2);
+  if ((address !== undefined || !parts.apiserver) && (flags.initialCluster !== undefined || flags.join !== undefined || flags.token !== undefined || flags.tokenFile !== undefined)) {
+    throw new CliError('--initial-cluster, --join and a token make a member; a server with --store-endpoints or --server is none', 2);
   }
   return address;
 }
@@ -260,19 +271,23 @@ function checkFlags(flags: ServerFlags): StoreAddress | undefined {
 async function runServer(flags: ServerFlags): Promise<void> {
   keepHeapSmall();
   await keepPrivate(resolve(flags.dataDir));
-  const address = checkFlags(flags);
+  // Only here: no other command needs to know the controllers.
+  const { parseParts } = await import('../server/parts.js');
+  const parts = parseParts(flags);
+  const address = checkFlags(flags, parts);
   const self = selfOf(flags);
   // Before anything is made: a mistake in the flags leaves nothing behind.
   parseTiming(flags);
   const network = networkOf(flags);
   const timing = { nodeGrace_ms: secondsOf(flags.nodeGrace, '--node-grace') * 1000, defaultTolerationSeconds: secondsOf(flags.defaultToleration, '--default-toleration') };
   const txnOps_max = countOf(flags.maxTxnOps, '--max-txn-ops', LIMITS.txnOps);
-  const { createServer } = await import('../server/server.js');
   const logger = createLogger('navarch', { level: flags.logLevel, ...(flags.logFile === undefined ? {} : { file: flags.logFile }) }).child({ member: self.name });
   await mkdir(flags.dataDir, { recursive: true, mode: 0o700 });
   await claimProcess(flags.dataDir);
   // Before all else: replaying a long log takes its time.
   await new SystemdWatchdog({ executor: systemExecutor, clock: systemClock, logger, environment: process.env, pid: process.pid }).start();
+  if (!parts.apiserver) return runDetached({ flags, self, logger }, { parts, network, nodeGrace_ms: timing.nodeGrace_ms });
+  const { createServer } = await import('../server/server.js');
   const names = [
     'localhost', '127.0.0.1', self.host, self.name, hostname(), 'kubernetes', 'kubernetes.default', 'kubernetes.default.svc',
     `kubernetes.default.svc.${network.clusterDomain}`, apiServiceAddress(network), ...namesOf(flags.tlsSan),
@@ -280,12 +295,24 @@ async function runServer(flags: ServerFlags): Promise<void> {
   const place = address === undefined ? await openMember({ flags, self, names, logger }) : await openExternal({ flags, self, names, logger }, address);
   const server = createServer({
     address: self, listenHost: flags.listenAddress, backing: place.backing, pki: place.pki, certificates: place.certificates, network, logger,
-    elects: flags.only === undefined, txnOps_max, request_bytes: storeLimits(flags).request_bytes, ...timing, ...clockAndRandom,
+    elects: parts, txnOps_max, request_bytes: storeLimits(flags).request_bytes, ...timing, ...clockAndRandom,
   });
   logger.info({ cluster: place.pki.clusterId, api: self.apiPort, grpc: self.grpcPort, ...place.told }, `${server.name} starts`);
   // The file first: while the others are awaited, it is known where they are.
   const services = [...place.services, server];
   await runUntilSignal({ name: server.name, start: () => startAll(services), stop: () => stopAll(services) }, logger);
+}
+
+/** Scheduler or controllers alone. */
+async function runDetached({ flags, self, logger }: Omit<Occasion, 'names'>, options: Pick<DetachedOptions, 'parts' | 'network' | 'nodeGrace_ms'>): Promise<void> {
+  const { createDetached } = await import('../server/detached.js');
+  const pkiDir = resolve(flags.pkiDir ?? layout(flags.dataDir).pki);
+  const pki = await readClusterPki(pkiDir);
+  if (pki === undefined) throw new CliError(`${pkiDir} holds no cluster secrets: --pki-dir names the folder of the members' secrets`);
+  const endpoints = (flags.server ?? '').split(',').map((endpoint) => endpoint.trim()).filter((endpoint) => endpoint !== '');
+  for (const endpoint of endpoints) splitEndpoint(endpoint);
+  const service = createDetached({ ...options, endpoints, pki, identity: `${self.name}_${systemRandom.uuid()}`, logger, ...clockAndRandom });
+  await runUntilSignal(service, logger);
 }
 
 /** Names and addresses, as a certificate may carry them. */

@@ -23,12 +23,14 @@ import { NodeClaims } from '../../services/apiserver/allocation/node-claims.js';
 import { completeStoredService } from '../../services/apiserver/allocation/ip-families.js';
 import { ServiceClaims } from '../../services/apiserver/allocation/service-claims.js';
 import { ANONYMOUS, ClusterAuthenticator } from '../../services/apiserver/auth/authenticator.js';
+import { authorizedObjects } from '../../services/apiserver/auth/authorized-objects.js';
 import { RbacAuthorizer } from '../../services/apiserver/auth/rbac-authorizer.js';
 import { registerReviews } from '../../services/apiserver/auth/register.js';
 import { DEFAULT_ISSUER, ServiceAccountTokens } from '../../services/apiserver/auth/service-account-tokens.js';
 import { rotatingServerCredentials } from '../../services/apiserver/grpc/credentials.js';
 import { createObjectFront } from '../../services/apiserver/grpc/front.js';
 import { createStreamingFront } from '../../services/apiserver/streaming/index.js';
+import { CONTROLLERS } from '../../services/controllers/index.js';
 import { createNodelink, type Nodelink } from '../../services/nodelink/nodelink.js';
 import { EtcdHttp } from '../../services/store/etcd/http.js';
 import { etcdServices } from '../../services/store/etcd/index.js';
@@ -38,7 +40,7 @@ import { bootstrapCluster } from './bootstrap.js';
 import type { MemberCertificates } from './certificates.js';
 import { memberOf, type Backing } from './backing.js';
 import { createClusterService } from './cluster-service.js';
-import { createElected } from './elected.js';
+import { createElected, type ElectedParts } from './elected.js';
 import { authorizeEtcd } from './etcd-roles.js';
 import { createExternalClusterService } from './external-cluster-service.js';
 import { GrpcServer, type GrpcEndpoint, type GrpcServerOptions } from './grpc-server.js';
@@ -49,15 +51,15 @@ import { memberMetrics } from './member-metrics.js';
 import { BootstrapJoinTokens } from './join-tokens.js';
 import type { ClusterNetwork } from './network.js';
 import { Presence } from './presence.js';
-import { SYSTEM_USERS } from './system-users.js';
+import { TRUSTED_USERS } from './system-users.js';
 
 export interface ServerOptions {
   readonly address: MemberAddress;
   /** Interface that the listeners bind; the address is what others dial. */
   readonly listenHost: string;
   readonly backing: Backing;
-  /** Whether scheduler and controllers may be elected here; true when absent. */
-  readonly elects?: boolean;
+  /** What may be elected here; scheduler and all controllers when absent. */
+  readonly elects?: ElectedParts;
   readonly pki: ClusterPki;
   readonly certificates: MemberCertificates;
   readonly network: ClusterNetwork;
@@ -127,11 +129,11 @@ class MemberServer implements Server {
     this.name = backing.kind === 'member' ? 'member' : 'server';
     const tls = tlsProvider(options.certificates, pki);
     this.apiServer = this.#createApiServer(tls);
-    const systemClient = this.clientFor(SYSTEM_USERS.nodelink);
+    const systemClient = this.clientFor(TRUSTED_USERS.nodelink);
     this.#informers = new InformerFactory({ client: systemClient, clock, random, logger });
     const identity = `${address.name}_${random.uuid()}`;
     this.#presence = new Presence({
-      client: this.clientFor(SYSTEM_USERS.apiserver), name: address.name, identity, grpcAddress: hostPort(address.host, address.grpcPort),
+      client: this.clientFor(TRUSTED_USERS.apiserver), name: address.name, identity, grpcAddress: hostPort(address.host, address.grpcPort),
       renewal_ms: PRESENCE_MS[backing.kind], saysGoodbye: backing.kind === 'external', clock, logger,
     });
     this.#directory = new MemberDirectory({ member, presence: this.#presence, address, clock });
@@ -148,10 +150,12 @@ class MemberServer implements Server {
       ...this.#clientHttp(),
     });
     this.#endpoints = new ApiEndpoints({
-      client: this.clientFor(SYSTEM_USERS.apiserver), member, presence: this.#presence, name: address.name, host: address.host, port: address.apiPort, clock, logger,
+      client: this.clientFor(TRUSTED_USERS.apiserver), member, presence: this.#presence, name: address.name, host: address.host, port: address.apiPort, clock, logger,
     });
-    this.#elected = options.elects === false ? [] : createElected({
-      clientFor: (user) => this.clientFor(user), scheme: this.apiServer.scheme, identity, network,
+    this.#elected = createElected({
+      parts: options.elects ?? { scheduler: true, controllers: CONTROLLERS },
+      clientFor: (user) => clientOf(authorizedObjects(this.apiServer.registry.as(user), { user, authorizer: this.apiServer.authorizer })),
+      identity, network,
       clusterAuthority: () => pki.clusterAuthority.certificate, nodeGrace_ms: options.nodeGrace_ms, clock, random, logger,
     });
   }
@@ -172,7 +176,7 @@ class MemberServer implements Server {
     // Until a leader is known nothing can be written: wait for it here, and let everything above find a store that works.
     for (let attempt = 0; ; attempt++) {
       try {
-        await bootstrapCluster(this.apiServer.registry.as(SYSTEM_USERS.apiserver), {
+        await bootstrapCluster(this.apiServer.registry.as(TRUSTED_USERS.apiserver), {
           network, apiPort: address.apiPort, clientAuthority: pki.clusterAuthority.certificate, clock, served: builtInKinds(this.apiServer.scheme),
           progress: this.#progress,
         });

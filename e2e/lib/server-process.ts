@@ -1,4 +1,4 @@
-/** `navarch server` on a store elsewhere, and `navarch agent` with hollow pods, each a process of its own on loopback. */
+/** `navarch server`, on a store elsewhere or as a cluster's only member, and `navarch agent` with hollow pods, each a process of its own on loopback. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CommandError } from '../../platform/exec.js';
@@ -16,7 +16,7 @@ export interface ServerPlace {
   readonly directory: string;
   /** Made before. */
   readonly pkiDir: string;
-  /** They name the store. */
+  /** More flags, such as those that name the store. */
   readonly args: readonly string[];
 }
 
@@ -30,7 +30,7 @@ export class ServerProcess {
   readonly #args: readonly string[];
   #child: Child | undefined;
 
-  private constructor(options: ServerPlace, [api = 0, grpc = 0]: readonly number[]) {
+  private constructor(options: ServerPlace, [api = 0, grpc = 0, peer = 0]: readonly number[]) {
     const { name, directory, pkiDir, args } = options;
     const dataDir = join(directory, name);
     this.name = name;
@@ -39,14 +39,14 @@ export class ServerProcess {
     this.grpc = `${HOST}:${grpc}`;
     this.#rest = new Rest(this.api, { ca: readFileSync(join(pkiDir, 'cluster-ca.crt'), 'utf8') });
     this.#args = [
-      CLI, 'server', '--name', name, '--data-dir', dataDir, '--pki-dir', pkiDir, '--advertise-address', HOST, '--listen-address', HOST, '--api-port', String(api), '--grpc-port', String(grpc),
+      CLI, 'server', '--name', name, '--data-dir', dataDir, '--pki-dir', pkiDir, '--advertise-address', HOST, '--listen-address', HOST, '--api-port', String(api), '--grpc-port', String(grpc), '--peer-port', String(peer),
       '--node-grace', '8', '--default-toleration', '5', ...args,
     ];
   }
 
   /** Chooses its ports; `start` starts it. */
   static async at(place: ServerPlace): Promise<ServerProcess> {
-    return new ServerProcess(place, await freePorts(2));
+    return new ServerProcess(place, await freePorts(3));
   }
 
   launch(): void {
@@ -67,7 +67,7 @@ export class ServerProcess {
   }
 
   get log(): string {
-    return this.#child?.stderr.slice(-3000) ?? '';
+    return this.#child?.stderr ?? '';
   }
 
   /** Its exit code, when it ends by itself. */

@@ -161,6 +161,11 @@ export class UpCluster {
     });
   }
 
+  /** Every log of the cluster. */
+  wholeLogs(): string[] {
+    return this.state().processes.map(({ logFile }) => readFileSync(logFile, 'utf8'));
+  }
+
   /** The end of every log of the cluster. */
   logs(): string {
     return lastLines(this.dataDir);

@@ -11,7 +11,7 @@ import * as messages from '../../apimachinery/grpc/object-messages.js';
 import { fromGrpcError, isTransportFault, neverSent } from '../../apimachinery/grpc/status.js';
 import type {
   CallOptions, CreateRequest, DeleteCollectionRequest, DeleteRequest, DeleteResult, GetRequest, ListRequest, ObjectHandle,
-  ObjectList, ObjectService, PatchRequest, UpdateRequest, WatchEvent, WatchRequest,
+  ObjectList, ObjectService, PatchRequest, ServedResource, UpdateRequest, WatchEvent, WatchRequest,
 } from '../../apimachinery/object-service.js';
 import { apiErrors } from '../../apimachinery/status.js';
 import { ObjectServiceService as methods } from '../../proto/gen/navarch/objects/v1/objects.js';
@@ -72,13 +72,23 @@ export class GrpcObjectService implements ObjectService {
     return { handle: written(answer, options), gone: answer.gone };
   }
 
+  async *discover(options: CallOptions = {}): AsyncGenerator<readonly ServedResource[]> {
+    for await (const message of this.#stream(methods.discover, {}, options)) yield messages.fromDiscovery(message);
+  }
+
   async *watch(request: WatchRequest, options: CallOptions = {}): AsyncGenerator<WatchEvent> {
-    const message = messages.toWatch(request);
-    const call = await this.#failover('safe', options, (endpoint) => this.#openWatch(endpoint, message, options));
+    for await (const { events } of this.#stream(methods.watch, messages.toWatch(request), options)) {
+      for (const event of events) yield messages.fromWatchEvent(event);
+    }
+  }
+
+  // ---- calls
+
+  /** A stream without a deadline, of whichever member takes it. */
+  async *#stream<Q, A>(method: MethodDefinition<Q, A>, message: Q, options: CallOptions): AsyncGenerator<A> {
+    const call = await this.#failover('safe', options, (endpoint) => this.#openStream(endpoint, { method, message }, options));
     try {
-      for await (const { events } of call.stream as AsyncIterable<wire.WatchResponse>) {
-        for (const event of events) yield messages.fromWatchEvent(event);
-      }
+      yield* call.stream as AsyncIterable<A>;
     } catch (error) {
       throw failureOf(error, options.signal);
     } finally {
@@ -86,12 +96,10 @@ export class GrpcObjectService implements ObjectService {
     }
   }
 
-  // ---- calls
-
-  /** Resolves when the server has accepted the watch. */
-  async #openWatch(endpoint: Endpoint, message: wire.WatchRequest, { signal }: CallOptions) {
+  /** Resolves when the server has accepted the call. */
+  async #openStream<Q, A>(endpoint: Endpoint, { method, message }: { readonly method: MethodDefinition<Q, A>; readonly message: Q }, { signal }: CallOptions) {
     const metadata = await this.#metadata();
-    const { path, requestSerialize, responseDeserialize } = methods.watch;
+    const { path, requestSerialize, responseDeserialize } = method;
     const stream = endpoint.client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, message, metadata);
     const end = cancelOn(signal, stream);
     try {

@@ -163,6 +163,7 @@ function partitioned(service: ObjectService, isCut: () => boolean): ObjectServic
   const guard = <R>(call: () => Promise<R>, signal: AbortSignal | undefined): Promise<R> =>
     isCut() ? new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason as Error))) : call();
   return {
+    discover: (options) => service.discover(options),
     get: (request, options) => guard(() => service.get(request, options), options?.signal),
     list: (request, options) => service.list(request, options),
     watch: (request, options) => service.watch(request, options),

@@ -5,6 +5,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { configMaps, controllerRevisions, pods } from '../../apimachinery/gen/resources.js';
 import type { ConfigMap } from '../../apimachinery/gen/types.js';
+import type { ServedResource } from '../../apimachinery/object-service.js';
 import { isApiError } from '../../apimachinery/status.js';
 import type { StatusReason } from '../../apimachinery/status.js';
 import type { Client } from '../client.js';
@@ -36,9 +37,27 @@ export function clientConformance(name: string, open: () => Promise<ConformanceT
       target = await open();
     });
     afterEach(() => target.close());
+    discoveryConformance(() => target.client);
     objectsConformance(() => target.client);
     listConformance(() => target.client);
     watchConformance(() => target.client);
+  });
+}
+
+function discoveryConformance(client: () => Client): void {
+  it('says what is served, and ends when it is aborted', async () => {
+    const abort = new AbortController();
+    const found: ServedResource[][] = [];
+    const reason = new Error('seen enough');
+    const read = (async () => {
+      for await (const resources of client().discover({ signal: abort.signal })) {
+        found.push([...resources]);
+        abort.abort(reason);
+      }
+    })();
+    await expect(read).rejects.toBe(reason);
+    const served = found[0]?.find(({ group, resource }) => group === '' && resource === 'configmaps');
+    expect(served).toMatchObject({ ...configMaps, builtIn: true, verbs: expect.arrayContaining(['list', 'watch', 'delete']) as string[] });
   });
 }
 

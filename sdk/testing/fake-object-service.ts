@@ -14,13 +14,14 @@ import { encodeJson } from '../../apimachinery/codec/json-value.js';
 import { handleOfObject } from '../../apimachinery/object-handle.js';
 import type {
   CallOptions, CreateRequest, DeleteCollectionRequest, DeleteRequest, DeleteResult, GetRequest, ListRequest, ObjectHandle,
-  ObjectList, ObjectService, PatchRequest, UpdateRequest, WatchEvent, WatchRequest,
+  ObjectList, ObjectService, PatchRequest, ServedResource, UpdateRequest, WatchEvent, WatchRequest,
 } from '../../apimachinery/object-service.js';
 import { apiVersionOf } from '../../apimachinery/object.js';
 import type { KubeObject, ResourceId, UnknownObject } from '../../apimachinery/object.js';
 import { apiErrors } from '../../apimachinery/status.js';
 import type { ApiError } from '../../apimachinery/status.js';
 import { keyOfRef, resourceKeyOf } from '../key.js';
+import { FakeDiscovery, type ServedChange } from './fake-discovery.js';
 import { bindPod, changedSpec, withMetadata, withoutStatusOf, withStatusOf } from './fake-objects.js';
 import { patched } from './fake-patch.js';
 import { selects } from './selectors.js';
@@ -71,6 +72,7 @@ export class FakeObjectService implements ObjectService {
   readonly #options: FakeObjectServiceOptions;
   readonly #objects = new Map<string, Map<string, ObjectHandle>>();
   readonly #watchers = new Set<Watcher>();
+  readonly #discovery = new FakeDiscovery();
   readonly #calls: FakeCall[] = [];
   #log: LoggedEvent[] = [];
   #faults: Fault[] = [];
@@ -102,6 +104,7 @@ export class FakeObjectService implements ObjectService {
 
   /** Ends all watches as a server does that restarts; with an error, fails them. */
   cutWatches(error?: Error): void {
+    this.#discovery.cut(error);
     for (const watcher of this.#watchers) {
       if (error === undefined) watcher.stream.end();
       else watcher.stream.fail(error);
@@ -123,7 +126,16 @@ export class FakeObjectService implements ObjectService {
     for (const watcher of this.#watchers) watcher.stream.push(bookmarkOf(this.resourceVersion));
   }
 
+  /** Resources that come or go, as when a CustomResourceDefinition does. */
+  serve(change: ServedChange): void {
+    this.#discovery.serve(change);
+  }
+
   // ---- ObjectService
+
+  discover(options: CallOptions = {}): AsyncIterable<readonly ServedResource[]> {
+    return this.#discovery.follow(options.signal);
+  }
 
   async get(request: GetRequest, _options?: CallOptions): Promise<ObjectHandle> {
     this.#note('get', request);

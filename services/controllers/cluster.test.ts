@@ -12,7 +12,7 @@ import { createNodeSubnetController, subnetsOf } from './node/subnets.js';
 import { toleratesTaint } from '../../apimachinery/kinds/pod/tolerations.js';
 import { evictionIn_ms } from './node/tolerance.js';
 import { createPodGcController } from './podgc/podgc.js';
-import { createNamespaceDefaultsController } from './serviceaccount/defaults.js';
+import { createRootCaPublisher, createServiceAccountController } from './serviceaccount/defaults.js';
 import { createTestContext } from './testing.js';
 
 let t: ReturnType<typeof createTestContext>;
@@ -134,7 +134,7 @@ describe('node subnets', () => {
 
 describe('namespaces', () => {
   it('get their account and root certificate, and get them back', async () => {
-    await t.start(createNamespaceDefaultsController(t.context, { clusterAuthority: () => 'PEM' }));
+    await t.start(createServiceAccountController(t.context), createRootCaPublisher(t.context, { clusterAuthority: () => 'PEM' }));
     await t.client.create(namespaces, { metadata: { name: 'a' } });
     await t.settle();
     expect((await t.client.get(configMaps, { namespace: 'a', name: 'kube-root-ca.crt' })).data).toEqual({ 'ca.crt': 'PEM' });

@@ -2,7 +2,7 @@
 import { dns1123Label, dns1123Subdomain, labelValue, qualifiedName } from '../../names.js';
 import type { StrategyContext } from '../../kind.js';
 import type { FieldError } from '../../status.js';
-import { COMPONENT_USERS } from '../../well-known.js';
+import { COMPONENT_USERS, ENDPOINT_ACCOUNTS } from '../../well-known.js';
 import { addressForm, canonicalAddress, endpointAddress, parseAddress } from '../lib/addresses.js';
 import { IMMUTABLE, complaintsOf, type Complaints } from '../lib/complaints.js';
 import { validateLabels } from '../lib/label-validation.js';
@@ -16,6 +16,8 @@ const PORTS_MAX = 20_000;
 const TOPOLOGY_LABELS_MAX = 16;
 const HINTS_MAX = 8;
 
+const CONTROLLERS: ReadonlySet<string> = new Set(ENDPOINT_ACCOUNTS.map((account) => `system:serviceaccount:kube-system:${account}`));
+
 type AddressRule = (text: string) => readonly string[];
 
 /**
@@ -24,7 +26,9 @@ type AddressRule = (text: string) => readonly string[];
  */
 function ruleFor(context: StrategyContext | undefined): AddressRule {
   const { name, groups } = context?.user ?? { name: '', groups: [] };
-  return groups.includes('system:masters') && Object.values<string>(COMPONENT_USERS).includes(name) ? () => [] : endpointAddress;
+  const isServer = name === COMPONENT_USERS.apiserver && groups.includes('system:masters');
+  const isController = groups.includes('system:serviceaccounts:kube-system') && CONTROLLERS.has(name);
+  return isServer || isController ? () => [] : endpointAddress;
 }
 
 function validateAddress(complaints: Complaints, address: Rec, path: string, rule: AddressRule): void {

@@ -45,7 +45,7 @@ async function may(user: UserInfo, what: string, namespace = 'kube-system', name
 describe('the roles and bindings that Kubernetes v1.36 starts with', () => {
   it('are there, each with its rules', () => {
     const names = bootstrapClusterRoles().map(nameOf);
-    expect([names.length, new Set(names).size]).toEqual([70, 70]);
+    expect([names.length, new Set(names).size]).toEqual([71, 71]);
     expect(names).toEqual(expect.arrayContaining(CONTROLLERS.map((name) => `system:controller:${name}`)));
     expect(names).toEqual(expect.arrayContaining([
       'admin', 'edit', 'view', 'cluster-admin', 'system:kubelet-api-admin', 'system:kube-aggregator', 'system:node-problem-detector', 'system:persistent-volume-provisioner',
@@ -125,7 +125,7 @@ describe('at every start', () => {
     await ensureBootstrapPolicy(service);
     await ensureBootstrapPolicy(service);
     const counts = await Promise.all([clusterRoles, clusterRoleBindings, roles, roleBindings].map(async (resource) => (await service.list({ resource })).items.length));
-    expect(counts).toEqual([70, 51, 7, 7]);
+    expect(counts).toEqual([71, 52, 7, 7]);
     expect(((await service.get({ resource: clusterRoleBindings, name: 'system:node' })).object as ClusterRoleBinding).subjects?.map(({ name }) => name)).toEqual(['mine']);
     expect((await service.get({ resource: roleBindings, namespace: 'kube-system', name: 'system::extension-apiserver-authentication-reader' })).object)
       .toMatchObject({ roleRef: { kind: 'Role', name: 'extension-apiserver-authentication-reader' } });

@@ -1,6 +1,6 @@
 /**
- * The roles and bindings every cluster starts with: Kubernetes' default ones, all of them, and the role of Navarch's own workers. Written at start-up where missing; rules that were taken away are put
- * back unless the object carries `rbac.authorization.kubernetes.io/autoupdate: "false"`.
+ * The roles and bindings every cluster starts with: Kubernetes' default ones, all of them, and those of Navarch's own components.
+ * Written at start-up where missing; rules that were taken away are put back unless the object carries `rbac.authorization.kubernetes.io/autoupdate: "false"`.
  */
 import type { KubeObject } from '../../../apimachinery/object.js';
 import { BOOTSTRAP_ROLES } from './bootstrap-roles.js';
@@ -40,6 +40,14 @@ const WORKER_RULES = [
   'create certificates.k8s.io certificatesigningrequests',
 ];
 
+/** Of a controller that is part of kube-apiserver itself with Kubernetes. */
+const CRD_REGISTRATION_ROLE = 'navarch:crd-registration-controller';
+const CRD_REGISTRATION_RULES = [
+  'get,list,watch apiextensions.k8s.io customresourcedefinitions',
+  'create,delete,get,list,update,watch apiregistration.k8s.io apiservices',
+  'update apiregistration.k8s.io apiservices/status',
+];
+
 /** The roles that people are given, and the labels by which others add to them. */
 const USER_ROLES = ['view', 'edit', 'admin'] as const;
 const AGGREGATE = 'rbac.authorization.k8s.io/aggregate-to-';
@@ -75,7 +83,8 @@ function userRoles(): ClusterRole[] {
 }
 
 export function bootstrapClusterRoles(): ClusterRole[] {
-  return [...namedRoles(BOOTSTRAP_ROLES), ...namedRoles(CONTROLLER_ROLES), ...userRoles(), clusterRole(WORKER_ROLE, rulesOf(WORKER_RULES))];
+  const own = { [WORKER_ROLE]: WORKER_RULES, [CRD_REGISTRATION_ROLE]: CRD_REGISTRATION_RULES };
+  return [...namedRoles(BOOTSTRAP_ROLES), ...namedRoles(CONTROLLER_ROLES), ...userRoles(), ...namedRoles(own)];
 }
 
 const group = (name: string): Subject => ({ kind: 'Group', apiGroup: RBAC_GROUP, name });
@@ -97,6 +106,7 @@ const BINDINGS: Readonly<Record<string, readonly Subject[]>> = {
   'system:volume-scheduler': [user('system:kube-scheduler')],
   'system:node': [],
   [WORKER_ROLE]: [group('system:nodes')],
+  [CRD_REGISTRATION_ROLE]: [account('crd-registration-controller')],
   ...Object.fromEntries(Object.keys(CONTROLLER_ROLES).map((name) => [name, [account(name.slice('system:controller:'.length))]])),
 };
 

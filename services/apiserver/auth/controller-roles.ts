@@ -1,6 +1,6 @@
 /**
- * The rules of the cluster roles of Kubernetes v1.36's controllers, each of which is bound to the service account of its name in kube-system:
- * facts, in the form that `rulesOf` reads. Ours run in the members and need none of them; kube-controller-manager does.
+ * The rules of the cluster roles of Kubernetes v1.36's controllers, each of which is bound to the service account of its name in
+ * kube-system: facts, in the form that `rulesOf` reads. Our controllers act under these accounts, as kube-controller-manager's do.
  */
 import type { RuleLines } from './rule-lines.js';
 

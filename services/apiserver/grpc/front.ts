@@ -15,10 +15,11 @@ import type { CallOptions, ListRequest, ObjectHandle, ObjectList, ObjectService,
 import { ApiError, apiErrors } from '../../../apimachinery/status.js';
 import { ObjectServiceService } from '../../../proto/gen/navarch/objects/v1/objects.js';
 import type * as wire from '../../../proto/gen/navarch/objects/v1/objects.js';
+import { authorizeCall, authorizeDiscovery, type AskedObjects, type Verb } from '../auth/authorize-call.js';
 import type { Authenticator, Authorizer } from '../ports.js';
 import type { Heavy, HeavyWork } from '../work/heavy-work.js';
-import { CallIdentity, authorize } from './identity.js';
-import type { IdentifiedCall, Verb } from './identity.js';
+import { CallIdentity } from './identity.js';
+import type { IdentifiedCall } from './identity.js';
 import { EventBatcher, StreamWriter } from './stream-writer.js';
 
 export interface ObjectFrontOptions {
@@ -49,7 +50,9 @@ interface Session {
   readonly options: CallOptions;
   readonly report: wire.WriteReport;
   /** Throws ApiError Forbidden unless the caller may. */
-  allow(verb: Verb, asked: Parameters<typeof authorize>[3]): Promise<void>;
+  allow(verb: Verb, asked: AskedObjects): Promise<void>;
+  /** The same for the list of what is served. */
+  allowDiscovery(): Promise<void>;
 }
 
 type AnyCall = IdentifiedCall & Pick<ServerUnaryCall<unknown, unknown>, 'cancelled'> & {
@@ -59,6 +62,7 @@ type AnyCall = IdentifiedCall & Pick<ServerUnaryCall<unknown, unknown>, 'cancell
 export function createObjectFront(options: ObjectFrontOptions): ObjectFront {
   const calls = new Calls(options);
   const implementation: wire.ObjectServiceServer = {
+    discover: calls.discover(),
     get: calls.unary(async ({ service, options: call, allow }, message: wire.GetRequest): Promise<wire.GetResponse> => {
       const request = messages.fromGet(message);
       await allow('get', request);
@@ -139,6 +143,20 @@ class Calls {
     });
   }
 
+  discover(): handleServerStreamingCall<wire.DiscoverRequest, wire.DiscoverResponse> {
+    return this.#stream(async (call, abort) => {
+      const { service, options, allowDiscovery } = await this.#open(call, abort);
+      await allowDiscovery();
+      call.sendMetadata(new Metadata());
+      const writer = new StreamWriter(call, this.#pace(abort));
+      for await (const resources of service.discover(options)) {
+        await writer.ready();
+        writer.write(messages.toDiscovery(resources));
+      }
+      abort.signal.throwIfAborted();
+    });
+  }
+
   watch(): handleServerStreamingCall<wire.WatchRequest, wire.WatchResponse> {
     const { clock } = this.#options;
     return this.#stream(async (call, abort) => {
@@ -188,7 +206,8 @@ class Calls {
         ...(pace === undefined ? {} : { pace }),
         report: { warn: (message) => void report.warnings.push(message), created: () => void (report.created = true) },
       },
-      allow: (verb, asked) => authorize(authorizer, user, verb, asked),
+      allow: (verb, asked) => authorizeCall({ authorizer, user }, verb, asked),
+      allowDiscovery: () => authorizeDiscovery({ authorizer, user }),
     };
   }
 

@@ -1,9 +1,8 @@
-/** Who calls, and what the call may do: from gRPC's call to the ports of authentication and authorization. */
+/** Who calls: from gRPC's call to the port of authentication. */
 import type { Metadata } from '@grpc/grpc-js';
 import type { UserInfo } from '../../../apimachinery/object-service.js';
-import type { ResourceId } from '../../../apimachinery/object.js';
 import { apiErrors } from '../../../apimachinery/status.js';
-import type { AuthenticationRequest, Authenticator, Authorizer, PeerCertificate } from '../ports.js';
+import type { AuthenticationRequest, Authenticator, PeerCertificate } from '../ports.js';
 
 /** The part of a grpc-js server call that says who is at the other end. */
 export interface IdentifiedCall {
@@ -69,41 +68,4 @@ function headersOf(metadata: Metadata): Record<string, string | readonly string[
 /** `ipv4:10.0.0.1:4000`, `[::1]:4000` and `10.0.0.1:4000` all name a host. */
 function addressOf(peer: string): string {
   return peer.replace(/^ipv[46]:/, '').replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
-}
-
-export type Verb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete' | 'deletecollection';
-
-interface Asked {
-  readonly resource: ResourceId;
-  readonly namespace?: string;
-  readonly name?: string;
-  readonly subresource?: string;
-  readonly labelSelector?: string;
-  readonly fieldSelector?: string;
-}
-
-/** Throws ApiError Forbidden, in the words of kube-apiserver, unless the user may. */
-export async function authorize(authorizer: Authorizer, user: UserInfo, verb: Verb, asked: Asked): Promise<void> {
-  const { group, version, resource } = asked.resource;
-  const name = asked.name ?? nameSelected(asked.fieldSelector);
-  const { subresource, namespace, labelSelector, fieldSelector } = asked;
-  const decision = await authorizer.authorize({
-    kind: 'resource', user, verb, group, version, resource,
-    ...(subresource === undefined ? {} : { subresource }),
-    ...(namespace === undefined ? {} : { namespace }),
-    ...(name === undefined ? {} : { name }),
-    ...(labelSelector === undefined ? {} : { labelSelector }),
-    ...(fieldSelector === undefined ? {} : { fieldSelector }),
-  });
-  if (decision.allowed) return;
-  const what = subresource === undefined ? resource : `${resource}/${subresource}`;
-  const where = namespace === undefined ? 'at the cluster scope' : `in the namespace "${namespace}"`;
-  const reason = decision.reason === '' ? '' : `: ${decision.reason}`;
-  throw apiErrors.forbidden(asked.resource, name ?? '',
-    `User "${user.name}" cannot ${verb} resource "${what}" in API group "${group}" ${where}${reason}`);
-}
-
-/** A list or watch of one name is authorized as that name: rules with resourceNames rely on it. */
-function nameSelected(fieldSelector: string | undefined): string | undefined {
-  return /^metadata\.name=([^,=!]+)$/.exec(fieldSelector ?? '')?.[1];
 }

@@ -5,8 +5,9 @@
  */
 import type {
   CallOptions, CreateRequest, DeleteCollectionRequest, DeleteRequest, DeleteResult, GetRequest, ListRequest, ObjectHandle, ObjectList,
-  ObjectService, PatchRequest, UpdateRequest, UserInfo, WatchEvent, WatchRequest,
+  ObjectService, PatchRequest, ServedResource, UpdateRequest, UserInfo, WatchEvent, WatchRequest,
 } from '../../../apimachinery/object-service.js';
+import { customResourceDefinitions } from '../../../apimachinery/gen/resources.js';
 import type { ResourceId } from '../../../apimachinery/object.js';
 import { apiErrors } from '../../../apimachinery/status.js';
 import { cloneJson, isObject } from '../../../apimachinery/value.js';
@@ -26,6 +27,7 @@ import { checkReplacedUid, checkScope, metaOf, modified } from './metadata.js';
 import { checkFields } from './model.js';
 import { patch } from './patch.js';
 import { scaleOf, withScale } from './scale.js';
+import { served } from './served.js';
 import { selectionOf, selectsHandled } from './selection.js';
 import { storeCall, toApiError } from './store-errors.js';
 import { bodyKind, namespaceMissing, resolveNamed, resolveTarget, storageKey } from './target.js';
@@ -94,6 +96,12 @@ class UserService implements ObjectService {
   constructor(registry: RegistryContext, user: UserInfo) {
     this.#registry = registry;
     this.#user = user;
+  }
+
+  discover(options: CallOptions = {}): AsyncIterable<readonly ServedResource[]> {
+    const { scheme, clock, cacher } = this.#registry;
+    const fresh = () => storeCall(cacher.fresh(options.signal));
+    return served({ scheme, clock, fresh, changes: () => this.watch({ resource: customResourceDefinitions }, options) });
   }
 
   async get(request: GetRequest, options: CallOptions = {}): Promise<ObjectHandle> {

@@ -196,8 +196,9 @@ class DeploymentReconciler {
   /** Through the status, which may set annotations: a change of the object itself would be a new generation. */
   async #writeRevision(look: Look, revision: bigint): Promise<void> {
     if (revisionOf(look.deployment) === revision) return;
-    const body = { metadata: { annotations: { [REVISION]: String(revision) } } };
-    await this.#context.client.patch(deployments, refOf(look.deployment), { type: 'merge', body }, { signal: look.signal, subresource: 'status' });
+    const { metadata } = look.deployment;
+    const annotations = { ...metadata?.annotations, [REVISION]: String(revision) };
+    await this.#context.client.updateStatus(deployments, { ...look.deployment, metadata: { ...metadata, annotations } }, { signal: look.signal });
   }
 
   async #createNewSet(look: Look, sets: readonly ReplicaSet[], revision: bigint): Promise<ReplicaSet | undefined> {

@@ -14,6 +14,7 @@ const thingsV2: Resource = { ...things, version: 'v2' };
 class LiveDiscovery implements Discovery {
   #kinds: readonly Resource[];
   #generation = 1;
+  readonly #listeners = new Set<() => void>();
 
   constructor(kinds: readonly Resource[]) {
     this.#kinds = kinds;
@@ -22,8 +23,15 @@ class LiveDiscovery implements Discovery {
   set(...kinds: Resource[]): void {
     this.#kinds = kinds;
     this.#generation++;
+    for (const listener of this.#listeners) listener();
   }
 
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  readonly refresh = () => Promise.resolve();
   readonly generation = () => this.#generation;
   readonly deletable = () => this.#kinds;
   readonly namespaced = () => this.#kinds.filter(({ namespaced }) => namespaced);

@@ -150,6 +150,7 @@ export function createGarbageCollector(context: ControllerContext, { discovery }
   const collector = new GarbageCollector({
     context, graph, enqueue, owners: new Owners({ client: context.client, graph, discovery }),
     async whenComplete(signal) {
+      await discovery.refresh(signal);
       monitors.follow();
       await monitors.whenSynced(signal);
     },

@@ -4,15 +4,12 @@
  */
 import { setMaxListeners } from 'node:events';
 import type { KubeObject, Resource } from '../../../apimachinery/object.js';
-import type { Timer } from '../../../platform/clock.js';
 import { Informer } from '../../../sdk/informer/informer.js';
 import { resourceKeyOf } from '../../../sdk/key.js';
 import type { ControllerContext } from '../context.js';
 import type { Discovery } from '../discovery.js';
 import type { OwnerGraph } from './graph.js';
 
-/** Between two looks at whether discovery has changed. */
-const LOOK_MS = 1_000;
 /** A kind whose objects cannot be listed must not hold up the others for longer. */
 const SYNC_MS_MAX = 10_000;
 
@@ -36,7 +33,7 @@ export class Monitors {
   /** Nobody waits for these again. */
   readonly #slow = new Set<Monitor>();
   #generation: number | undefined;
-  #timer: Timer | undefined;
+  #forget: (() => void) | undefined;
   #stopping: Promise<void>[] = [];
 
   constructor(options: MonitorsOptions) {
@@ -45,11 +42,11 @@ export class Monitors {
 
   start(): void {
     this.follow();
-    this.#timer = this.#options.context.clock.every(LOOK_MS, () => this.follow());
+    this.#forget = this.#options.discovery.onChange(() => this.follow());
   }
 
   async stop(): Promise<void> {
-    this.#timer?.cancel();
+    this.#forget?.();
     for (const monitor of this.#monitors.values()) this.#stopping.push(monitor.stop());
     this.#monitors.clear();
     await Promise.all(this.#stopping);

@@ -31,8 +31,10 @@ export async function deleteContent(parts: ContentParts, namespace: Namespace): 
   let served: readonly Resource[] = [];
   let discoveryError: string | undefined;
   try {
+    await parts.discovery.refresh(parts.signal);
     served = parts.discovery.namespaced();
   } catch (error) {
+    parts.signal.throwIfAborted();
     discoveryError = (error as Error).message;
   }
   const isPods = (resource: Resource) => resourceKeyOf(resource) === resourceKeyOf(pods);

@@ -1,7 +1,4 @@
-/**
- * What every namespace has: the service account `default`, and the ConfigMap `kube-root-ca.crt` with which pods know the API
- * server when they see it (RootCAConfigMap).
- */
+/** What every namespace has: the account `default`, and the authority of the cluster in a ConfigMap (KEP-1205). */
 import { configMaps, namespaces, serviceAccounts } from '../../../apimachinery/gen/resources.js';
 import type { KubeObject, Resource } from '../../../apimachinery/object.js';
 import { isApiError } from '../../../apimachinery/status.js';
@@ -9,46 +6,70 @@ import { Controller, done } from '../../../sdk/controller/controller.js';
 import { bySelf, sourceOf } from '../../../sdk/controller/source.js';
 import type { ControllerContext } from '../context.js';
 
+const DEFAULT_ACCOUNT = 'default';
 const ROOT_CA = 'kube-root-ca.crt';
-const DESCRIPTION = 'Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such as the internal service IP or kubernetes.default.svc. No other usage is guaranteed across distributions of Kubernetes clusters.';
+const DESCRIPTION =
+  'Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such as the internal service IP or kubernetes.default.svc. No other usage is guaranteed across distributions of Kubernetes clusters.';
 
-export interface NamespaceDefaultsOptions {
+export interface RootCaPublisherOptions {
   /** PEM of the authority behind the API servers' certificates. */
   readonly clusterAuthority: () => string;
 }
 
-async function createOrSkip<T extends KubeObject>(context: ControllerContext, resource: Resource<T>, object: T, signal: AbortSignal): Promise<void> {
-  await context.client.create(resource, object, { signal }).catch((error: unknown) => {
-    // There already, or the namespace is on its way out.
-    if (!isApiError(error, 'AlreadyExists') && !isApiError(error, 'NotFound') && !isApiError(error, 'Forbidden')) throw error;
+interface Creation<T extends KubeObject> {
+  readonly resource: Resource<T>;
+  readonly object: T;
+  readonly signal: AbortSignal;
+}
+
+async function createOrSkip<T extends KubeObject>({ client }: ControllerContext, wanted: Creation<T>): Promise<void> {
+  await client.create(wanted.resource, wanted.object, { signal: wanted.signal }).catch((error: unknown) => {
+    if (!isApiError(error, 'AlreadyExists') && !isApiError(error, 'NotFound') && !isNamespaceGoing(error)) throw error;
   });
 }
 
-export function createNamespaceDefaultsController(context: ControllerContext, options: NamespaceDefaultsOptions): Controller {
+/** A caller without the right is told Forbidden too, and that must not be passed over. */
+const isNamespaceGoing = (error: unknown) =>
+  isApiError(error, 'Forbidden') && (error.status.details?.causes ?? []).some(({ reason }) => reason === 'NamespaceTerminating');
+
+const namespaceOf = (object: KubeObject) => [object.metadata?.namespace ?? ''];
+
+export function createServiceAccountController(context: ControllerContext): Controller {
   const all = context.informers.informer(namespaces);
   const accounts = context.informers.informer(serviceAccounts);
-  const maps = context.informers.informer(configMaps, { fieldSelector: `metadata.name=${ROOT_CA}` });
-  const namespaceOf = (object: KubeObject) => [object.metadata?.namespace ?? ''];
   return new Controller({
-    name: 'namespace-defaults', clock: context.clock, logger: context.logger, workers: 2,
+    name: 'serviceaccount', clock: context.clock, logger: context.logger, workers: 2,
     sources: [
       sourceOf(all, bySelf),
-      sourceOf(accounts, namespaceOf, { filter: (account) => account.metadata?.name === 'default' }),
-      sourceOf(maps, namespaceOf),
+      sourceOf(accounts, namespaceOf, { filter: (account) => account.metadata?.name === DEFAULT_ACCOUNT }),
     ],
-    async reconcile(name, { signal }) {
-      const namespace = all.lister.get(name);
-      if (namespace === undefined || namespace.metadata?.deletionTimestamp !== undefined) return done;
-      if (accounts.lister.getByRef({ namespace: name, name: 'default' }) === undefined) {
-        await createOrSkip(context, serviceAccounts, { metadata: { name: 'default', namespace: name } }, signal);
-      }
-      const wanted = { 'ca.crt': options.clusterAuthority() };
-      const map = maps.lister.getByRef({ namespace: name, name: ROOT_CA });
+    async reconcile(namespace, { signal }) {
+      const found = all.lister.get(namespace);
+      if (found === undefined || found.metadata?.deletionTimestamp !== undefined) return done;
+      const metadata = { name: DEFAULT_ACCOUNT, namespace };
+      if (accounts.lister.getByRef(metadata) !== undefined) return done;
+      await createOrSkip(context, { resource: serviceAccounts, object: { metadata }, signal });
+      return done;
+    },
+  });
+}
+
+export function createRootCaPublisher(context: ControllerContext, options: RootCaPublisherOptions): Controller {
+  const all = context.informers.informer(namespaces);
+  const maps = context.informers.informer(configMaps, { fieldSelector: `metadata.name=${ROOT_CA}` });
+  return new Controller({
+    name: 'root-ca-certificate-publisher', clock: context.clock, logger: context.logger, workers: 2,
+    sources: [sourceOf(all, bySelf), sourceOf(maps, namespaceOf)],
+    async reconcile(namespace, { signal }) {
+      const found = all.lister.get(namespace);
+      if (found === undefined || found.metadata?.deletionTimestamp !== undefined) return done;
+      const data = { 'ca.crt': options.clusterAuthority() };
+      const map = maps.lister.getByRef({ namespace, name: ROOT_CA });
       if (map === undefined) {
-        const metadata = { name: ROOT_CA, namespace: name, annotations: { 'kubernetes.io/description': DESCRIPTION } };
-        await createOrSkip(context, configMaps, { metadata, data: wanted }, signal);
-      } else if (map.data?.['ca.crt'] !== wanted['ca.crt'] || Object.keys(map.data).length !== 1) {
-        await context.client.update(configMaps, { ...map, data: wanted }, { signal });
+        const metadata = { name: ROOT_CA, namespace, annotations: { 'kubernetes.io/description': DESCRIPTION } };
+        await createOrSkip(context, { resource: configMaps, object: { metadata, data }, signal });
+      } else if (map.data?.['ca.crt'] !== data['ca.crt'] || Object.keys(map.data).length !== 1) {
+        await context.client.update(configMaps, { ...map, data }, { signal });
       }
       return done;
     },

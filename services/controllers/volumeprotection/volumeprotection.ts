@@ -27,10 +27,9 @@ async function protect<T extends KubeObject>(context: ControllerContext, protect
   const isProtected = finalizers.includes(finalizer);
   const isGoing = object.metadata?.deletionTimestamp !== undefined;
   if (isGoing ? !isProtected || await protection.isUsed(object, signal) : isProtected) return done;
-  const { uid, resourceVersion, namespace, name = '' } = object.metadata ?? {};
   const wanted = isGoing ? finalizers.filter((one) => one !== finalizer) : [...finalizers, finalizer];
-  const ref = namespace === undefined ? { name } : { namespace, name };
-  await context.client.patch(resource, ref, { type: 'merge', body: { metadata: { uid, resourceVersion, finalizers: wanted } } }, { signal }).catch((error: unknown) => {
+  const changed = { ...object, metadata: { ...object.metadata, finalizers: wanted } };
+  await context.client.update(resource, changed, { signal }).catch((error: unknown) => {
     if (!isApiError(error, 'NotFound')) throw error;
   });
   return done;
