@@ -96,7 +96,7 @@ describe.skipIf(lacking.length > 0)('a control plane in pieces', () => {
 
   afterAll(async () => {
     await kubectl?.close();
-    await Promise.all([...parts.values(), worker].map((child) => child?.stop('SIGKILL')));
+    await Promise.all([...parts.values(), ...(worker === undefined ? [] : [worker])].map((child) => child.stop('SIGKILL')));
     await member?.stop('SIGKILL');
     await rm(directory, { recursive: true, force: true });
   });
