@@ -3,6 +3,7 @@ import type { Metadata } from '@grpc/grpc-js';
 import type { UserInfo } from '../../../apimachinery/object-service.js';
 import type { ResourceId } from '../../../apimachinery/object.js';
 import { apiErrors } from '../../../apimachinery/status.js';
+import { forbidden } from '../auth/forbidden.js';
 import type { AuthenticationRequest, Authenticator, Authorizer, PeerCertificate } from '../ports.js';
 
 /** The part of a grpc-js server call that says who is at the other end. */
@@ -86,21 +87,19 @@ interface Asked {
 export async function authorize(authorizer: Authorizer, user: UserInfo, verb: Verb, asked: Asked): Promise<void> {
   const { group, version, resource } = asked.resource;
   const name = asked.name ?? nameSelected(asked.fieldSelector);
-  const { subresource, namespace, labelSelector, fieldSelector } = asked;
-  const decision = await authorizer.authorize({
+  const { subresource, labelSelector, fieldSelector } = asked;
+  // A namespace is in itself: whoever may get namespaces in one may get that one.
+  const namespace = asked.namespace ?? (group === '' && resource === 'namespaces' ? asked.name : undefined);
+  const attributes = {
     kind: 'resource', user, verb, group, version, resource,
     ...(subresource === undefined ? {} : { subresource }),
     ...(namespace === undefined ? {} : { namespace }),
     ...(name === undefined ? {} : { name }),
     ...(labelSelector === undefined ? {} : { labelSelector }),
     ...(fieldSelector === undefined ? {} : { fieldSelector }),
-  });
-  if (decision.allowed) return;
-  const what = subresource === undefined ? resource : `${resource}/${subresource}`;
-  const where = namespace === undefined ? 'at the cluster scope' : `in the namespace "${namespace}"`;
-  const reason = decision.reason === '' ? '' : `: ${decision.reason}`;
-  throw apiErrors.forbidden(asked.resource, name ?? '',
-    `User "${user.name}" cannot ${verb} resource "${what}" in API group "${group}" ${where}${reason}`);
+  } as const;
+  const decision = await authorizer.authorize(attributes);
+  if (!decision.allowed) throw forbidden(attributes, decision.reason);
 }
 
 /** A list or watch of one name is authorized as that name: rules with resourceNames rely on it. */

@@ -44,9 +44,10 @@ export interface ObjectRequest {
   readonly closing: AbortSignal;
 }
 
-/** The verb of the API that an HTTP method on a path means; undefined for a method that means none. */
+/** The verb of the API that an HTTP method on a path means; undefined for a method that the path does not take. */
 export function verbOf(method: string, route: ResourceRoute, query: URLSearchParams): Verb | undefined {
   const named = route.name !== undefined;
+  if (route.watches !== undefined) return method === 'GET' ? 'watch' : undefined;
   switch (method) {
     case 'GET':
       if (named) return 'get';

@@ -122,7 +122,7 @@ describe('bad requests', () => {
       [MAPS, { headers: { authorization: 'Bearer nobody' } }, 401],
       [MAPS, { headers: { authorization: 'Bearer no-body' } }, 403],
       ['/version', { headers: { authorization: 'Bearer no-body' } }, 403],
-      [`${PODS}/x/exec?command=ls`, {}, 400],
+      [`${PODS}/x/exec?command=ls`, {}, 404],
       [`${PODS}/x/log`, {}, 404],
     ];
     for (const [path, init, code] of cases) {

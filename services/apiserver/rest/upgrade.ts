@@ -10,6 +10,7 @@ import type { Logger } from '../../../platform/log.js';
 import type { ObjectReader, StreamingFront, UpgradeRequest } from '../ports.js';
 import type { RegistryAdmission } from '../registry/connect.js';
 import { noSuchResource } from '../registry/target.js';
+import { askedOf } from './asked.js';
 import type { RestFront } from './front.js';
 import type { FlowControl } from './flow.js';
 import { headerOf } from './message.js';
@@ -78,10 +79,12 @@ function isStream(rest: RestRequest): boolean {
 async function resolve(rest: RestRequest, connection: UpgradeSocket, options: UpgradeOptions): Promise<UpgradeRequest> {
   const url = parseUrl(rest.url);
   const { route, query } = url;
-  const user = await options.front.authenticate(rest, url.path);
   if (route.kind !== 'resource') throw noSuchResource();
-  // A GET on exec over WebSocket is an exec all the same: it takes the right to create.
-  await options.front.authorize(user, route, 'create', query);
+  const asked = askedOf(rest, url);
+  const user = await options.front.authenticate(rest, url.path, asked);
+  await options.front.authorize(user, asked);
+  // A GET over WebSocket runs a command all the same: it takes the right to create, too.
+  if (asked.verb !== 'create') await options.front.authorize(user, { ...asked, verb: 'create' });
   const kind = options.scheme.byResource(route.id);
   const subresource = route.subresource ?? '';
   const streamKind = Object.hasOwn(KINDS, subresource) ? KINDS[subresource] : undefined;
