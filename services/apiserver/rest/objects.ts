@@ -1,4 +1,5 @@
 /** Resource requests: one ObjectService call each, translated from HTTP and back. Nothing per kind. */
+import { scalePrinter } from '../../../apimachinery/kinds/printers/workloads.js';
 import type { Kind } from '../../../apimachinery/kind.js';
 import type { DeleteResult, ObjectHandle, ObjectService, UserInfo, WatchEvent } from '../../../apimachinery/object-service.js';
 import { apiErrors, fieldErrors } from '../../../apimachinery/status.js';
@@ -190,11 +191,13 @@ async function deleteMany(call: ObjectRequest, rendering: Rendering): Promise<Re
 
 const subresourceKind = ({ kind, route }: ObjectRequest) => kind.subresources.find((sub) => sub.name === route.subresource)?.kind;
 
-/** Bodies of subresources with a type of their own have no table. */
+/** A Scale has a table of its own; of other types that subresources answer with there is none. */
 function shownAs(call: ObjectRequest, rendering: Rendering): Rendering {
   const shape = subresourceKind(call);
   const own = shape === undefined || (shape.kind === call.kind.kind && shape.group === call.kind.group);
-  return own ? rendering : { ...rendering, accepted: { ...rendering.accepted, view: 'object', apiVersion: '' } };
+  if (own) return rendering;
+  if (shape.kind === 'Scale') return { ...rendering, kind: { ...call.kind, printer: scalePrinter } };
+  return { ...rendering, accepted: { ...rendering.accepted, view: 'object', apiVersion: '' } };
 }
 
 function includeObject(query: URLSearchParams): IncludeObject {

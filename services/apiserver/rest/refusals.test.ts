@@ -87,6 +87,8 @@ const REFUSALS: readonly Refusal[] = [
   [{ method: 'DELETE', path: `${MAPS}/a`, body: '[]' }, 400, `${HEAD}json: cannot unmarshal array into Go value of type ${STRUCT}`],
   [post(MAPS, '{"metadata":{"name":"a","resourceVersion":"5"}}'), 500, 'resourceVersion should not be set on objects to be created'],
   [{ path: '/api/v1/nothing' }, 404, NO_RESOURCE], [{ path: '/api/v9' }, 404, NO_RESOURCE], [{ path: '/apis/apps/v9/x' }, 404, NO_RESOURCE], [{ path: '/apis/apps/v9' }, 404, NO_RESOURCE],
+  // A custom resource without the subresource is the thing that is not found.
+  [{ path: `${WIDES}/a/status` }, 404, 'wides.case.example "a" not found'], [{ path: `${WIDES}/a/scale` }, 404, 'wides.case.example "a" not found'], [{ path: `${MAPS}/a/status` }, 404, NO_RESOURCE],
   [{ path: MAPS, accept: 'text/html' }, 406, '406: Not Acceptable\n\nAvailable representations: application/json, application/yaml, application/vnd.kubernetes.protobuf, application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch'],
   [{ path: `${MAPS}/a`, accept: 'text/html' }, 406, '406: Not Acceptable\n\nAvailable representations: application/json, application/yaml, application/vnd.kubernetes.protobuf'],
   [{ path: MAPS, accept: 'application/json;as=Table;v=v1;g=nope' }, 406, 'only the following media types are accepted: application/json, application/yaml, application/vnd.kubernetes.protobuf'],

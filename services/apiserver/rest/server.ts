@@ -227,9 +227,10 @@ async function send(incoming: IncomingMessage, outgoing: ServerResponse, respons
     headers['content-encoding'] = 'gzip';
     headers['vary'] = 'Accept-Encoding, Accept';
   }
-  if (response.status !== 304) headers['content-length'] = String(bytes.length);
+  const withoutContent = response.status === 204 || response.status === 304;
+  if (!withoutContent) headers['content-length'] = String(bytes.length);
   outgoing.writeHead(response.status, headers);
-  if (incoming.method === 'HEAD' || response.status === 304) outgoing.end();
+  if (incoming.method === 'HEAD' || withoutContent) outgoing.end();
   else await sendWhole(outgoing, bytes);
 }
 

@@ -15,7 +15,7 @@ import type { RestFront } from './front.js';
 import type { FlowControl } from './flow.js';
 import { headerOf } from './message.js';
 import type { RestRequest, RestResponse } from './message.js';
-import { containerOf, podTarget } from './pod-target.js';
+import { containerOf, nodeOf, podTarget } from './pod-target.js';
 import { booleanOption } from './query.js';
 import { plainAnswer, refuse, streamHead } from './raw-answer.js';
 import { readerBody, serveReaderSocket } from './reader-socket.js';
@@ -91,6 +91,7 @@ async function resolve(rest: RestRequest, connection: UpgradeSocket, options: Up
   if (kind === undefined || route.id.group !== '' || route.id.resource !== 'pods' || streamKind === undefined || route.rest.length > 0) throw noSuchResource();
   const target = await podTarget(options.reader, route.namespace ?? '', route.name ?? '');
   const container = streamKind === 'port-forward' ? '' : containerOf(target, query.get('container') ?? '');
+  const node = nodeOf(target);
   const stream = streamOptions(query, container);
   if (streamKind === 'exec' && stream.command.length === 0) throw apiErrors.badRequest('you must specify at least one command for the container');
   if (streamKind !== 'port-forward' && !stream.stdin && !stream.stdout && !stream.stderr) {
@@ -100,8 +101,8 @@ async function resolve(rest: RestRequest, connection: UpgradeSocket, options: Up
   await options.connect.admit({ kind, subresource, namespace: target.namespace, name: target.pod, user, options: body });
   return {
     ...connection, ...stream, kind: streamKind, user, namespace: target.namespace, pod: target.pod, uid: target.uid, container,
-    reach: () => options.streamer.reach(target.node),
-    open: (request, openOptions) => options.streamer.open(target.node, request, openOptions),
+    reach: () => options.streamer.reach(node),
+    open: (request, openOptions) => options.streamer.open(node, request, openOptions),
   };
 }
 
