@@ -89,7 +89,9 @@ export const podStrategy = strategyOf({
   validatesAll: true,
   create: prepareForCreate,
   update: prepareForUpdate,
-  validate: (pod, context) => (context?.subresource === 'status' ? validatePodStatus(pod, context.old) : [...validatePod(pod), ...ephemeralOnCreate(pod, context)]),
+  *validateWork(pod, context) {
+    return context?.subresource === 'status' ? validatePodStatus(pod, context.old) : [...yield* validatePod(pod), ...ephemeralOnCreate(pod, context)];
+  },
   validateUpdate: (pod, old, context) => validatePodUpdate(pod, old, context?.subresource),
   defaultGracePeriodSeconds: gracePeriodOf,
 });
