@@ -167,6 +167,8 @@ export interface ResourceCall {
  * are absent are answered 405. What comes back needs no apiVersion or kind: the registry fills them in.
  */
 export interface ResourceHandler {
+  /** It finds all that is wrong with a body of the right types: what the schema calls required is not asked for. */
+  readonly judgesBody?: true;
   create?(call: ResourceCall, object: KubeObject): Promise<KubeObject>;
   get?(call: ResourceCall): Promise<KubeObject>;
   list?(call: ResourceCall): Promise<readonly KubeObject[]>;

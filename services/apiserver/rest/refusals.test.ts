@@ -55,6 +55,8 @@ const patch = (type: string, body: string, path = `${MAPS}/a`): Asked => ({ meth
 type Refusal = readonly [asked: Asked, code: number, message: string];
 
 const REFUSALS: readonly Refusal[] = [
+  // Names are shown as Go quotes them.
+  [{ path: `${MAPS}/a%22b%5C` }, 404, 'configmaps "a\\"b\\\\" not found'],
   // Routes come first: what leads nowhere is not read.
   [{ method: 'DELETE', path: '/api/v1/watch/namespaces/default/configmaps/a' }, 405, NO_METHOD],
   [{ method: 'POST', path: '/api/v1/watch/configmaps', body: 'x' }, 405, NO_METHOD],
