@@ -399,6 +399,9 @@ describe('limits and answers of etcd (issue 6, rows 26 and 33)', () => {
     const auth = open(AuthClient);
     expect(await ask(auth, auth.authStatus, {})).toMatchObject({ enabled: false, authRevision: 1 });
     await expect(ask(auth, auth.authEnable, {})).rejects.toMatchObject({ code: status.UNIMPLEMENTED });
+    // Clients with a password take this for leave to go on without.
+    await expect(ask(auth, auth.authenticate, { name: 'root', password: 'secret' })).rejects.toMatchObject({ code: status.FAILED_PRECONDITION, details: 'etcdserver: authentication is not enabled' });
+    expect(await ask(auth, auth.userList, {})).toMatchObject({ users: [] });
     auth.close();
   });
 

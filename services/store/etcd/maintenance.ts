@@ -28,7 +28,8 @@ export function maintenanceService(context: EtcdContext): MaintenanceServer {
     hashKv: context.unary(async (request, identity) => {
       context.require(identity, { kind: 'status' });
       const { hash, revision, compactRevision } = await backend.hash(Math.max(0, nearestSafe(request.revision)));
-      return { header: context.header(), hash, compactRevision, hashRevision: revision };
+      // As etcd says that nothing was compacted yet.
+      return { header: context.header(), hash, compactRevision: compactRevision === 0 ? -1 : compactRevision, hashRevision: revision };
     }),
     moveLeader: context.unary(async (request, identity) => {
       context.require(identity, { kind: 'maintain' });

@@ -6,7 +6,7 @@ import { ChannelCredentials, Metadata } from '@grpc/grpc-js';
 import type { CallOptions, Client, ClientDuplexStream, ServiceError } from '@grpc/grpc-js';
 import { systemClock } from '../../../../platform/clock.js';
 import {
-  ClusterClient, CompactionRequest, DeleteRangeRequest, KVClient, LeaseClient, MaintenanceClient, PutRequest, RangeRequest, TxnRequest, WatchClient, WatchCreateRequest,
+  AuthClient, ClusterClient, CompactionRequest, DeleteRangeRequest, KVClient, LeaseClient, MaintenanceClient, PutRequest, RangeRequest, TxnRequest, WatchClient, WatchCreateRequest,
 } from '../../../../proto/gen/etcd/etcdserverpb/rpc.js';
 import type { DeepPartial, LeaseKeepAliveResponse, RequestOp, WatchRequest, WatchResponse } from '../../../../proto/gen/etcd/etcdserverpb/rpc.js';
 import { ElectionClient } from '../../../../proto/gen/etcd/v3electionpb/election.js';
@@ -32,6 +32,7 @@ export class Subject {
   readonly lease: LeaseClient;
   readonly cluster: ClusterClient;
   readonly maintenance: MaintenanceClient;
+  readonly auth: AuthClient;
   readonly lock: LockClient;
   readonly election: ElectionClient;
   readonly #clients: readonly Client[];
@@ -46,9 +47,10 @@ export class Subject {
     this.lease = new LeaseClient(address, credentials, options);
     this.cluster = new ClusterClient(address, credentials, options);
     this.maintenance = new MaintenanceClient(address, credentials, options);
+    this.auth = new AuthClient(address, credentials, options);
     this.lock = new LockClient(address, credentials, options);
     this.election = new ElectionClient(address, credentials, options);
-    this.#clients = [this.kv, this.watch, this.lease, this.cluster, this.maintenance, this.lock, this.election];
+    this.#clients = [this.kv, this.watch, this.lease, this.cluster, this.maintenance, this.auth, this.lock, this.election];
   }
 
   close(): void {
