@@ -5,6 +5,7 @@ import type { VersionView } from '../../../apimachinery/apply/versions.js';
 import type { Kind, Scheme } from '../../../apimachinery/kind.js';
 import type { KubeObject } from '../../../apimachinery/object.js';
 import { apiVersionOf } from '../../../apimachinery/object.js';
+import { ALL_METADATA } from '../../../apimachinery/kinds/lib/strategy.js';
 import { isApiError } from '../../../apimachinery/status.js';
 import { resolverOf } from '../../../apimachinery/schema/resolve.js';
 import { toTime } from '../../../platform/clock.js';
@@ -57,8 +58,12 @@ export function applyScale(call: Call, target: Target, { live, applied, force }:
   }, factsOf(call, target)));
 }
 
-/** What the endpoint does not let a client set: status on the object; on status all but status, and the metadata that stays as it is stored. */
+/**
+ * What the endpoint does not let a client set: status on the object; on status all but status, and the metadata that stays as it is
+ * stored; of a pod's other parts neither metadata nor status.
+ */
 function resetFields({ kind, subresource }: Target, object: KubeObject): ResetPath[] {
+  if (subresource !== undefined && PARTS_OF_SPEC.has(subresource.name)) return [['status'], ...ALL_METADATA.map((field): ResetPath => ['metadata', field])];
   if (subresource?.name !== 'status') return kind.subresources.some((sub) => sub.name === 'status') ? [['status']] : [];
   return [
     ...Object.keys(object).filter((field) => !STATUS_KEEPS.has(field)).map((field): ResetPath => [field]),
@@ -66,6 +71,7 @@ function resetFields({ kind, subresource }: Target, object: KubeObject): ResetPa
   ];
 }
 
+const PARTS_OF_SPEC = new Set(['ephemeralcontainers', 'resize']);
 const STATUS_KEEPS = new Set(['apiVersion', 'kind', 'metadata', 'status']);
 
 function ownerOf(call: Call, target: Target): FieldOwner {

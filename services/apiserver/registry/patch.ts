@@ -82,6 +82,7 @@ async function applyPatch(call: Call, target: NamedTarget, request: PatchRequest
         if (uid !== undefined) {
           throw apiErrors.conflict(kind, target.name, `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`);
         }
+        await call.options.mayCreate?.();
         const created = await applyFields(call, target, { live: undefined, applied, force });
         checkFields(call, { kind, shape }, created);
         checkNamed(created, target);

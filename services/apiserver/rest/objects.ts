@@ -43,6 +43,8 @@ export interface ObjectRequest {
   readonly signal: AbortSignal;
   /** Aborts a stream when the server stops. */
   readonly closing: AbortSignal;
+  /** Throws Forbidden: may the user create what the URL names. */
+  mayCreate(): Promise<void>;
 }
 
 /** The verb of the API that an HTTP method on a path means; undefined for a method that the path does not take. */
@@ -143,7 +145,7 @@ async function write(call: ObjectRequest, rendering: Rendering, verb: 'create' |
   const target = { ...targetOf(call), ...options, object, body: issues };
   const handle = verb === 'create'
     ? await call.service.create({ ...target, ...(call.route.name === undefined ? {} : { name: call.route.name }) }, { signal: call.signal, report: call.report, pace: call.heavy })
-    : await call.service.update({ ...target, name: nameOf(call) }, { signal: call.signal, report: call.report, pace: call.heavy });
+    : await call.service.update({ ...target, name: nameOf(call) }, { signal: call.signal, report: call.report, pace: call.heavy, mayCreate: () => call.mayCreate() });
   return written(call, rendering, handle);
 }
 
@@ -158,7 +160,7 @@ async function patchObject(call: ObjectRequest, rendering: Rendering): Promise<R
   const handle = await call.service.patch({
     ...targetOf(call), ...options, name: nameOf(call), type, patch, body: issues, force: booleanOption(query, 'force') ?? false,
     ...(manager === undefined ? {} : { fieldManager: manager }),
-  }, { signal: call.signal, report: call.report, pace: call.heavy });
+  }, { signal: call.signal, report: call.report, pace: call.heavy, mayCreate: () => call.mayCreate() });
   return written(call, rendering, handle);
 }
 
