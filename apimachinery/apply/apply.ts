@@ -22,7 +22,7 @@ import { FieldSet } from './field-set.js';
 import { fieldsOfLastApplied, withLastApplied } from './last-applied.js';
 import { boundUpdaters, flawOf, identityOf, readManagers, writeManagersWork } from './managers.js';
 import type { FieldOwner, Manager, Managers } from './managers.js';
-import { mergeApplied } from './merge.js';
+import { mergeAppliedWork } from './merge.js';
 import { pruneWork } from './prune.js';
 import { changesByVersion } from './versions.js';
 import type { VersionView } from './versions.js';
@@ -76,7 +76,7 @@ export function* applyPatchWork<T extends KubeObject>(request: ApplyRequest<T>, 
   const previous = managers.get(id);
   const others = new Map([...managers].filter(([other]) => other !== id));
   yield walk;
-  let merged = mergeApplied(live, config, schema, resolver);
+  let merged = yield* mergeAppliedWork(live, config, schema, resolver);
   yield walk;
   if (previous !== undefined) {
     const owned = [...others.values()].reduce((all, manager) => all.union(manager.set), applied);

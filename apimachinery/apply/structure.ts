@@ -153,8 +153,13 @@ export function* indexItemsWork(list: readonly unknown[], elementOf: (item: unkn
  * RequestEntityTooLarge where the applier would own more items than are stored of one owner.
  */
 export function indexDistinctItems(list: readonly unknown[], elementOf: (item: unknown) => string): Map<string, unknown> {
+  return finish(indexDistinctItemsWork(list, elementOf));
+}
+
+/** The same in slices. */
+export function* indexDistinctItemsWork(list: readonly unknown[], elementOf: (item: unknown) => string): Work<Map<string, unknown>> {
   if (list.length > STORED_LIMITS.keysMax) throw tooManyKeys(STORED_LIMITS.keysMax);
-  const index = indexItems(list, elementOf);
+  const index = yield* indexItemsWork(list, elementOf);
   for (const [element, item] of index) {
     if (item instanceof Duplicates) throw apiErrors.badRequest(`duplicate entries for key ${element.slice(2)}`);
   }

@@ -61,3 +61,19 @@ it('nobody owns more items of a list, one by one, than are stored of one owner: 
   expect(object.metadata?.managedFields).toHaveLength(1);
   expect(steps.filter((step) => step === 'finding the owners of fields').length).toBeGreaterThan(20);
 }, 60_000);
+
+it('a large pod that is applied again, or judged, waits for its turn many times', async () => {
+  await using test = await startRegistry();
+  const service = test.registry.as(admin);
+  const target = { resource: resources.pods, namespace: 'default', name: 'a' };
+  const large = { ...pod('a'), spec: {
+    containers: Array.from({ length: 1000 }, (_, i) => ({ name: `c${i}`, image: 'image:1', env: [{ name: 'A', value: 'x' }, { name: 'B', value: 'y' }] })),
+    volumes: Array.from({ length: 1000 }, (_, i) => ({ name: `v${i}`, emptyDir: {} })),
+  } };
+  const { steps, pace } = recorder();
+  await service.patch({ ...target, type: 'apply', patch: large, fieldManager: 'test' }, { pace });
+  const validating = steps.filter((step) => step === 'validating').length;
+  expect(validating).toBeGreaterThan(10);
+  await service.patch({ ...target, type: 'apply', patch: large, fieldManager: 'test' }, { pace });
+  expect(steps.filter((step) => step === 'changing').length).toBeGreaterThan(30);
+}, 60_000);
