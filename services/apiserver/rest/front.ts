@@ -191,7 +191,7 @@ export class RestFront {
         request, heavy, yaml: this.#options.yaml, events: this.#events, url: who.url, route, verb, kind, isBuiltIn, report: who.report, user: who.user,
         service: this.#options.as(who.user), clock: this.#options.clock,
         signal: AbortSignal.any([request.signal, deadline.signal]), closing: this.#closing.signal,
-        mayCreate: () => this.authorize(asked.user, route, 'create', asked.url.query),
+        mayCreate: () => this.authorize(who.user, { ...asked, verb: 'create' }),
       });
     } finally {
       heavy.end();
