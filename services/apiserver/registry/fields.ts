@@ -1,6 +1,7 @@
 /** Who owns which field: managedFields on every write, and server-side apply. */
 import { applyPatchWork, trackUpdateWork, withManagedFields } from '../../../apimachinery/apply/apply.js';
 import type { FieldOwner, KindFacts, ResetPath } from '../../../apimachinery/apply/apply.js';
+import { withTypes } from '../../../apimachinery/crd/conform.js';
 import type { VersionView } from '../../../apimachinery/apply/versions.js';
 import type { Kind, Scheme } from '../../../apimachinery/kind.js';
 import type { KubeObject } from '../../../apimachinery/object.js';
@@ -85,7 +86,7 @@ function ownerOf(call: Call, target: Target): FieldOwner {
 
 function factsOf(call: Call, { kind }: Target): KindFacts {
   const { scheme } = call.registry;
-  return { schema: kind.schema, resolver: resolverOf(scheme), inVersion: (apiVersion, object) => viewOf(apiVersion, { kind, object, scheme }) };
+  return { schema: kind.isCustom === true ? withTypes(kind.schema) : kind.schema, resolver: resolverOf(scheme), inVersion: (apiVersion, object) => viewOf(apiVersion, { kind, object, scheme }) };
 }
 
 /** By way of the stored form. Versions of a custom resource have one shape, whatever their schemas. */
@@ -93,7 +94,8 @@ function viewOf(apiVersion: string, { kind, object, scheme }: { readonly kind: K
   const [version = '', group = ''] = apiVersion.split('/').toReversed();
   const other = scheme.byKind({ group, version, kind: kind.kind });
   if (other === undefined || other.storagePrefix !== kind.storagePrefix) return undefined;
-  if (other === kind || kind.isCustom === true) return { object, schema: other.schema };
+  if (kind.isCustom === true) return { object, schema: withTypes(other.schema) };
+  if (other === kind) return { object, schema: other.schema };
   const stored = kind.conversion?.toStorage(cloneJson(object)) ?? cloneJson(object);
   return { object: other.conversion?.fromStorage(stored) ?? stored, schema: other.schema };
 }
