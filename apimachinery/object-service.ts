@@ -25,6 +25,8 @@ export interface CallOptions {
   readonly report?: CallReport;
   /** Awaited before each step of the work; absent: all of it is done at once. */
   readonly pace?: Pace;
+  /** Throws Forbidden: asked before a PUT or apply makes what was not there, since its caller may be allowed to change alone. Absent: trusted. */
+  readonly mayCreate?: () => Promise<void>;
 }
 
 /** How work on large objects shares its thread with others. */

@@ -102,16 +102,19 @@ const detailsOf = (id: GroupResource, name: string): StatusDetails => ({
   kind: id.resource,
 });
 
+/** As Go prints a name: one from a URL may hold anything. */
+const quoted = (name: string): string => JSON.stringify(cut(name));
+
 /** The errors of k8s.io/apimachinery/pkg/api/errors: same codes, reasons and wording, since clients match on them. */
 export const apiErrors = {
   notFound: (id: GroupResource, name: string) =>
-    failure(404, 'NotFound', `${groupResourceOf(id)} "${cut(name)}" not found`, detailsOf(id, name)),
+    failure(404, 'NotFound', `${groupResourceOf(id)} ${quoted(name)} not found`, detailsOf(id, name)),
   alreadyExists: (id: GroupResource, name: string) =>
-    failure(409, 'AlreadyExists', `${groupResourceOf(id)} "${cut(name)}" already exists`, detailsOf(id, name)),
+    failure(409, 'AlreadyExists', `${groupResourceOf(id)} ${quoted(name)} already exists`, detailsOf(id, name)),
   conflict: (id: GroupResource, name: string, why: string) =>
-    failure(409, 'Conflict', `Operation cannot be fulfilled on ${groupResourceOf(id)} "${cut(name)}": ${why}`, detailsOf(id, name)),
+    failure(409, 'Conflict', `Operation cannot be fulfilled on ${groupResourceOf(id)} ${quoted(name)}: ${why}`, detailsOf(id, name)),
   forbidden: (id: GroupResource, name: string, why: string) =>
-    failure(403, 'Forbidden', `${groupResourceOf(id)}${name === '' ? '' : ` "${cut(name)}"`} is forbidden: ${why}`, detailsOf(id, name)),
+    failure(403, 'Forbidden', `${groupResourceOf(id)}${name === '' ? '' : ` ${quoted(name)}`} is forbidden: ${why}`, detailsOf(id, name)),
   unauthorized: (message = 'Unauthorized') => failure(401, 'Unauthorized', message),
   badRequest: (message: string) => failure(400, 'BadRequest', cut(message, BAD_REQUEST_LENGTH_MAX)),
   methodNotAllowed: (id: GroupResource, verb: string) =>
@@ -138,7 +141,7 @@ export const apiErrors = {
     const lines = [...new Set(told.map((error) => `${error.field}: ${error.detail}`))];
     const summary = lines.length === 1 ? lines[0] : `[${lines.join(', ')}]`;
     const qualified = kind.group === '' ? kind.kind : `${kind.kind}.${kind.group}`;
-    return failure(422, 'Invalid', `${qualified} ${JSON.stringify(cut(name))} is invalid: ${summary}`, {
+    return failure(422, 'Invalid', `${qualified} ${quoted(name)} is invalid: ${summary}`, {
       ...(name === '' ? {} : { name: cut(name) }),
       ...(kind.group === '' ? {} : { group: kind.group }),
       ...(kind.kind === '' ? {} : { kind: kind.kind }),

@@ -1,9 +1,11 @@
 /** Bounded hand-over between a producer that cannot wait and a consumer that iterates. */
 
-export interface PushStreamOptions {
+export interface PushStreamOptions<T> {
   /** Items that may wait. One more closes the stream with the overflow error: never drop in silence. */
   readonly limit: number;
   readonly onOverflow: () => Error;
+  /** What an item counts in `weight` while it waits; nothing when absent. */
+  readonly weigh?: (item: T) => number;
   /** Called once when the consumer leaves or the stream ends, whichever comes first. */
   readonly onClose?: () => void;
 }
@@ -15,19 +17,26 @@ type State = { kind: 'open' } | { kind: 'ended' } | { kind: 'failed'; error: Err
  * iteration ends or throws.
  */
 export class PushStream<T> implements AsyncIterableIterator<T> {
-  readonly #options: PushStreamOptions;
-  #buffer: T[] = [];
+  readonly #options: PushStreamOptions<T>;
+  /** Places before the head are empty: what has been taken is held no longer. */
+  #buffer: (T | undefined)[] = [];
   #head = 0;
+  #weight = 0;
   #state: State = { kind: 'open' };
   #closed = false;
   #waiting: { resolve: (result: IteratorResult<T>) => void; reject: (error: Error) => void } | undefined;
 
-  constructor(options: PushStreamOptions) {
+  constructor(options: PushStreamOptions<T>) {
     this.#options = options;
   }
 
   get size(): number {
     return this.#buffer.length - this.#head;
+  }
+
+  /** Of all items that wait. */
+  get weight(): number {
+    return this.#weight;
   }
 
   /** False when the stream takes nothing any more. */
@@ -44,6 +53,7 @@ export class PushStream<T> implements AsyncIterableIterator<T> {
       return false;
     }
     this.#buffer.push(item);
+    this.#weight += this.#options.weigh?.(item) ?? 0;
     return true;
   }
 
@@ -58,6 +68,8 @@ export class PushStream<T> implements AsyncIterableIterator<T> {
   next(): Promise<IteratorResult<T>> {
     if (this.#head < this.#buffer.length) {
       const value = this.#buffer[this.#head] as T;
+      this.#buffer[this.#head] = undefined;
+      this.#weight -= this.#options.weigh?.(value) ?? 0;
       this.#head++;
       if (this.#head > 1024 && this.#head * 2 > this.#buffer.length) {
         this.#buffer = this.#buffer.slice(this.#head);
@@ -79,6 +91,7 @@ export class PushStream<T> implements AsyncIterableIterator<T> {
   return(): Promise<IteratorResult<T>> {
     this.#buffer = [];
     this.#head = 0;
+    this.#weight = 0;
     this.end();
     return Promise.resolve({ done: true, value: undefined });
   }

@@ -20,10 +20,10 @@ import { refuseConflicts } from './conflicts.js';
 import type { AppliedView } from './conflicts.js';
 import { FieldSet } from './field-set.js';
 import { fieldsOfLastApplied, withLastApplied } from './last-applied.js';
-import { boundUpdaters, flawOf, identityOf, readManagers, writeManagers } from './managers.js';
+import { boundUpdaters, flawOf, identityOf, readManagers, writeManagersWork } from './managers.js';
 import type { FieldOwner, Manager, Managers } from './managers.js';
-import { mergeApplied } from './merge.js';
-import { prune } from './prune.js';
+import { mergeAppliedWork } from './merge.js';
+import { pruneWork } from './prune.js';
 import { changesByVersion } from './versions.js';
 import type { VersionView } from './versions.js';
 
@@ -76,12 +76,12 @@ export function* applyPatchWork<T extends KubeObject>(request: ApplyRequest<T>, 
   const previous = managers.get(id);
   const others = new Map([...managers].filter(([other]) => other !== id));
   yield walk;
-  let merged = mergeApplied(live, config, schema, resolver);
+  let merged = yield* mergeAppliedWork(live, config, schema, resolver);
   yield walk;
   if (previous !== undefined) {
     const owned = [...others.values()].reduce((all, manager) => all.union(manager.set), applied);
     yield walk;
-    merged = prune(merged, { last: previous.set, owned }, schema, resolver);
+    merged = yield* pruneWork(merged, { last: previous.set, owned }, walk, kind);
     yield walk;
   }
   const difference = yield* compareObjectsWork(live, merged, schema, resolver);
@@ -97,7 +97,7 @@ export function* applyPatchWork<T extends KubeObject>(request: ApplyRequest<T>, 
   const time = jsonEqual(live, merged) ? (previous?.time ?? '') : owner.time;
   result.set(id, { ...owner, time, operation: 'Apply', set: applied });
   yield walk;
-  const managed = withManagedFields(merged as T, writeManagers(result));
+  const managed = withManagedFields(merged as T, yield* writeManagersWork(result));
   // Of an object's own apply, not of a part's.
   return owner.subresource === undefined ? withLastApplied(managed, request.config, owner.manager) : managed;
 }
@@ -167,7 +167,7 @@ export function* trackUpdateWork(request: UpdateRequest, kind: KindFacts): Work<
     result.set(id, { ...owner, time: owner.time === '' ? (own?.time ?? '') : owner.time, operation: 'Update', set });
   }
   yield walk;
-  return writeManagers(boundUpdaters(result));
+  return yield* writeManagersWork(boundUpdaters(result));
 }
 
 /** The managers that a write starts from: a client may send its own, or ask to forget all, but not through a subresource. */

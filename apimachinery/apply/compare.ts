@@ -10,7 +10,7 @@ import type { Schema } from '../schema/schema.js';
 import { isObject, jsonEqual } from '../value.js';
 import type { JsonObject } from '../value.js';
 import { FieldSet } from './field-set.js';
-import { childSchema, declares, Duplicates, indexDistinctItems, indexItems, structureOf } from './structure.js';
+import { childSchema, declares, Duplicates, indexDistinctItems, indexItems, indexItemsWork, structureOf } from './structure.js';
 import type { ListStructure, ObjectStructure, Structure } from './structure.js';
 
 export interface Comparison {
@@ -82,9 +82,8 @@ class Collector {
   }
 }
 
-/** Of one pair of values, and of an item of a list that is looked up, in units of Work. */
+/** Of one pair of values, in units of Work. */
 const PAIR_UNITS = 10;
-const ITEM_UNITS = 15;
 const YIELD_UNITS = 2000;
 
 /** `undefined` stands for what is absent on one side. */
@@ -135,10 +134,8 @@ class Comparer {
 
   *#lists(before: unknown, after: unknown, structure: ListStructure): Work<void> {
     if (jsonEqual(before, after)) return;
-    yield (lengthOf(before) + lengthOf(after)) * ITEM_UNITS;
-    const was = indexItems(Array.isArray(before) ? before : [], structure.elementOf);
-    const is = indexItems(Array.isArray(after) ? after : [], structure.elementOf);
-    yield (was.size + is.size) * ITEM_UNITS;
+    const was = yield* indexItemsWork(Array.isArray(before) ? before : [], structure.elementOf);
+    const is = yield* indexItemsWork(Array.isArray(after) ? after : [], structure.elementOf);
     for (const [element, item] of is) yield* this.#item(element, was.get(element), item, structure.items);
     for (const [element, item] of was) {
       if (!is.has(element)) yield* this.#item(element, item, undefined, structure.items);
@@ -195,8 +192,6 @@ function isLeaf(before: unknown, after: unknown, kind: 'atomic' | 'object' | 'li
   const sides = [before, after].filter((side) => side !== undefined && side !== null);
   return !sides.every((side) => fits(side)) || sides.every((side) => Object.keys(side as object).length === 0);
 }
-
-const lengthOf = (value: unknown): number => (Array.isArray(value) ? value.length : 0);
 
 const isEmptyObject = (value: unknown): boolean => isObject(value) && Object.keys(value).length === 0;
 

@@ -3,7 +3,11 @@
  * `f:name` a field or a key of a map, `k:{"name":"web"}` an item of a list by its keys, `v:"x"` an item of a set, `i:0`
  * an item by position. A set is a tree of elements; published sets are never changed.
  */
+import { SliceMeter } from '../../platform/slices.js';
+import { finish } from '../../platform/work.js';
+import type { Work } from '../../platform/work.js';
 import { encodeJson, parseJson } from '../codec/json-value.js';
+import { STORED_LIMITS, tooManyKeys } from '../codec/limits.js';
 import { isObject } from '../value.js';
 import type { JsonObject } from '../value.js';
 
@@ -149,18 +153,36 @@ function parseInto(set: FieldSet, fields: JsonObject): void {
   }
 }
 
+/** Of one element that is written, and of its sorting, in units of Work. */
+const ELEMENT_UNITS = 20;
+const YIELD_UNITS = 2000;
+
 export function formatFieldsV1(set: FieldSet): JsonObject {
-  const fields = format(set);
+  return finish(formatFieldsV1Work(set));
+}
+
+/** The same in slices. Throws ApiError RequestEntityTooLarge for an object with more keys than is ever stored. */
+export function* formatFieldsV1Work(set: FieldSet): Work<JsonObject> {
+  const fields = yield* format(set, new SliceMeter(YIELD_UNITS));
   parsed.set(fields, set);
   return fields;
 }
 
-function format(set: FieldSet): JsonObject {
+/** What stands at every leaf. */
+const LEAF: JsonObject = Object.freeze({});
+
+function* format(set: FieldSet, meter: SliceMeter): Work<JsonObject> {
   const fields: JsonObject = {};
-  if (set.children.size === 0) return fields;
-  if (set.member) fields['.'] = {};
+  const { size } = set.children;
+  if (size === 0) return fields;
+  if (size > STORED_LIMITS.keysMax) throw tooManyKeys(STORED_LIMITS.keysMax);
+  yield size * ELEMENT_UNITS;
+  if (set.member) fields['.'] = LEAF;
   // Elements have a prefix: none of them is `__proto__`.
-  for (const [element, child] of sorted(set.children)) fields[element] = format(child);
+  for (const [element, child] of sorted(set.children)) {
+    fields[element] = child.children.size === 0 ? LEAF : yield* format(child, meter);
+    if (meter.spend(ELEMENT_UNITS)) yield YIELD_UNITS;
+  }
   return fields;
 }
 

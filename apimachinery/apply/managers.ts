@@ -1,7 +1,8 @@
 /** `metadata.managedFields` as sets: reading, writing, order, and the bound on its length. */
+import type { Work } from '../../platform/work.js';
 import type { ManagedFieldsEntry } from '../object.js';
 import { isObject } from '../value.js';
-import { formatFieldsV1, parseFieldsV1 } from './field-set.js';
+import { formatFieldsV1Work, parseFieldsV1 } from './field-set.js';
 import type { FieldSet } from './field-set.js';
 
 /** Who writes, and when. */
@@ -54,17 +55,21 @@ export function readManagers(entries: readonly ManagedFieldsEntry[] | undefined)
   return managers;
 }
 
-/** Appliers first, then by time and name, as kube-apiserver sorts them; managers that own nothing are left out. */
-export function writeManagers(managers: Managers): ManagedFieldsEntry[] {
-  return [...managers.values()].filter((manager) => !manager.set.isEmpty)
+/** Appliers first, then by time and name, as kube-apiserver sorts them; managers that own nothing are left out. In slices. */
+export function* writeManagersWork(managers: Managers): Work<ManagedFieldsEntry[]> {
+  const ordered = [...managers.values()].filter((manager) => !manager.set.isEmpty)
     .sort((a, b) => compareText(a.operation, b.operation) || compareText(a.time, b.time) || compareText(a.manager, b.manager)
-      || compareText(a.apiVersion, b.apiVersion) || compareText(a.subresource ?? '', b.subresource ?? ''))
-    .map((manager) => ({
+      || compareText(a.apiVersion, b.apiVersion) || compareText(a.subresource ?? '', b.subresource ?? ''));
+  const entries: ManagedFieldsEntry[] = [];
+  for (const manager of ordered) {
+    entries.push({
       manager: manager.manager, operation: manager.operation, apiVersion: manager.apiVersion,
       ...(manager.time === '' ? {} : { time: manager.time }),
-      fieldsType: 'FieldsV1', fieldsV1: formatFieldsV1(manager.set),
+      fieldsType: 'FieldsV1', fieldsV1: yield* formatFieldsV1Work(manager.set),
       ...(manager.subresource === undefined ? {} : { subresource: manager.subresource }),
-    }));
+    });
+  }
+  return entries;
 }
 
 const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

@@ -2,10 +2,12 @@
  * Taking out of an object what its manager applied before and applies no more (structured-merge-diff, Updater.prune): what others
  * own stays, and so does what an owned part stands in.
  */
+import type { Work } from '../../platform/work.js';
 import type { SchemaResolver } from '../schema/resolve.js';
 import type { Schema } from '../schema/schema.js';
 import { cloneJson, isObject, setOwn } from '../value.js';
 import type { JsonObject } from '../value.js';
+import type { KindFacts } from './apply.js';
 import { presentFields } from './compare.js';
 import { FieldSet } from './field-set.js';
 import { childSchema, declares, structureOf } from './structure.js';
@@ -17,20 +19,37 @@ export interface Owned {
   readonly owned: FieldSet;
 }
 
-/** A new object. */
-export function prune(merged: JsonObject, { last, owned }: Owned, schema: Schema, resolver: SchemaResolver): JsonObject {
+/** A new object. Each walk over it is a slice of `walk` units. */
+export function* pruneWork(merged: JsonObject, { last, owned }: Owned, walk: number, { schema, resolver }: Pick<KindFacts, 'schema' | 'resolver'>): Work<JsonObject> {
   const pruner = new Pruner(resolver);
   const named = (set: FieldSet): FieldSet => pruner.withNamedFields(set, schema);
   const without = (set: FieldSet): JsonObject => {
     const rest = pruner.remove(merged, set, schema);
     return isObject(rest) ? rest : {};
   };
-  const fieldsOf = (object: JsonObject): FieldSet => named(presentFields(object, schema, resolver));
-  const all = fieldsOf(merged);
+  function* fieldsOf(object: JsonObject): Work<FieldSet> {
+    const present = presentFields(object, schema, resolver);
+    yield walk;
+    const fields = named(present);
+    yield walk;
+    return fields;
+  }
+  const all = yield* fieldsOf(merged);
   const lastNamed = named(last);
+  yield walk;
   const owners = named(owned);
-  const kept = without(all.difference(fieldsOf(without(lastNamed)).union(owners)));
-  return without(all.difference(fieldsOf(kept)).intersection(lastNamed));
+  yield walk;
+  const rest = without(lastNamed);
+  yield walk;
+  const needed = (yield* fieldsOf(rest)).union(owners);
+  yield walk;
+  const unneeded = all.difference(needed);
+  yield walk;
+  const kept = without(unneeded);
+  yield walk;
+  const gone = all.difference(yield* fieldsOf(kept)).intersection(lastNamed);
+  yield walk;
+  return without(gone);
 }
 
 class Pruner {

@@ -1,5 +1,9 @@
 /** How a value is made up, for all of apply: which parts are owned one by one, and how items of a list are named. */
+import { SliceMeter } from '../../platform/slices.js';
+import { finish } from '../../platform/work.js';
+import type { Work } from '../../platform/work.js';
 import { encodeJson } from '../codec/json-value.js';
+import { STORED_LIMITS, tooManyKeys } from '../codec/limits.js';
 import { apiErrors } from '../status.js';
 import { zeroOf } from '../schema/encoding.js';
 import type { SchemaResolver } from '../schema/resolve.js';
@@ -120,22 +124,42 @@ export class Duplicates {
   }
 }
 
+/** Of an item that gets its element and a place in an index, in units of Work. */
+const ITEM_UNITS = 15;
+const YIELD_UNITS = 2000;
+
 /** Items by element, in order; those with the same element stand together as Duplicates. */
 export function indexItems(list: readonly unknown[], elementOf: (item: unknown) => string): Map<string, unknown> {
+  return finish(indexItemsWork(list, elementOf));
+}
+
+/** The same in slices. */
+export function* indexItemsWork(list: readonly unknown[], elementOf: (item: unknown) => string): Work<Map<string, unknown>> {
   const index = new Map<string, unknown>();
+  const meter = new SliceMeter(YIELD_UNITS);
   for (const item of list) {
     const element = elementOf(item);
     const before = index.get(element);
     if (before instanceof Duplicates) before.add(item);
-    else if (index.has(element)) index.set(element, new Duplicates(before, item));
+    else if (before !== undefined || index.has(element)) index.set(element, new Duplicates(before, item));
     else index.set(element, item);
+    if (meter.spend(ITEM_UNITS)) yield YIELD_UNITS;
   }
   return index;
 }
 
-/** The same for what a client applies, where two items with the same keys have no meaning. Throws ApiError BadRequest. */
+/**
+ * The same for what a client applies, where two items with the same keys have no meaning. Throws ApiError BadRequest, or
+ * RequestEntityTooLarge where the applier would own more items than are stored of one owner.
+ */
 export function indexDistinctItems(list: readonly unknown[], elementOf: (item: unknown) => string): Map<string, unknown> {
-  const index = indexItems(list, elementOf);
+  return finish(indexDistinctItemsWork(list, elementOf));
+}
+
+/** The same in slices. */
+export function* indexDistinctItemsWork(list: readonly unknown[], elementOf: (item: unknown) => string): Work<Map<string, unknown>> {
+  if (list.length > STORED_LIMITS.keysMax) throw tooManyKeys(STORED_LIMITS.keysMax);
+  const index = yield* indexItemsWork(list, elementOf);
   for (const [element, item] of index) {
     if (item instanceof Duplicates) throw apiErrors.badRequest(`duplicate entries for key ${element.slice(2)}`);
   }

@@ -2,6 +2,7 @@
  * Whether an apply configuration fits its schema, in the words of structured-merge-diff: what does not fit could not be owned, so
  * that neither leniency of decoding nor `fieldValidation` applies.
  */
+import { STORED_LIMITS, tooManyKeys } from '../codec/limits.js';
 import type { SchemaResolver } from '../schema/resolve.js';
 import type { Schema } from '../schema/schema.js';
 import { goSyntax, goText, goType } from '../patch/go-text.js';
@@ -67,6 +68,8 @@ class TypeChecker {
 
   #items(list: readonly unknown[], schema: Schema, declared: Schema): void {
     const structure = structureOf(declared, this.#resolver);
+    // Nobody can own so many: that is told before they are looked at.
+    if (structure.kind === 'list' && list.length > STORED_LIMITS.keysMax) throw tooManyKeys(STORED_LIMITS.keysMax);
     const seen = new Set<string>();
     for (const [index, item] of list.entries()) {
       let element = `i:${index}`;

@@ -3,6 +3,7 @@ import { ISSUES_MAX, unknownLines } from '../schema/strict.js';
 import type { BodyIssues } from '../schema/strict.js';
 import { duplicateKeys } from './duplicates.js';
 import { floatLiterals } from './float-literals.js';
+import { isObject } from '../value.js';
 import { childPath, walkKeys } from './keys.js';
 
 /** Typed JSON: unknown and duplicate fields as they stand in the body (sigs.k8s.io/json). */
@@ -37,8 +38,20 @@ export function untypedIssues(bytes: Uint8Array): BodyIssues {
   return { lines: (unknown) => [...duplicateKeys(bytes).map(duplicateLine), ...unknownLines(byName(unknown))] };
 }
 
+/** Of a JSON patch: of its operations, and of what they make. */
+export function jsonPatchIssues(bytes: Uint8Array, operations: unknown): BodyIssues {
+  return { lines: (unknown) => [...inOrder(bytes, unknownInOperations(operations)).map((line) => `json patch ${line}`), ...unknownLines(byName(unknown))] };
+}
+
+const OPERATION_FIELDS = new Set(['op', 'path', 'from', 'value']);
+
+function unknownInOperations(operations: unknown): Set<string> {
+  const list: readonly unknown[] = Array.isArray(operations) ? operations : [];
+  return new Set(list.flatMap((operation, index) => (isObject(operation) ? Object.keys(operation).filter((name) => !OPERATION_FIELDS.has(name)).map((name) => `[${index}].${name}`) : [])));
+}
+
 /** JSON of patches of built-in kinds: what the patch makes is decoded as text. */
-export const patchIssues = (bytes: Uint8Array): BodyIssues => ({ ...untypedIssues(bytes), patchFloats: floatLiterals(bytes) });
+export const patchIssues = (bytes: Uint8Array, issues = untypedIssues(bytes)): BodyIssues => ({ ...issues, patchFloats: floatLiterals(bytes) });
 
 /** YAML: duplicates are found by its parser, and lose their order against unknown fields, which have that of their names. */
 export function yamlIssues(duplicates: readonly string[]): BodyIssues {

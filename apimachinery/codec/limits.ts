@@ -22,6 +22,11 @@ export interface DecodeLimits {
  */
 export const DEFAULT_LIMITS: DecodeLimits = { bytesMax: 3 * 1024 * 1024, depthMax: 256, valuesMax: 65_536, itemsMax: 10_000, keysMax: 10_000 };
 
+/** Patches may make an object grow: as far as a body may, twice, since the owners of its fields stand in it too. */
+export const STORED_LIMITS: Omit<DecodeLimits, 'bytesMax'> = {
+  depthMax: 2 * DEFAULT_LIMITS.depthMax, valuesMax: 2 * DEFAULT_LIMITS.valuesMax, itemsMax: 2 * DEFAULT_LIMITS.itemsMax, keysMax: 2 * DEFAULT_LIMITS.keysMax,
+};
+
 /** Aliases in one YAML body. */
 export const YAML_ALIASES_MAX = 1000;
 

@@ -68,10 +68,16 @@ const UNITS = new Set(['ns', 'us', 'µs', 'ms', 's', 'm', 'h', 'hr', 'd', 'w', '
 /** The longest spelling of a unit may go on as it likes. */
 const UNIT_STARTS = ['nano', 'micro', 'milli', 'sec', 'min', 'hour', 'day', 'week'];
 
+/** It begins where a number begins: tried at each digit of a long one, it would cost the square. */
+const NUMBER_WITH_UNIT = /(?<!\d)\d+\s*([A-Za-zµ]+)/g;
+
 /** Go's form, or some number with a unit of Scala's anywhere in the text. */
 function isDuration(text: string): boolean {
   if (parseDuration(text) !== undefined) return true;
-  return [...text.matchAll(/\d+\s*([A-Za-zµ]+)/g)].some(([, unit = '']) => UNITS.has(unit.toLowerCase()) || UNIT_STARTS.some((start) => unit.toLowerCase().startsWith(start)));
+  for (const [, unit = ''] of text.matchAll(NUMBER_WITH_UNIT)) {
+    if (UNITS.has(unit.toLowerCase()) || UNIT_STARTS.some((start) => unit.toLowerCase().startsWith(start))) return true;
+  }
+  return false;
 }
 
 /** Leading zeros do not matter. */
@@ -95,10 +101,15 @@ function isRequestUri(text: string): boolean {
   return parsed.kind === 'url' && (parsed.url.scheme === '' ? text.startsWith('/') : /^[^:]+:\//.test(text));
 }
 
-/** An address of RFC 5322, bare or in angle brackets after a name. */
+const ADDRESS = /^(?:[^\s@<>()[\]\\,;:".]+(?:\.[^\s@<>()[\]\\,;:".]+)*|"(?:[^"\\\r\n]|\\.)*")@(?:[^\s@<>()[\]\\,;:".]+(?:\.[^\s@<>()[\]\\,;:".]+)*|\[[^\s[\]]*\])$/;
+const DISPLAY_NAME = /^(?:"(?:[^"\\\r\n]|\\.)*"|[^<>@",;:\\()[\]]*)$/;
+
+/** An address of RFC 5322, bare or in angle brackets after a name. Taken apart by hand: a pattern would try each way to share out white space. */
 function isEmail(text: string): boolean {
-  const [, bracketed] = /^\s*(?:"(?:[^"\\\r\n]|\\.)*"|[^<>@",;:\\()[\]]*)\s*<([^<>]*)>\s*$/.exec(text) ?? [];
-  return /^\s*(?:[^\s@<>()[\]\\,;:".]+(?:\.[^\s@<>()[\]\\,;:".]+)*|"(?:[^"\\\r\n]|\\.)*")@(?:[^\s@<>()[\]\\,;:".]+(?:\.[^\s@<>()[\]\\,;:".]+)*|\[[^\s[\]]*\])\s*$/.test(bracketed ?? text);
+  const trimmed = text.trim();
+  if (!trimmed.endsWith('>')) return ADDRESS.test(trimmed);
+  const open = trimmed.lastIndexOf('<');
+  return open >= 0 && DISPLAY_NAME.test(trimmed.slice(0, open).trim()) && ADDRESS.test(trimmed.slice(open + 1, -1).trim());
 }
 
 const digitsOf = (text: string): string => text.replace(/[\s-]+/g, '');

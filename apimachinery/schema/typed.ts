@@ -30,6 +30,8 @@ export interface ConformOptions {
   readonly resolver: SchemaResolver;
   /** Whole numbers that the body writes as floats, by their path: no integers to Go's decoder. */
   readonly floats?: ReadonlyMap<string, string> | undefined;
+  /** The error for a value of a wrong type; of decoding as a rule. */
+  readonly refuse?: (why: string) => Error;
 }
 
 /** Throws ApiError BadRequest at the first value of a wrong type. Returns paths of unknown fields. */
@@ -44,13 +46,15 @@ export function decodingError(kind: GroupVersionKind, why: string, wanted: strin
 
 class Conformer {
   readonly #kind: TypedKind;
+  readonly #refuse: (why: string) => Error;
   readonly #resolver: SchemaResolver;
   readonly #floats: ReadonlyMap<string, string>;
   readonly #path = new FieldPath();
   readonly #unknown: string[] = [];
 
-  constructor(kind: TypedKind, { resolver, floats = new Map() }: ConformOptions) {
+  constructor(kind: TypedKind, { resolver, floats = new Map(), refuse = (why) => decodingError(kind, why) }: ConformOptions) {
     this.#kind = kind;
+    this.#refuse = refuse;
     this.#resolver = resolver;
     this.#floats = floats;
   }
@@ -140,7 +144,7 @@ class Conformer {
   #string(value: unknown, schema: Schema, declared: Schema, owner: string): unknown {
     if (schema.format === 'quantity') {
       if (parseQuantity(value) !== undefined) return canonicalQuantity(value);
-      throw decodingError(this.#kind, 'quantities must match the regular expression \'^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$\'');
+      throw this.#refuse('quantities must match the regular expression \'^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$\'');
     }
     if (typeof value !== 'string') return this.#mismatch(value, declared, owner);
     const canonical = CANONICAL[schema.format ?? ''];
@@ -151,7 +155,7 @@ class Conformer {
     try {
       return of(value);
     } catch (error) {
-      if (error instanceof TimeError || error instanceof Base64Error) throw decodingError(this.#kind, error.message);
+      if (error instanceof TimeError || error instanceof Base64Error) throw this.#refuse(error.message);
       throw error;
     }
   }
@@ -173,7 +177,7 @@ class Conformer {
     const wanted = this.#resolver.resolve(declared).type;
     const literal = wanted === 'integer' && isNumeric(value) ? this.#floats.get(this.#path.dotted()) : undefined;
     const found = literal === undefined ? jsonTypeOf(value, wanted) : `number ${literal}`;
-    throw decodingError(this.#kind, `json: cannot unmarshal ${found} into Go struct field ${owner}.${this.#path.fieldNames()} of type ${goTypeOf(declared, this.#resolver)}`);
+    throw this.#refuse(`json: cannot unmarshal ${found} into Go struct field ${owner}.${this.#path.fieldNames()} of type ${goTypeOf(declared, this.#resolver)}`);
   }
 }
 

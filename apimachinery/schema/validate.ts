@@ -45,10 +45,7 @@ class Validator {
 
   *visit(value: unknown, declared: Schema): Work<void> {
     this.#untold += VALUE_UNITS;
-    if (this.#untold >= YIELD_UNITS) {
-      yield this.#untold;
-      this.#untold = 0;
-    }
+    if (this.#untold >= YIELD_UNITS) yield* this.#tell();
     if (this.#isFull) return;
     const schema = this.#resolver.resolve(declared);
     // Null is absence, written out.
@@ -61,6 +58,11 @@ class Validator {
     else if (isNumeric(value)) this.#number(value, schema);
     else if (Array.isArray(value)) yield* this.#list(value, schema);
     else if (isObject(value)) yield* this.#object(value, schema);
+  }
+
+  *#tell(): Work<void> {
+    yield this.#untold;
+    this.#untold = 0;
   }
 
   /** What is wrong a hundred times is not looked at further. */
@@ -136,7 +138,7 @@ class Validator {
       return;
     }
     if (schema.minItems !== undefined && value.length < schema.minItems) this.#complain(value.length, `should have at least ${schema.minItems} items`);
-    this.#duplicates(value, schema);
+    yield* this.#duplicates(value, schema);
     if (schema.items === undefined) return;
     for (const [index, item] of value.entries()) {
       if (this.#isFull) return;
@@ -146,7 +148,7 @@ class Validator {
     }
   }
 
-  #duplicates(value: readonly unknown[], schema: Schema): void {
+  *#duplicates(value: readonly unknown[], schema: Schema): Work<void> {
     const keysOf = listIdentity(schema);
     if (keysOf === undefined || REPEATABLE.has(this.#path.last() ?? '')) return;
     const seen = new Set<string>();
@@ -155,6 +157,8 @@ class Validator {
       const { id, shown } = keysOf(item);
       if (seen.has(id)) this.#add(fieldErrors.duplicate(`${this.#path.toString()}[${index}]`, shown));
       seen.add(id);
+      this.#untold += VALUE_UNITS;
+      if (this.#untold >= YIELD_UNITS) yield* this.#tell();
     }
   }
 

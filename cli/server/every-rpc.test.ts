@@ -49,7 +49,7 @@ function requestFor(method: MethodDefinition<object, object>): object {
   const resource = { group: '', version: 'v1', resource: 'secrets' };
   const parts: Record<string, unknown> = {
     resource, target: { resource, name: 'x', namespace: 'default' }, selection: Selection.fromPartial({ resource, namespace: 'default' }), type: 1, patch: Buffer.from('{}'), object: Buffer.from('{}'),
-    leader: { name: Buffer.from('n'), key: Buffer.from('k'), rev: 1, lease: 1n },
+    leader: { name: Buffer.from('n'), key: Buffer.from('k'), rev: 1n, lease: 1n },
   };
   return Object.fromEntries(Object.entries(request).map(([field, value]) => [field, parts[field] ?? (value as unknown)]));
 }

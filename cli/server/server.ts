@@ -8,6 +8,7 @@ import type { UserInfo } from '../../apimachinery/object-service.js';
 import type { MutableScheme } from '../../apimachinery/scheme/scheme.js';
 import type { Clock } from '../../platform/clock.js';
 import { Containment } from '../../platform/containment.js';
+import { answeringUnreadable } from '../../platform/grpc/unreadable.js';
 import type { Logger } from '../../platform/log.js';
 import { nodeCertificates } from './node-certificates.js';
 import type { ClusterPki } from '../../platform/pki/cluster-pki.js';
@@ -250,9 +251,10 @@ class MemberServer implements Server {
       as: (user) => this.apiServer.registry.as(user), authenticator: this.apiServer.authenticator, authorizer: this.apiServer.authorizer,
       heavy: this.apiServer.heavy, clock, logger: logger.child({ component: 'grpc' }),
     });
-    const common = [objects as unknown as GrpcEndpoint, this.nodelink];
+    const common = [objects as unknown as GrpcEndpoint, this.nodelink].map(answeringUnreadable);
     if (backing.kind === 'external') {
-      return [...common, createExternalClusterService({ backing, name: address.name, clusterId: pki.clusterId, apiAddress, grpcAddress: hostPort(address.host, address.grpcPort), clock })];
+      const members = createExternalClusterService({ backing, name: address.name, clusterId: pki.clusterId, apiAddress, grpcAddress: hostPort(address.host, address.grpcPort), clock });
+      return [...common, answeringUnreadable(members)];
     }
     const { member } = backing;
     const leaderCalls = new LeaderCalls(pki, { clock, random });
@@ -262,9 +264,9 @@ class MemberServer implements Server {
         ...(txnOps_max === undefined ? {} : { txnOps_max }), ...(request_bytes === undefined ? {} : { request_bytes }),
         onWork: (work) => this.apiServer.heavy.note(work),
       }),
-      writeService({ backend: member.store, authorize: authorizeEtcd, clock, ...(request_bytes === undefined ? {} : { request_bytes }) }),
+      answeringUnreadable(writeService({ backend: member.store, authorize: authorizeEtcd, clock, ...(request_bytes === undefined ? {} : { request_bytes }) })),
       ...common,
-      createClusterService({ member, pki, apiAddress, clock, logger }),
+      answeringUnreadable(createClusterService({ member, pki, apiAddress, clock, logger })),
     ];
   }
 }

@@ -45,10 +45,21 @@ it('a machine without processors costs no member its life', async () => {
   await clock.advance(10_000);
   alive.clear();
   for (let second = 0; second < 120; second += 1) {
-    starve(500);
+    starve(900);
     await clock.advance(1000);
   }
   expect(killed).toEqual([]);
+});
+
+it('one that hangs is started again on a busy machine too, after as long on a processor', async () => {
+  const { clock, killed, alive, starve } = start(['a']);
+  await clock.advance(10_000);
+  alive.clear();
+  for (let second = 0; second < 200; second += 1) {
+    starve(800);
+    await clock.advance(1000);
+  }
+  expect(killed).toEqual(['a']);
 });
 
 it('two members are not started again at once', async () => {

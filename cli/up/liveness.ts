@@ -14,7 +14,7 @@ const LOOK_INTERVAL_MS = 2_000;
 const ANSWER_MS_MAX = 5_000;
 /** A look that comes later than this after the one before it came from a supervisor that was held up itself. */
 const HELD_MS = 3 * LOOK_INTERVAL_MS;
-/** So long silent, and it is started again. */
+/** So long silent while it had a processor, or wanted none, and it is started again. */
 export const SILENT_MS_MAX = 30_000;
 /** A member that was started again for its silence gets this long; nor are two of them started again within it. */
 const REPRIEVE_MS = 60_000;
@@ -92,8 +92,9 @@ export class LivenessKeeper {
     }
     if (silence === undefined) return;
     const silent_ms = now_ms - silence.since_ms;
-    const isStarved = waited - silence.waited_ms > silent_ms / 4;
-    if (silent_ms < SILENT_MS_MAX || isStarved || now_ms - this.#lastRestart_ms < REPRIEVE_MS) return;
+    // Time in which it waited for a processor does not count: however busy the machine, what hangs comes to its end.
+    const counted_ms = silent_ms - (waited - silence.waited_ms);
+    if (counted_ms < SILENT_MS_MAX || now_ms - this.#lastRestart_ms < REPRIEVE_MS) return;
     logger.error({ process: member.process.spec.name, silent_s: Math.round(silent_ms / 1000) }, 'the member answers nobody; starting it again');
     this.#lastRestart_ms = now_ms;
     this.#silences.delete(member);

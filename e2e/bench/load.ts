@@ -125,7 +125,7 @@ export async function watchLoad(cluster: Cluster, watchers: number, seconds: num
   let wanted = 0;
   const prefix = Buffer.from('watched/');
   const create = frame(WatchRequest.encode({
-    requestUnion: { $case: 'createRequest', value: { key: prefix, rangeEnd: Buffer.from('watched0'), startRevision: 0, progressNotify: false, filters: [], prevKv: false, watchId: 0, fragment: false } },
+    requestUnion: { $case: 'createRequest', value: { key: prefix, rangeEnd: Buffer.from('watched0'), startRevision: 0n, progressNotify: false, filters: [], prevKv: false, watchId: 0n, fragment: false } },
   }).finish());
   const allCreated = new Promise<void>((resolve) => {
     connections.forEach((connection, c) => {

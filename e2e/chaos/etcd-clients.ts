@@ -153,7 +153,7 @@ export class EtcdClients {
     const serializable = random.int(2) === 0;
     const request = { key: bytes('/chaos/t/'), rangeEnd: bytes('/chaos/t0'), serializable, limit: random.int(3) };
     const before = histories.revisionSeen;
-    const outcome = await client.range(request);
+    const outcome = await client.range({ ...request, limit: BigInt(request.limit) });
     histories.count(outcome);
     if (outcome.kind !== 'ok') return;
     const { header, kvs, count } = outcome.value;

@@ -221,7 +221,7 @@ class Run {
         return outcome.kind === 'ok' ? outcome.value : undefined;
       }, { timeout_ms: PATIENCE_MS });
       hashes.add(`${answer.hash} (compacted at ${answer.compactRevision})`);
-      const range = await client.range({ ...EVERYTHING, revision, serializable: true });
+      const range = await client.range({ ...EVERYTHING, revision: BigInt(revision), serializable: true });
       if (range.kind !== 'ok') return this.verdict.violated(`${name} does not list everything at revision ${revision}: ${range.why}`);
       const actual = answerOfRange({ count: range.value.count, kvs: range.value.kvs.map(keyValueOf) });
       if (actual !== this.#chronicle.model.rangeAt(EVERYTHING, revision)) this.verdict.violated(`${name} holds another state at revision ${revision} than its history tells`);

@@ -1,5 +1,5 @@
 /** Two snapshots in quick succession (etcd #18055): the second must not take the place of one that is being installed. */
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { silentLogger } from '../../platform/log.js';
 import { MemoryLog } from '../log/memory-log.js';
 import type { RaftNode } from '../core/node.js';
@@ -40,4 +40,43 @@ it('refuses a snapshot while another one waits to be installed, and installs tha
   await receive(40);
   await exchange.install(snapshot(40));
   expect(machine.list).toEqual(['state of 40']);
+});
+
+describe('the tail of the log', () => {
+  const TAIL = { logTail_entries: 10_000, logTail_bytes: 100_000 };
+  /** Writes entries of such a size, all durable at once, and cuts the log when it may; the most that it held, and how often it was cut. */
+  function fill(size_bytes: number, count: number, settings = TAIL) {
+    const log = new MemoryLog();
+    const exchange = new SnapshotExchange({ log, settings } as unknown as MemberOptions, {} as RaftNode, {} as Applier, { run: (work) => work(), onFailure: () => undefined });
+    let [held_bytes, entries, cuts] = [0, 0, 0];
+    for (let index = 1; index <= count; index++) {
+      log.view.append([{ index, term: 1, kind: 'normal', proposal: 0, data: Buffer.alloc(size_bytes) }]);
+      const limit = exchange.compactionLimit(index);
+      if (limit > 0) {
+        log.view.compact(limit);
+        cuts++;
+      }
+      held_bytes = Math.max(held_bytes, log.view.payload_bytes);
+      entries = Math.max(entries, log.view.lastIndex - log.view.firstIndex + 1);
+    }
+    return { held_bytes, entries, cuts };
+  }
+
+  /** 600 changes of an object of 1 MB stood in memory and on disk whole: cut were only steps of 2,500 entries, kept were pages of 256. */
+  it('is bounded in bytes, however few the entries are', () => {
+    for (const [size_bytes, count] of [[10_000, 200], [60_000, 50], [1000, 1000], [30, 10_000]] as const) {
+      const { held_bytes, cuts } = fill(size_bytes, count);
+      expect(held_bytes, `entries of ${size_bytes}`).toBeLessThanOrEqual(TAIL.logTail_bytes * 1.25);
+      // In steps: not with each entry, unless one is a step.
+      expect(cuts, `entries of ${size_bytes}`).toBeLessThanOrEqual(Math.ceil((size_bytes * count) / Math.max(size_bytes, TAIL.logTail_bytes / 4 - size_bytes)));
+      expect(cuts).toBeGreaterThan(0);
+    }
+  });
+
+  it('keeps so many entries where they are small', () => {
+    const { entries, cuts } = fill(1, 1000, { logTail_entries: 100, logTail_bytes: 100_000 });
+    expect(entries).toBeLessThanOrEqual(127);
+    expect(cuts).toBeGreaterThan(10);
+    expect(cuts).toBeLessThan(50);
+  });
 });

@@ -12,6 +12,9 @@ import type { Applier } from './applier.js';
 import { confStateOf } from './membership.js';
 import type { MemberOptions } from './options.js';
 
+/** A log that has grown by a part of its tail is cut. */
+const STEPS = 4;
+
 interface Received {
   readonly snapshot: Snapshot;
   readonly membership: Membership;
@@ -44,25 +47,29 @@ export class SnapshotExchange {
 
   /** Up to where the log may be dropped when the state is durable up to `durable`. 0: not at all. */
   compactionLimit(durable: number): number {
-    const { settings, log } = this.#options;
-    const { view } = log;
-    const tail = Math.min(settings.logTail_entries, durable);
-    let limit = durable - tail;
-    // By bytes too, counted from the end only when there are too many.
-    if (view.payload_bytes > settings.logTail_bytes) limit = Math.max(limit, this.#limitByBytes(durable));
+    const { view } = this.#options.log;
+    let limit = Math.max(this.#limitByCount(durable), this.#limitByBytes(durable));
     for (const index of this.#outgoing.values()) limit = Math.min(limit, index);
-    // In steps, so that not every few entries cost a write.
-    return limit - view.firstIndex >= Math.max(tail / 4, 1) ? limit : 0;
+    return limit >= view.firstIndex ? limit : 0;
   }
 
+  /** In steps, so that not every few entries cost a write. */
+  #limitByCount(durable: number): number {
+    const { settings, log } = this.#options;
+    const tail = Math.min(settings.logTail_entries, durable);
+    const limit = durable - tail;
+    return limit - log.view.firstIndex >= Math.max(tail / STEPS, 1) ? limit : 0;
+  }
+
+  /** A step of bytes, whatever the number of entries: ten of them may be as large as thousands. */
   #limitByBytes(durable: number): number {
     const { settings, log } = this.#options;
-    let bytes = 0;
-    for (let high = durable + 1; high > log.view.firstIndex;) {
-      const low = Math.max(high - 256, log.view.firstIndex);
-      for (const { data } of log.view.entries(low, high, Infinity)) bytes += data.length;
-      if (bytes > settings.logTail_bytes) return low - 1;
-      high = low;
+    const { view } = log;
+    if (view.payload_bytes <= settings.logTail_bytes * (1 + 1 / STEPS)) return 0;
+    let kept_bytes = 0;
+    for (let index = durable; index >= view.firstIndex; index--) {
+      kept_bytes += view.payloadOf(index);
+      if (kept_bytes > settings.logTail_bytes) return index;
     }
     return 0;
   }

@@ -3,6 +3,7 @@ import * as grpc from '@grpc/grpc-js';
 import type { Socket } from 'node:net';
 import type { Clock, Timer } from '../../platform/clock.js';
 import { http2ServersOf } from '../../platform/grpc/server-guard.js';
+import { answeringUnreadable } from '../../platform/grpc/unreadable.js';
 import type { Logger } from '../../platform/log.js';
 import { ConnectionGate } from '../../platform/net/connection-gate.js';
 import type {
@@ -66,7 +67,8 @@ export class GrpcTransport implements Transport {
       bulk: (call) => this.#accept(call, false),
       snapshot: (call, callback) => this.#acceptSnapshot(call, callback),
     };
-    this.#server.addService(peerService, service);
+    const { definition, implementation } = answeringUnreadable({ definition: peerService, implementation: { ...service } });
+    this.#server.addService(definition, implementation);
     const { book, clock } = this.#options;
     if (book !== undefined) this.#bookkeeping = clock.every(BOOKKEEPING_MS, () => void book.write(this.#fence.positions));
     const host = listen.host.includes(':') ? `[${listen.host}]` : listen.host;

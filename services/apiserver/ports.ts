@@ -57,10 +57,12 @@ export interface PeerCertificate {
 
 export interface AuthenticationRequest {
   readonly peerCertificate?: PeerCertificate;
-  /** Names in lower case. `authorization` carries bearer tokens, `impersonate-*` impersonation. */
+  /** Names in lower case. `authorization` carries bearer tokens, `impersonate-*` impersonation: each of its lines is one value. */
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
   readonly path: string;
   readonly remoteAddress?: string;
+  /** What the request is for: some may impersonate for some requests only. Absent: for those none of their rights counts. */
+  readonly asked?: AskedAttributes;
 }
 
 /**
@@ -96,13 +98,16 @@ export type AuthorizationAttributes =
       readonly path: string;
     };
 
+/** What somebody asks for, whoever it is. */
+export type AskedAttributes = AuthorizationAttributes extends infer One ? (One extends unknown ? Omit<One, 'user'> : never) : never;
+
 export interface Decision {
   readonly allowed: boolean;
   /** Shown to the user when refused; may be empty. */
   readonly reason: string;
 }
 
-/** Streams (exec, attach, portforward, proxy) are asked for as `create`, whatever the HTTP method was. */
+/** For streams (exec, attach, portforward) `create` is asked about too when the HTTP method means another verb. */
 export interface Authorizer {
   authorize(attributes: AuthorizationAttributes): Promise<Decision>;
 }
@@ -162,6 +167,8 @@ export interface ResourceCall {
  * are absent are answered 405. What comes back needs no apiVersion or kind: the registry fills them in.
  */
 export interface ResourceHandler {
+  /** It finds all that is wrong with a body of the right types: what the schema calls required is not asked for. */
+  readonly judgesBody?: true;
   create?(call: ResourceCall, object: KubeObject): Promise<KubeObject>;
   get?(call: ResourceCall): Promise<KubeObject>;
   list?(call: ResourceCall): Promise<readonly KubeObject[]>;

@@ -32,7 +32,9 @@ function workload(defaults: (draft: Rec) => void, kind: WorkloadKind, update: Wo
       dropDisabledTemplateFields(object);
       if (kind === 'daemonSet' && subresource === undefined) updateTemplateGeneration(object, old);
     },
-    validate: (object, context) => (context?.subresource === 'status' ? validateWorkloadStatus(object, context.old, kind) : validateWorkload(object, kind)),
+    *validateWork(object, context) {
+      return context?.subresource === 'status' ? validateWorkloadStatus(object, context.old, kind) : yield* validateWorkload(object, kind);
+    },
     validateUpdate: (object, old, context) => (context?.subresource === 'status' ? [] : validateWorkloadUpdate(object, old, update)),
   });
 }

@@ -1,8 +1,9 @@
 /** Validation of workloads (k8s.io/kubernetes/pkg/apis/apps/validation). The order of complaints is Kubernetes' own. */
+import type { Work } from '../../../platform/work.js';
 import { dns1123Label } from '../../names.js';
 import type { FieldError } from '../../status.js';
 import { validateAnnotations } from '../metadata.js';
-import { complaintsOf, type Complaints } from '../lib/complaints.js';
+import { complaintsOf, complaintsWork, type Complaints } from '../lib/complaints.js';
 import { selectorMatches, selectsEverything, validateLabels, validateLabelSelector } from '../lib/label-validation.js';
 import { absent, at, clone, field, isRec, keysOf, num, optionalNum, recs, same, str, type Rec } from '../lib/value.js';
 import { validatePodTemplate } from '../pod/validate.js';
@@ -63,13 +64,13 @@ function validateLifeOfPods(complaints: Complaints, template: unknown, kind: str
   if (!absent(at(template, 'spec', 'activeDeadlineSeconds'))) complaints.forbidden('spec.template.spec.activeDeadlineSeconds', `activeDeadlineSeconds in ${kind} is not Supported`);
 }
 
-function validateSetTemplate(complaints: Complaints, spec: Rec, selector: unknown, kind: string): void {
+function* validateSetTemplate(complaints: Complaints, spec: Rec, selector: unknown, kind: string): Work<void> {
   validateTemplateLabels(complaints, spec['template'], selector);
-  validatePodTemplate(complaints, spec['template'], 'spec.template');
+  yield* validatePodTemplate(complaints, spec['template'], 'spec.template');
   validateLifeOfPods(complaints, spec['template'], kind);
 }
 
-type SpecRules = (complaints: Complaints, spec: Rec) => void;
+type SpecRules = (complaints: Complaints, spec: Rec) => Work<void>;
 
 const numbers = (complaints: Complaints, spec: Rec, ...names: readonly string[]): void => {
   for (const name of names) complaints.atLeast(`spec.${name}`, spec[name]);
@@ -95,26 +96,26 @@ function validateRollout(complaints: Complaints, strategy: unknown): void {
 // Kubernetes says "deployment" of replica sets too.
 const OF_SETS = { noun: 'deployment', unreadable: 'invalid label selector' };
 
-const deployment: SpecRules = (complaints, spec) => {
+const deployment: SpecRules = function* (complaints, spec) {
   numbers(complaints, spec, 'replicas');
-  if (validateSelector(complaints, spec['selector'], OF_SETS)) validateSetTemplate(complaints, spec, spec['selector'], 'ReplicaSet');
+  if (validateSelector(complaints, spec['selector'], OF_SETS)) yield* validateSetTemplate(complaints, spec, spec['selector'], 'ReplicaSet');
   validateRollout(complaints, spec['strategy']);
   numbers(complaints, spec, 'minReadySeconds', 'revisionHistoryLimit', 'progressDeadlineSeconds');
   const deadline = optionalNum(spec['progressDeadlineSeconds']);
   if (deadline !== undefined && deadline <= num(spec['minReadySeconds'])) complaints.invalid('spec.progressDeadlineSeconds', deadline, 'must be greater than minReadySeconds');
 };
 
-const replicaSet: SpecRules = (complaints, spec) => {
+const replicaSet: SpecRules = function* (complaints, spec) {
   numbers(complaints, spec, 'replicas', 'minReadySeconds');
-  if (validateSelector(complaints, spec['selector'], OF_SETS)) validateSetTemplate(complaints, spec, spec['selector'], 'ReplicaSet');
+  if (validateSelector(complaints, spec['selector'], OF_SETS)) yield* validateSetTemplate(complaints, spec, spec['selector'], 'ReplicaSet');
 };
 
-const replicationController: SpecRules = (complaints, spec) => {
+const replicationController: SpecRules = function* (complaints, spec) {
   numbers(complaints, spec, 'minReadySeconds');
   if (keysOf(spec['selector']).length === 0) complaints.required('spec.selector');
   numbers(complaints, spec, 'replicas');
   if (absent(spec['template'])) complaints.required('spec.template');
-  else validateSetTemplate(complaints, spec, { matchLabels: spec['selector'] }, 'ReplicationController');
+  else yield* validateSetTemplate(complaints, spec, { matchLabels: spec['selector'] }, 'ReplicationController');
 };
 
 function validateDaemonRollout(complaints: Complaints, strategy: unknown): void {
@@ -133,7 +134,7 @@ function validateDaemonRollout(complaints: Complaints, strategy: unknown): void 
   if (valueOf(maxUnavailable) === 0 && valueOf(maxSurge) === 0) complaints.required(`${path}.rollingUpdate.maxUnavailable`, 'cannot be 0 when maxSurge is 0');
 }
 
-const daemonSet: SpecRules = (complaints, spec) => {
+const daemonSet: SpecRules = function* (complaints, spec) {
   const selector = spec['selector'];
   const before = complaints.all.length;
   validateLabelSelector(complaints, selector, 'spec.selector');
@@ -142,7 +143,7 @@ const daemonSet: SpecRules = (complaints, spec) => {
   // A selector that is not there selects nothing.
   if (isReadable && (!isRec(selector) || !selectorMatches(selector, labels))) complaints.invalid('spec.template.metadata.labels', labels ?? null, '`selector` does not match template `labels`');
   if (isRec(selector) && selectsEverything(selector)) complaints.invalid('spec.selector', selector, 'empty selector is invalid for daemonset');
-  validatePodTemplate(complaints, spec['template'], 'spec.template');
+  yield* validatePodTemplate(complaints, spec['template'], 'spec.template');
   validateLifeOfPods(complaints, spec['template'], 'DaemonSet');
   numbers(complaints, spec, 'minReadySeconds');
   validateDaemonRollout(complaints, spec['updateStrategy']);
@@ -187,7 +188,7 @@ function withClaimVolumes(spec: Rec): unknown {
 
 const RETENTION = ['Retain', 'Delete'];
 
-const statefulSet: SpecRules = (complaints, spec) => {
+const statefulSet: SpecRules = function* (complaints, spec) {
   const management = str(spec['podManagementPolicy']);
   if (management === '') complaints.required('spec.podManagementPolicy');
   else if (management !== 'OrderedReady' && management !== 'Parallel') complaints.invalid('spec.podManagementPolicy', management, "must be 'OrderedReady' or 'Parallel'");
@@ -204,7 +205,7 @@ const statefulSet: SpecRules = (complaints, spec) => {
   if (validateSelector(complaints, spec['selector'], { noun: 'statefulset', unreadable: '' })) {
     const template = withClaimVolumes(spec);
     validateTemplateLabels(complaints, template, spec['selector']);
-    validatePodTemplate(complaints, template, 'spec.template');
+    yield* validatePodTemplate(complaints, template, 'spec.template');
     validateLabels(complaints, at(template, 'metadata', 'labels'), 'spec.template.labels');
     validateAnnotations(complaints, at(template, 'metadata', 'annotations'), 'spec.template.annotations');
   }
@@ -214,9 +215,9 @@ const statefulSet: SpecRules = (complaints, spec) => {
 const RULES = { deployment, replicaSet, replicationController, daemonSet, statefulSet } as const;
 export type WorkloadKind = keyof typeof RULES;
 
-export function validateWorkload(object: Rec, kind: WorkloadKind): FieldError[] {
+export function validateWorkload(object: Rec, kind: WorkloadKind): Work<FieldError[]> {
   const spec = field(object, 'spec');
-  return complaintsOf((complaints) => RULES[kind](complaints, isRec(spec) ? spec : {}));
+  return complaintsWork((complaints) => RULES[kind](complaints, isRec(spec) ? spec : {}));
 }
 
 export interface WorkloadUpdateRules {

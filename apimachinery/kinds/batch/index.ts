@@ -97,7 +97,7 @@ export const batchExtras: ExtrasTable = {
     fieldSelectors: { 'status.successful': (job) => String(num(optionalNum(at(job, 'status', 'succeeded')))) },
     fieldRefusal: (field) => `field label ${JSON.stringify(field)} not supported for Job`,
     strategy: strategyOf({
-      status: true, generation: true, defaults: defaultJob, validatesAll: true, validate: validateJob, validateUpdate: validateJobUpdate,
+      status: true, generation: true, defaults: defaultJob, validatesAll: true, validateWork: validateJob, validateUpdate: validateJobUpdate,
       create: (job, context) => {
         generateSelector(job, context);
         dropDisabledOf(at(job, 'spec', 'template'));
@@ -108,7 +108,7 @@ export const batchExtras: ExtrasTable = {
   'batch/cronjobs': {
     shortNames: ['cj'], categories: ['all'], printer: cronJobPrinter,
     strategy: strategyOf({
-      status: true, generation: true, defaults: defaultCronJob, validatesAll: true, validate: validateCronJob,
+      status: true, generation: true, defaults: defaultCronJob, validatesAll: true, validateWork: validateCronJob,
       create: (cronJob) => dropDisabledOf(at(cronJob, 'spec', 'jobTemplate', 'spec', 'template')),
       update: (cronJob) => dropDisabledOf(at(cronJob, 'spec', 'jobTemplate', 'spec', 'template')),
     }),

@@ -1,8 +1,9 @@
 /** Validation of Jobs and CronJobs (k8s.io/kubernetes/pkg/apis/batch/validation). The order of complaints is Kubernetes' own. */
+import type { Work } from '../../../platform/work.js';
 import { dns1123Label, domainPrefixedPath } from '../../names.js';
 import type { StrategyContext } from '../../kind.js';
 import type { FieldError } from '../../status.js';
-import { complaintsOf, type Complaints } from '../lib/complaints.js';
+import { complaintsWork, type Complaints } from '../lib/complaints.js';
 import { selectorMatches, validateLabelSelector } from '../lib/label-validation.js';
 import { absent, at, field, isRec, num, optionalNum, str, type Rec } from '../lib/value.js';
 import { validatePodTemplate } from '../pod/validate.js';
@@ -59,7 +60,7 @@ function validateRestartPolicy(complaints: Complaints, spec: Rec, path: string):
   else if (!absent(spec['podFailurePolicy']) && restart !== 'Never') complaints.invalid(here, restart, 'only "Never" is supported when podFailurePolicy is specified');
 }
 
-export function validateJobSpec(complaints: Complaints, spec: Rec, path: string): void {
+function* validateJobSpec(complaints: Complaints, spec: Rec, path: string): Work<void> {
   for (const name of NUMBERS) complaints.atLeast(`${path}.${name}`, spec[name]);
   if (!absent(spec['maxFailedIndexes']) && absent(spec['backoffLimitPerIndex'])) complaints.required(`${path}.backoffLimitPerIndex`, 'when maxFailedIndexes is specified');
   const manager = spec['managedBy'];
@@ -71,7 +72,7 @@ export function validateJobSpec(complaints: Complaints, spec: Rec, path: string)
   if (isRec(spec['podFailurePolicy'])) validateFailurePolicy(complaints, spec, `${path}.podFailurePolicy`);
   if (isRec(spec['successPolicy'])) validateSuccessPolicy(complaints, spec, `${path}.successPolicy`);
   validateReplacement(complaints, spec, path);
-  validatePodTemplate(complaints, spec['template'], `${path}.template`);
+  yield* validatePodTemplate(complaints, spec['template'], `${path}.template`);
   validateRestartPolicy(complaints, spec, path);
 }
 
@@ -106,13 +107,13 @@ function validateGenerated(complaints: Complaints, job: Rec, spec: Rec): void {
   if (!selectorMatches(spec['selector'], expected)) complaints.invalid('spec.selector', spec['selector'], '`selector` not auto-generated');
 }
 
-export function validateJob(job: Rec, context?: StrategyContext): FieldError[] {
+export function* validateJob(job: Rec, context?: StrategyContext): Work<FieldError[]> {
   if (context?.subresource === 'status') return validateJobStatus(job, context.old);
-  return complaintsOf((complaints) => {
+  return yield* complaintsWork(function* (complaints) {
     const value = field(job, 'spec');
     const spec = isRec(value) ? value : {};
     validateGenerated(complaints, job, spec);
-    validateJobSpec(complaints, spec, 'spec');
+    yield* validateJobSpec(complaints, spec, 'spec');
     const selector = spec['selector'];
     if (absent(selector)) complaints.required('spec.selector');
     else validateLabelSelector(complaints, selector, 'spec.selector');
@@ -123,9 +124,9 @@ export function validateJob(job: Rec, context?: StrategyContext): FieldError[] {
   });
 }
 
-export function validateCronJob(cronJob: Rec, context?: StrategyContext): FieldError[] {
+export function* validateCronJob(cronJob: Rec, context?: StrategyContext): Work<FieldError[]> {
   if (context?.subresource === 'status') return [];
-  return complaintsOf((complaints) => {
+  return yield* complaintsWork(function* (complaints) {
     const spec = field(cronJob, 'spec');
     const schedule = str(field(spec, 'schedule'));
     if (schedule === '') complaints.required('spec.schedule');
@@ -137,7 +138,7 @@ export function validateCronJob(cronJob: Rec, context?: StrategyContext): FieldE
     complaints.oneOf('spec.concurrencyPolicy', field(spec, 'concurrencyPolicy'), ['Allow', 'Forbid', 'Replace'], true);
     const value = at(spec, 'jobTemplate', 'spec');
     const jobSpec = isRec(value) ? value : {};
-    validateJobSpec(complaints, jobSpec, 'spec.jobTemplate.spec');
+    yield* validateJobSpec(complaints, jobSpec, 'spec.jobTemplate.spec');
     if (!absent(jobSpec['selector'])) complaints.invalid('spec.jobTemplate.spec.selector', jobSpec['selector'], '`selector` will be auto-generated');
     if (jobSpec['manualSelector'] === true) complaints.unsupported('spec.jobTemplate.spec.manualSelector', true, ['nil', 'false']);
     for (const limit of ['successfulJobsHistoryLimit', 'failedJobsHistoryLimit']) complaints.atLeast(`spec.${limit}`, field(spec, limit));

@@ -5,7 +5,7 @@
 import type { KubeObject } from '../../object.js';
 import type { ExtrasTable } from '../extras.js';
 import { replicationControllerExtras } from '../apps/index.js';
-import { complaintsOf } from '../lib/complaints.js';
+import { complaintsOf, complaintsWork } from '../lib/complaints.js';
 import { strategyOf } from '../lib/strategy.js';
 import { at, child, recs, str, unset } from '../lib/value.js';
 import { defaultPodTemplate } from '../pod/defaults.js';
@@ -54,7 +54,7 @@ export const coreExtras: ExtrasTable = {
       create: (object) => dropDisabledOf(object['template']),
       update: (object) => dropDisabledOf(object['template']),
       defaults: (object) => defaultPodTemplate(child(object, 'template')),
-      validate: (object) => complaintsOf((complaints) => validatePodTemplate(complaints, object['template'], 'template')),
+      validateWork: (object) => complaintsWork((complaints) => validatePodTemplate(complaints, object['template'], 'template')),
     }),
   },
   '/bindings': {

@@ -97,6 +97,7 @@ function validateItem(complaints: Complaints, item: Rec, path: string): void {
 }
 
 export const limitRangeStrategy = strategyOf({
+  allowCreateOnUpdate: true,
   defaults: defaultLimitRange, validatesAll: true,
   // The one kind that is named by the server when the client gives it no name.
   create: (range, context) => {

@@ -99,5 +99,6 @@ function keepNodePorts(spec: Rec, before: Rec): void {
 }
 
 export const serviceStrategy = strategyOf({
+  allowCreateOnUpdate: true,
   returnsDeleted: true, status: true, defaults: defaultService, create, update, validatesAll: true, validate: validateService,
 });

@@ -66,6 +66,11 @@ export function sameSpec(a: Rec, b: Rec): boolean {
 function keepAllButStatus(draft: Rec, old: Rec, keeps: readonly KeptMetadata[]): void {
   for (const name of Object.keys(draft)) if (!NOT_SPEC.has(name)) delete draft[name];
   for (const name of Object.keys(old)) if (!NOT_SPEC.has(name)) put(draft, name, clone(old[name]));
+  keepMetadata(draft, old, keeps);
+}
+
+/** What a client sent of these fields is forgotten. */
+export function keepMetadata(draft: Rec, old: Rec, keeps: readonly KeptMetadata[]): void {
   const [metadata, stored] = [field(draft, 'metadata'), field(old, 'metadata')];
   if (!isRec(metadata)) return;
   for (const name of keeps) {

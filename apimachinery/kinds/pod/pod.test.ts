@@ -95,7 +95,10 @@ describe('updates', () => {
   it('resizes cpu by the subresource only', () => {
     const resize = (spec: Rec): void => { first(spec)['resources'] = { requests: { cpu: '1' } }; };
     expect(update(resize).errors).toHaveLength(1);
-    expect(update((spec) => { first(spec)['image'] = 'x'; }, 'resize').errors).toEqual(['spec: Forbidden: only cpu and memory resources are mutable']);
+    const other = update((spec) => { first(spec)['image'] = 'x'; spec['tolerations'] = []; }, 'resize');
+    expect(other).toEqual({ errors: [], draft: old });
+    expect(update((spec) => { spec['containers'] = []; }, 'resize').errors).toEqual(['spec.containers: Forbidden: containers may not be added or removed on resize']);
+    expect(update((spec) => { first(spec)['name'] = 'x'; }, 'resize').errors).toEqual(['spec.containers[0].name: Forbidden: containers may not be renamed or reordered on resize']);
   });
 
   it.each<[string, object, object, string[]]>([
@@ -108,7 +111,7 @@ describe('updates', () => {
       ['spec: Invalid value: "Guaranteed": Pod QOS Class may not change as a result of resizing']],
     ['less kinds of it', { requests: { cpu: '1', memory: '1Gi' }, limits: { cpu: '2' } }, { requests: { cpu: '1' } },
       ['spec.containers[0].resources.requests: Forbidden: resource requests cannot be removed', 'spec.containers[0].resources.limits: Forbidden: resource limits cannot be removed']],
-    ['another resource', { requests: { cpu: '1' } }, { requests: { cpu: '1', 'x.y/z': '1' } }, ['spec.containers[0].resources: Forbidden: only cpu and memory resources are mutable']],
+    ['another resource', { requests: { cpu: '1' } }, { requests: { cpu: '1', 'x.y/z': '1' } }, ['spec: Forbidden: only cpu and memory resources are mutable']],
   ])('resizes to %s (KEP-1287)', (_, before, after, errors) => {
     const stored = pod({ containers: [{ ...web(), resources: before }] });
     (stored as Rec)['status'] = { qosClass: podQosClass(stored) };
@@ -125,7 +128,18 @@ describe('updates', () => {
     expect(errors).toEqual([]);
     expect(at(draft, 'spec', 'nodeName')).toBeUndefined();
     expect([...containersOf(draft['spec'])].map((slot) => slot.path)).toEqual(['spec.containers[0]', 'spec.ephemeralContainers[0]']);
-    expect(at(update((spec) => { spec['ephemeralContainers'] = [{ name: 'e' }]; }).draft, 'spec', 'ephemeralContainers')).toBeUndefined();
+    expect(update((spec) => { spec['ephemeralContainers'] = [{ name: 'e' }]; }).errors[0]).toContain('spec: Forbidden: pod updates may not change fields other than');
+  });
+
+  it.each(['ephemeralcontainers', 'resize'])('leaves metadata and status alone by %s: its right is not that to change pods', (subresource) => {
+    const stored = pod({ containers: [web()] }, { status: { phase: 'Running', qosClass: 'BestEffort' } });
+    const draft = structuredClone(stored) as Rec;
+    Object.assign(draft['metadata'] as Rec, {
+      labels: { l: 'x' }, annotations: { a: 'x' }, finalizers: ['a.b/c'], ownerReferences: [{ apiVersion: 'v1', kind: 'Node', name: 'n', uid: 'u' }],
+    });
+    draft['status'] = { phase: 'Failed' };
+    podStrategy.prepareForUpdate?.(draft, stored, context(subresource));
+    expect(draft).toEqual(stored);
   });
 
   it('keeps spec when status is written, and status when spec is', () => {

@@ -1,7 +1,7 @@
 /** The pod's strategy (k8s.io/kubernetes/pkg/registry/core/pod/strategy.go). */
 import type { StrategyContext } from '../../kind.js';
 import { fieldErrors, type FieldError } from '../../status.js';
-import { strategyOf } from '../lib/strategy.js';
+import { ALL_METADATA, keepMetadata, strategyOf } from '../lib/strategy.js';
 import { at, child, children, clone, field, isRec, list, num, optionalNum, put, recs, unset, type Rec } from '../lib/value.js';
 import { defaultPod } from './defaults.js';
 import { dropDisabledFields } from './disabled-fields.js';
@@ -38,6 +38,34 @@ function keepGenerations(status: Rec, before: unknown): void {
   }
 }
 
+/** Resources and how they change, of containers that are the same ones; otherwise the spec stays as it is sent, and is refused. */
+function resizedContainers(now: unknown, before: unknown): unknown {
+  const [sent, stored] = [recs(now), recs(before)];
+  if (sent.length !== stored.length || sent.some((container, i) => container['name'] !== stored[i]?.['name'])) return now;
+  if (sent.length === 0) return before;
+  return stored.map((container, i) => {
+    const kept = clone(container) as Rec;
+    for (const name of ['resources', 'resizePolicy']) {
+      const value = sent[i]?.[name];
+      if (value === undefined) delete kept[name];
+      else put(kept, name, value);
+    }
+    return kept;
+  });
+}
+
+function resizedSpec(spec: Rec, before: Rec): Rec {
+  const sameCount = (name: string): boolean => list(spec[name]).length === list(before[name]).length;
+  if (!sameCount('containers') || !sameCount('initContainers')) return spec;
+  const kept = clone(before);
+  if (spec['resources'] === undefined) delete kept['resources'];
+  else put(kept, 'resources', spec['resources']);
+  for (const name of ['containers', 'initContainers']) {
+    if (spec[name] !== undefined) put(kept, name, resizedContainers(spec[name], before[name]));
+  }
+  return kept;
+}
+
 /** Each subresource writes its own part; what else the client sent is taken from the stored pod. */
 function prepareForUpdate(pod: Rec, old: Rec, context: StrategyContext): void {
   const before = field(old, 'spec');
@@ -47,6 +75,13 @@ function prepareForUpdate(pod: Rec, old: Rec, context: StrategyContext): void {
       const added = clone(at(pod, 'spec', 'ephemeralContainers'));
       pod['spec'] = isRec(before) ? clone(before) : {};
       put(pod['spec'] as Rec, 'ephemeralContainers', added);
+      keepMetadata(pod, old, ALL_METADATA);
+      break;
+    }
+    case 'resize': {
+      const spec = field(pod, 'spec');
+      if (isRec(spec) && isRec(before)) pod['spec'] = resizedSpec(spec, before);
+      keepMetadata(pod, old, ALL_METADATA);
       break;
     }
     case 'status': {
@@ -58,11 +93,6 @@ function prepareForUpdate(pod: Rec, old: Rec, context: StrategyContext): void {
       if (unset(status['qosClass'])) put(status, 'qosClass', at(old, 'status', 'qosClass'));
       return keepGenerations(status, field(old, 'status'));
     }
-    default:
-      if (context.subresource === undefined && isRec(field(pod, 'spec'))) {
-        const kept = at(old, 'spec', 'ephemeralContainers');
-        put(field(pod, 'spec') as Rec, 'ephemeralContainers', clone(kept));
-      }
   }
   if (status !== undefined) put(status, 'qosClass', field(field(old, 'status'), 'qosClass') ?? podQosClass(pod));
 }
@@ -89,7 +119,9 @@ export const podStrategy = strategyOf({
   validatesAll: true,
   create: prepareForCreate,
   update: prepareForUpdate,
-  validate: (pod, context) => (context?.subresource === 'status' ? validatePodStatus(pod, context.old) : [...validatePod(pod), ...ephemeralOnCreate(pod, context)]),
+  *validateWork(pod, context) {
+    return context?.subresource === 'status' ? validatePodStatus(pod, context.old) : [...yield* validatePod(pod), ...ephemeralOnCreate(pod, context)];
+  },
   validateUpdate: (pod, old, context) => validatePodUpdate(pod, old, context?.subresource),
   defaultGracePeriodSeconds: gracePeriodOf,
 });

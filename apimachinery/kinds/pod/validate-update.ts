@@ -116,7 +116,25 @@ function validateResize(complaints: Complaints, pod: Rec, old: Rec): void {
   if (!isRec(spec) || !isRec(before)) return;
   const stored = at(old, 'status', 'qosClass') ?? podQosClass(old);
   if (stored !== podQosClass(pod)) complaints.invalid('spec', stored, 'Pod QOS Class may not change as a result of resizing');
+  if (!sameContainers(complaints, spec, before)) return;
   checkResources(complaints, spec, before);
+}
+
+/** Same containers in the same order: what is said of their resources goes by their place. */
+function sameContainers(complaints: Complaints, spec: Rec, before: Rec): boolean {
+  let same = true;
+  const refuse = (path: string, what: string): void => {
+    complaints.forbidden(path, what);
+    same = false;
+  };
+  for (const name of ['containers', 'initContainers']) {
+    const [now, old] = [recs(spec[name]), recs(before[name])];
+    if (now.length !== old.length) refuse(`spec.${name}`, `${name} may not be added or removed on resize`);
+    else for (const [i, container] of now.entries()) {
+      if (container['name'] !== old[i]?.['name']) refuse(`spec.${name}[${i}].name`, `${name} may not be renamed or reordered on resize`);
+    }
+  }
+  return same;
 }
 
 function checkResources(complaints: Complaints, spec: Rec, before: Rec): void {
@@ -128,7 +146,7 @@ function checkResources(complaints: Complaints, spec: Rec, before: Rec): void {
   for (const [index, container] of recs(spec['containers']).entries()) {
     checkKept(complaints, `spec.containers[${index}].resources`, { now: container['resources'], before: old[index]?.['resources'] });
     if (!same(withoutCpuAndMemory(container['resources']), withoutCpuAndMemory(old[index]?.['resources']))) {
-      complaints.forbidden(`spec.containers[${index}].resources`, MAY_RESIZE);
+      complaints.forbidden('spec', MAY_RESIZE);
     }
   }
 }

@@ -1,4 +1,5 @@
 /** Validation of a pod's volumes. */
+import type { Work } from '../../../platform/work.js';
 import { dns1123Label, dns1123Subdomain } from '../../names.js';
 import { parseQuantity } from '../../quantity.js';
 import type { Complaints } from '../lib/complaints.js';
@@ -174,8 +175,11 @@ function validateSource(complaints: Complaints, volume: Rec, path: string): void
   if (given.length === 0) complaints.required(path, 'must specify a volume type');
 }
 
+/** Of one volume, in units of Work. */
+const VOLUME_UNITS = 50;
+
 /** The good volumes by name, for mounts to refer to. `podName`: '' in a template; claims of ephemeral volumes are named after the pod. */
-export function validateVolumes(complaints: Complaints, spec: unknown, path: string, podName: string): Volumes {
+export function* validateVolumes(complaints: Complaints, spec: unknown, path: string, podName: string): Work<Volumes> {
   const volumes = recs(field(spec, 'volumes'));
   const claims = new Set(podName === '' ? [] : volumes.filter((volume) => !absent(volume['ephemeral'])).map((volume) => `${podName}-${str(volume['name'])}`));
   const good = new Map<string, { readonly isClaim: boolean }>();
@@ -192,6 +196,7 @@ export function validateVolumes(complaints: Complaints, spec: unknown, path: str
     if (complaints.all.length === before) good.set(name, { isClaim: !absent(volume['persistentVolumeClaim']) || !absent(volume['ephemeral']) });
     const claim = str(field(volume['persistentVolumeClaim'], 'claimName'));
     if (claims.has(claim)) complaints.invalid(`${here}.persistentVolumeClaim.claimName`, claim, 'must not reference a PVC that gets created for an ephemeral volume');
+    yield VOLUME_UNITS;
   }
   return good;
 }

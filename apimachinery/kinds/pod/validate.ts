@@ -1,7 +1,8 @@
 /** Validation of pod specs: of pods themselves and of the templates of workloads. The order of complaints is Kubernetes' own. */
+import type { Work } from '../../../platform/work.js';
 import { dns1123Label, dns1123Subdomain, ipAddress, underscoredSubdomain } from '../../names.js';
 import type { FieldError } from '../../status.js';
-import { complaintsOf, type Complaints } from '../lib/complaints.js';
+import { complaintsWork, type Complaints } from '../lib/complaints.js';
 import { containersOf } from '../lib/containers.js';
 import { validateLabels } from '../lib/label-validation.js';
 import { absent, at, field, isRec, keysOf, list, num, optionalNum, recs, str, strs, unset, type Rec } from '../lib/value.js';
@@ -31,9 +32,9 @@ export interface PodSpecOptions {
 
 const TEMPLATE: PodSpecOptions = { podName: '', isPod: false };
 
-function contextOf(complaints: Complaints, spec: Rec, path: string, options: PodSpecOptions): ContainerContext {
+function* contextOf(complaints: Complaints, spec: Rec, path: string, options: PodSpecOptions): Work<ContainerContext> {
   return {
-    volumes: validateVolumes(complaints, spec, path, options.podName),
+    volumes: yield* validateVolumes(complaints, spec, path, options.podName),
     claims: new Set(recs(spec['resourceClaims']).map((claim) => str(claim['name']))),
     gracePeriodSeconds: optionalNum(spec['terminationGracePeriodSeconds']),
     os: str(field(spec['os'], 'name')),
@@ -60,16 +61,25 @@ function validateResourceClaims(complaints: Complaints, claims: unknown, path: s
   }
 }
 
-function validateContainers(complaints: Complaints, spec: Rec, path: string, options: PodSpecOptions): void {
-  const context = contextOf(complaints, spec, path, options);
+/** Of one container, in units of Work. */
+const CONTAINER_UNITS = 100;
+
+function* validateContainers(complaints: Complaints, spec: Rec, path: string, options: PodSpecOptions): Work<void> {
+  const context = yield* contextOf(complaints, spec, path, options);
   validateResourceClaims(complaints, spec['resourceClaims'], `${path}.resourceClaims`);
   const slots = [...containersOf(spec, path)];
   const ofRole = (role: string) => slots.filter((slot) => slot.role === role);
   const names = new Set<string>();
   if (ofRole('regular').length === 0) complaints.required(`${path}.containers`);
-  for (const slot of ofRole('regular')) validateRegularContainer(complaints, slot, context, names);
+  for (const slot of ofRole('regular')) {
+    validateRegularContainer(complaints, slot, context, names);
+    yield CONTAINER_UNITS;
+  }
   validateHostPorts(complaints, ofRole('regular'), `${path}.containers`);
-  for (const slot of ofRole('init')) validateInitContainer(complaints, slot, context, names);
+  for (const slot of ofRole('init')) {
+    validateInitContainer(complaints, slot, context, names);
+    yield CONTAINER_UNITS;
+  }
   const others = new Set(names);
   for (const slot of ofRole('ephemeral')) validateEphemeralContainer(complaints, slot, context, { all: names, others });
 }
@@ -164,10 +174,10 @@ function validatePodResources(complaints: Complaints, spec: Rec, path: string): 
 }
 
 /** A pod spec at `path`. */
-export function validatePodSpec(complaints: Complaints, value: unknown, path: string, options: PodSpecOptions = TEMPLATE): void {
+function* validatePodSpec(complaints: Complaints, value: unknown, path: string, options: PodSpecOptions = TEMPLATE): Work<void> {
   const spec = isRec(value) ? value : {};
   if (absent(spec['terminationGracePeriodSeconds'])) complaints.required(`${path}.terminationGracePeriodSeconds`);
-  validateContainers(complaints, spec, path, options);
+  yield* validateContainers(complaints, spec, path, options);
   validatePodResources(complaints, spec, `${path}.resources`);
   validateHostNetwork(complaints, spec, path, options.isPod);
   complaints.oneOf(`${path}.restartPolicy`, spec['restartPolicy'], RESTART_POLICIES, true);
@@ -207,10 +217,10 @@ function validateFileVolumes(complaints: Complaints, spec: Rec, path: string): v
 }
 
 /** Pods may not come with ephemeral containers, nor bound and gated at once. */
-export function validatePod(pod: unknown): FieldError[] {
-  return complaintsOf((complaints) => {
+export function validatePod(pod: unknown): Work<FieldError[]> {
+  return complaintsWork(function* (complaints) {
     const spec = field(pod, 'spec');
-    validatePodSpec(complaints, spec, 'spec', { podName: str(field(field(pod, 'metadata'), 'name')), isPod: true });
+    yield* validatePodSpec(complaints, spec, 'spec', { podName: str(field(field(pod, 'metadata'), 'name')), isPod: true });
     for (const { role, container, path } of containersOf(spec)) {
       if (role !== 'ephemeral') validateImageForm(complaints, str(container['image']), `${path}.image`);
     }
@@ -220,9 +230,9 @@ export function validatePod(pod: unknown): FieldError[] {
   });
 }
 
-export function validatePodTemplate(complaints: Complaints, template: unknown, path: string): void {
+export function* validatePodTemplate(complaints: Complaints, template: unknown, path: string): Work<void> {
   const spec = field(template, 'spec');
   validateTemplateMetadata(complaints, field(template, 'metadata'), path);
-  validatePodSpec(complaints, spec, `${path}.spec`);
+  yield* validatePodSpec(complaints, spec, `${path}.spec`);
   if (list(field(spec, 'ephemeralContainers')).length > 0) complaints.forbidden(`${path}.spec.ephemeralContainers`, 'ephemeral containers not allowed in pod template');
 }

@@ -188,3 +188,8 @@ export const podDisruptionBudgetPrinter: Printer = printerOf(
   integer('Allowed Disruptions', (object) => status(object, 'disruptionsAllowed')),
   AGE,
 );
+
+/** The scale subresource of any kind. */
+export const scalePrinter: Printer = printerOf(
+  NAME, integer('Desired', (object) => spec(object, 'replicas')), integer('Available', (object) => status(object, 'replicas')), AGE,
+);

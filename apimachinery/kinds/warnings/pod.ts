@@ -117,9 +117,15 @@ function containerWarnings(object: Rec, { container, path }: Container, prefix: 
   return [
     ...seccompWarnings(object, at(container, 'securityContext', 'seccompProfile'), seccomp),
     ...(prefix === '' ? [] : armorWarnings(object, container, annotations)),
-    ...BYTES.flatMap((name) => ['limits', 'requests'].flatMap((kind) => fractionWarnings(at(container, 'resources', kind), `${path}.resources.${kind}`, [name]))),
+    ...resourceWarnings(container['resources'], path),
     ...envWarnings(recs(container['env']), `${path}.env`),
   ];
+}
+
+/** Of each container, and of thousands: most have none. */
+function resourceWarnings(resources: unknown, path: string): string[] {
+  const kinds = ['limits', 'requests'].filter((kind) => field(resources, kind) !== undefined);
+  return kinds.length === 0 ? [] : BYTES.flatMap((name) => kinds.flatMap((kind) => fractionWarnings(field(resources, kind), `${path}.resources.${kind}`, [name])));
 }
 
 /** A variable given twice is meant where the second one extends the first. */

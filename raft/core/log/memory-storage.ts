@@ -28,6 +28,11 @@ export class MemoryStorage implements LogStorage {
     return this.#entries.payload_bytes;
   }
 
+  /** Of one entry that is here. */
+  payloadOf(index: LogIndex): number {
+    return this.#entries.dataLength(index - this.firstIndex);
+  }
+
   term(index: LogIndex): Term | undefined {
     if (index === this.#base.index) return this.#base.term;
     return index < this.firstIndex || index > this.lastIndex ? undefined : this.#entries.term(index - this.firstIndex);

@@ -226,7 +226,7 @@ describe('authentication', () => {
     const request = { ...bearer(token), headers: { ...bearer(token).headers, 'impersonate-user': 'jane' } };
     await expect(authenticator.authenticate(request)).rejects.toThrow('cannot impersonate');
     const nameless = { ...request, headers: { ...bearer(token).headers, 'impersonate-group': 'x', 'impersonate-extra-a%20b': 'c' } };
-    await expect(authenticator.authenticate(nameless)).rejects.toThrow('requested &user.DefaultInfo{Name:"", UID:"", Groups:[]string{"x"}, Extra:map[string][]string{"a b":{"c"}}} without impersonating a user name');
+    await expect(authenticator.authenticate(nameless)).rejects.toThrow('requested &user.DefaultInfo{Name:"", UID:"", Groups:[]string{"x"}, Extra:map[string][]string{"a b":[]string{"c"}}} without impersonating a user name');
     reader.put('clusterrolebindings', {
       metadata: { name: 'sudo' }, roleRef: { apiGroup: '', kind: 'ClusterRole', name: 'cluster-admin' },
       subjects: [{ kind: 'ServiceAccount', name: 'web', namespace: 'a' }],

@@ -6,12 +6,13 @@
 import { createHash, X509Certificate } from 'node:crypto';
 import type { UserInfo } from '../../../apimachinery/object-service.js';
 import type { ResourceId } from '../../../apimachinery/object.js';
-import { apiErrors } from '../../../apimachinery/status.js';
 import type { Clock } from '../../../platform/clock.js';
 import type { Logger } from '../../../platform/log.js';
 import { certificateIdentity } from '../../../platform/pki/x509.js';
 import type { AuthenticationRequest, Authenticator, Authorizer, ObjectReader, PeerCertificate } from '../ports.js';
 import { bootstrapUserOf } from './bootstrap-tokens.js';
+import { impersonatedUser } from './impersonation-headers.js';
+import { Impersonation } from './impersonation.js';
 import { protocolToken } from './protocol-token.js';
 import type { ObjectRef, ServiceAccountTokens, VerifiedToken } from './service-account-tokens.js';
 
@@ -49,21 +50,21 @@ interface CachedToken {
 
 export class ClusterAuthenticator implements Authenticator {
   readonly #options: AuthenticatorOptions;
+  readonly #impersonation: Impersonation;
   /** Parsed once for each connection; whether it is still valid is asked on each request. */
   readonly #certificates = new WeakMap<PeerCertificate, { readonly user: UserInfo; readonly until_ms: number }>();
   readonly #tokens = new Map<string, CachedToken>();
 
   constructor(options: AuthenticatorOptions) {
     this.#options = options;
+    this.#impersonation = new Impersonation(options.authorizer);
   }
 
   async authenticate(request: AuthenticationRequest): Promise<UserInfo | undefined> {
-    const user = await this.#identify(request);
-    if (user === undefined || request.headers['impersonate-user'] === undefined) {
-      if (user !== undefined && hasImpersonation(request)) throw apiErrors.badRequest(`requested ${goUser(impersonationOf(request))} without impersonating a user name`);
-      return user;
-    }
-    return this.#impersonate(user, request);
+    const caller = await this.#identify(request);
+    if (caller === undefined) return undefined;
+    const wanted = impersonatedUser(request.headers);
+    return wanted === undefined ? caller : this.#impersonation.become({ caller, wanted, asked: request.asked });
   }
 
   /** TokenReview's question. Undefined: not one of ours, or no longer good. */
@@ -162,70 +163,4 @@ export class ClusterAuthenticator implements Authenticator {
       throw new Error(`service account token: ${resource.resource} ${ref.name} is being deleted`);
     }
   }
-
-  async #impersonate(user: UserInfo, request: AuthenticationRequest): Promise<UserInfo> {
-    const wanted = impersonationOf(request);
-    const ask = async (group: string, resource: string, name: string, more: { namespace?: string; subresource?: string } = {}) => {
-      const decision = await this.#options.authorizer.authorize({
-        kind: 'resource', user, verb: 'impersonate', group, version: 'v1', resource, name, ...more,
-      });
-      if (!decision.allowed) {
-        throw apiErrors.forbidden({ group, resource }, name, `User "${user.name}" cannot impersonate resource "${resource}" in API group "${group}" at the cluster scope`);
-      }
-    };
-    const account = /^system:serviceaccount:([^:]+):([^:]+)$/.exec(wanted.name);
-    if (account !== null) await ask('', 'serviceaccounts', account[2] ?? '', { namespace: account[1] ?? '' });
-    else await ask('', 'users', wanted.name);
-    for (const group of wanted.groups) await ask('', 'groups', group);
-    if (wanted.uid !== undefined) await ask('authentication.k8s.io', 'uids', wanted.uid);
-    for (const [key, values] of Object.entries(wanted.extra ?? {})) {
-      for (const value of values) await ask('authentication.k8s.io', 'userextras', value, { subresource: key });
-    }
-    const implied = account === null ? [] : ['system:serviceaccounts', `system:serviceaccounts:${account[1] ?? ''}`];
-    const base = wanted.groups.length > 0 ? wanted.groups : implied;
-    const last = wanted.name === ANONYMOUS.name ? 'system:unauthenticated' : AUTHENTICATED;
-    return { ...wanted, groups: base.includes(last) ? base : [...base, last] };
-  }
-}
-
-const EXTRA_PREFIX = 'impersonate-extra-';
-
-/** What was asked for beside the name, as Go prints it: clients see it. */
-function goUser({ groups, uid = '', extra }: UserInfo): string {
-  const list = (values: readonly string[]): string => (values.length === 0 ? '[]string(nil)' : `[]string{${values.map((value) => JSON.stringify(value)).join(', ')}}`);
-  const map = extra === undefined ? 'map[string][]string(nil)'
-    : `map[string][]string{${Object.entries(extra).map(([key, values]) => `${JSON.stringify(key)}:${list(values).replace('[]string', '')}`).join(', ')}}`;
-  return `&user.DefaultInfo{Name:"", UID:${JSON.stringify(uid)}, Groups:${list(groups)}, Extra:${map}}`;
-}
-
-function hasImpersonation(request: AuthenticationRequest): boolean {
-  return Object.keys(request.headers).some((name) => name.startsWith('impersonate-'));
-}
-
-function valuesOf(value: string | readonly string[] | undefined): readonly string[] {
-  if (value === undefined) return [];
-  return typeof value === 'string' ? value.split(',').map((part) => part.trim()) : value;
-}
-
-function impersonationOf(request: AuthenticationRequest): UserInfo {
-  const { headers } = request;
-  const first = (name: string) => [headers[name]].flat()[0];
-  const extra: Record<string, readonly string[]> = Object.create(null) as Record<string, readonly string[]>;
-  for (const [name, value] of Object.entries(headers)) {
-    if (!name.startsWith(EXTRA_PREFIX) || value === undefined) continue;
-    let key = name.slice(EXTRA_PREFIX.length);
-    try {
-      key = decodeURIComponent(key);
-    } catch {
-      throw apiErrors.badRequest(`the header ${name} is not percent-encoded properly`);
-    }
-    extra[key] = valuesOf(value);
-  }
-  const uid = first('impersonate-uid');
-  return {
-    name: first('impersonate-user') ?? '',
-    groups: valuesOf(headers['impersonate-group']),
-    ...(uid === undefined ? {} : { uid }),
-    ...(Object.keys(extra).length === 0 ? {} : { extra }),
-  };
 }

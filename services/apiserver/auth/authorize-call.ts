@@ -1,8 +1,8 @@
 /** What a call on objects may do: the question to the port of authorization, and the refusal in the words of kube-apiserver. */
 import type { UserInfo } from '../../../apimachinery/object-service.js';
 import type { ResourceId } from '../../../apimachinery/object.js';
-import { apiErrors } from '../../../apimachinery/status.js';
 import type { Authorizer } from '../ports.js';
+import { forbidden } from './forbidden.js';
 
 export type Verb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete' | 'deletecollection';
 
@@ -21,31 +21,29 @@ export interface Caller {
 }
 
 /** Throws ApiError Forbidden, in the words of kube-apiserver, unless the user may. */
-export async function authorizeCall(caller: Caller, verb: Verb, asked: AskedObjects): Promise<void> {
-  const { authorizer, user } = caller;
+export async function authorizeCall({ authorizer, user }: Caller, verb: Verb, asked: AskedObjects): Promise<void> {
   const { group, version, resource } = asked.resource;
   const name = asked.name ?? nameSelected(asked.fieldSelector);
-  const { subresource, namespace, labelSelector, fieldSelector } = asked;
-  const decision = await authorizer.authorize({
+  const { subresource, labelSelector, fieldSelector } = asked;
+  // A namespace is in itself: whoever may get namespaces in one may get that one.
+  const namespace = asked.namespace ?? (group === '' && resource === 'namespaces' ? asked.name : undefined);
+  const attributes = {
     kind: 'resource', user, verb, group, version, resource,
     ...(subresource === undefined ? {} : { subresource }),
     ...(namespace === undefined ? {} : { namespace }),
     ...(name === undefined ? {} : { name }),
     ...(labelSelector === undefined ? {} : { labelSelector }),
     ...(fieldSelector === undefined ? {} : { fieldSelector }),
-  });
-  if (decision.allowed) return;
-  const what = subresource === undefined ? resource : `${resource}/${subresource}`;
-  const where = namespace === undefined ? 'at the cluster scope' : `in the namespace "${namespace}"`;
-  const reason = decision.reason === '' ? '' : `: ${decision.reason}`;
-  throw apiErrors.forbidden(asked.resource, name ?? '',
-    `User "${user.name}" cannot ${verb} resource "${what}" in API group "${group}" ${where}${reason}`);
+  } as const;
+  const decision = await authorizer.authorize(attributes);
+  if (!decision.allowed) throw forbidden(attributes, decision.reason);
 }
 
 /** What `system:discovery` gives to everybody who is known. Throws ApiError Forbidden. */
 export async function authorizeDiscovery({ authorizer, user }: Caller): Promise<void> {
-  const decision = await authorizer.authorize({ kind: 'nonResource', user, verb: 'get', path: '/apis' });
-  if (!decision.allowed) throw apiErrors.forbidden({ group: '', resource: '' }, '', `User "${user.name}" cannot get path "/apis"`);
+  const attributes = { kind: 'nonResource', user, verb: 'get', path: '/apis' } as const;
+  const decision = await authorizer.authorize(attributes);
+  if (!decision.allowed) throw forbidden(attributes, decision.reason);
 }
 
 /** A list or watch of one name is authorized as that name: rules with resourceNames rely on it. */

@@ -35,6 +35,20 @@ function subject(allowed: boolean) {
   return { asked, fake, service: authorizedObjects(fake, { user, authorizer }) };
 }
 
+it('lets the service ask for the right to create what an update or apply finds missing', async () => {
+  const { asked, fake, service } = subject(true);
+  for (const verb of ['update', 'patch'] as const) {
+    const passed: unknown[] = [];
+    fake[verb] = (_request: unknown, options) => {
+      passed.push(options?.mayCreate);
+      return options?.mayCreate?.() as never;
+    };
+    await (verb === 'update' ? service.update({ ...at, object }) : service.patch({ ...at, type: 'apply', patch: {} }));
+    expect(passed).toEqual([expect.any(Function)]);
+  }
+  expect(asked.map(({ verb }) => verb)).toEqual(['update', 'create', 'patch', 'create']);
+});
+
 describe.each(CALLS)('%s', (verb, call) => {
   it('is refused to a user without the right, and does nothing', async () => {
     const { asked, fake, service } = subject(false);

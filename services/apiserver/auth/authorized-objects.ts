@@ -31,11 +31,11 @@ export function authorizedObjects(service: ObjectService, caller: Caller): Objec
     },
     async update(request, options) {
       await allow('update', request);
-      return service.update(request, options);
+      return service.update(request, { ...options, mayCreate: () => allow('create', request) });
     },
     async patch(request, options) {
       await allow('patch', request);
-      return service.patch(request, options);
+      return service.patch(request, { ...options, mayCreate: () => allow('create', request) });
     },
     async delete(request, options) {
       await allow('delete', request);

@@ -10,10 +10,11 @@ import type { Random } from '../../../platform/random.js';
 import type { AuthorizationAttributes, Authorizer, Decision, ObjectReader, ResourceCall, ResourceHandler } from '../ports.js';
 import type { ClusterAuthenticator } from './authenticator.js';
 import type { RbacAuthorizer } from './rbac-authorizer.js';
+import { selectorErrors, type ReviewSelectors } from './review-selectors.js';
 import { refuseReview } from './validate-review.js';
 import type { ObjectRef, ServiceAccountTokens } from './service-account-tokens.js';
 
-interface ResourceAttributes {
+interface ResourceAttributes extends ReviewSelectors {
   readonly namespace?: string;
   readonly verb?: string;
   readonly group?: string;
@@ -50,8 +51,9 @@ function attributesOf(spec: AccessReviewSpec, user: UserInfo): AuthorizationAttr
   };
 }
 
-function reviewStatus(decision: Decision): object {
-  return { allowed: decision.allowed, ...(decision.reason === '' ? {} : { reason: decision.reason }) };
+function reviewStatus(decision: Decision, { resourceAttributes }: AccessReviewSpec): object {
+  const evaluationError = selectorErrors(resourceAttributes).join('; ');
+  return { allowed: decision.allowed, ...(decision.reason === '' ? {} : { reason: decision.reason }), ...(evaluationError === '' ? {} : { evaluationError }) };
 }
 
 function subjectOf(spec: AccessReviewSpec): UserInfo {
@@ -63,32 +65,36 @@ function subjectOf(spec: AccessReviewSpec): UserInfo {
 
 export function subjectAccessReview(authorizer: Authorizer): ResourceHandler {
   return {
+    judgesBody: true,
     async create(_call, object) {
       refuseReview(object, 'SubjectAccessReview');
       const spec = specOf<AccessReviewSpec>(object);
       const decision = await authorizer.authorize(attributesOf(spec, subjectOf(spec)));
-      return { ...object, status: reviewStatus(decision) } as KubeObject;
+      return { ...object, status: reviewStatus(decision, spec) } as KubeObject;
     },
   };
 }
 
 export function localSubjectAccessReview(authorizer: Authorizer): ResourceHandler {
   return {
+    judgesBody: true,
     async create(call, object) {
       refuseReview(object, 'LocalSubjectAccessReview', call.namespace);
       const spec = specOf<AccessReviewSpec>(object);
       const decision = await authorizer.authorize(attributesOf(spec, subjectOf(spec)));
-      return { ...object, status: reviewStatus(decision) } as KubeObject;
+      return { ...object, status: reviewStatus(decision, spec) } as KubeObject;
     },
   };
 }
 
 export function selfSubjectAccessReview(authorizer: Authorizer): ResourceHandler {
   return {
+    judgesBody: true,
     async create(call, object) {
       refuseReview(object, 'SelfSubjectAccessReview');
-      const decision = await authorizer.authorize(attributesOf(specOf(object), call.user));
-      return { ...object, status: reviewStatus(decision) } as KubeObject;
+      const spec = specOf<AccessReviewSpec>(object);
+      const decision = await authorizer.authorize(attributesOf(spec, call.user));
+      return { ...object, status: reviewStatus(decision, spec) } as KubeObject;
     },
   };
 }
@@ -109,7 +115,7 @@ export function selfSubjectRulesReview(authorizer: RbacAuthorizer): ResourceHand
         })),
         incomplete: false,
       };
-      return Promise.resolve({ ...object, status } as KubeObject);
+      return Promise.resolve({ spec: {}, status } as KubeObject);
     },
   };
 }
@@ -125,14 +131,16 @@ function userStatus(user: UserInfo): object {
 
 export function selfSubjectReview(clock: Pick<Clock, 'now'>): ResourceHandler {
   return {
-    create: (call, object) => Promise.resolve({ ...object, metadata: { ...object.metadata, creationTimestamp: toTime(clock.now()) }, status: { userInfo: userStatus(call.user) } } as KubeObject),
+    create: (call) => Promise.resolve({ metadata: { creationTimestamp: toTime(clock.now()) }, status: { userInfo: userStatus(call.user) } } as KubeObject),
   };
 }
 
 export function tokenReview(authenticator: ClusterAuthenticator, audiences: readonly string[]): ResourceHandler {
   return {
+    judgesBody: true,
     async create(_call, object) {
       const spec = specOf<{ token: string; audiences: string[] }>(object);
+      if ((spec.token ?? '') === '') throw apiErrors.badRequest('token is required for TokenReview in authentication');
       const wanted = (spec.audiences ?? []).length > 0 ? (spec.audiences ?? []) : audiences;
       const found = await authenticator.authenticateToken(spec.token ?? '', wanted);
       const status = found === undefined
@@ -224,6 +232,7 @@ async function boundTo(
     throw apiErrors.badRequest(`cannot bind token to object of type ${typeText(ref.apiVersion)}, Kind=${ref.kind ?? ''}`);
   }
   const name = ref.name ?? '';
+  if (name === '') throw apiErrors.badRequest('Name parameter required.');
   const scope = bound.claim === 'node' || call.namespace === undefined ? {} : { namespace: call.namespace };
   const object = await reader.getFresh(bound.resource, { ...scope, name });
   const uid = object?.metadata?.uid;

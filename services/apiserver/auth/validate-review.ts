@@ -1,7 +1,7 @@
 /** What is wrong with a SubjectAccessReview or one of its kin (k8s.io/kubernetes/pkg/apis/authorization/validation). */
 import { complaintsOf, type Complaints } from '../../../apimachinery/kinds/lib/complaints.js';
 import { absent, at, field, isRec, list, recs, str, unset, type Rec } from '../../../apimachinery/kinds/lib/value.js';
-import { labelKey } from '../../../apimachinery/names.js';
+import { labelKey, labelValue } from '../../../apimachinery/names.js';
 import type { KubeObject } from '../../../apimachinery/object.js';
 import { apiErrors } from '../../../apimachinery/status.js';
 
@@ -13,12 +13,14 @@ const shownPath = (path: unknown): Rec => ({ Path: str(field(path, 'path')), Ver
 function validateRequirement(complaints: Complaints, requirement: Rec, path: string, isLabel: boolean): void {
   const operator = str(requirement['operator']);
   const values = list(requirement['values']);
+  if (!isLabel && unset(requirement['key'])) complaints.required(`${path}.key`, 'must be specified');
   if ((operator === 'In' || operator === 'NotIn') && values.length === 0) complaints.required(`${path}.values`, "must be specified when `operator` is 'In' or 'NotIn'");
   if ((operator === 'Exists' || operator === 'DoesNotExist') && values.length > 0) {
     complaints.forbidden(`${path}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'");
   }
-  if (isLabel) complaints.form(`${path}.key`, requirement['key'], labelKey);
-  else if (unset(requirement['key'])) complaints.required(`${path}.key`, 'must be specified');
+  if (!isLabel) return;
+  complaints.form(`${path}.key`, str(requirement['key']), labelKey);
+  for (const [index, value] of values.entries()) complaints.form(`${path}.values[${index}]`, value, labelValue);
 }
 
 function validateSelector(complaints: Complaints, selector: Rec, path: string, isLabel: boolean): void {

@@ -5,14 +5,15 @@ import { MemoryStore } from '../../store/memory-store.js';
 import { StoreError } from '../../store/store.js';
 import type { Revision, Store, StoreWatchRequest } from '../../store/store.js';
 import { builtInScheme } from '../../../apimachinery/scheme/builtin.js';
+import type { KubeObject } from '../../../apimachinery/object.js';
 import { present } from '../../../platform/assert.js';
 import { Cacher } from './cacher.js';
 import { CachedObject, encodeForStore, spliceVersion } from './cached-object.js';
 import { decodeContinue, encodeContinue } from './continue-token.js';
-import { EventWindow, cacheEvent } from './event-window.js';
+import { EventWindow, WindowBudget, cacheEvent } from './event-window.js';
 import { ReadGate } from './read-gate.js';
 import { watch } from './watch.js';
-import { WATCHER_BUFFER } from './watcher.js';
+import { WATCHER_BUFFER, WATCHER_BYTES_MAX } from './watcher.js';
 
 const kind = present(builtInScheme().byResource({ group: '', version: 'v1', resource: 'configmaps' }), 'configmaps');
 const key = (name: string) => Buffer.from(`/registry/configmaps/default/${name}`);
@@ -33,12 +34,33 @@ describe('stored bytes', () => {
 
 describe('the window', () => {
   it('knows what it has forgotten', () => {
-    const window = new EventWindow(3, 10);
+    const window = new EventWindow(3, 10, new WindowBudget(1_000_000));
     const object = new CachedObject({ key: 'k', namespace: '', name: 'k' }, 1, { json: value('k') });
     for (let revision = 11; revision <= 16; revision++) window.push(cacheEvent(revision, object, undefined));
     expect(window.after(12)).toBeUndefined();
     expect(window.after(13)?.map((event) => event.revision)).toEqual([14, 15, 16]);
     expect(window.after(99)).toEqual([]);
+  });
+
+  /** Whoever may change one ConfigMap of 1 MB held 2,048 versions of it in the memory of every member. */
+  it('is bounded in bytes, over all resources: the largest pays, the others keep what they have', () => {
+    const budget = new WindowBudget(10_000);
+    const [large, small] = [new EventWindow(100, 0, budget), new EventWindow(100, 0, budget)];
+    const event = (revision: number, bytes: number) =>
+      cacheEvent(revision, new CachedObject({ key: 'k', namespace: '', name: 'k' }, revision, { json: Buffer.alloc(bytes) }), undefined);
+    small.push(event(1, 1000));
+    for (let revision = 2; revision <= 50; revision++) large.push(event(revision, 2000));
+    expect([small.held_bytes, large.held_bytes]).toEqual([1000, 8000]);
+    expect(small.after(0)).toHaveLength(1);
+    expect([large.after(45), large.after(46)?.map(({ revision }) => revision)]).toEqual([undefined, [47, 48, 49, 50]]);
+    large.push(event(51, 20_000));
+    expect([large.after(50), large.after(51), large.held_bytes]).toEqual([undefined, [], 0]);
+    large.push(event(52, 100));
+    expect(large.after(51)?.map(({ revision }) => revision)).toEqual([52]);
+    small.restart(60);
+    expect([small.after(59), small.after(60), small.held_bytes]).toEqual([undefined, [], 0]);
+    large.push(event(61, 9900));
+    expect(large.held_bytes).toBe(10_000);
   });
 });
 
@@ -170,6 +192,24 @@ describe('the feed', () => {
     for await (const item of watcher.stream) if (item.type !== 'BOOKMARK') delivered++;
     expect(delivered).toBe(WATCHER_BUFFER);
     expect(cacher.of(kind).watchers).toBe(0);
+    await cacher.stop();
+  });
+
+  it('closes a watcher for which too many bytes wait, however few events they are', async () => {
+    const store = new MemoryStore();
+    const cacher = await start(store);
+    const watcher = cacher.of(kind).watch({}, cacher.revision);
+    const large = 'x'.repeat(1024 * 1024);
+    for (let n = 0; n < 20; n++) {
+      const object = encodeForStore({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a', namespace: 'default' }, data: { n: String(n), large } } as KubeObject);
+      await store.txn({ compare: [], success: [{ kind: 'put', key: key('a'), value: object }], failure: [] });
+    }
+    await cacher.fresh();
+    expect(watcher.stream.weight).toBeGreaterThan(WATCHER_BYTES_MAX);
+    expect(watcher.stream.weight).toBeLessThan(WATCHER_BYTES_MAX + 2 * large.length);
+    expect(cacher.of(kind).watchers).toBe(0);
+    for await (const _ of watcher.stream);
+    expect(watcher.stream.weight).toBe(0);
     await cacher.stop();
   });
 

@@ -9,6 +9,7 @@ import type { Clock } from '../../../platform/clock.js';
 import type { Logger } from '../../../platform/log.js';
 import type { KeyValue, Revision, Store, StoreEvent } from '../../store/store.js';
 import type { CachedObject, Location } from './cached-object.js';
+import { WindowBudget } from './event-window.js';
 import { StoreFeed } from './feed.js';
 import { ReadGate } from './read-gate.js';
 import { ResourceCache } from './resource-cache.js';
@@ -19,6 +20,8 @@ const FRESH_TIMEOUT_MS = 3000;
 const BOOKMARK_INTERVAL_MS = 30_000;
 /** Versions written here whose event has not come back yet; beyond it the oldest are parsed again instead. */
 const EXPECTED_MAX = 4096;
+/** Of events kept for watches that resume, of all resources together. Older ones come from the store. */
+const WINDOWS_BYTES_MAX = 32 * 1024 * 1024;
 
 export interface CacherOptions {
   readonly store: Store;
@@ -36,6 +39,7 @@ export class Cacher {
   readonly #gate: ReadGate;
   /** By storage prefix without `/registry/`: one or two segments. */
   readonly #caches = new Map<string, ResourceCache>();
+  readonly #budget = new WindowBudget(WINDOWS_BYTES_MAX);
   readonly #expected = new Map<string, CachedObject>();
   #stopBookmarks: (() => void) | undefined;
 
@@ -107,8 +111,9 @@ export class Cacher {
   #cache(storagePrefix: string): ResourceCache {
     let cache = this.#caches.get(storagePrefix);
     if (cache === undefined) {
-      cache = new ResourceCache(`${REGISTRY_PREFIX}${storagePrefix}/`, this.#feed.revision, (key) => {
-        this.#logger.warn({ key }, 'what stands in the store there is no object, and is passed over: whoever put it there should remove it');
+      cache = new ResourceCache(`${REGISTRY_PREFIX}${storagePrefix}/`, this.#feed.revision, {
+        budget: this.#budget,
+        onUnreadable: (key) => this.#logger.warn({ key }, 'what stands in the store there is no object, and is passed over: whoever put it there should remove it'),
       });
       this.#caches.set(storagePrefix, cache);
     }

@@ -17,29 +17,96 @@ export function cacheEvent(revision: number, current: CachedObject | undefined, 
   };
 }
 
-/** The last events of one resource: what a watch can be resumed from without asking the store. Bounded by count. */
+/** What an event holds, as stored: the state it brought, or the last one of what was deleted. */
+const weightOf = ({ current, previous }: CacheEvent): number => (current ?? previous)?.json.length ?? 0;
+
+/**
+ * What the windows of all resources hold together, in bytes as stored; parsed forms may come to as much again. The largest window
+ * pays: who writes much, or large objects, shortens how far back watches of that resource are resumed without the store, and no other.
+ */
+export class WindowBudget {
+  readonly #limit_bytes: number;
+  readonly #windows = new Set<EventWindow>();
+  #held_bytes = 0;
+
+  constructor(limit_bytes: number) {
+    this.#limit_bytes = limit_bytes;
+  }
+
+  join(window: EventWindow): void {
+    this.#windows.add(window);
+  }
+
+  charge(bytes: number): void {
+    this.#held_bytes += bytes;
+    while (this.#held_bytes > this.#limit_bytes && this.#largest()?.drop() === true);
+  }
+
+  release(bytes: number): void {
+    this.#held_bytes -= bytes;
+  }
+
+  #largest(): EventWindow | undefined {
+    let largest: EventWindow | undefined;
+    for (const window of this.#windows) if (window.held_bytes > (largest?.held_bytes ?? 0)) largest = window;
+    return largest;
+  }
+}
+
+/** The last events of one resource: what a watch can be resumed from without asking the store. Bounded by count, and by the budget. */
 export class EventWindow {
   readonly #limit: number;
-  #events: CacheEvent[] = [];
+  readonly #budget: WindowBudget;
+  /** Places before the head are empty. */
+  #events: (CacheEvent | undefined)[] = [];
   #head = 0;
+  #held_bytes = 0;
   /** Every event after this revision is in the window. */
   #complete: number;
 
-  constructor(limit: number, complete: number) {
+  constructor(limit: number, complete: number, budget: WindowBudget) {
     this.#limit = limit;
     this.#complete = complete;
+    this.#budget = budget;
+    budget.join(this);
+  }
+
+  get held_bytes(): number {
+    return this.#held_bytes;
   }
 
   push(event: CacheEvent): void {
+    const bytes = weightOf(event);
     this.#events.push(event);
-    if (this.#events.length - this.#head <= this.#limit) return;
+    this.#held_bytes += bytes;
+    this.#budget.charge(bytes);
+    if (this.#events.length - this.#head > this.#limit) this.drop();
+  }
+
+  /** Forgets the oldest event; false when there is none. */
+  drop(): boolean {
     const dropped = this.#events[this.#head];
+    if (dropped === undefined) return false;
+    const bytes = weightOf(dropped);
+    this.#events[this.#head] = undefined;
     this.#head++;
-    if (dropped !== undefined) this.#complete = dropped.revision;
+    this.#complete = dropped.revision;
+    this.#held_bytes -= bytes;
+    this.#budget.release(bytes);
     if (this.#head >= this.#limit) {
       this.#events = this.#events.slice(this.#head);
       this.#head = 0;
     }
+    return true;
+  }
+
+  /** Forgets everything: what happens after this revision comes anew. */
+  restart(complete: number): void {
+    this.#budget.release(this.#held_bytes);
+    this.#held_bytes = 0;
+    this.#events = [];
+    this.#head = 0;
+    this.#complete = complete;
   }
 
   /** Events after `revision`; undefined when some of them are no longer here. */
@@ -52,6 +119,6 @@ export class EventWindow {
       if ((this.#events[middle]?.revision ?? 0) <= revision) low = middle + 1;
       else high = middle;
     }
-    return this.#events.slice(low);
+    return this.#events.slice(low) as CacheEvent[];
   }
 }

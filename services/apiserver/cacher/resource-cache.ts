@@ -4,7 +4,7 @@ import type { KeyValue } from '../../store/store.js';
 import { CachedObject, encodeWithVersion, spliceVersion } from './cached-object.js';
 import type { Location } from './cached-object.js';
 import { EventWindow, cacheEvent } from './event-window.js';
-import type { CacheEvent } from './event-window.js';
+import type { CacheEvent, WindowBudget } from './event-window.js';
 import { selects } from './selection.js';
 import type { Selection } from './selection.js';
 import { Watcher } from './watcher.js';
@@ -21,7 +21,7 @@ export class ResourceCache {
   readonly prefix: string;
   readonly #byKey = new Map<string, CachedObject>();
   #sorted: CachedObject[] = [];
-  #window: EventWindow;
+  readonly #window: EventWindow;
   #lastChange: number;
   #changes = 0;
   readonly #watchers = new Set<Watcher>();
@@ -30,10 +30,10 @@ export class ResourceCache {
   #complete: Completion | undefined;
 
   /** `onUnreadable`: what somebody else has put there is no object; it is passed over, as if it were not there. */
-  constructor(prefix: string, revision: number, onUnreadable: (key: string) => void) {
+  constructor(prefix: string, revision: number, { budget, onUnreadable }: { readonly budget: WindowBudget; onUnreadable(key: string): void }) {
     this.prefix = prefix;
     this.#onUnreadable = onUnreadable;
-    this.#window = new EventWindow(WINDOW, revision);
+    this.#window = new EventWindow(WINDOW, revision, budget);
     this.#lastChange = revision;
   }
 
@@ -66,7 +66,7 @@ export class ResourceCache {
     this.#sorted = kvs.flatMap((kv) => this.read(kv) ?? []);
     for (const object of this.#sorted) this.#byKey.set(object.location.key, object);
     this.#sorted.sort((a, b) => (a.location.key < b.location.key ? -1 : 1));
-    this.#window = new EventWindow(WINDOW, revision);
+    this.#window.restart(revision);
     this.#lastChange = revision;
     this.#changes++;
   }

@@ -7,6 +7,8 @@ import type { Selection } from './selection.js';
 
 /** Events that may wait for one watcher. A burst larger than that closes it; the client resumes from what it has seen. */
 export const WATCHER_BUFFER = 4096;
+/** And their bytes: objects may have 1.5 MB. */
+export const WATCHER_BYTES_MAX = 16 * 1024 * 1024;
 
 export type WatcherItem =
   | { readonly type: Exclude<WatchEventType, 'BOOKMARK'>; readonly object: CachedObject }
@@ -31,7 +33,7 @@ export class Watcher {
     this.#selection = selection;
     this.#after = after;
     this.stream = new PushStream({
-      limit: WATCHER_BUFFER, onOverflow: () => new Error('the watcher is too slow'), onClose: () => onClose(this),
+      limit: WATCHER_BUFFER, weigh: (item) => (item.type === 'BOOKMARK' ? 0 : item.object.json.length), onOverflow: () => new Error('the watcher is too slow'), onClose: () => onClose(this),
     });
   }
 
@@ -47,7 +49,7 @@ export class Watcher {
   }
 
   #push(item: WatcherItem): void {
-    if (this.stream.size >= WATCHER_BUFFER) this.stream.end();
+    if (this.stream.size >= WATCHER_BUFFER || this.stream.weight >= WATCHER_BYTES_MAX) this.stream.end();
     else this.stream.push(item);
   }
 }

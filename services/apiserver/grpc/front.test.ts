@@ -8,6 +8,7 @@ import type { KeyPair } from '../../../platform/pki/x509.js';
 import { systemRandom } from '../../../platform/random.js';
 import { configMaps } from '../../../apimachinery/gen/resources.js';
 import type { ConfigMap } from '../../../apimachinery/gen/types.js';
+import type { CallOptions } from '../../../apimachinery/object-service.js';
 import { apiErrors } from '../../../apimachinery/status.js';
 import type { Client } from '../../../sdk/client.js';
 import { connect } from '../../../sdk/grpc/connect.js';
@@ -46,7 +47,9 @@ const authenticator: Authenticator = {
 };
 
 const authorizer: Authorizer = {
-  authorize: async (asked) => ({ allowed: asked.kind === 'nonResource' || asked.resource !== 'secrets', reason: '' }),
+  authorize: async (asked) => ({
+    allowed: asked.kind === 'nonResource' || (asked.resource !== 'secrets' && !(asked.verb === 'create' && asked.name === 'new')), reason: '',
+  }),
 };
 
 interface Member {
@@ -109,6 +112,16 @@ describe('who may call', () => {
     await expect(client.get(secrets, { namespace: 'd', name: 's' })).rejects.toMatchObject({
       code: 403, message: 'secrets "s" is forbidden: User "alice" cannot get resource "secrets" in API group "" in the namespace "d"',
     });
+  });
+
+  it.each(['update', 'apply'] as const)('%s of what does not exist asks for the right to create', async (verb) => {
+    const service = newService();
+    const making = (_request: unknown, { mayCreate }: CallOptions = {}) => mayCreate?.().then(() => Promise.reject(apiErrors.internal('made'))) ?? Promise.reject(apiErrors.internal('not asked'));
+    Object.assign(service, { update: making, patch: making });
+    const client = await clientOfMembers([await member(service)]);
+    const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'new', namespace: 'd', resourceVersion: '1' } };
+    const write = verb === 'update' ? client.update(configMaps, object) : client.apply(configMaps, object, { fieldManager: 'm' });
+    await expect(write).rejects.toMatchObject({ code: 403, message: expect.stringContaining('cannot create resource "configmaps"') as string });
   });
 });
 

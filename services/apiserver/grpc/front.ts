@@ -82,12 +82,12 @@ export function createObjectFront(options: ObjectFrontOptions): ObjectFront {
     update: calls.unary(async ({ service, options: call, allow, report }, message: wire.UpdateRequest): Promise<wire.UpdateResponse> => {
       const request = messages.fromUpdate(message);
       await allow('update', request);
-      return { object: messages.toObjectData(await service.update(request, call)), report };
+      return { object: messages.toObjectData(await service.update(request, { ...call, mayCreate: () => allow('create', request) })), report };
     }, ({ object }) => object.length),
     patch: calls.unary(async ({ service, options: call, allow, report }, message: wire.PatchRequest): Promise<wire.PatchResponse> => {
       const request = messages.fromPatch(message);
       await allow('patch', request);
-      return { object: messages.toObjectData(await service.patch(request, call)), report };
+      return { object: messages.toObjectData(await service.patch(request, { ...call, mayCreate: () => allow('create', request) })), report };
     }, ({ patch }) => patch.length),
     delete: calls.unary(async ({ service, options: call, allow, report }, message: wire.DeleteRequest): Promise<wire.DeleteResponse> => {
       const request = messages.fromDelete(message);

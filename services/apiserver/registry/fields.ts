@@ -1,10 +1,12 @@
 /** Who owns which field: managedFields on every write, and server-side apply. */
 import { applyPatchWork, trackUpdateWork, withManagedFields } from '../../../apimachinery/apply/apply.js';
 import type { FieldOwner, KindFacts, ResetPath } from '../../../apimachinery/apply/apply.js';
+import { withTypes } from '../../../apimachinery/crd/conform.js';
 import type { VersionView } from '../../../apimachinery/apply/versions.js';
 import type { Kind, Scheme } from '../../../apimachinery/kind.js';
 import type { KubeObject } from '../../../apimachinery/object.js';
 import { apiVersionOf } from '../../../apimachinery/object.js';
+import { ALL_METADATA } from '../../../apimachinery/kinds/lib/strategy.js';
 import { isApiError } from '../../../apimachinery/status.js';
 import { resolverOf } from '../../../apimachinery/schema/resolve.js';
 import { toTime } from '../../../platform/clock.js';
@@ -57,8 +59,12 @@ export function applyScale(call: Call, target: Target, { live, applied, force }:
   }, factsOf(call, target)));
 }
 
-/** What the endpoint does not let a client set: status on the object; on status all but status, and the metadata that stays as it is stored. */
+/**
+ * What the endpoint does not let a client set: status on the object; on status all but status, and the metadata that stays as it is
+ * stored; of a pod's other parts neither metadata nor status.
+ */
 function resetFields({ kind, subresource }: Target, object: KubeObject): ResetPath[] {
+  if (subresource !== undefined && PARTS_OF_SPEC.has(subresource.name)) return [['status'], ...ALL_METADATA.map((field): ResetPath => ['metadata', field])];
   if (subresource?.name !== 'status') return kind.subresources.some((sub) => sub.name === 'status') ? [['status']] : [];
   return [
     ...Object.keys(object).filter((field) => !STATUS_KEEPS.has(field)).map((field): ResetPath => [field]),
@@ -66,6 +72,7 @@ function resetFields({ kind, subresource }: Target, object: KubeObject): ResetPa
   ];
 }
 
+const PARTS_OF_SPEC = new Set(['ephemeralcontainers', 'resize']);
 const STATUS_KEEPS = new Set(['apiVersion', 'kind', 'metadata', 'status']);
 
 function ownerOf(call: Call, target: Target): FieldOwner {
@@ -79,7 +86,7 @@ function ownerOf(call: Call, target: Target): FieldOwner {
 
 function factsOf(call: Call, { kind }: Target): KindFacts {
   const { scheme } = call.registry;
-  return { schema: kind.schema, resolver: resolverOf(scheme), inVersion: (apiVersion, object) => viewOf(apiVersion, { kind, object, scheme }) };
+  return { schema: kind.isCustom === true ? withTypes(kind.schema) : kind.schema, resolver: resolverOf(scheme), inVersion: (apiVersion, object) => viewOf(apiVersion, { kind, object, scheme }) };
 }
 
 /** By way of the stored form. Versions of a custom resource have one shape, whatever their schemas. */
@@ -87,7 +94,8 @@ function viewOf(apiVersion: string, { kind, object, scheme }: { readonly kind: K
   const [version = '', group = ''] = apiVersion.split('/').toReversed();
   const other = scheme.byKind({ group, version, kind: kind.kind });
   if (other === undefined || other.storagePrefix !== kind.storagePrefix) return undefined;
-  if (other === kind || kind.isCustom === true) return { object, schema: other.schema };
+  if (kind.isCustom === true) return { object, schema: withTypes(other.schema) };
+  if (other === kind) return { object, schema: other.schema };
   const stored = kind.conversion?.toStorage(cloneJson(object)) ?? cloneJson(object);
   return { object: other.conversion?.fromStorage(stored) ?? stored, schema: other.schema };
 }

@@ -23,12 +23,14 @@ export async function createByHandler(call: Call, target: Target & { readonly na
   const object = cloneJson(body);
   const shape = bodyKind(target);
   checkType(call.registry.scheme, object, { kind, shape });
-  if (target.subresource !== undefined) {
+  if (target.subresource === undefined) wipeSystemFields(object);
+  else {
     checkScope(object, { namespace: target.namespace });
     checkFields(call, { kind, shape }, object);
   }
   completeBody(call.registry.scheme, { kind, shape }, object);
-  refuse({ ...kind, ...shape }, object, validateBody(call.registry.scheme, { kind, shape }, object));
+  const handler = handlers.get(key);
+  if (handler?.judgesBody !== true) refuse({ ...kind, ...shape }, object, validateBody(call.registry.scheme, { kind, shape }, object));
   const attributes = admissionOf(call, target, { operation: 'CREATE', object, oldObject: undefined, options: {} });
   await call.registry.admission.mutate(attributes);
   await call.registry.admission.validate(attributes);
@@ -37,13 +39,18 @@ export async function createByHandler(call: Call, target: Target & { readonly na
   if (mutation !== undefined && target.name !== undefined) {
     return mutateParent(call, { ...target, name: target.name, key: keyOf(target) }, { mutation, body: admitted });
   }
-  const handler = handlers.get(key);
   if (handler?.create === undefined) throw apiErrors.methodNotAllowed(kind, 'create');
   const answer = await handler.create(resourceCall(call, target), admitted);
   // A binding is answered with a Status.
   if ((answer.kind ?? shape.kind) === shape.kind) normaliseBody(call.registry.scheme, { kind, shape }, answer);
   call.options.report?.created();
   return handleOf(answer, { apiVersion: apiVersionOf(shape), kind: shape.kind });
+}
+
+/** What only the server writes among the metadata of a new object. */
+function wipeSystemFields({ metadata }: KubeObject): void {
+  if (metadata === undefined) return;
+  for (const name of ['creationTimestamp', 'uid', 'deletionTimestamp', 'deletionGracePeriodSeconds'] as const) delete metadata[name];
 }
 
 /** Undefined: the target is stored, and read as usual. */

@@ -11,9 +11,10 @@ import { applyMergePatch } from '../../../apimachinery/patch/merge-patch.js';
 import { applyStrategicMergePatchWork } from '../../../apimachinery/patch/strategic.js';
 import { checkRulesWork, hasRules } from '../../../apimachinery/crd/cel.js';
 import type { CheckOptions } from '../../../apimachinery/crd/cel.js';
+import { conformCustom, withTypes } from '../../../apimachinery/crd/conform.js';
 import { ENVELOPE } from '../../../apimachinery/crd/schema.js';
 import { fillStructs, normalise } from '../../../apimachinery/schema/encoding.js';
-import { Defaulter, prune, pruneNulls } from '../../../apimachinery/schema/prune.js';
+import { Defaulter } from '../../../apimachinery/schema/prune.js';
 import { resolverOf } from '../../../apimachinery/schema/resolve.js';
 import type { Schema } from '../../../apimachinery/schema/schema.js';
 import { reportFieldIssues } from '../../../apimachinery/schema/strict.js';
@@ -62,8 +63,8 @@ export function checkFields(call: Call, { floats = call.body?.floats, ...shape }
   const { scheme } = call.registry;
   const custom = isCustomShape(shape);
   if (!custom) keepReset(draft);
-  const unknown = custom ? conformCustom(shape.kind, draft, scheme) : conform({ ...shape.shape, schema: schemaOf(scheme, shape) }, asJson(draft), { resolver: resolverOf(scheme), floats });
-  for (const message of reportFieldIssues(shape.shape, { unknown, body: call.body }, call.fieldValidation)) warn(call, message);
+  const unknown = custom ? conformCustom(shape.kind, asJson(draft), resolverOf(scheme)) : conform({ ...shape.shape, schema: schemaOf(scheme, shape) }, asJson(draft), { resolver: resolverOf(scheme), floats });
+  for (const message of reportFieldIssues(shape.shape, { unknown, body: call.body, inOrder: custom }, call.fieldValidation)) warn(call, message);
 }
 
 /** `managedFields: []` asks to forget all managers, as `[{}]` does, which decoding does not take for an absence. Of a custom resource it is one. */
@@ -78,7 +79,7 @@ function keepReset(draft: KubeObject): void {
  */
 export function checkAppliedFields(call: Call, shape: Shape, applied: KubeObject): void {
   const { scheme } = call.registry;
-  const schema = isCustomShape(shape) ? withEnvelope(shape.kind.schema, scheme) : schemaOf(scheme, shape);
+  const schema = isCustomShape(shape) ? withEnvelope(withTypes(shape.kind.schema), scheme) : schemaOf(scheme, shape);
   const flaws = typeFlaws(applied, schema, resolverOf(scheme));
   if (flaws.length > 0) {
     const { namespace = '', name = '' } = applied.metadata ?? {};
@@ -95,14 +96,6 @@ function withEnvelope(schema: Schema, scheme: Scheme): Schema {
 }
 
 const isCustomShape = ({ kind, shape }: Shape): boolean => kind.isCustom === true && shape.kind === kind.kind && shape.group === kind.group;
-
-/** A custom resource is no Go struct: only its metadata is. The rest is pruned, and what has a wrong type is found by validation. */
-function conformCustom(kind: Kind, draft: KubeObject, scheme: Scheme): string[] {
-  const unknown = conform({ ...kind, schema: ENVELOPE }, asJson(draft), { resolver: resolverOf(scheme) });
-  unknown.push(...prune(asJson(draft), kind.schema, resolverOf(scheme)));
-  pruneNulls(draft, kind.schema, resolverOf(scheme));
-  return unknown;
-}
 
 const defaulters = new WeakMap<Scheme, Defaulter>();
 

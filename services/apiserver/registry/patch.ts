@@ -58,10 +58,9 @@ async function applyPatch(call: Call, target: NamedTarget, request: PatchRequest
   }
   const applied = configuration(request.patch);
   checkAppliedType(applied, shape);
-  reportAppliedDuplicates(call);
+  if (applied.metadata?.managedFields !== undefined) throw apiErrors.badRequest('metadata.managedFields must be nil');
   await step(call, 'checking fields');
   checkAppliedFields(call, { kind, shape }, applied);
-  if (applied.metadata?.managedFields !== undefined) throw apiErrors.badRequest('metadata.managedFields must be nil');
   const isScale = target.subresource?.name === 'scale';
   const how = { options, fieldsTracked: true };
   const force = request.force === true;
@@ -71,6 +70,7 @@ async function applyPatch(call: Call, target: NamedTarget, request: PatchRequest
       checkPatchedVersion(target, applied, base);
       if (isScale) return applyScale(call, target, { live: old, applied, force });
       const draft = await applyFields(call, target, { live: old, applied, force });
+      reportAppliedDuplicates(call);
       await step(call, 'checking fields', base.json.length);
       checkFields(call, { kind, shape }, draft);
       checkScope(draft, target);
@@ -82,7 +82,9 @@ async function applyPatch(call: Call, target: NamedTarget, request: PatchRequest
         if (uid !== undefined) {
           throw apiErrors.conflict(kind, target.name, `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`);
         }
+        await call.options.mayCreate?.();
         const created = await applyFields(call, target, { live: undefined, applied, force });
+        reportAppliedDuplicates(call);
         checkFields(call, { kind, shape }, created);
         checkNamed(created, target);
         return createObject(call, target, created, how);
@@ -91,12 +93,12 @@ async function applyPatch(call: Call, target: NamedTarget, request: PatchRequest
   });
 }
 
-/** Keys that stand twice in the YAML of what is applied; of unknown fields something else is said. */
+/** Keys that stand twice in the YAML of what is applied; of unknown fields something else is said. What cannot be applied at all goes before. */
 function reportAppliedDuplicates(call: Call): void {
   const { body, fieldValidation } = call;
   if (body === undefined || fieldValidation === 'Ignore') return;
   const [error] = fieldValidation === 'Strict' ? (body.errors?.([]) ?? []) : [];
-  if (error !== undefined) throw apiErrors.badRequest(`error strict decoding YAML: ${error}`);
+  if (error !== undefined) throw apiErrors.badRequest(`error strict decoding YAML: error converting YAML to JSON: ${error}`);
   for (const line of body.lines([])) warn(call, line);
 }
 

@@ -57,6 +57,7 @@ export async function prepareCreate(call: Call, target: Target, draft: KubeObjec
   await step(call, 'preparing');
   const guard = await runHook(call, kind, { operation: 'CREATE', draft: object, old: undefined, attempt: how.attempt });
   refuse(kind, object, await validateObject(call, kind, { object, structural }, context));
+  await step(call, 'looking for what is unwise');
   for (const warning of warningsOf(kind, { object })) warn(call, warning);
   await step(call, 'admitting');
   await call.registry.admission.validate({ ...attributes, object, name: metaOf(object).name ?? '', warn: attributes.warn });
@@ -95,6 +96,7 @@ export async function prepareUpdate(
     ...validateMetadataUpdate(object, old),
     ...(how.trusted === true ? [] : (kind.strategy.validateUpdate?.(object, old, context) ?? [])),
   ]);
+  await step(call, 'looking for what is unwise', bytes);
   for (const warning of warningsOf(kind, { object, old, subresource: target.subresource?.name })) warn(call, warning);
   await step(call, 'admitting', bytes);
   await call.registry.admission.validate({ ...attributes, object, warn: attributes.warn });

@@ -8,8 +8,9 @@ import type {
   ObjectService, PatchRequest, ServedResource, UpdateRequest, UserInfo, WatchEvent, WatchRequest,
 } from '../../../apimachinery/object-service.js';
 import { customResourceDefinitions } from '../../../apimachinery/gen/resources.js';
-import type { ResourceId } from '../../../apimachinery/object.js';
+import type { KubeObject, ResourceId } from '../../../apimachinery/object.js';
 import { apiErrors } from '../../../apimachinery/status.js';
+import type { ApiError } from '../../../apimachinery/status.js';
 import { cloneJson, isObject } from '../../../apimachinery/value.js';
 import type { CachedObject } from '../cacher/cached-object.js';
 import type { Completion } from '../cacher/resource-cache.js';
@@ -198,17 +199,12 @@ class UserService implements ObjectService {
     if ((object.metadata?.name ?? '') === '') throw apiErrors.badRequest(`the name of the object (${target.name} based on URL) was undeterminable: name must be provided`);
     checkScope(object, target);
     const version = object.metadata?.resourceVersion ?? '';
-    if (version === '' && kind.strategy.allowUnconditionalUpdate === false) {
-      // Kubernetes names the resource here, not the kind.
-      throw apiErrors.invalid({ group: kind.group, kind: kind.resource }, target.name, [{
-        type: 'FieldValueInvalid', field: 'metadata.resourceVersion', detail: 'Invalid value: 0: must be specified for an update',
-      }]);
-    }
     const isScale = target.subresource?.name === 'scale';
     const mutation = this.#mutation(target);
     const written = await updateExisting(call, target, {
       conditional: version !== '', options: optionsBody(call, 'UpdateOptions'), trusted: mutation !== undefined,
       draft: (old, base) => {
+        if (version === '' && kind.strategy.allowUnconditionalUpdate === false) throw versionMissing(target);
         if (!isScale) checkReplacedUid(object, old, target);
         if (version !== '' && version !== base.resourceVersion) throw modified(kind, target.name);
         if (isScale) return withScale(kind, old, object);
@@ -217,9 +213,7 @@ class UserService implements ObjectService {
         mutation.apply(draft, object, this.#resourceCall(call, target));
         return draft;
       },
-      ...(kind.strategy.allowCreateOnUpdate === true && target.subresource === undefined && version === ''
-        ? { whenMissing: () => createObject(call, target, object, { options: optionsBody(call, 'CreateOptions') }) }
-        : {}),
+      ...(kind.strategy.allowCreateOnUpdate === true && target.subresource === undefined ? { whenMissing: () => createReplacement(call, target, object) } : {}),
     });
     return this.#view(target, written);
   }
@@ -302,6 +296,21 @@ function* batchesOf(objects: readonly CachedObject[]): Generator<readonly Cached
     bytes += object.json.length;
   }
   if (batch.length > 0) yield batch;
+}
+
+/** A PUT to a name that does not exist, of a kind that allows it. Which version it meant to replace does not matter; which object does. */
+async function createReplacement(call: Call, target: NamedTarget, object: KubeObject): Promise<CachedObject> {
+  const { resourceVersion: _replaced, ...metadata } = metaOf(object);
+  checkReplacedUid(object, {}, target);
+  await call.options.mayCreate?.();
+  return createObject(call, target, { ...object, metadata }, { options: optionsBody(call, 'CreateOptions') });
+}
+
+/** Kubernetes names the resource here, not the kind. */
+function versionMissing({ kind, name }: NamedTarget): ApiError {
+  return apiErrors.invalid({ group: kind.group, kind: kind.resource }, name, [{
+    type: 'FieldValueInvalid', field: 'metadata.resourceVersion', detail: 'Invalid value: 0: must be specified for an update',
+  }]);
 }
 
 function optionsBody(call: Call, kind: 'CreateOptions' | 'UpdateOptions'): Record<string, unknown> {

@@ -31,7 +31,7 @@ export function resolveTarget(scheme: Scheme, request: TargetRequest, verb: stri
   let subresource: SubresourceFacts | undefined;
   if (request.subresource !== undefined && request.subresource !== '') {
     subresource = kind.subresources.find((candidate) => candidate.name === request.subresource);
-    if (subresource === undefined) throw noSuchResource();
+    if (subresource === undefined) throw kind.isCustom === true ? apiErrors.notFound(kind, request.name ?? '') : noSuchResource();
   }
   if (!(subresource ?? kind).verbs.includes(verb)) throw apiErrors.methodNotAllowed(kind, verb);
   const namespace = request.namespace === '' ? undefined : request.namespace;

@@ -1,6 +1,5 @@
 /** Writes of one object: one store transaction each, guarded by what the write was computed from. */
-import { DEFAULT_LIMITS } from '../../../apimachinery/codec/limits.js';
-import type { DecodeLimits } from '../../../apimachinery/codec/limits.js';
+import { STORED_LIMITS } from '../../../apimachinery/codec/limits.js';
 import { scanJson } from '../../../apimachinery/codec/scan.js';
 import type { KubeObject } from '../../../apimachinery/object.js';
 import { CachedObject, encodeForStore, spliceVersion } from '../cacher/cached-object.js';
@@ -26,15 +25,11 @@ export interface Write {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Patches may make an object grow: as far as a body may, twice, since the owners of its fields stand in it too. */
-const GROWTH: Omit<DecodeLimits, 'bytesMax'> = {
-  depthMax: 2 * DEFAULT_LIMITS.depthMax, valuesMax: 2 * DEFAULT_LIMITS.valuesMax, itemsMax: 2 * DEFAULT_LIMITS.itemsMax, keysMax: 2 * DEFAULT_LIMITS.keysMax,
-};
 /** Fewer bytes cannot hold as much. */
 const GROWTH_BYTES_MIN = 60 * 1024;
 
 function checkGrowth(value: Uint8Array): void {
-  if (value.length >= GROWTH_BYTES_MIN) scanJson(value, GROWTH);
+  if (value.length >= GROWTH_BYTES_MIN) scanJson(value, STORED_LIMITS);
 }
 
 export async function put(registry: RegistryContext, write: Write, object: KubeObject): Promise<WriteOutcome> {

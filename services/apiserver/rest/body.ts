@@ -1,5 +1,5 @@
 /** Bodies of requests: JSON, YAML or Kubernetes protobuf, in; parsed objects out. */
-import { jsonIssues, patchIssues, untypedIssues, yamlIssues } from '../../../apimachinery/codec/issues.js';
+import { jsonIssues, jsonPatchIssues, patchIssues, untypedIssues, yamlIssues } from '../../../apimachinery/codec/issues.js';
 import { decodeJson, JsonSyntaxError } from '../../../apimachinery/codec/json.js';
 import { OPEN_BRACE } from '../../../apimachinery/codec/scan.js';
 import { decodeProtobuf } from '../../../apimachinery/codec/protobuf/index.js';
@@ -116,8 +116,13 @@ export async function readPatch(request: RestRequest, tools: BodyTools, isCustom
   const patchType = Object.hasOwn(PATCH_TYPES, type) ? PATCH_TYPES[type] : undefined;
   if (patchType === undefined || (isCustom && patchType === 'strategic')) throw unknownPatchType(isCustom);
   const bytes = await readBytes(request, tools);
-  const { value: patch, issues } = patchType === 'apply' ? await readYaml(bytes, tools.yaml) : { value: decodePatch(bytes, patchType), issues: isCustom ? untypedIssues(bytes) : patchIssues(bytes) };
-  return { type: patchType, patch, issues };
+  if (patchType === 'apply') {
+    const { value, issues } = await readYaml(bytes, tools.yaml);
+    return { type: patchType, patch: value, issues };
+  }
+  const patch = decodePatch(bytes, patchType);
+  const issues = patchType === 'json' ? jsonPatchIssues(bytes, patch) : untypedIssues(bytes);
+  return { type: patchType, patch, issues: isCustom ? issues : patchIssues(bytes, issues) };
 }
 
 /** Built-in kinds have a router in front, which knows their types; definitions say nothing of how lists merge. */

@@ -12,10 +12,12 @@ import type { Clock } from '../../../platform/clock.js';
 import type { Logger } from '../../../platform/log.js';
 import type { Random } from '../../../platform/random.js';
 import { TurnBudget } from '../../../platform/turn-budget.js';
-import type { Authenticator, Authorizer, ObjectReader } from '../ports.js';
+import { forbidden } from '../auth/forbidden.js';
+import type { AskedAttributes, Authenticator, Authorizer, ObjectReader } from '../ports.js';
 import { methodNotAllowed, noSuchResource } from '../registry/target.js';
 import { toApiError } from '../registry/store-errors.js';
 import type { RegistryAdmission } from '../registry/connect.js';
+import { askedOf } from './asked.js';
 import { Discovery } from './discovery.js';
 import type { Document } from './discovery.js';
 import type { Documents } from './documents.js';
@@ -30,6 +32,8 @@ import type { Encoding } from './negotiate.js';
 import { serveObjects, verbOf } from './objects.js';
 import type { ResourceRoute, Verb } from './objects.js';
 import { serveLog } from './pod-log.js';
+import { checkPath, isInScope, offers, refusedMethod } from './path-check.js';
+import { podTarget } from './pod-target.js';
 import { prettyWhenAsked, printJson } from './pretty.js';
 import { encode, renderStatus } from './render.js';
 import { Report } from './report.js';
@@ -65,8 +69,8 @@ export interface RestOptions {
 
 /** kube-apiserver's --request-timeout. */
 const REQUEST_TIMEOUT_MS = 60_000;
-/** Subresources that hand a connection through: asking for them is always `create`, whatever the method. */
-const CONNECT_SUBRESOURCES = new Set(['exec', 'attach', 'portforward', 'proxy']);
+/** Subresources that hand a connection through. */
+const CONNECT_SUBRESOURCES = new Set(['exec', 'attach', 'portforward']);
 
 /** What is learned of a request on its way. */
 interface Seen {
@@ -117,10 +121,10 @@ export class RestFront {
     return response;
   }
 
-  /** Who asks, on the path of an upgrade or of any other request. Throws Unauthorized. */
-  async authenticate(request: RestRequest, path: string): Promise<UserInfo> {
+  /** Who asks, on the path of an upgrade or of any other request. Throws Unauthorized, and Forbidden for an impersonation. */
+  async authenticate(request: RestRequest, path: string, asked: AskedAttributes): Promise<UserInfo> {
     const user = await this.#options.authenticator.authenticate({
-      headers: request.headers, path,
+      headers: request.headers, path, asked,
       ...(request.peerCertificate === undefined ? {} : { peerCertificate: request.peerCertificate }),
       ...(request.remoteAddress === undefined ? {} : { remoteAddress: request.remoteAddress }),
     });
@@ -129,42 +133,31 @@ export class RestFront {
   }
 
   /** Throws Forbidden. */
-  async authorize(user: UserInfo, route: ResourceRoute, verb: string, query: URLSearchParams): Promise<void> {
-    const { id, namespace, subresource } = route;
-    const [fieldSelector, labelSelector] = [query.get('fieldSelector'), query.get('labelSelector')];
-    // A list or watch of one name may be granted by resourceNames, deleting what is selected may not (k8s.io/apiserver/pkg/endpoints/request.RequestInfo).
-    const name = route.name ?? (verb === 'deletecollection' ? undefined : /^metadata\.name==?([^,=!]+)$/.exec(fieldSelector ?? '')?.[1]);
-    const decision = await this.#options.authorizer.authorize({
-      kind: 'resource', user, verb, ...id,
-      ...(namespace === undefined ? {} : { namespace }),
-      ...(name === undefined ? {} : { name }),
-      ...(subresource === undefined ? {} : { subresource }),
-      ...(fieldSelector === null ? {} : { fieldSelector }),
-      ...(labelSelector === null ? {} : { labelSelector }),
-    });
-    if (decision.allowed) return;
-    const what = subresource === undefined ? id.resource : `${id.resource}/${subresource}`;
-    const where = namespace === undefined ? 'at the cluster scope' : `in the namespace "${namespace}"`;
-    throw apiErrors.forbidden(id, name ?? '',
-      `User "${user.name}" cannot ${verb} resource "${what}" in API group "${id.group}" ${where}${decision.reason === '' ? '' : `: ${decision.reason}`}`);
+  async authorize(user: UserInfo, asked: AskedAttributes): Promise<void> {
+    const attributes = { ...asked, user };
+    const decision = await this.#options.authorizer.authorize(attributes);
+    if (!decision.allowed) throw forbidden(attributes, decision.reason);
   }
 
   async #answer(request: RestRequest, seen: Seen): Promise<RestResponse> {
     const url = parseUrl(request.url);
-    const user = await this.authenticate(request, url.path);
-    if (url.route.kind === 'other') return this.#other(request, { url, user });
-    const verb = verbOf(request.method, url.route, url.query);
     const { route } = url;
-    if (verb === undefined) throw methodNotAllowed();
+    const asked = askedOf(request, url);
+    const user = await this.authenticate(request, url.path, asked);
+    if (route.kind === 'other') {
+      await this.authorize(user, asked);
+      return this.#other(request, url);
+    }
     const kind = this.#options.scheme.byResource(route.id);
-    if (kind !== undefined) seen.labels = { verb, group: kind.group, resource: kind.resource };
+    // Of what is built in the router knows GET and no HEAD.
+    const isHead = request.method === 'HEAD' && kind !== undefined && !this.#options.scheme.isBuiltIn(kind);
+    const verb = verbOf(isHead ? 'GET' : request.method, route, url.query);
+    if (kind !== undefined && verb !== undefined) seen.labels = { verb, group: kind.group, resource: kind.resource };
     const leave = this.#options.flow.enter(flowClass(verb, route, url.query));
     let entered = true;
     try {
-      await this.authorize(user, route, isConnect(route) ? 'create' : verb, url.query);
-      // Everybody who may use a deprecated version is told, also when the request fails.
-      if (kind?.deprecationWarning !== undefined) seen.report.warn(kind.deprecationWarning);
-      const response = await this.#resource(request, { url, user, report: seen.report }, { route, verb });
+      await this.authorize(user, asked);
+      const response = await this.#resource(request, { url, user, report: seen.report }, { route, verb, asked });
       if (response.body instanceof Uint8Array) return response;
       entered = false;
       return { ...response, body: leavingAfter(response.body, leave) };
@@ -173,20 +166,21 @@ export class RestFront {
     }
   }
 
-  async #resource(request: RestRequest, asked: Asked, target: { readonly route: ResourceRoute; readonly verb: Verb }): Promise<RestResponse> {
-    const { route, verb } = target;
+  async #resource(request: RestRequest, who: Asked, target: { readonly route: ResourceRoute; readonly verb: Verb | undefined; readonly asked: AskedAttributes }): Promise<RestResponse> {
+    const { route, verb, asked } = target;
     const kind = this.#options.scheme.byResource(route.id) ?? await this.#justDefined(route);
     if (kind === undefined) return this.#nothingAt(route.id.group);
     const isBuiltIn = this.#options.scheme.isBuiltIn(kind);
-    checkScope(kind, { route, verb, isBuiltIn });
+    if (!isBuiltIn && !isInScope(kind, route, asked.verb)) return this.#nothingAt(route.id.group);
+    checkPath(kind, { route, verb: asked.verb, isBuiltIn });
     if (isProxy(route)) throw noProxy(route);
-    if (route.rest.length > 0) throw noSuchResource();
-    if (isConnect(route)) throw apiErrors.badRequest('Upgrade request required');
-    // The router in front of built-in kinds knows each path with its methods.
-    if (isBuiltIn && !offers(kind, route, verb)) throw methodNotAllowed();
+    if (verb === undefined || !offers(kind, route, verb)) throw refusedMethod(kind, { route, verb: asked.verb, isBuiltIn });
+    if (isConnect(route)) return this.#notUpgraded(who.user, route, asked);
+    // Everybody who may use a deprecated version is told, also when the request fails.
+    if (kind.deprecationWarning !== undefined) who.report.warn(kind.deprecationWarning);
     if (isPodLog(route) && verb === 'get') {
       const signal = AbortSignal.any([request.signal, this.#closing.signal]);
-      return serveLog({ namespace: route.namespace ?? '', name: route.name ?? '', query: asked.url.query, signal }, this.#options);
+      return serveLog({ namespace: route.namespace ?? '', name: route.name ?? '', query: who.url.query, signal }, this.#options);
     }
     const deadline = new AbortController();
     const timer = this.#options.clock.after(REQUEST_TIMEOUT_MS,
@@ -194,14 +188,22 @@ export class RestFront {
     const heavy = this.#options.heavy.begin(`${request.method} ${request.url}`);
     try {
       return await serveObjects({
-        request, heavy, yaml: this.#options.yaml, events: this.#events, url: asked.url, route, verb, kind, isBuiltIn, report: asked.report, user: asked.user,
-        service: this.#options.as(asked.user), clock: this.#options.clock,
+        request, heavy, yaml: this.#options.yaml, events: this.#events, url: who.url, route, verb, kind, isBuiltIn, report: who.report, user: who.user,
+        service: this.#options.as(who.user), clock: this.#options.clock,
         signal: AbortSignal.any([request.signal, deadline.signal]), closing: this.#closing.signal,
+        mayCreate: () => this.authorize(who.user, { ...asked, verb: 'create' }),
       });
     } finally {
       heavy.end();
       timer.cancel();
     }
+  }
+
+  /** A stream that was asked for without an upgrade: it is refused for what is wrong with the request first. */
+  async #notUpgraded(user: UserInfo, route: ResourceRoute, asked: AskedAttributes): Promise<never> {
+    if (asked.verb !== 'create') await this.authorize(user, { ...asked, verb: 'create' });
+    await podTarget(this.#options.reader, route.namespace ?? '', route.name ?? '');
+    throw apiErrors.badRequest('Upgrade request required');
   }
 
   /** A custom resource may have been defined a moment ago on another member: before a 404, the cache catches up. */
@@ -211,14 +213,7 @@ export class RestFront {
     return this.#options.scheme.byResource(id);
   }
 
-  async #other(request: RestRequest, { url, user }: Pick<Asked, 'url' | 'user'>): Promise<RestResponse> {
-    const { path, query } = url;
-    const verb = request.method.toLowerCase();
-    const decision = await this.#options.authorizer.authorize({ kind: 'nonResource', user, verb, path });
-    if (!decision.allowed) {
-      const why = `User "${user.name}" cannot ${verb} path "${path}"${decision.reason === '' ? '' : `: ${decision.reason}`}`;
-      throw new ApiError({ ...apiErrors.forbidden({ group: '', resource: '' }, '', '').status, message: `forbidden: ${why}`, details: {} });
-    }
+  async #other(request: RestRequest, { path, query }: ParsedUrl): Promise<RestResponse> {
     const response = await this.#document(request, path, query);
     if (response === undefined) return this.#nothingAt(groupOf(path));
     if (request.method !== 'GET' && request.method !== 'HEAD') throw methodNotAllowed();
@@ -284,26 +279,7 @@ export function statusResponse(error: ApiError, encoding: Encoding = 'json'): Re
 const DOCUMENT_PATHS = ['/metrics', '/openapi/v2', '/openapi/v3', '/openapi/v3/', '/version'];
 const OPEN_ID_PATHS = ['/.well-known/openid-configuration', '/openid/v1/jwks'];
 
-interface Target {
-  readonly route: ResourceRoute;
-  readonly verb: Verb;
-  readonly isBuiltIn: boolean;
-}
-
-/** The URL's scope is the resource's (CVE-2019-11247). Across namespaces objects are listed and watched, no more; what cannot be listed has no such path. */
-function checkScope(kind: Kind, { route, verb, isBuiltIn }: Target): void {
-  if (kind.namespaced === (route.namespace !== undefined)) return;
-  if (!kind.namespaced || route.name !== undefined || route.watches !== undefined || !kind.verbs.includes('list')) throw noSuchResource();
-  if (verb !== 'list' && verb !== 'watch') throw isBuiltIn ? methodNotAllowed() : apiErrors.methodNotAllowed(kind, verb);
-}
-
-/** A subresource that is not there is another refusal. */
-function offers(kind: Kind, { subresource }: ResourceRoute, verb: Verb): boolean {
-  const { verbs } = subresource === undefined ? kind : kind.subresources.find(({ name }) => name === subresource) ?? { verbs: [verb] };
-  return verbs.includes(verb);
-}
-
-export const isConnect = (route: ResourceRoute): boolean => route.subresource !== undefined && CONNECT_SUBRESOURCES.has(route.subresource);
+const isConnect = ({ id, subresource = '' }: ResourceRoute): boolean => id.group === '' && id.resource === 'pods' && CONNECT_SUBRESOURCES.has(subresource);
 
 /** Undefined outside /api and /apis. */
 function groupOf(path: string): string | undefined {
@@ -322,7 +298,7 @@ const noProxy = ({ id, name = '' }: ResourceRoute): ApiError => new ApiError({
 
 const isPodLog = ({ id, subresource }: ResourceRoute): boolean => id.group === '' && id.resource === 'pods' && subresource === 'log';
 
-function flowClass(verb: Verb, route: ResourceRoute, query: URLSearchParams): FlowClass {
+function flowClass(verb: Verb | undefined, route: ResourceRoute, query: URLSearchParams): FlowClass {
   if (verb === 'watch' || (isPodLog(route) && query.has('follow'))) return 'long-running';
   return verb === 'get' || verb === 'list' ? 'read' : 'write';
 }

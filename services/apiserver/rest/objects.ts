@@ -1,4 +1,5 @@
 /** Resource requests: one ObjectService call each, translated from HTTP and back. Nothing per kind. */
+import { scalePrinter } from '../../../apimachinery/kinds/printers/workloads.js';
 import type { Kind } from '../../../apimachinery/kind.js';
 import type { DeleteResult, ObjectHandle, ObjectService, UserInfo, WatchEvent } from '../../../apimachinery/object-service.js';
 import { apiErrors, fieldErrors } from '../../../apimachinery/status.js';
@@ -42,11 +43,14 @@ export interface ObjectRequest {
   readonly signal: AbortSignal;
   /** Aborts a stream when the server stops. */
   readonly closing: AbortSignal;
+  /** Throws Forbidden: may the user create what the URL names. */
+  mayCreate(): Promise<void>;
 }
 
-/** The verb of the API that an HTTP method on a path means; undefined for a method that means none. */
+/** The verb of the API that an HTTP method on a path means; undefined for a method that the path does not take. */
 export function verbOf(method: string, route: ResourceRoute, query: URLSearchParams): Verb | undefined {
   const named = route.name !== undefined;
+  if (route.watches !== undefined) return method === 'GET' ? 'watch' : undefined;
   switch (method) {
     case 'GET':
       if (named) return 'get';
@@ -141,7 +145,7 @@ async function write(call: ObjectRequest, rendering: Rendering, verb: 'create' |
   const target = { ...targetOf(call), ...options, object, body: issues };
   const handle = verb === 'create'
     ? await call.service.create({ ...target, ...(call.route.name === undefined ? {} : { name: call.route.name }) }, { signal: call.signal, report: call.report, pace: call.heavy })
-    : await call.service.update({ ...target, name: nameOf(call) }, { signal: call.signal, report: call.report, pace: call.heavy });
+    : await call.service.update({ ...target, name: nameOf(call) }, { signal: call.signal, report: call.report, pace: call.heavy, mayCreate: () => call.mayCreate() });
   return written(call, rendering, handle);
 }
 
@@ -156,7 +160,7 @@ async function patchObject(call: ObjectRequest, rendering: Rendering): Promise<R
   const handle = await call.service.patch({
     ...targetOf(call), ...options, name: nameOf(call), type, patch, body: issues, force: booleanOption(query, 'force') ?? false,
     ...(manager === undefined ? {} : { fieldManager: manager }),
-  }, { signal: call.signal, report: call.report, pace: call.heavy });
+  }, { signal: call.signal, report: call.report, pace: call.heavy, mayCreate: () => call.mayCreate() });
   return written(call, rendering, handle);
 }
 
@@ -189,11 +193,13 @@ async function deleteMany(call: ObjectRequest, rendering: Rendering): Promise<Re
 
 const subresourceKind = ({ kind, route }: ObjectRequest) => kind.subresources.find((sub) => sub.name === route.subresource)?.kind;
 
-/** Bodies of subresources with a type of their own have no table. */
+/** A Scale has a table of its own; of other types that subresources answer with there is none. */
 function shownAs(call: ObjectRequest, rendering: Rendering): Rendering {
   const shape = subresourceKind(call);
   const own = shape === undefined || (shape.kind === call.kind.kind && shape.group === call.kind.group);
-  return own ? rendering : { ...rendering, accepted: { ...rendering.accepted, view: 'object', apiVersion: '' } };
+  if (own) return rendering;
+  if (shape.kind === 'Scale') return { ...rendering, kind: { ...call.kind, printer: scalePrinter } };
+  return { ...rendering, accepted: { ...rendering.accepted, view: 'object', apiVersion: '' } };
 }
 
 function includeObject(query: URLSearchParams): IncludeObject {

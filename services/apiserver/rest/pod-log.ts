@@ -20,6 +20,8 @@ export async function serveLog(request: LogRequest, parts: { readonly reader: Ob
   const target = await podTarget(parts.reader, request.namespace, request.name);
   const { node, object: _, ...pod } = target;
   const container = containerOf(target, request.query.get('container') ?? '');
+  // Nothing has been written by a pod that has no node: an answer without content, not a failure.
+  if (node === '') return { status: 204, headers: {}, body: new Uint8Array() };
   const end = new AbortController();
   const signal = AbortSignal.any([request.signal, end.signal]);
   const stream = await parts.streamer.open(node, { kind: 'log', ...pod, container, ...options }, { signal });

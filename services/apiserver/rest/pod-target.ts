@@ -10,33 +10,36 @@ export interface PodTarget {
   readonly namespace: string;
   readonly pod: string;
   readonly uid: string;
+  /** Empty: the pod has no node yet. */
   readonly node: string;
   readonly object: KubeObject;
 }
 
-/** Throws NotFound, and BadRequest for a pod that has no node yet. */
+/** Throws NotFound. */
 export async function podTarget(reader: ObjectReader, namespace: string, name: string): Promise<PodTarget> {
   const object = await reader.getFresh(PODS, { namespace, name });
   if (object === undefined) throw apiErrors.notFound(PODS, name);
   const node = specOf(object)['nodeName'];
-  if (typeof node !== 'string' || node === '') throw apiErrors.badRequest(`pod ${name} does not have a host assigned`);
-  return { namespace, pod: name, uid: object.metadata?.uid ?? '', node, object };
+  return { namespace, pod: name, uid: object.metadata?.uid ?? '', node: typeof node === 'string' ? node : '', object };
 }
 
-/** The container that was asked for, or the only one. The errors are those kubectl's users know. */
+/** Throws BadRequest for a pod that has no node yet. */
+export function nodeOf({ pod, node }: PodTarget): string {
+  if (node === '') throw apiErrors.badRequest(`pod ${pod} does not have a host assigned`);
+  return node;
+}
+
+/** The container that was asked for, or the only one; judged before the pod's node. The errors are those kubectl's users know. */
 export function containerOf(target: PodTarget, asked: string): string {
   const containers = namesIn(target.object, 'containers');
-  const init = namesIn(target.object, 'initContainers');
-  const ephemeral = namesIn(target.object, 'ephemeralContainers');
+  const all = [...namesIn(target.object, 'initContainers'), ...containers, ...namesIn(target.object, 'ephemeralContainers')];
   if (asked !== '') {
-    if ([...containers, ...init, ...ephemeral].includes(asked)) return asked;
+    if (all.includes(asked)) return asked;
     throw apiErrors.badRequest(`container ${asked} is not valid for pod ${target.pod}`);
   }
   const [only] = containers;
   if (only !== undefined && containers.length === 1) return only;
-  const more = (what: string, names: readonly string[]) => (names.length === 0 ? '' : ` or one of the ${what} containers: [${names.join(' ')}]`);
-  throw apiErrors.badRequest(
-    `a container name must be specified for pod ${target.pod}, choose one of: [${containers.join(' ')}]${more('init', init)}${more('ephemeral', ephemeral)}`);
+  throw apiErrors.badRequest(`a container name must be specified for pod ${target.pod}, choose one of: [${all.join(' ')}]`);
 }
 
 function specOf(object: KubeObject): Record<string, unknown> {

@@ -12,7 +12,7 @@ it.each([
   [`${NAMESPACED}/services/web/proxy/`, 'services', 'web'],
   [`${NAMESPACED}/services/http:web:80/proxy/api/v1/namespaces/x`, 'services', 'http:web:80'],
   ['/api/v1/nodes/n1:10250/proxy/metrics', 'nodes', 'n1:10250'],
-])('%s is 501 for whoever may create %s/proxy, by every method', async (path, resource, name) => {
+])('%s is 501 for those with the right to %s/proxy, by every method', async (path, resource, name) => {
   const asked: AuthorizationAttributes[] = [];
   const authorize = (attributes: AuthorizationAttributes) => {
     asked.push(attributes);
@@ -20,11 +20,11 @@ it.each([
   };
   await using running = await startApiServer({ authorizer: () => ({ authorize }) });
   const dispatcher = new Agent({ connect: { ca: running.certificate } });
-  for (const method of ['GET', 'POST', 'PUT', 'PATCH', 'DELETE']) {
+  for (const [method, verb] of [['GET', 'get'], ['POST', 'create'], ['PUT', 'update'], ['PATCH', 'patch'], ['DELETE', 'delete']] as const) {
     const answer = await fetch(`${running.url}${path}`, { method, dispatcher, headers: { authorization: 'Bearer admin' } });
     expect([method, answer.status]).toEqual([method, 501]);
     expect(await answer.json()).toMatchObject({ kind: 'Status', code: 501, message: expect.stringContaining('does not pass HTTP on') as string, details: { name, kind: resource } });
-    expect(asked.at(-1)).toMatchObject({ verb: 'create', resource, name, subresource: 'proxy' });
+    expect(asked.at(-1)).toMatchObject({ verb, resource, name, subresource: 'proxy' });
     expect((await fetch(`${running.url}${path}`, { method, dispatcher, headers: { authorization: 'Bearer no-rights' } })).status).toBe(403);
     expect((await fetch(`${running.url}${path}`, { method, dispatcher, headers: { authorization: 'Bearer nobody' } })).status).toBe(401);
   }

@@ -55,6 +55,20 @@ const patch = (type: string, body: string, path = `${MAPS}/a`): Asked => ({ meth
 type Refusal = readonly [asked: Asked, code: number, message: string];
 
 const REFUSALS: readonly Refusal[] = [
+  // Names are shown as Go quotes them.
+  [{ path: `${MAPS}/a%22b%5C` }, 404, 'configmaps "a\\"b\\\\" not found'],
+  // Routes come first: what leads nowhere is not read.
+  [{ method: 'DELETE', path: '/api/v1/watch/namespaces/default/configmaps/a' }, 405, NO_METHOD],
+  [{ method: 'POST', path: '/api/v1/watch/configmaps', body: 'x' }, 405, NO_METHOD],
+  [post(`${MAPS}/a/nosub`, 'x'), 404, NO_RESOURCE],
+  [{ method: 'OPTIONS', path: `${MAPS}/a/nosub` }, 404, NO_RESOURCE],
+  [{ method: 'PUT', path: `${NS}/nosuch`, body: '{}' }, 404, NO_RESOURCE],
+  [{ path: '/apis/authentication.k8s.io/v1/tokenreviews/x' }, 404, NO_RESOURCE],
+  [{ path: `${NS}/pods/x/exec` }, 404, 'pods "x" not found'],
+  [{ method: 'PUT', path: `${NS}/pods/x/exec`, body: '{}' }, 405, NO_METHOD],
+  [post(`${WIDES}/a/nosub`, 'x'), 404, 'wides.case.example "a" not found'],
+  [{ method: 'OPTIONS', path: WIDES }, 405, ' is not supported on resources of kind "wides.case.example"'],
+  [{ method: 'PUT', path: WIDES, body: '{}' }, 400, 'name must be provided'],
   [post(MAPS, '{"a":1'), 400, unrecognized('ConfigMap', `${HEAD}unexpected end of JSON input`, '{"a":1')],
   [post(MAPS, ''), 400, unrecognized('ConfigMap', `${HEAD}unexpected end of JSON input`, '<empty>')],
   [post(MAPS, 'x'), 400, unrecognized('ConfigMap', `${HEAD}invalid character 'x' looking for beginning of value`, '78')],
@@ -75,6 +89,8 @@ const REFUSALS: readonly Refusal[] = [
   [{ method: 'DELETE', path: `${MAPS}/a`, body: '[]' }, 400, `${HEAD}json: cannot unmarshal array into Go value of type ${STRUCT}`],
   [post(MAPS, '{"metadata":{"name":"a","resourceVersion":"5"}}'), 500, 'resourceVersion should not be set on objects to be created'],
   [{ path: '/api/v1/nothing' }, 404, NO_RESOURCE], [{ path: '/api/v9' }, 404, NO_RESOURCE], [{ path: '/apis/apps/v9/x' }, 404, NO_RESOURCE], [{ path: '/apis/apps/v9' }, 404, NO_RESOURCE],
+  // A custom resource without the subresource is the thing that is not found.
+  [{ path: `${WIDES}/a/status` }, 404, 'wides.case.example "a" not found'], [{ path: `${WIDES}/a/scale` }, 404, 'wides.case.example "a" not found'], [{ path: `${MAPS}/a/status` }, 404, NO_RESOURCE],
   [{ path: MAPS, accept: 'text/html' }, 406, '406: Not Acceptable\n\nAvailable representations: application/json, application/yaml, application/vnd.kubernetes.protobuf, application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch'],
   [{ path: `${MAPS}/a`, accept: 'text/html' }, 406, '406: Not Acceptable\n\nAvailable representations: application/json, application/yaml, application/vnd.kubernetes.protobuf'],
   [{ path: MAPS, accept: 'application/json;as=Table;v=v1;g=nope' }, 406, 'only the following media types are accepted: application/json, application/yaml, application/vnd.kubernetes.protobuf'],
@@ -85,7 +101,6 @@ const REFUSALS: readonly Refusal[] = [
     ['GET', `${NS}/serviceaccounts/x/token`], ['POST', `${NS}/pods/x/log`], ['GET', '/apis/authorization.k8s.io/v1/subjectaccessreviews'], ['GET', `${NS}/bindings`], ['POST', '/api/v1/watch/configmaps'],
     ['PUT', MAPS], ['POST', `${MAPS}/a`], ['PATCH', MAPS], ['OPTIONS', MAPS],
   ].map(([method = '', path = '']): Refusal => [{ method, path, ...(method === 'GET' ? {} : { body: '{}' }) }, 405, NO_METHOD]),
-  [post('/apis/case.example/v1/wides', '{}'), 405, 'create is not supported on resources of kind "wides.case.example"'],
   [{ path: '/api/v1/bindings' }, 404, NO_RESOURCE], [{ path: '/api/v1/watch/configmaps/x' }, 404, NO_RESOURCE], [{ path: '/api/v1/configmaps/x' }, 404, NO_RESOURCE],
   // A replacement names what it replaces; fields are looked at before.
   ...['null', '{}', '{"metadata":{}}', '{"metadata":{"name":""}}'].map((body): Refusal => [{ ...post(`${MAPS}/x`, body), method: 'PUT' }, 400,
@@ -109,7 +124,10 @@ describe('what is refused', () => {
     for (const path of ['/nothing', '/apis/nothing', '/apis/nothing/v1/x', '/apis/case.example/v9', '/apis/case.example/v9/x', '/apis/case.example/v1/nothing', '/apis/foo.bar/v1/x']) {
       expect(await test.ask({ path })).toEqual({ code: 404, text: PAGE });
     }
-    expect(await test.ask(post('/nothing', '{}'))).toEqual({ code: 404, text: PAGE });
+    // A custom resource has no path outside its scope, nor has any method there.
+    for (const path of ['/nothing', '/apis/nothing/v1/x', '/apis/case.example/v1/wides', '/apis/case.example/v1/wides/a']) {
+      for (const method of ['POST', 'PUT']) expect(await test.ask({ ...post(path, '{}'), method })).toEqual({ code: 404, text: PAGE });
+    }
   });
 });
 

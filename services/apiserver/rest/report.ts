@@ -36,8 +36,8 @@ function shortened(messages: readonly string[]): readonly string[] {
   return sent;
 }
 
-/** RFC 7234, section 5.5: `299 - "text"`. */
+/** RFC 7234, section 5.5: `299 - "text"`. Node writes a header's characters as bytes: these are those of UTF-8. */
 function warningHeader(message: string): string {
-  const text = message.replaceAll(/[^\x20-\x7e]/g, '?').replaceAll(/[\\"]/g, '\\$&');
-  return `299 - "${text}"`;
+  const text = message.replaceAll(/\p{Cc}/gu, '?').replaceAll(/[\\"]/g, '\\$&');
+  return `299 - "${Buffer.from(text).toString('latin1')}"`;
 }

@@ -57,6 +57,11 @@ describe('verbs over HTTPS', () => {
     await test.post(PODS, pod('a'));
     const table = await test.json(PODS, { headers: TABLE });
     expect(table).toMatchObject({ kind: 'Table', apiVersion: 'meta.k8s.io/v1', rows: [{ object: { kind: 'PartialObjectMetadata', metadata: { name: 'a' } } }] });
+    const deployments = '/apis/apps/v1/namespaces/default/deployments';
+    await test.post(deployments, { metadata: { name: 'd' }, spec: { replicas: 3, selector: { matchLabels: { a: 'b' } }, template: { metadata: { labels: { a: 'b' } }, spec: { containers: [{ name: 'c', image: 'i' }] } } } });
+    const scale = await test.json(`${deployments}/d/scale`, { headers: TABLE });
+    expect((scale['columnDefinitions'] as { name: string }[]).map(({ name }) => name)).toEqual(['Name', 'Desired', 'Available', 'Age']);
+    expect(scale).toMatchObject({ kind: 'Table', rows: [{ cells: ['d', 3, 0, expect.any(String) as string], object: { kind: 'PartialObjectMetadata', metadata: { name: 'd' } } }] });
     const partial = await test.json(PODS, { headers: { accept: 'application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io' } });
     expect(partial).toMatchObject({ kind: 'PartialObjectMetadataList', items: [{ kind: 'PartialObjectMetadata', metadata: { name: 'a' } }] });
     expect(await test.json(PODS, { headers: { accept: 'application/cbor' } })).toMatchObject({ status: 406, reason: 'NotAcceptable' });
@@ -122,7 +127,7 @@ describe('bad requests', () => {
       [MAPS, { headers: { authorization: 'Bearer nobody' } }, 401],
       [MAPS, { headers: { authorization: 'Bearer no-body' } }, 403],
       ['/version', { headers: { authorization: 'Bearer no-body' } }, 403],
-      [`${PODS}/x/exec?command=ls`, {}, 400],
+      [`${PODS}/x/exec?command=ls`, {}, 404],
       [`${PODS}/x/log`, {}, 404],
     ];
     for (const [path, init, code] of cases) {
@@ -252,5 +257,19 @@ describe('logs', () => {
       status: 400, message: 'a container name must be specified for pod b, choose one of: [x y]',
     });
     expect(await test.json(`${PODS}/b/log?container=z`)).toMatchObject({ status: 400, message: 'container z is not valid for pod b' });
+  });
+
+  /** Upstream's LogLocation: the container is judged before the node, and all of the pod's containers are named, in their order. */
+  it('of a pod without a node are empty, and its container is judged all the same', async () => {
+    await using test = await startClient();
+    await test.post(PODS, { ...pod('a'), spec: { containers: [{ name: 'x', image: 'i' }] } });
+    const answer = await test.call(`${PODS}/a/log`);
+    expect([answer.status, await answer.text(), answer.headers.get('content-length')]).toEqual([204, '', null]);
+    expect(await test.json(`${PODS}/a/log?container=z`)).toMatchObject({ status: 400, message: 'container z is not valid for pod a' });
+    const containers = ['x', 'y'].map((name) => ({ name, image: 'i' }));
+    await test.post(PODS, { ...pod('b'), spec: { containers, initContainers: [{ name: 'first', image: 'i' }] } });
+    expect(await test.json(`${PODS}/b/log`)).toMatchObject({
+      status: 400, message: 'a container name must be specified for pod b, choose one of: [first x y]',
+    });
   });
 });

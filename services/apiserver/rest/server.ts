@@ -28,7 +28,6 @@ import { plainAnswer } from './raw-answer.js';
 import { renderStatus } from './render.js';
 
 const HEADER_BYTES_MAX = 64 * 1024;
-const HEADERS_COUNT_MAX = 200;
 const HEADERS_TIMEOUT_MS = 20_000;
 const REQUEST_RECEIVE_TIMEOUT_MS = 60_000;
 const KEEP_ALIVE_TIMEOUT_MS = 120_000;
@@ -69,7 +68,8 @@ export class HttpsServer implements Service {
       maxHeaderSize: HEADER_BYTES_MAX, headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_RECEIVE_TIMEOUT_MS,
       keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS, noDelay: true,
     });
-    this.#server.maxHeadersCount = HEADERS_COUNT_MAX;
+    // Their bytes bound them. Node drops headers beyond a count in silence: one that was dropped may have named whom a proxy speaks for.
+    this.#server.maxHeadersCount = 0;
     this.#server.prependListener('connection', (socket: Socket) => {
       if (this.#gate.admit(socket)) this.#track(socket);
     });
@@ -166,9 +166,17 @@ function certificateOf(socket: TLSSocket): PeerCertificate | undefined {
   return known ?? undefined;
 }
 
+/** Of impersonation each line is one value, which may hold commas and, as Go reads it, UTF-8. */
+function headersOf(incoming: IncomingMessage): RestRequest['headers'] {
+  const names = Object.keys(incoming.headers).filter((name) => name.startsWith('impersonate-'));
+  if (names.length === 0) return incoming.headers;
+  const lines = names.map((name) => [name, incoming.headersDistinct[name]?.map((value) => Buffer.from(value, 'latin1').toString())] as const);
+  return { ...incoming.headers, ...Object.fromEntries(lines) };
+}
+
 function toRequest(incoming: IncomingMessage, signal: AbortSignal): RestRequest {
   return {
-    method: incoming.method ?? 'GET', url: incoming.url ?? '/', headers: incoming.headers, signal,
+    method: incoming.method ?? 'GET', url: incoming.url ?? '/', headers: headersOf(incoming), signal,
     peerCertificate: certificateOf(incoming.socket as TLSSocket), remoteAddress: incoming.socket.remoteAddress,
     body: (limit_bytes) => readBody(incoming, limit_bytes),
   };
@@ -219,9 +227,10 @@ async function send(incoming: IncomingMessage, outgoing: ServerResponse, respons
     headers['content-encoding'] = 'gzip';
     headers['vary'] = 'Accept-Encoding, Accept';
   }
-  if (response.status !== 304) headers['content-length'] = String(bytes.length);
+  const withoutContent = response.status === 204 || response.status === 304;
+  if (!withoutContent) headers['content-length'] = String(bytes.length);
   outgoing.writeHead(response.status, headers);
-  if (incoming.method === 'HEAD' || response.status === 304) outgoing.end();
+  if (incoming.method === 'HEAD' || withoutContent) outgoing.end();
   else await sendWhole(outgoing, bytes);
 }
 

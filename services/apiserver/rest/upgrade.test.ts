@@ -81,6 +81,7 @@ describe('upgrades', () => {
       [`${PODS}/a/exec?container=x&command=ls&stdout=1`, 'no-rights', 403],
       [`${PODS}/none/exec?command=ls&stdout=1`, 'admin', 404],
       [`${PODS}/unscheduled/exec?command=ls&stdout=1`, 'admin', 400],
+      [`${PODS}/unscheduled/portforward?ports=80`, 'admin', 400],
       [`${PODS}/a/portforward?ports=0`, 'admin', 400],
       // What offers no upgrade leaves the offer aside, and answers as ever.
       [`${PODS}/a/status`, 'admin', 200],

@@ -10,11 +10,12 @@ import type { Logger } from '../../../platform/log.js';
 import type { ObjectReader, StreamingFront, UpgradeRequest } from '../ports.js';
 import type { RegistryAdmission } from '../registry/connect.js';
 import { noSuchResource } from '../registry/target.js';
+import { askedOf } from './asked.js';
 import type { RestFront } from './front.js';
 import type { FlowControl } from './flow.js';
 import { headerOf } from './message.js';
 import type { RestRequest, RestResponse } from './message.js';
-import { containerOf, podTarget } from './pod-target.js';
+import { containerOf, nodeOf, podTarget } from './pod-target.js';
 import { booleanOption } from './query.js';
 import { plainAnswer, refuse, streamHead } from './raw-answer.js';
 import { readerBody, serveReaderSocket } from './reader-socket.js';
@@ -78,16 +79,19 @@ function isStream(rest: RestRequest): boolean {
 async function resolve(rest: RestRequest, connection: UpgradeSocket, options: UpgradeOptions): Promise<UpgradeRequest> {
   const url = parseUrl(rest.url);
   const { route, query } = url;
-  const user = await options.front.authenticate(rest, url.path);
   if (route.kind !== 'resource') throw noSuchResource();
-  // A GET on exec over WebSocket is an exec all the same: it takes the right to create.
-  await options.front.authorize(user, route, 'create', query);
+  const asked = askedOf(rest, url);
+  const user = await options.front.authenticate(rest, url.path, asked);
+  await options.front.authorize(user, asked);
+  // A GET over WebSocket runs a command all the same: it takes the right to create, too.
+  if (asked.verb !== 'create') await options.front.authorize(user, { ...asked, verb: 'create' });
   const kind = options.scheme.byResource(route.id);
   const subresource = route.subresource ?? '';
   const streamKind = Object.hasOwn(KINDS, subresource) ? KINDS[subresource] : undefined;
   if (kind === undefined || route.id.group !== '' || route.id.resource !== 'pods' || streamKind === undefined || route.rest.length > 0) throw noSuchResource();
   const target = await podTarget(options.reader, route.namespace ?? '', route.name ?? '');
   const container = streamKind === 'port-forward' ? '' : containerOf(target, query.get('container') ?? '');
+  const node = nodeOf(target);
   const stream = streamOptions(query, container);
   if (streamKind === 'exec' && stream.command.length === 0) throw apiErrors.badRequest('you must specify at least one command for the container');
   if (streamKind !== 'port-forward' && !stream.stdin && !stream.stdout && !stream.stderr) {
@@ -97,8 +101,8 @@ async function resolve(rest: RestRequest, connection: UpgradeSocket, options: Up
   await options.connect.admit({ kind, subresource, namespace: target.namespace, name: target.pod, user, options: body });
   return {
     ...connection, ...stream, kind: streamKind, user, namespace: target.namespace, pod: target.pod, uid: target.uid, container,
-    reach: () => options.streamer.reach(target.node),
-    open: (request, openOptions) => options.streamer.open(target.node, request, openOptions),
+    reach: () => options.streamer.reach(node),
+    open: (request, openOptions) => options.streamer.open(node, request, openOptions),
   };
 }
 

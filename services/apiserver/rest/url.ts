@@ -9,8 +9,8 @@ export type Route =
       readonly namespace?: string;
       readonly name?: string;
       readonly subresource?: string;
-      /** The one object that a path of the older form watches. */
-      readonly watches?: string;
+      /** A path of the older form, which says what to do: to watch, whatever the method; of the one object, if it names one. */
+      readonly watches?: { readonly name?: string };
       /** What stands behind the subresource: the path of a proxy. */
       readonly rest: readonly string[];
     }
@@ -50,11 +50,12 @@ function watchedRoute(group: string, version: string, { parts, query }: { readon
   if (parts[0] !== 'watch' || parts.length < 2) return resourceRoute(group, version, parts);
   query.set('watch', 'true');
   const route = resourceRoute(group, version, parts.slice(1));
-  if (route.kind === 'other' || route.name === undefined) return route;
+  if (route.kind === 'other') return route;
+  if (route.name === undefined) return { ...route, watches: {} };
   const { name, ...collection } = route;
   const selector = query.get('fieldSelector') ?? '';
   query.set('fieldSelector', `${selector === '' ? '' : `${selector},`}metadata.name=${name}`);
-  return { ...collection, watches: name };
+  return { ...collection, watches: { name } };
 }
 
 function resourceRoute(group: string, version: string, parts: readonly string[]): Route {

@@ -8,12 +8,13 @@ import type {
 } from '../../../proto/gen/etcd/etcdserverpb/rpc.js';
 import { Event_EventType } from '../../../proto/gen/etcd/mvccpb/kv.js';
 import type { Event, KeyValue as EtcdKeyValue } from '../../../proto/gen/etcd/mvccpb/kv.js';
-import { revisionOf, tooManyOpsError } from '../errors.js';
+import { compactedError, revisionOf, tooManyOpsError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import type { KvCompare, KvDelete, KvOp, KvPut, KvRange, KvTxn, SortTarget } from '../mvcc/operations.js';
 import type { KeyValue, StoreEvent } from '../store.js';
 import type { EtcdOperation } from './authorize.js';
 import { EtcdError } from './context.js';
+import { nearestSafe } from './int64.js';
 
 const buffer = (bytes: Uint8Array): Buffer => (Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
 const NO_KEY = Buffer.alloc(0);
@@ -34,18 +35,24 @@ export function toRange(request: RangeRequest): KvRange {
   if (sortTarget === undefined || !ordered) throw new EtcdError(status.INVALID_ARGUMENT, 'etcdserver: invalid sort option');
   return {
     key: request.key,
-    limit: Math.max(0, request.limit),
+    limit: nearestSafe(request.limit > 0n ? request.limit : 0n),
     serializable: request.serializable,
     keysOnly: request.keysOnly,
     countOnly: request.countOnly,
     ...(request.rangeEnd.length === 0 ? {} : { rangeEnd: request.rangeEnd }),
-    ...(request.revision > 0 ? { revision: revisionOf(request.revision) } : {}),
+    ...(request.revision > 0n ? { revision: revisionOf(nearestSafe(request.revision)) } : {}),
     ...(sortTarget === 'key' ? {} : { sortTarget }),
     ...(request.sortOrder === RangeRequest_SortOrder.NONE ? {} : { sortOrder: request.sortOrder === RangeRequest_SortOrder.DESCEND ? 'descend' : 'ascend' }),
-    minModRevision: request.minModRevision,
-    maxModRevision: request.maxModRevision,
-    minCreateRevision: request.minCreateRevision,
-    maxCreateRevision: request.maxCreateRevision,
+    ...boundsOf(request),
+  };
+}
+
+/** Nothing that exists was made or changed before revision 1, so an upper bound below zero lets nothing through: as a lower bound beyond all does. */
+function boundsOf({ minModRevision, maxModRevision, minCreateRevision, maxCreateRevision }: RangeRequest) {
+  if (maxModRevision < 0n || maxCreateRevision < 0n) return { minModRevision: Number.MAX_SAFE_INTEGER };
+  return {
+    minModRevision: nearestSafe(minModRevision < 0n ? 1n : minModRevision), maxModRevision: nearestSafe(maxModRevision),
+    minCreateRevision: nearestSafe(minCreateRevision < 0n ? 1n : minCreateRevision), maxCreateRevision: nearestSafe(maxCreateRevision),
   };
 }
 
@@ -73,7 +80,10 @@ export function toTxn(request: TxnRequest, ops_max: number, depth = 0): KvTxn {
 
 function toOp({ request }: RequestOp, ops_max: number, depth: number): KvOp {
   switch (request?.$case) {
-    case 'requestRange': return { kind: 'range', request: toRange(request.value) };
+    case 'requestRange':
+      // Outside of transactions it means the newest one; in here etcd finds it too old.
+      if (request.value.revision < 0n) throw new EtcdError(status.OUT_OF_RANGE, compactedError(0).message);
+      return { kind: 'range', request: toRange(request.value) };
     case 'requestPut': return toPut(request.value);
     case 'requestDeleteRange': return toDelete(request.value);
     case 'requestTxn': return { kind: 'txn', txn: toTxn(request.value, ops_max, depth + 1) };
@@ -95,7 +105,7 @@ function toCompare(compare: Compare): KvCompare {
   const base = { key: compare.key, op, ...(compare.rangeEnd.length === 0 ? {} : { rangeEnd: compare.rangeEnd }) };
   const union = compare.targetUnion;
   // What is compared with and does not match the target counts as zero, as in etcd.
-  const number = (name: 'version' | 'createRevision' | 'modRevision') => (union?.$case === name ? Number(union.value) : 0);
+  const number = (name: 'version' | 'createRevision' | 'modRevision') => (union?.$case === name ? nearestSafe(union.value) : 0);
   switch (compare.target) {
     case Compare_CompareTarget.VERSION: return { ...base, target: 'version', value: number('version') };
     case Compare_CompareTarget.CREATE: return { ...base, target: 'createRevision', value: number('createRevision') };

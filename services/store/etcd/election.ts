@@ -6,6 +6,7 @@ import type { Revision } from '../store.js';
 import { EtcdError, failStream } from './context.js';
 import type { EtcdContext } from './context.js';
 import { fromKeyValue } from './convert.js';
+import { nearestSafe } from './int64.js';
 import { enqueue, leave, prefixEnd, prefixOf, toQueueError, waitTurn } from './queue.js';
 
 export function electionService(context: EtcdContext): ElectionServer {
@@ -30,7 +31,7 @@ export function electionService(context: EtcdContext): ElectionServer {
           await leave(backend, place);
           throw error;
         }
-        return { header: context.header(place.storeRevision), leader: { name, key: place.key, rev: place.revision, lease } };
+        return { header: context.header(place.storeRevision), leader: { name, key: place.key, rev: BigInt(place.revision), lease } };
       })().then((answer) => callback(null, answer), (error: unknown) => callback(toQueueError(error)));
     },
 
@@ -38,7 +39,7 @@ export function electionService(context: EtcdContext): ElectionServer {
       const { key, rev, lease } = required(leader);
       context.require(identity, { kind: 'write', key, rangeEnd: Buffer.alloc(0) });
       const { succeeded, revision } = await backend.kvTxn({
-        compare: [{ target: 'createRevision', key, op: '=', value: rev }],
+        compare: [{ target: 'createRevision', key, op: '=', value: nearestSafe(rev) }],
         success: [{ kind: 'put', key, value, lease }],
         failure: [],
       });
@@ -49,7 +50,7 @@ export function electionService(context: EtcdContext): ElectionServer {
     resign: context.unary(async ({ leader }, identity) => {
       const { key, rev } = required(leader);
       context.require(identity, { kind: 'write', key, rangeEnd: Buffer.alloc(0) });
-      await leave(backend, { key, revision: revisionOf(rev) });
+      await leave(backend, { key, revision: revisionOf(nearestSafe(rev)) });
       return { header: context.header() };
     }),
 

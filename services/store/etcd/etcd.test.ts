@@ -56,8 +56,8 @@ describe('KV', () => {
     await ask(kv, kv.compact, CompactionRequest.fromPartial({ revision: (header?.revision ?? 0) + 1 }));
     const refused = (promise: Promise<unknown>) => promise.then(() => 'ok', (error: ServiceError) => [error.code, error.details]);
     const range = (more: Partial<RangeRequest>) => ask(kv, kv.range, RangeRequest.fromPartial({ key: bytes('err/a'), ...more }));
-    expect(await refused(range({ revision: header?.revision ?? 0 }))).toEqual([status.OUT_OF_RANGE, 'etcdserver: mvcc: required revision has been compacted']);
-    expect(await refused(range({ revision: 2 ** 50 }))).toEqual([status.OUT_OF_RANGE, 'etcdserver: mvcc: required revision is a future revision']);
+    expect(await refused(range({ revision: BigInt(header?.revision ?? 0) }))).toEqual([status.OUT_OF_RANGE, 'etcdserver: mvcc: required revision has been compacted']);
+    expect(await refused(range({ revision: 2n ** 50n }))).toEqual([status.OUT_OF_RANGE, 'etcdserver: mvcc: required revision is a future revision']);
     expect(await refused(range({ key: Buffer.alloc(0) }))).toEqual([status.INVALID_ARGUMENT, 'etcdserver: key is not provided']);
     expect(await refused(range({ sortTarget: 9 as never }))).toEqual([status.INVALID_ARGUMENT, 'etcdserver: invalid sort option']);
     expect(await refused(ask(kv, kv.put, put('err/b', '1', { lease: 99n })))).toEqual([status.NOT_FOUND, 'etcdserver: requested lease not found']);
@@ -67,7 +67,7 @@ describe('KV', () => {
     expect(await refused(ask(kv, kv.txn, TxnRequest.fromPartial({ success: [{}] })))).toEqual([status.INVALID_ARGUMENT, 'etcdserver: key not found']);
     const lease = open(LeaseClient);
     expect(await refused(ask(lease, lease.leaseRevoke, { ID: 99n }))).toEqual([status.NOT_FOUND, 'etcdserver: requested lease not found']);
-    expect(await refused(ask(lease, lease.leaseGrant, { ID: 1n, TTL: 1e10 }))).toEqual([status.OUT_OF_RANGE, 'etcdserver: too large lease TTL']);
+    expect(await refused(ask(lease, lease.leaseGrant, { ID: 1n, TTL: 10_000_000_000n }))).toEqual([status.OUT_OF_RANGE, 'etcdserver: too large lease TTL']);
     const auth = open(AuthClient);
     expect((await refused(ask(auth, auth.authEnable, {})))[0]).toBe(status.UNIMPLEMENTED);
     for (const client of [kv, lease, auth]) client.close();
@@ -144,7 +144,7 @@ function openStream() {
   stream.on('error', () => undefined);
   return {
     create: (request: Partial<WatchCreateRequest>) => void stream.write({ requestUnion: { $case: 'createRequest', value: WatchCreateRequest.fromPartial(request) } }),
-    cancel: (watchId: number) => void stream.write({ requestUnion: { $case: 'cancelRequest', value: { watchId } } }),
+    cancel: (watchId: bigint) => void stream.write({ requestUnion: { $case: 'cancelRequest', value: { watchId } } }),
     progress: () => void stream.write({ requestUnion: { $case: 'progressRequest', value: {} } }),
     async next(): Promise<WatchResponse> {
       const { value, done } = await answers.next();
@@ -164,14 +164,14 @@ describe('Watch', () => {
   it('confirms, delivers, cancels, and keeps several watches apart', async () => {
     const stream = openStream();
     stream.create({ key: bytes('w/a') });
-    stream.create({ key: bytes('w/'), rangeEnd: bytes('w0'), watchId: 7, prevKv: true });
+    stream.create({ key: bytes('w/'), rangeEnd: bytes('w0'), watchId: 7n, prevKv: true });
     const created = [await stream.next(), await stream.next()];
     expect(created.map((r) => `${r.watchId} ${r.created}`).sort()).toEqual(['0 true', '7 true']);
     const { revision } = await change('w/a', '1');
     const both = [await stream.next(), await stream.next()];
     expect(both.map((r) => `${r.watchId} ${r.events[0]?.kv?.value.toString()} ${r.header?.revision}`).sort()).toEqual([`0 1 ${revision}`, `7 1 ${revision}`]);
-    stream.cancel(0);
-    expect(await stream.next()).toMatchObject({ watchId: 0, canceled: true });
+    stream.cancel(0n);
+    expect(await stream.next()).toMatchObject({ watchId: 0n, canceled: true });
     await change('w/a', '2');
     expect((await stream.next()).events[0]).toMatchObject({ prevKv: { value: bytes('1') } });
     stream.close();
@@ -182,13 +182,13 @@ describe('Watch', () => {
     const { revision } = await change('w/x', '1');
     await change('w/x', '2');
     await store.compact((await change('w/x', '3')).revision);
-    stream.create({ key: bytes('w/x'), watchId: 5 });
-    expect(await stream.next()).toMatchObject({ watchId: 5, created: true, canceled: false });
-    stream.create({ key: bytes('w/x'), watchId: 5 });
+    stream.create({ key: bytes('w/x'), watchId: 5n });
+    expect(await stream.next()).toMatchObject({ watchId: 5n, created: true, canceled: false });
+    stream.create({ key: bytes('w/x'), watchId: 5n });
     expect(await stream.next()).toMatchObject({ created: true, canceled: true, cancelReason: 'mvcc: duplicate watch ID provided on the WatchStream' });
-    stream.create({ key: bytes('w/x'), watchId: 6, startRevision: revision });
-    expect(await stream.next()).toMatchObject({ watchId: 6, created: true });
-    expect(await stream.next()).toMatchObject({ watchId: 6, canceled: true, compactRevision: revision + 2, cancelReason: 'etcdserver: mvcc: required revision has been compacted' });
+    stream.create({ key: bytes('w/x'), watchId: 6n, startRevision: BigInt(revision) });
+    expect(await stream.next()).toMatchObject({ watchId: 6n, created: true });
+    expect(await stream.next()).toMatchObject({ watchId: 6n, canceled: true, compactRevision: revision + 2, cancelReason: 'etcdserver: mvcc: required revision has been compacted' });
     forbidden = (operation) => operation.kind === 'read';
     stream.create({ key: bytes('w/x') });
     expect(await stream.next()).toMatchObject({ created: true, canceled: true, cancelReason: expect.stringContaining('permission denied') as string });
@@ -204,7 +204,7 @@ describe('Watch', () => {
     const event = await stream.next();
     expect(event.events).toHaveLength(1);
     const progress = await stream.next();
-    expect([progress.watchId, progress.events.length]).toEqual([-1, 0]);
+    expect([progress.watchId, progress.events.length]).toEqual([-1n, 0]);
     expect(progress.header?.revision).toBeGreaterThanOrEqual(revision);
     stream.close();
   });
@@ -213,7 +213,7 @@ describe('Watch', () => {
     const stream = openStream();
     const { revision } = await change('w/f1', '1');
     await store.kvTxn({ compare: [], failure: [], success: [1, 2, 3].map((i) => ({ kind: 'put', key: bytes(`w/f${i}`), value: Buffer.alloc(600_000) })) });
-    stream.create({ key: bytes('w/f'), rangeEnd: bytes('w/g'), startRevision: revision, fragment: true });
+    stream.create({ key: bytes('w/f'), rangeEnd: bytes('w/g'), startRevision: BigInt(revision), fragment: true });
     await stream.next();
     const sizes: [number, boolean][] = [];
     for (let seen = 0; seen < 4;) {
@@ -235,7 +235,7 @@ describe('Watch', () => {
 describe('the rest', () => {
   it('keeps leases alive on a stream; an unknown one has 0 seconds left', async () => {
     const lease = open(LeaseClient);
-    const { ID, TTL } = await ask(lease, lease.leaseGrant, { ID: 0n, TTL: 30 });
+    const { ID, TTL } = await ask(lease, lease.leaseGrant, { ID: 0n, TTL: 30n });
     await store.put({ kind: 'put', key: bytes('l/a'), value: bytes('1'), lease: ID });
     const stream = lease.leaseKeepAlive();
     stream.write({ ID });
@@ -256,7 +256,7 @@ describe('the rest', () => {
     const state = await ask(maintenance, maintenance.status, {});
     expect(state.version).toMatch(/^3\.5\.\d+$/);
     expect(state.leader).toBe(state.header?.memberId);
-    const hash = await ask(maintenance, maintenance.hashKv, { revision: 0 });
+    const hash = await ask(maintenance, maintenance.hashKv, { revision: 0n });
     expect(hash.hash).toBe((await store.hash(0)).hash);
     expect((await ask(cluster, cluster.memberList, { linearizable: true })).members).toEqual([]);
     await expect(ask(cluster, cluster.memberAdd, { peerURLs: [], isLearner: false })).rejects.toMatchObject({ code: status.UNIMPLEMENTED });
@@ -391,7 +391,7 @@ describe('limits and answers of etcd (issue 6, rows 26 and 33)', () => {
 
   it.each([[-1, 2], [0, 2], [1, 2], [2, 2], [3, 3]])('a lease that is asked for %i seconds gets %i', async (asked, granted) => {
     const lease = open(LeaseClient);
-    expect(await ask(lease, lease.leaseGrant, { TTL: asked, ID: 0n })).toMatchObject({ TTL: granted });
+    expect(await ask(lease, lease.leaseGrant, { TTL: BigInt(asked), ID: 0n })).toMatchObject({ TTL: granted });
     lease.close();
   });
 
@@ -399,6 +399,9 @@ describe('limits and answers of etcd (issue 6, rows 26 and 33)', () => {
     const auth = open(AuthClient);
     expect(await ask(auth, auth.authStatus, {})).toMatchObject({ enabled: false, authRevision: 1 });
     await expect(ask(auth, auth.authEnable, {})).rejects.toMatchObject({ code: status.UNIMPLEMENTED });
+    // Clients with a password take this for leave to go on without.
+    await expect(ask(auth, auth.authenticate, { name: 'root', password: 'secret' })).rejects.toMatchObject({ code: status.FAILED_PRECONDITION, details: 'etcdserver: authentication is not enabled' });
+    expect(await ask(auth, auth.userList, {})).toMatchObject({ users: [] });
     auth.close();
   });
 
@@ -418,7 +421,7 @@ describe('limits and answers of etcd (issue 6, rows 26 and 33)', () => {
     stream.write({ requestUnion: { $case: 'createRequest', value: WatchCreateRequest.fromPartial({ key: bytes('future/x') }) } });
     stream.write({ requestUnion: { $case: 'progressRequest', value: {} } });
     await answered;
-    expect(responses.at(-1)).toMatchObject({ watchId: -1, header: { revision: header?.revision } });
+    expect(responses.at(-1)).toMatchObject({ watchId: -1n, header: { revision: header?.revision } });
     stream.cancel();
     client.close();
     kv.close();

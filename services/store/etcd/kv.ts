@@ -8,6 +8,7 @@ import type { Answer } from './answers.js';
 import { failStream } from './context.js';
 import type { EtcdContext } from './context.js';
 import { fromKeyValue, operationsOf, toDelete, toPut, toRange, toTxn, writeOperations } from './convert.js';
+import { nearestSafe } from './int64.js';
 import { serializePutResponse } from './put-response.js';
 
 /** What may be long is made of bytes, and not of objects for each key. */
@@ -78,7 +79,7 @@ export function kvService(context: EtcdContext): KvServer {
 
     compact: context.unary(async (request, identity) => {
       context.require(identity, { kind: 'compact' });
-      await backend.compact(revisionOf(Math.max(0, request.revision)));
+      await backend.compact(revisionOf(Math.max(0, nearestSafe(request.revision))));
       return { header: context.header() };
     }),
   };

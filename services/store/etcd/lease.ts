@@ -5,6 +5,7 @@ import { LIMITS } from '../limits.js';
 import { StoreError } from '../store.js';
 import { failStream } from './context.js';
 import type { EtcdContext } from './context.js';
+import { nearestSafe } from './int64.js';
 import type { LeaderMonitor } from './leader-monitor.js';
 import { StreamWriter } from './stream-writer.js';
 
@@ -13,7 +14,7 @@ export function leaseService(context: EtcdContext, leader: LeaderMonitor): Lease
   return {
     leaseGrant: context.unary(async (request, identity) => {
       context.require(identity, { kind: 'lease-grant' });
-      const { id, ttl_s } = await backend.leaseGrant({ id: request.ID, ttl_s: Math.max(request.TTL, LIMITS.clientLeaseTtlMin_s) });
+      const { id, ttl_s } = await backend.leaseGrant({ id: request.ID, ttl_s: Math.max(nearestSafe(request.TTL), LIMITS.clientLeaseTtlMin_s) });
       return { header: context.header(), ID: id, TTL: ttl_s, error: '' };
     }),
 

@@ -8,6 +8,7 @@ import type { Alarm } from '../mvcc/alarms.js';
 import { nodeIdOf } from './cluster.js';
 import { EtcdError, failStream, unimplemented } from './context.js';
 import type { EtcdContext } from './context.js';
+import { nearestSafe } from './int64.js';
 
 /** The etcd whose API this is: clients look at it before they use what came later. */
 export const ETCD_VERSION = '3.5.16';
@@ -26,8 +27,9 @@ export function maintenanceService(context: EtcdContext): MaintenanceServer {
     }),
     hashKv: context.unary(async (request, identity) => {
       context.require(identity, { kind: 'status' });
-      const { hash, revision, compactRevision } = await backend.hash(Math.max(0, request.revision));
-      return { header: context.header(), hash, compactRevision, hashRevision: revision };
+      const { hash, revision, compactRevision } = await backend.hash(Math.max(0, nearestSafe(request.revision)));
+      // As etcd says that nothing was compacted yet.
+      return { header: context.header(), hash, compactRevision: compactRevision === 0 ? -1 : compactRevision, hashRevision: revision };
     }),
     moveLeader: context.unary(async (request, identity) => {
       context.require(identity, { kind: 'maintain' });

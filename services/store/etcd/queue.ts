@@ -41,7 +41,7 @@ export function prefixEnd(prefix: Buffer): Buffer {
 
 /** Takes the lease's place in the line, or finds the one it has; `value` is set when the place is new. */
 export async function enqueue(backend: KvBackend, prefix: Buffer, candidate: { lease: bigint; value: Uint8Array }): Promise<TakenPlace> {
-  const key = Buffer.concat([prefix, Buffer.from(BigInt.asUintN(64, candidate.lease).toString(16))]);
+  const key = Buffer.concat([prefix, Buffer.from(candidate.lease.toString(16))]);
   const { succeeded, revision, results } = await backend.kvTxn({
     compare: [{ target: 'createRevision', key, op: '=', value: 0 }],
     success: [{ kind: 'put', key, value: candidate.value, lease: candidate.lease }],

@@ -14,6 +14,7 @@ import type { EtcdIdentity } from './authorize.js';
 import { failStream, toEtcdError } from './context.js';
 import type { EtcdContext } from './context.js';
 import { fromEvent } from './convert.js';
+import { nearestSafe } from './int64.js';
 import type { LeaderMonitor } from './leader-monitor.js';
 import { StreamWriter } from './stream-writer.js';
 import { serializeWatchResponse } from './watch-response.js';
@@ -26,11 +27,11 @@ const WINDOW_BATCHES = 8;
 const WATCHES_PER_STREAM_MAX = 10_000;
 const FRAGMENT_BYTES = 1024 * 1024;
 /** etcd's id for what belongs to no watch. */
-const NO_WATCH = -1;
+const NO_WATCH = -1n;
 const FROM_KEY = Buffer.from([0]);
 
 interface OpenWatch {
-  readonly id: number;
+  readonly id: bigint;
   readonly fragment: boolean;
   handle: WatchHandle | undefined;
   confirmed: boolean;
@@ -52,11 +53,11 @@ class WatchStream {
   readonly #call: Stream;
   readonly #writer: StreamWriter<WatchResponse>;
   readonly #identity: EtcdIdentity | undefined;
-  readonly #watches = new Map<number, OpenWatch>();
+  readonly #watches = new Map<bigint, OpenWatch>();
   /** Watches whose progress is awaited before the stream's can be told, and the least of theirs so far. */
-  #awaited: Set<number> | undefined;
+  #awaited: Set<bigint> | undefined;
   #progress = Infinity;
-  #nextId = 0;
+  #nextId = 0n;
 
   constructor(context: EtcdContext, call: Stream) {
     this.#context = context;
@@ -106,7 +107,7 @@ class WatchStream {
       });
       watch.handle = handle;
       // A watch from a given revision misses nothing, whenever it stands; another tells where it stands first.
-      if (request.startRevision !== 0) this.#confirm(watch, this.#context.backend.revision);
+      if (request.startRevision !== 0n) this.#confirm(watch, this.#context.backend.revision);
       handle.grant(WINDOW_BATCHES);
       if (!watch.confirmed) handle.requestProgress();
     } catch (error) {
@@ -115,7 +116,7 @@ class WatchStream {
     }
   }
 
-  #refusal(id: number | undefined, key: Uint8Array, rangeEnd: Uint8Array): string | undefined {
+  #refusal(id: bigint | undefined, key: Uint8Array, rangeEnd: Uint8Array): string | undefined {
     if (!this.#context.allows(this.#identity, { kind: 'read', key, rangeEnd })) return 'rpc error: code = PermissionDenied desc = etcdserver: permission denied';
     if (id === undefined) return 'mvcc: duplicate watch ID provided on the WatchStream';
     if (isEmpty(key, rangeEnd)) return 'mvcc: watcher range is empty';
@@ -124,8 +125,8 @@ class WatchStream {
   }
 
   /** 0: the next free one. Undefined: taken. */
-  #idFor(wanted: number): number | undefined {
-    if (wanted !== 0) return this.#watches.has(wanted) ? undefined : wanted;
+  #idFor(wanted: bigint): bigint | undefined {
+    if (wanted !== 0n) return this.#watches.has(wanted) ? undefined : wanted;
     while (this.#watches.has(this.#nextId)) this.#nextId++;
     return this.#nextId;
   }
@@ -206,7 +207,7 @@ class WatchStream {
     this.#forget(watch.id);
   }
 
-  #cancel(id: number): void {
+  #cancel(id: bigint): void {
     const watch = this.#watches.get(id);
     if (watch === undefined) return;
     this.#watches.delete(id);
@@ -215,7 +216,7 @@ class WatchStream {
     this.#forget(id);
   }
 
-  #forget(id: number): void {
+  #forget(id: bigint): void {
     if (this.#awaited?.delete(id) === true) this.#tellProgress();
   }
 
@@ -236,7 +237,7 @@ class WatchStream {
   #write(response: Partial<WatchResponse>, revision?: number): boolean {
     return this.#writer.write({
       header: this.#context.header(revision),
-      watchId: 0,
+      watchId: 0n,
       created: false,
       canceled: false,
       compactRevision: 0,
@@ -270,7 +271,7 @@ function toWatch(request: WatchCreateRequest, key: Uint8Array, progressInterval_
     noDelete: request.filters.includes(WatchCreateRequest_FilterType.NODELETE),
     ...(request.rangeEnd.length === 0 ? {} : { rangeEnd: request.rangeEnd }),
     // Before all revisions there are: from the first one on.
-    ...(request.startRevision === 0 ? {} : { startRevision: revisionOf(Math.max(1, request.startRevision)) }),
+    ...(request.startRevision === 0n ? {} : { startRevision: revisionOf(Math.max(1, nearestSafe(request.startRevision))) }),
     ...(request.progressNotify ? { progressInterval_ms } : {}),
   };
 }

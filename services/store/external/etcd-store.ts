@@ -70,7 +70,7 @@ export class EtcdStore implements Store {
   }
 
   async leaseGrant(request: { readonly id?: bigint; readonly ttl_s: number }, options?: StoreCallOptions): Promise<{ id: bigint; ttl_s: number }> {
-    const wanted = { ID: request.id ?? 0n, TTL: Math.max(1, Math.ceil(request.ttl_s)) };
+    const wanted = { ID: request.id ?? 0n, TTL: BigInt(Math.max(1, Math.ceil(request.ttl_s))) };
     const { ID, TTL } = await this.#write(({ lease }) => [lease, lease.leaseGrant], wanted, options);
     return { id: ID, ttl_s: TTL };
   }
@@ -105,7 +105,7 @@ export class EtcdStore implements Store {
   }
 
   async compact(revision: Revision, options?: StoreCallOptions): Promise<void> {
-    await this.#write(({ kv }) => [kv, kv.compact], { revision, physical: false }, options);
+    await this.#write(({ kv }) => [kv, kv.compact], { revision: BigInt(revision), physical: false }, options);
   }
 
   async status(options?: StoreCallOptions): Promise<StoreStatus> {

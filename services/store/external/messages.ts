@@ -16,8 +16,8 @@ export function toEtcdRange(request: RangeRequest): EtcdRange {
   return EtcdRange.fromPartial({
     key: buffer(request.key),
     rangeEnd: optional(request.rangeEnd),
-    limit: request.limit ?? 0,
-    revision: request.revision ?? 0,
+    limit: BigInt(request.limit ?? 0),
+    revision: BigInt(request.revision ?? 0),
     serializable: request.serializable ?? false,
     keysOnly: request.keysOnly ?? false,
     countOnly: request.countOnly ?? false,

@@ -35,7 +35,7 @@ const SILENCE_MS_MAX = 5000;
 /** So long an event that somebody waits for may take; then a mark is written. */
 const PATIENCE_MS = 200;
 /** etcd's id for what belongs to no watch: an answer to a question about progress. */
-const NO_WATCH = -1;
+const NO_WATCH = -1n;
 
 export async function* watchEtcd(request: StoreWatchRequest, options: EtcdWatchOptions): AsyncGenerator<WatchBatch, void, undefined> {
   if (request.key.length === 0) throw emptyKeyError();
@@ -202,7 +202,7 @@ function createRequest(request: StoreWatchRequest, { next, mark }: Cursor): Watc
   return WatchCreateRequest.fromPartial({
     key: Buffer.from(request.key),
     rangeEnd: rangeEnd === undefined ? Buffer.alloc(0) : Buffer.from(rangeEnd),
-    startRevision: next,
+    startRevision: BigInt(next),
     prevKv: request.prevKv ?? false,
     progressNotify: request.progressInterval_ms !== undefined,
     fragment: true,

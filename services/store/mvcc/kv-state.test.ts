@@ -5,13 +5,15 @@ import { StoreError } from '../store.js';
 import type { Revision } from '../store.js';
 import { decodeCommand, encodeCommand } from './commands.js';
 import { KvState } from './kv-state.js';
-import type { Command, CommandResult, KvOp, KvRange, KvTxn } from './operations.js';
+import type { Command, CommandResult, KvOp, KvPut, KvRange, KvTxn } from './operations.js';
 
 const bytes = (text: string) => Buffer.from(text);
 const put = (key: string, value: string, lease = 0n): Command => ({ kind: 'put', put: { kind: 'put', key: bytes(key), value: bytes(value), lease } });
 const del = (key: string): KvOp => ({ kind: 'delete', key: bytes(key) });
 const txn = (success: KvOp[], rest: Partial<KvTxn> = {}): Command => ({ kind: 'txn', txn: { compare: [], failure: [], success, ...rest } });
 const putOp = (key: string, value: string): KvOp => ({ kind: 'put', key: bytes(key), value: bytes(value) });
+
+const KEEPS_VALUE: KvPut = { kind: 'put', key: bytes('b'), value: bytes(''), ignoreValue: true };
 
 function run(state: KvState, command: Command, term = 1): CommandResult {
   const result = state.applyBytes(encodeCommand(command), term);
@@ -51,6 +53,22 @@ describe('nested transactions', () => {
     const before = state.hash(0);
     expect(() => run(state, txn([putOp('b', '1'), { kind: 'txn', txn: inner }]))).toThrow('required revision has been compacted');
     expect(state.hash(0)).toEqual(before);
+  });
+
+  it.each<[string, string, KvOp[]]>([
+    ['a value beside ignoreValue', 'value is provided', [{ ...KEEPS_VALUE, value: bytes('x') }]],
+    ['a lease beside ignoreLease', 'lease is provided', [{ kind: 'put', key: bytes('b'), value: bytes('x'), ignoreLease: true, lease: 9n }]],
+    ['no key, deep inside', 'key is not provided', [{ kind: 'txn', txn: { compare: [], success: [], failure: [del('')] } }]],
+    ['too many operations inside', 'too many operations', [{ kind: 'txn', txn: { compare: [], success: [], failure: Array.from({ length: 2049 }, () => del('c')) } }]],
+  ])('%s is told before a key that is written twice, as by etcd', (_name, message, ops) => {
+    expect(() => run(new KvState(), txn([putOp('a', '1'), putOp('a', '2'), ...ops]))).toThrow(message);
+  });
+
+  it('what is wrong with a put is told before what is wrong with a read, a missing key before a missing lease', () => {
+    const future: KvOp = { kind: 'range', request: { key: bytes('a'), revision: 99 as Revision } };
+    expect(() => run(new KvState(), txn([future, { ...KEEPS_VALUE, lease: 9n }]))).toThrow('key not found');
+    expect(() => run(new KvState(), txn([future, { kind: 'put', key: bytes('b'), value: bytes(''), lease: 9n }]))).toThrow('requested lease not found');
+    expect(() => run(new KvState(), { kind: 'put', put: { ...KEEPS_VALUE, lease: 9n } })).toThrow('requested lease not found');
   });
 
   it('refuses nesting without end', () => {

@@ -63,13 +63,36 @@ export function runPut(state: KvState, op: KvPut, isAwaited: boolean): KeyValue 
   return prevKv;
 }
 
-/** Throws unless the transaction is well formed, whatever the state. */
+/** Throws unless the transaction is well formed, whatever the state. What is wrong in one operation comes before what two of them do to each other (etcd). */
 export function checkForm(txn: KvTxn): void {
-  const { compare, success, failure } = txn;
+  checkParts(txn);
+  writesOf(txn.success);
+  writesOf(txn.failure);
+}
+
+function checkParts({ compare, success, failure }: KvTxn): void {
   if (Math.max(compare.length, success.length, failure.length) > LIMITS.txnOps) throw tooManyOpsError();
   for (const { key } of compare) if (key.length === 0) throw emptyKeyError();
-  writesOf(success);
-  writesOf(failure);
+  for (const op of success) checkPart(op);
+  for (const op of failure) checkPart(op);
+}
+
+function checkPart(op: KvOp): void {
+  switch (op.kind) {
+    case 'put': checkPutForm(op); break;
+    case 'txn': checkParts(op.txn); break;
+    case 'delete':
+    case 'range':
+      if ((op.kind === 'range' ? op.request : op).key.length === 0) throw emptyKeyError();
+      break;
+    default: op satisfies never;
+  }
+}
+
+function checkPutForm(op: KvPut): void {
+  if (op.key.length === 0) throw emptyKeyError();
+  if (op.ignoreValue === true && op.value.length > 0) throw valueProvidedError();
+  if (op.ignoreLease === true && (op.lease ?? 0n) !== 0n) throw leaseProvidedError();
 }
 
 interface Writes {
@@ -114,20 +137,10 @@ function checkDeletes(each: readonly Writes[], owner: ReadonlyMap<string, number
 
 function writesOfOp(op: KvOp): Writes {
   switch (op.kind) {
-    case 'put':
-      if (op.key.length === 0) throw emptyKeyError();
-      if (op.ignoreValue === true && op.value.length > 0) throw valueProvidedError();
-      if (op.ignoreLease === true && (op.lease ?? 0n) !== 0n) throw leaseProvidedError();
-      return { puts: [latin1(op.key)], deletes: [] };
-    case 'delete':
-      if (op.key.length === 0) throw emptyKeyError();
-      return { puts: [], deletes: [intervalOf(op.key, op.rangeEnd)] };
-    case 'range':
-      if (op.request.key.length === 0) throw emptyKeyError();
-      return NO_WRITES;
+    case 'put': return { puts: [latin1(op.key)], deletes: [] };
+    case 'delete': return { puts: [], deletes: [intervalOf(op.key, op.rangeEnd)] };
+    case 'range': return NO_WRITES;
     case 'txn': {
-      checkForm({ ...op.txn, success: [], failure: [] });
-      if (Math.max(op.txn.success.length, op.txn.failure.length) > LIMITS.txnOps) throw tooManyOpsError();
       // Only one of the two branches runs: they may write the same keys.
       const branches = [writesOf(op.txn.success), writesOf(op.txn.failure)];
       return { puts: branches.flatMap(({ puts }) => puts), deletes: branches.flatMap(({ deletes }) => deletes) };
@@ -150,8 +163,9 @@ function* choose(mvcc: Mvcc, txn: KvTxn, revision: number): Slices<Path> {
 }
 
 function checkReads(mvcc: Mvcc, path: Path, now: number): void {
-  for (const op of path.ops) if (op.kind === 'range') checkReadable(mvcc, op.request.revision, now);
-  for (const nested of path.nested) checkReads(mvcc, nested, now);
+  eachOp(path, (op) => {
+    if (op.kind === 'range') checkReadable(mvcc, op.request.revision, now);
+  });
 }
 
 function* readPath(mvcc: Mvcc, path: Path, reading: Reading): Slices<KvOpResult[]> {
@@ -170,22 +184,39 @@ function* readPath(mvcc: Mvcc, path: Path, reading: Reading): Slices<KvOpResult[
   return results;
 }
 
+/** All puts, and then all reads: the first that fails says why (etcd). */
 function checkPath(state: KvState, path: Path): void {
-  for (const op of path.ops) {
-    if (op.kind === 'put') checkPut(state, op);
-    else if (op.kind === 'range') checkReadable(state.mvcc, op.request.revision, state.mvcc.revision);
-  }
-  for (const nested of path.nested) checkPath(state, nested);
+  eachOp(path, (op) => {
+    if (op.kind !== 'put') return;
+    checkPresent(state, op);
+    checkLease(state, op);
+  });
+  checkReads(state.mvcc, path, state.mvcc.revision);
 }
 
+/** What is carried out, nested operations in their place. */
+function eachOp(path: Path, visit: (op: KvOp) => void): void {
+  let nested = 0;
+  for (const op of path.ops) {
+    if (op.kind === 'txn') eachOp(path.nested[nested++] as Path, visit);
+    else visit(op);
+  }
+}
+
+/** Of a put by itself etcd looks at the lease first. */
 function checkPut(state: KvState, op: KvPut): void {
-  if (op.key.length === 0) throw emptyKeyError();
-  const lease = op.lease ?? 0n;
-  if (op.ignoreValue === true && op.value.length > 0) throw valueProvidedError();
-  if (op.ignoreLease === true && lease !== 0n) throw leaseProvidedError();
-  if (lease !== 0n && !state.leases.has(lease)) throw leaseNotFoundError();
+  checkPutForm(op);
+  checkLease(state, op);
+  checkPresent(state, op);
+}
+
+function checkLease({ leases }: KvState, { lease = 0n }: KvPut): void {
+  if (lease !== 0n && !leases.has(lease)) throw leaseNotFoundError();
+}
+
+function checkPresent({ mvcc }: KvState, op: KvPut): void {
   if (op.ignoreValue !== true && op.ignoreLease !== true) return;
-  if (state.mvcc.at(latin1(op.key), state.mvcc.revision) === undefined) throw keyNotFoundError();
+  if (mvcc.at(latin1(op.key), mvcc.revision) === undefined) throw keyNotFoundError();
 }
 
 function* runPath(state: KvState, path: Path, form: ResultForm): Slices<KvOpResult[]> {

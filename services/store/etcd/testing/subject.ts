@@ -6,9 +6,9 @@ import { ChannelCredentials, Metadata } from '@grpc/grpc-js';
 import type { CallOptions, Client, ClientDuplexStream, ServiceError } from '@grpc/grpc-js';
 import { systemClock } from '../../../../platform/clock.js';
 import {
-  ClusterClient, CompactionRequest, DeleteRangeRequest, KVClient, LeaseClient, MaintenanceClient, PutRequest, RangeRequest, TxnRequest, WatchClient, WatchCreateRequest,
+  AuthClient, ClusterClient, CompactionRequest, DeleteRangeRequest, KVClient, LeaseClient, MaintenanceClient, PutRequest, RangeRequest, TxnRequest, WatchClient, WatchCreateRequest,
 } from '../../../../proto/gen/etcd/etcdserverpb/rpc.js';
-import type { LeaseKeepAliveResponse, RequestOp, WatchRequest, WatchResponse } from '../../../../proto/gen/etcd/etcdserverpb/rpc.js';
+import type { DeepPartial, LeaseKeepAliveResponse, RequestOp, WatchRequest, WatchResponse } from '../../../../proto/gen/etcd/etcdserverpb/rpc.js';
 import { ElectionClient } from '../../../../proto/gen/etcd/v3electionpb/election.js';
 import { LockClient } from '../../../../proto/gen/etcd/v3lockpb/lock.js';
 
@@ -32,6 +32,7 @@ export class Subject {
   readonly lease: LeaseClient;
   readonly cluster: ClusterClient;
   readonly maintenance: MaintenanceClient;
+  readonly auth: AuthClient;
   readonly lock: LockClient;
   readonly election: ElectionClient;
   readonly #clients: readonly Client[];
@@ -46,9 +47,10 @@ export class Subject {
     this.lease = new LeaseClient(address, credentials, options);
     this.cluster = new ClusterClient(address, credentials, options);
     this.maintenance = new MaintenanceClient(address, credentials, options);
+    this.auth = new AuthClient(address, credentials, options);
     this.lock = new LockClient(address, credentials, options);
     this.election = new ElectionClient(address, credentials, options);
-    this.#clients = [this.kv, this.watch, this.lease, this.cluster, this.maintenance, this.lock, this.election];
+    this.#clients = [this.kv, this.watch, this.lease, this.cluster, this.maintenance, this.auth, this.lock, this.election];
   }
 
   close(): void {
@@ -75,7 +77,7 @@ export class Subject {
     return answer.then((value) => this.plain(value), (error: ServiceError) => ({ code: error.code, details: error.details }));
   }
 
-  range(key: string, more: Partial<RangeRequest> = {}): Promise<Plain> {
+  range(key: string, more: DeepPartial<RangeRequest> = {}): Promise<Plain> {
     return this.ask(this.kv, this.kv.range, RangeRequest.fromPartial({ key: bytes(key), ...more }));
   }
 
@@ -91,7 +93,7 @@ export class Subject {
     return this.ask(this.kv, this.kv.txn, TxnRequest.fromPartial(request));
   }
 
-  compact(revision: number, physical = false): Promise<Plain> {
+  compact(revision: number | bigint, physical = false): Promise<Plain> {
     return this.ask(this.kv, this.kv.compact, CompactionRequest.fromPartial({ revision, physical }));
   }
 
@@ -121,8 +123,8 @@ export class Subject {
     if (Array.isArray(value)) return value.map((one) => this.plain(one));
     if (value === null || typeof value !== 'object') return value as Plain;
     const entries = Object.entries(value).filter(([name]) => !LEFT_OUT.has(name)).map(([name, one]): [string, Plain] => {
-      const isRevision = REVISIONS.has(name) && typeof one === 'number' && one !== 0;
-      return [name, isRevision ? `base+${one - this.base}` : this.plain(one)];
+      const revision = REVISIONS.has(name) && (typeof one === 'number' || typeof one === 'bigint') ? Number(one) : 0;
+      return [name, revision === 0 ? this.plain(one) : `base+${revision - this.base}`];
     });
     return Object.fromEntries(entries);
   }
@@ -132,7 +134,7 @@ export const put = (key: string, value: string, more: Partial<PutRequest> = {}) 
 
 export const ops = {
   put: (key: string, value: string, more: Partial<PutRequest> = {}): RequestOp => ({ request: { $case: 'requestPut', value: put(key, value, more) } }),
-  range: (key: string, more: Partial<RangeRequest> = {}): RequestOp => ({ request: { $case: 'requestRange', value: RangeRequest.fromPartial({ key: bytes(key), ...more }) } }),
+  range: (key: string, more: DeepPartial<RangeRequest> = {}): RequestOp => ({ request: { $case: 'requestRange', value: RangeRequest.fromPartial({ key: bytes(key), ...more }) } }),
   del: (key: string, more: Partial<DeleteRangeRequest> = {}): RequestOp => ({ request: { $case: 'requestDeleteRange', value: DeleteRangeRequest.fromPartial({ key: bytes(key), ...more }) } }),
   txn: (request: Partial<TxnRequest>): RequestOp => ({ request: { $case: 'requestTxn', value: TxnRequest.fromPartial(request) } }),
 };
@@ -158,11 +160,11 @@ export class WatchTape {
     stream.on('end', () => (this.#end = this.#end === 'open' ? 'ended' : this.#end));
   }
 
-  async create(request: Partial<WatchCreateRequest>): Promise<void> {
+  async create(request: DeepPartial<WatchCreateRequest>): Promise<void> {
     await this.#answered({ requestUnion: { $case: 'createRequest', value: WatchCreateRequest.fromPartial(request) } });
   }
 
-  async cancel(watchId: number): Promise<void> {
+  async cancel(watchId: bigint): Promise<void> {
     this.#stream.write({ requestUnion: { $case: 'cancelRequest', value: { watchId } } });
     await this.quiet();
   }
@@ -193,7 +195,7 @@ export class WatchTape {
   async tell(): Promise<Plain> {
     await this.quiet();
     this.#stream.cancel();
-    const told = new Map<number, Plain[]>();
+    const told = new Map<bigint, Plain[]>();
     for (const { watchId, events, header, fragment: _fragment, ...rest } of this.responses) {
       const of = told.get(watchId) ?? [];
       told.set(watchId, of);
