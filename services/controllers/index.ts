@@ -1,7 +1,7 @@
 /**
- * The controllers of the control plane, one folder each. In: a Client and shared informers. Out: writes through the same
- * Client. They run on one member at a time (leader election is the composer's) and keep no state of their own that a restart
- * could lose. They never see the store or the API server.
+ * The controllers of the control plane, one folder each. In: a Client and shared informers. Out: writes through the
+ * same Client. They run on one member at a time (leader election is the composer's) and keep no state of their own that
+ * a restart could lose. They never see the store or the API server.
  */
 import { startAll, stopAll, type Service } from '../../platform/service.js';
 import { createClusterRoleAggregationController } from './clusterroleaggregation/clusterroleaggregation.js';
@@ -23,7 +23,11 @@ import { createNodeSubnetController } from './node/subnets.js';
 import { createPodGcController } from './podgc/podgc.js';
 import { createReplicaSetController } from './replicaset/replicaset.js';
 import { createNamespaceDefaultsController } from './serviceaccount/defaults.js';
-import { createClaimProtectionController, createClassProtectionController, createVolumeProtectionController } from './volumeprotection/volumeprotection.js';
+import {
+  createClaimProtectionController,
+  createClassProtectionController,
+  createVolumeProtectionController,
+} from './volumeprotection/volumeprotection.js';
 
 export type { ControllerContext, EventSink } from './context.js';
 export type { Discovery } from './discovery.js';
@@ -39,32 +43,66 @@ export interface ControllersOptions {
   readonly nodeGrace_ms: number;
 }
 
-/** All controllers as one service; the informers of the context are its own to start and stop. */
-export function createControllers(options: ControllersOptions): Service {
+/** How a controller registers: one row in CONTROLLERS. */
+export interface ControllerEntry {
+  /** As kube-controller-manager names it, where it has one. */
+  readonly name: string;
+  /** Who reports its events; absent: the process that runs it. */
+  readonly component?: string;
+  readonly create: (context: ControllerContext, options: ControllersOptions) => Service;
+}
+
+export const CONTROLLERS: readonly ControllerEntry[] = [
+  {
+    name: 'namespace-defaults-controller',
+    create: (context, { clusterAuthority }) => createNamespaceDefaultsController(context, { clusterAuthority }),
+  },
+  {
+    name: 'node-ipam-controller',
+    component: 'cidrAllocator',
+    create: (context, { clusterCidr, nodeBits }) => createNodeSubnetController(context, { clusterCidr, nodeBits }),
+  },
+  {
+    name: 'node-lifecycle-controller',
+    component: 'node-controller',
+    create: (context, { nodeGrace_ms }) => createNodeLifecycleController(context, { grace_ms: nodeGrace_ms }),
+  },
+  { name: 'taint-eviction-controller', component: 'taint-eviction-controller', create: createTaintEvictionController },
+  { name: 'replicaset-controller', component: 'replicaset-controller', create: createReplicaSetController },
+  { name: 'deployment-controller', component: 'deployment-controller', create: createDeploymentController },
+  { name: 'endpointslice-controller', component: 'endpoint-slice-controller', create: createEndpointSliceController },
+  { name: 'endpoints-controller', component: 'endpoint-controller', create: createEndpointsController },
+  {
+    name: 'endpointslice-mirroring-controller',
+    component: 'endpoint-slice-mirroring-controller',
+    create: createEndpointSliceMirroringController,
+  },
+  { name: 'disruption-controller', component: 'controllermanager', create: createDisruptionController },
+  { name: 'stale-disruption-targets-controller', create: createStaleTargetsController },
+  { name: 'clusterrole-aggregation-controller', create: createClusterRoleAggregationController },
+  { name: 'crd-registration-controller', create: createCrdRegistrationController },
+  { name: 'pod-garbage-collector-controller', create: createPodGcController },
+  { name: 'persistentvolumeclaim-protection-controller', create: createClaimProtectionController },
+  { name: 'persistentvolume-protection-controller', create: createVolumeProtectionController },
+  { name: 'volumeattributesclass-protection-controller', create: createClassProtectionController },
+  { name: 'token-cleaner-controller', create: createTokenCleaner },
+  {
+    name: 'garbage-collector-controller',
+    component: 'garbage-collector-controller',
+    create: createGarbageCollector,
+  },
+  { name: 'namespace-controller', create: createNamespaceController },
+];
+
+/** The controllers of the table as one service; the informers of the context are its own to start and stop. */
+export function createControllers(
+  options: ControllersOptions,
+  entries: readonly ControllerEntry[] = CONTROLLERS,
+): Service {
   const { context } = options;
-  const as = (component: string): ControllerContext => ({ ...context, events: context.events.as?.(component) ?? context.events });
-  const controllers: Service[] = [
-    createNamespaceDefaultsController(context, { clusterAuthority: options.clusterAuthority }),
-    createNodeSubnetController(as('cidrAllocator'), { clusterCidr: options.clusterCidr, nodeBits: options.nodeBits }),
-    createNodeLifecycleController(as('node-controller'), { grace_ms: options.nodeGrace_ms }),
-    createTaintEvictionController(as('taint-eviction-controller')),
-    createReplicaSetController(as('replicaset-controller')),
-    createDeploymentController(as('deployment-controller')),
-    createEndpointSliceController(as('endpoint-slice-controller')),
-    createEndpointsController(as('endpoint-controller')),
-    createEndpointSliceMirroringController(as('endpoint-slice-mirroring-controller')),
-    createDisruptionController(as('controllermanager'), { discovery: options.discovery }),
-    createStaleTargetsController(context),
-    createClusterRoleAggregationController(context),
-    createCrdRegistrationController(context),
-    createPodGcController(context),
-    createClaimProtectionController(context),
-    createVolumeProtectionController(context),
-    createClassProtectionController(context),
-    createTokenCleaner(context),
-    createGarbageCollector(as('garbage-collector-controller'), { discovery: options.discovery }),
-    createNamespaceController(context, { discovery: options.discovery }),
-  ];
+  const contextFor = ({ component }: ControllerEntry): ControllerContext =>
+    component === undefined ? context : { ...context, events: context.events.as?.(component) ?? context.events };
+  const controllers = entries.map((entry) => entry.create(contextFor(entry), options));
   return {
     name: 'controllers',
     async start() {

@@ -78,6 +78,14 @@ describe('a replica set', () => {
     expect(await t.podList()).toHaveLength(1);
   });
 
+  it('makes each pod once when the last of many is seen between two of its looks', async () => {
+    t.service.failNext('create', 'pods', apiErrors.forbidden(pods, '', 'exceeded quota'));
+    await t.client.create(replicaSets, set(40));
+    await t.settle();
+    expect(t.said.filter((line) => line.includes('SuccessfulCreate'))).toHaveLength(40);
+    expect(t.said.filter((line) => line.includes('SuccessfulDelete'))).toEqual([]);
+  });
+
   it('counts no pod that it has asked to go, also while its cache still shows it', async () => {
     const told: string[] = [];
     t.context.informers.informer(replicaSets).addHandler({

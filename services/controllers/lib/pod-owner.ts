@@ -89,10 +89,12 @@ class PodOwnerReconciler<O extends PodOwner, F> {
       return done;
     }
     const { clock, client } = this.#context;
+    // Before the pods are read: an event that comes in between must not make an older list count as complete.
+    const isSettled = this.#control.isSettled(owner);
     const claimed = await this.#claim(owner, signal);
     const facts = await this.#kind.gather({ owner, pods: claimed, signal });
     let failure: Error | undefined;
-    if (this.#control.isSettled(owner) && owner.metadata?.deletionTimestamp === undefined) {
+    if (isSettled && owner.metadata?.deletionTimestamp === undefined) {
       const plan = this.#kind.decide({ owner, pods: claimed, facts, now_ms: clock.now() });
       failure = await this.#control.apply(plan, { owner, signal });
     }
