@@ -27,7 +27,7 @@ describe('a revision', () => {
   });
 
   it.each<[string, string | undefined, bigint, string]>([['the first', undefined, 1n, '1'], ['after an empty text', '', 2n, '2'], ['another', '1,3', 4n, '1,3,4']])(
-    'goes into the history: %s', (_, history, revision, wanted) => {
+    'goes into the history: %s', (_, ...[history, revision, wanted]) => {
       expect(historyWith(history, revision)).toBe(wanted);
     });
 

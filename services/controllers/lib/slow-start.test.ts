@@ -40,7 +40,7 @@ it.each<[string, number[], number, number[]]>([
   ['the first', [0], 1, []],
   ['one in the middle of a batch', [1], 3, [0, 2]],
   ['all of a batch', [3, 4, 5, 6], 7, [0, 1, 2]],
-])('when %s fails, its batch ends and no other begins', async (_, failing, asked, made) => {
+])('when %s fails, its batch ends and no other begins', async (_, ...[failing, asked, made]) => {
   const found = await run(100, (i) => failing.includes(i));
   expect([found.asked.length, found.made, found.failure]).toEqual([asked, made, `refused ${failing[0]}`]);
 });

@@ -50,7 +50,7 @@ describe('a replica set', () => {
     ['with too many takes away the one that serves least', 1, ['ready', 'starting'], 0, ['starting-1']],
     ['takes away no pod that has ended', 0, ['failed', 'ready', 'going'], 0, ['ready-1']],
     ['makes at most a burst at a time', 10_000, [], BURST_MAX, []],
-  ])('%s', (_, replicas, traits, create, remove) => {
+  ])('%s', (_, ...[replicas, traits, create, remove]) => {
     const plan = decide(look(set(replicas), podsOf(...traits)));
     expect([plan.create?.length ?? 0, names(plan.remove)]).toEqual([create, remove]);
   });

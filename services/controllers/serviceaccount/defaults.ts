@@ -3,11 +3,11 @@
  * server when they see it (RootCAConfigMap).
  */
 import { configMaps, namespaces, serviceAccounts } from '../../../apimachinery/gen/resources.js';
-import type { KubeObject, Resource } from '../../../apimachinery/object.js';
-import { isApiError } from '../../../apimachinery/status.js';
+import type { KubeObject } from '../../../apimachinery/object.js';
 import { Controller, done } from '../../../sdk/controller/controller.js';
 import { bySelf, sourceOf } from '../../../sdk/controller/source.js';
 import type { ControllerContext } from '../context.js';
+import { ignoring } from '../lib/errors.js';
 
 const ROOT_CA = 'kube-root-ca.crt';
 const DESCRIPTION = 'Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such as the internal service IP or kubernetes.default.svc. No other usage is guaranteed across distributions of Kubernetes clusters.';
@@ -17,12 +17,8 @@ export interface NamespaceDefaultsOptions {
   readonly clusterAuthority: () => string;
 }
 
-async function createOrSkip<T extends KubeObject>(context: ControllerContext, resource: Resource<T>, object: T, signal: AbortSignal): Promise<void> {
-  await context.client.create(resource, object, { signal }).catch((error: unknown) => {
-    // There already, or the namespace is on its way out.
-    if (!isApiError(error, 'AlreadyExists') && !isApiError(error, 'NotFound') && !isApiError(error, 'Forbidden')) throw error;
-  });
-}
+/** There already, or the namespace is on its way out. */
+const unlessRefused = ignoring('AlreadyExists', 'NotFound', 'Forbidden');
 
 export function createNamespaceDefaultsController(context: ControllerContext, options: NamespaceDefaultsOptions): Controller {
   const all = context.informers.informer(namespaces);
@@ -40,13 +36,13 @@ export function createNamespaceDefaultsController(context: ControllerContext, op
       const namespace = all.lister.get(name);
       if (namespace === undefined || namespace.metadata?.deletionTimestamp !== undefined) return done;
       if (accounts.lister.getByRef({ namespace: name, name: 'default' }) === undefined) {
-        await createOrSkip(context, serviceAccounts, { metadata: { name: 'default', namespace: name } }, signal);
+        await context.client.create(serviceAccounts, { metadata: { name: 'default', namespace: name } }, { signal }).catch(unlessRefused);
       }
       const wanted = { 'ca.crt': options.clusterAuthority() };
       const map = maps.lister.getByRef({ namespace: name, name: ROOT_CA });
       if (map === undefined) {
         const metadata = { name: ROOT_CA, namespace: name, annotations: { 'kubernetes.io/description': DESCRIPTION } };
-        await createOrSkip(context, configMaps, { metadata, data: wanted }, signal);
+        await context.client.create(configMaps, { metadata, data: wanted }, { signal }).catch(unlessRefused);
       } else if (map.data?.['ca.crt'] !== wanted['ca.crt'] || Object.keys(map.data).length !== 1) {
         await context.client.update(configMaps, { ...map, data: wanted }, { signal });
       }

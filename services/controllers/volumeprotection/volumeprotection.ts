@@ -5,11 +5,12 @@
 import { persistentVolumeClaims, persistentVolumes, pods, volumeAttributesClasses } from '../../../apimachinery/gen/resources.js';
 import type { PersistentVolumeClaim, Pod } from '../../../apimachinery/gen/types.js';
 import type { KubeObject, Resource } from '../../../apimachinery/object.js';
-import { isApiError } from '../../../apimachinery/status.js';
 import { PV_PROTECTION, PVC_PROTECTION, VAC_PROTECTION } from '../../../apimachinery/well-known.js';
 import { Controller, done, type ReconcileResult } from '../../../sdk/controller/controller.js';
 import { bySelf, sourceOf } from '../../../sdk/controller/source.js';
+import { refOf } from '../../../sdk/key.js';
 import type { ControllerContext } from '../context.js';
+import { ignoring } from '../lib/errors.js';
 import { claimNamesOf, classesOfClaim, classesOfVolume, isBound, usesClaim } from './usage.js';
 
 const CLAIM_INDEX = 'claim';
@@ -27,12 +28,10 @@ async function protect<T extends KubeObject>(context: ControllerContext, protect
   const isProtected = finalizers.includes(finalizer);
   const isGoing = object.metadata?.deletionTimestamp !== undefined;
   if (isGoing ? !isProtected || await protection.isUsed(object, signal) : isProtected) return done;
-  const { uid, resourceVersion, namespace, name = '' } = object.metadata ?? {};
+  const { uid, resourceVersion } = object.metadata ?? {};
   const wanted = isGoing ? finalizers.filter((one) => one !== finalizer) : [...finalizers, finalizer];
-  const ref = namespace === undefined ? { name } : { namespace, name };
-  await context.client.patch(resource, ref, { type: 'merge', body: { metadata: { uid, resourceVersion, finalizers: wanted } } }, { signal }).catch((error: unknown) => {
-    if (!isApiError(error, 'NotFound')) throw error;
-  });
+  const patch = { type: 'merge', body: { metadata: { uid, resourceVersion, finalizers: wanted } } } as const;
+  await context.client.patch(resource, refOf(object), patch, { signal }).catch(ignoring('NotFound'));
   return done;
 }
 
