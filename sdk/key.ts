@@ -1,5 +1,6 @@
 /** Keys of caches and work queues: `namespace/name`, or `name` for cluster-scoped objects. */
 import type { KubeObject, ResourceId } from '../apimachinery/object.js';
+import type { NamedRef } from './client.js';
 
 export function keyOf(object: KubeObject): string {
   return keyOfRef({ namespace: object.metadata?.namespace, name: object.metadata?.name ?? '' });
@@ -7,6 +8,12 @@ export function keyOf(object: KubeObject): string {
 
 export function keyOfRef(ref: { readonly namespace?: string | undefined; readonly name: string }): string {
   return ref.namespace === undefined || ref.namespace === '' ? ref.name : `${ref.namespace}/${ref.name}`;
+}
+
+/** Where the object is, for the methods of a Client. */
+export function refOf({ metadata }: KubeObject): NamedRef {
+  const { namespace, name = '' } = metadata ?? {};
+  return namespace === undefined || namespace === '' ? { name } : { namespace, name };
 }
 
 /** The reverse of `keyOf`; `namespace` is undefined for cluster-scoped objects. */

@@ -19,7 +19,7 @@ export function createTestContext() {
   const said: string[] = [];
   const context: ControllerContext = {
     client, informers, clock, random, logger: silentLogger,
-    events: { event: ({ object }, _type, reason, message) => void said.push(`${object.metadata?.name ?? ''} ${reason}: ${message}`) },
+    events: { event: ({ object }, ...[, reason, message]) => void said.push(`${object.metadata?.name ?? ''} ${reason}: ${message}`) },
   };
   let running: Service[] = [];
   return {

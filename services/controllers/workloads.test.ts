@@ -3,13 +3,12 @@ import { deployments, endpoints, endpointSlices, pods, replicaSets, services } f
 import type { Deployment, Pod } from '../../apimachinery/gen/types.js';
 import { apiErrors } from '../../apimachinery/status.js';
 import { createDeploymentController } from './deployment/deployment.js';
-import { newSetReplicas, oldSetReplicas, proportionalReplicas, surgeOf } from './deployment/numbers.js';
-import { templateHash } from './deployment/revision.js';
+import { newSetReplicas, oldSetReplicas, proportionalReplicas, surgeOf } from './deployment/sizes.js';
 import { createEndpointsController } from './endpoints/endpoints.js';
 import { subsetsOf } from './endpoints/subsets.js';
 import { createEndpointSliceController } from './endpointslice/endpointslice.js';
+import { templateHash } from './lib/pod-template.js';
 import { createReplicaSetController } from './replicaset/replicaset.js';
-import { rankForDeletion } from './replicaset/ranking.js';
 import { createTestContext } from './testing.js';
 
 const template = (image: string) => ({ metadata: { labels: { app: 'web' } }, spec: { containers: [{ name: 'c', image }] } });
@@ -79,6 +78,14 @@ describe('a replica set', () => {
     expect(await t.podList()).toHaveLength(1);
   });
 
+  it('makes each pod once when the last of many is seen between two of its looks', async () => {
+    t.service.failNext('create', 'pods', apiErrors.forbidden(pods, '', 'exceeded quota'));
+    await t.client.create(replicaSets, set(40));
+    await t.settle();
+    expect(t.said.filter((line) => line.includes('SuccessfulCreate'))).toHaveLength(40);
+    expect(t.said.filter((line) => line.includes('SuccessfulDelete'))).toEqual([]);
+  });
+
   it('counts no pod that it has asked to go, also while its cache still shows it', async () => {
     const told: string[] = [];
     t.context.informers.informer(replicaSets).addHandler({
@@ -96,19 +103,6 @@ describe('a replica set', () => {
     }
     expect(told).toEqual([]);
     expect((await t.client.get(replicaSets, { namespace: 'd', name: 'rs' })).status).toMatchObject({ replicas: 0 });
-  });
-
-  it('deletes the pods that serve least first', () => {
-    const pod = (name: string, more: object): Pod => ({ metadata: { name }, ...more });
-    const ready = (time: string) => ({ phase: 'Running', conditions: [{ type: 'Ready', status: 'True', lastTransitionTime: time }] });
-    const list = [
-      pod('old-ready', { spec: { nodeName: 'a' }, status: ready('2026-01-01T00:00:00Z') }),
-      pod('new-ready', { spec: { nodeName: 'a' }, status: ready('2026-01-02T00:00:00Z') }),
-      pod('alone', { spec: { nodeName: 'b' }, status: ready('2026-01-03T00:00:00Z') }),
-      pod('not-ready', { spec: { nodeName: 'a' }, status: { phase: 'Running' } }),
-      pod('unassigned', { status: { phase: 'Pending' } }),
-    ];
-    expect(rankForDeletion(list, list).map((p) => p.metadata?.name)).toEqual(['unassigned', 'not-ready', 'new-ready', 'old-ready', 'alone']);
   });
 });
 

@@ -1,10 +1,10 @@
 /** Deletes bootstrap tokens when their time has come. */
 import { BOOTSTRAP_TOKEN_NAMESPACE, BOOTSTRAP_TOKEN_TYPE, tokenExpiration } from '../../../apimachinery/bootstrap-token.js';
 import { secrets } from '../../../apimachinery/gen/resources.js';
-import { isApiError } from '../../../apimachinery/status.js';
 import { Controller, done, requeueAfter } from '../../../sdk/controller/controller.js';
 import { bySelf, sourceOf } from '../../../sdk/controller/source.js';
 import type { ControllerContext } from '../context.js';
+import { deleteSame } from '../lib/writes.js';
 
 export function createTokenCleaner(context: ControllerContext): Controller {
   const informer = context.informers.informer(secrets);
@@ -17,10 +17,7 @@ export function createTokenCleaner(context: ControllerContext): Controller {
       if (secret === undefined || expires_ms === undefined) return done;
       const left_ms = expires_ms - context.clock.now();
       if (left_ms > 0) return requeueAfter(left_ms);
-      const { namespace = '', name = '', uid = '' } = secret.metadata ?? {};
-      await context.client.delete(secrets, { namespace, name }, { preconditions: { uid }, signal }).catch((error: unknown) => {
-        if (!isApiError(error, 'NotFound') && !isApiError(error, 'Conflict')) throw error;
-      });
+      await deleteSame(context.client, secrets, { object: secret, signal });
       return done;
     },
   });

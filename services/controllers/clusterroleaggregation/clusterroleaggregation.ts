@@ -5,12 +5,12 @@
 import { clusterRoles } from '../../../apimachinery/gen/resources.js';
 import type { ClusterRole, PolicyRule } from '../../../apimachinery/gen/types.js';
 import { labelSelectorOf, type LabelSelectorObject } from '../../../apimachinery/selector/labels.js';
-import { isApiError } from '../../../apimachinery/status.js';
 import { Controller, done } from '../../../sdk/controller/controller.js';
 import { sourceOf } from '../../../sdk/controller/source.js';
 import { keyOf } from '../../../sdk/key.js';
 import type { ControllerContext } from '../context.js';
 import { equalJson } from '../lib/equal.js';
+import { ignoring } from '../lib/errors.js';
 
 const nameOf = ({ metadata }: ClusterRole) => metadata?.name ?? '';
 
@@ -40,9 +40,7 @@ export function createClusterRoleAggregationController(context: ControllerContex
       if (role?.aggregationRule === undefined || role.metadata?.deletionTimestamp !== undefined) return done;
       const rules = aggregatedRules(role, informer.lister.list());
       if (equalJson(rules, role.rules ?? [])) return done;
-      await context.client.update(clusterRoles, { ...role, rules }, { signal }).catch((error: unknown) => {
-        if (!isApiError(error, 'NotFound')) throw error;
-      });
+      await context.client.update(clusterRoles, { ...role, rules }, { signal }).catch(ignoring('NotFound'));
       return done;
     },
   });

@@ -4,12 +4,12 @@
  */
 import { apiServices, customResourceDefinitions } from '../../../apimachinery/gen/resources.js';
 import type { APIService, CustomResourceDefinition } from '../../../apimachinery/gen/types.js';
-import { isApiError } from '../../../apimachinery/status.js';
 import { toTime } from '../../../platform/clock.js';
 import { Controller, done } from '../../../sdk/controller/controller.js';
 import { sourceOf } from '../../../sdk/controller/source.js';
 import type { ControllerContext } from '../context.js';
 import { equalJson } from '../lib/equal.js';
+import { ignoring } from '../lib/errors.js';
 
 const MANAGED = 'kube-aggregator.kubernetes.io/automanaged';
 /** After all built-in groups; versions by their names. */
@@ -49,20 +49,14 @@ export function createCrdRegistrationController({ client, clock, logger, informe
       const wanted = wantedApiService(name, definitions.lister.list(), clock.now());
       if (stored !== undefined && !isManaged(stored)) return done;
       if (wanted === undefined) {
-        if (stored !== undefined) await client.delete(apiServices, { name }, { signal }).catch(unless('NotFound'));
+        if (stored !== undefined) await client.delete(apiServices, { name }, { signal }).catch(ignoring('NotFound'));
         return done;
       }
-      if (stored === undefined) await client.create(apiServices, wanted, { signal }).catch(unless('AlreadyExists'));
+      if (stored === undefined) await client.create(apiServices, wanted, { signal }).catch(ignoring('AlreadyExists'));
       else if (!equalJson(stored.spec, wanted.spec)) await client.update(apiServices, { ...stored, spec: wanted.spec }, { signal });
       // Creating ignores the status: its own event brings the object here again.
       else if ((stored.status?.conditions ?? []).length === 0) await client.updateStatus(apiServices, { ...stored, status: wanted.status }, { signal });
       return done;
     },
   });
-}
-
-function unless(reason: 'NotFound' | 'AlreadyExists'): (error: unknown) => void {
-  return (error) => {
-    if (!isApiError(error, reason)) throw error;
-  };
 }

@@ -1,7 +1,8 @@
 /** Revisions are int64 in annotations that anyone may write (k8s.io/kubernetes/pkg/controller/deployment/util, Revision and MaxRevision). */
 import { describe, expect, it } from 'vitest';
 import type { ReplicaSet } from '../../../apimachinery/gen/types.js';
-import { byRevision, laterRevision, maxRevision, REVISION, revisionOf, templateHash } from './revision.js';
+import { templateHash } from '../lib/pod-template.js';
+import { byRevision, historyWith, laterRevision, maxRevision, REVISION, revisionOf } from './revision.js';
 
 const set = (revision?: string): ReplicaSet => ({ metadata: { name: revision ?? '', annotations: revision === undefined ? {} : { [REVISION]: revision } } });
 
@@ -23,5 +24,16 @@ describe('a revision', () => {
   it('of a template takes every digit of an int64 into the hash', () => {
     const template = (seconds: bigint) => ({ spec: { containers: [], terminationGracePeriodSeconds: seconds } });
     expect(templateHash(template(9007199254740993n), undefined)).not.toBe(templateHash(template(9007199254740995n), undefined));
+  });
+
+  it.each<[string, string | undefined, bigint, string]>([['the first', undefined, 1n, '1'], ['after an empty text', '', 2n, '2'], ['another', '1,3', 4n, '1,3,4']])(
+    'goes into the history: %s', (_, ...[history, revision, wanted]) => {
+      expect(historyWith(history, revision)).toBe(wanted);
+    });
+
+  it('goes into a history of 2,000 characters at most, from which the oldest fall out', () => {
+    const long = Array.from({ length: 400 }, (_, i) => 1000 + i).join(',');
+    const history = historyWith(long, 5000n);
+    expect([history.length <= 2000, history.startsWith('1001,'), history.endsWith(',1399,5000')]).toEqual([true, true, true]);
   });
 });

@@ -1,8 +1,8 @@
 /** The status of a deployment, from its replica sets. Pure functions of what the cache holds and the time. */
 import type { Deployment, DeploymentCondition, DeploymentStatus, ReplicaSet } from '../../../apimachinery/gen/types.js';
 import { toTime } from '../../../platform/clock.js';
-import { withCondition, withoutCondition } from '../lib/conditions.js';
-import { replicasOf, surgeOf, totalOf, totalReplicas } from './numbers.js';
+import { conditionOf, withCondition, withoutCondition } from '../lib/conditions.js';
+import { replicasOf, surgeOf, totalOf, totalReplicas } from './sizes.js';
 
 export const AVAILABLE_REASON = 'NewReplicaSetAvailable';
 export const TIMED_OUT_REASON = 'ProgressDeadlineExceeded';
@@ -75,16 +75,25 @@ function set(conditions: readonly DeploymentCondition[], now: string, change: Ch
 }
 
 /** Progress is reported for as long as there is a deadline (`progressDeadlineSeconds`; 2^31-1 means none). */
-export function deadline_ms(deployment: Deployment): number | undefined {
+function deadline_ms(deployment: Deployment): number | undefined {
   const seconds = deployment.spec?.progressDeadlineSeconds;
   return seconds === undefined || seconds === 2 ** 31 - 1 ? undefined : seconds * 1000;
+}
+
+/** Milliseconds until the deadline of a rollout that is under way; undefined: none is, or it is paused or over its deadline already. */
+export function progressDeadlineIn_ms(deployment: Deployment, status: DeploymentStatus, now_ms: number): number | undefined {
+  const limit_ms = deadline_ms(deployment);
+  const progressing = conditionOf(status.conditions, 'Progressing');
+  if (limit_ms === undefined || progressing === undefined || deployment.spec?.paused === true) return undefined;
+  if (progressing.reason === AVAILABLE_REASON || progressing.reason === TIMED_OUT_REASON) return undefined;
+  return Date.parse(progressing.lastUpdateTime ?? '') + limit_ms - now_ms;
 }
 
 function progressOf(observed: Observed, counts: DeploymentStatus): Change | undefined {
   const { deployment, newSet, now_ms } = observed;
   const limit_ms = deadline_ms(deployment);
   if (limit_ms === undefined) return undefined;
-  const current = deployment.status?.conditions?.find((condition) => condition.type === 'Progressing');
+  const current = conditionOf(deployment.status?.conditions, 'Progressing');
   const name = newSet === undefined ? `Deployment "${deployment.metadata?.name ?? ''}"` : `ReplicaSet "${newSet.metadata?.name ?? ''}"`;
   if (deployment.spec?.paused === true) {
     return { type: 'Progressing', status: 'Unknown', reason: 'DeploymentPaused', message: 'Deployment is paused' };

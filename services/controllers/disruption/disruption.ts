@@ -6,7 +6,6 @@
 import { podDisruptionBudgets, pods } from '../../../apimachinery/gen/resources.js';
 import type { Pod, PodDisruptionBudget, PodDisruptionBudgetStatus } from '../../../apimachinery/gen/types.js';
 import { labelSelectorOf, type LabelSelectorObject } from '../../../apimachinery/selector/labels.js';
-import { isApiError } from '../../../apimachinery/status.js';
 import { Controller, done, requeueAfter, type ReconcileContext, type ReconcileResult } from '../../../sdk/controller/controller.js';
 import { bySelf, sourceOf } from '../../../sdk/controller/source.js';
 import type { Lister } from '../../../sdk/informer/object-cache.js';
@@ -14,11 +13,13 @@ import { keyOf } from '../../../sdk/key.js';
 import type { ControllerContext } from '../context.js';
 import type { Discovery } from '../discovery.js';
 import { equalJson } from '../lib/equal.js';
+import { eventsFor, type KindEvents } from '../lib/events.js';
+import { byNamespace, NAMESPACE_INDEX } from '../lib/indexes.js';
 import { podCondition } from '../lib/pods.js';
+import { writeStatus } from '../lib/writes.js';
 import { countsByScale, decide, failedStatus, type Decision, type Look } from './budget.js';
 import { ScaleFinder } from './scales.js';
 
-const NAMESPACE_INDEX = 'namespace';
 /** Between two looks at what no event tells: scales of custom resources, and what failed. */
 const RECHECK_MS = 15_000;
 
@@ -29,12 +30,16 @@ class DisruptionReconciler {
   readonly #budgets: Lister<PodDisruptionBudget>;
   readonly #pods: Lister<Pod>;
   readonly #scales: ScaleFinder;
+  readonly #events: KindEvents;
+  readonly #podEvents: KindEvents;
 
   constructor(context: ControllerContext, discovery: Discovery) {
     this.#context = context;
     this.#budgets = context.informers.informer(podDisruptionBudgets).lister;
     this.#pods = context.informers.informer(pods).lister;
     this.#scales = new ScaleFinder(context, discovery);
+    this.#events = eventsFor(context.events, podDisruptionBudgets);
+    this.#podEvents = eventsFor(context.events, pods);
   }
 
   async reconcile(key: string, { signal }: ReconcileContext): Promise<ReconcileResult> {
@@ -43,14 +48,14 @@ class DisruptionReconciler {
     const selector = selectorOf(budget);
     const selected = this.#pods.byIndex(NAMESPACE_INDEX, budget.metadata?.namespace ?? '').filter(({ metadata }) => selector.matches(metadata?.labels));
     const look: Look = { budget, pods: selected, now_ms: this.#context.clock.now() };
-    if (selected.length === 0) this.#tell(budget, 'Normal', 'NoPods', 'No matching pods found');
+    if (selected.length === 0) this.#events.normal(budget, 'NoPods', 'No matching pods found');
     let found: Awaited<ReturnType<ScaleFinder['of']>>;
     try {
       found = countsByScale(budget) ? await this.#scales.of(selected, signal) : { scales: new Map(), isAsked: false };
     } catch (error) {
       if (signal.aborted) throw error;
       const why = (error as Error).message;
-      this.#tell(budget, 'Warning', 'CalculateExpectedPodCountFailed', `Failed to calculate the number of expected pods: ${why}`);
+      this.#events.warning(budget, 'CalculateExpectedPodCountFailed', `Failed to calculate the number of expected pods: ${why}`);
       await this.#write(budget, failedStatus(look, why), signal);
       return requeueAfter(RECHECK_MS);
     }
@@ -62,29 +67,21 @@ class DisruptionReconciler {
   }
 
   async #write(budget: PodDisruptionBudget, status: PodDisruptionBudgetStatus, signal: AbortSignal): Promise<void> {
-    if (equalJson(status, budget.status)) return;
-    await this.#context.client.updateStatus(podDisruptionBudgets, { ...budget, status }, { signal }).catch((error: unknown) => {
-      if (!isApiError(error, 'NotFound')) throw error;
-    });
+    // Conflicts are thrown: an eviction may have booked a disruption in the status.
+    await writeStatus(this.#context.client, podDisruptionBudgets, { object: budget, status, signal });
   }
 
   #report(budget: PodDisruptionBudget, { notDeleted, unmanaged }: Decision): void {
     if (unmanaged.length > 0) {
-      this.#tell(budget, 'Warning', 'UnmanagedPods', `Pods selected by this PodDisruptionBudget (selector: ${JSON.stringify(budget.spec?.selector ?? {})}) were found to be unmanaged. `
+      this.#events.warning(budget, 'UnmanagedPods', `Pods selected by this PodDisruptionBudget (selector: ${JSON.stringify(budget.spec?.selector ?? {})}) were found to be unmanaged. `
         + 'As a result, the status of the PDB cannot be calculated correctly, which may result in undefined behavior. '
         + 'To account for these pods please set ".spec.minAvailable" field of the PDB to an integer value.');
     }
     for (const pod of notDeleted) {
-      this.#context.events.event({ resource: pods, object: pod }, 'Warning', 'NotDeleted', `Pod was expected by PDB ${keyOf(budget)} to be deleted but it wasn't`);
+      this.#podEvents.warning(pod, 'NotDeleted', `Pod was expected by PDB ${keyOf(budget)} to be deleted but it wasn't`);
     }
   }
-
-  #tell(budget: PodDisruptionBudget, type: 'Normal' | 'Warning', reason: string, message: string): void {
-    this.#context.events.event({ resource: podDisruptionBudgets, object: budget }, type, reason, message);
-  }
 }
-
-const byNamespace = (object: { metadata?: { namespace?: string } }) => [object.metadata?.namespace ?? ''];
 
 /** What a budget reads of a pod. */
 function isChanged(pod: Pod, old: Pod | undefined): boolean {

@@ -2,11 +2,11 @@
 import { deployments, replicaSets, replicationControllers, statefulSets } from '../../../apimachinery/gen/resources.js';
 import type { Deployment, Pod, ReplicaSet, ReplicationController, Scale, StatefulSet } from '../../../apimachinery/gen/types.js';
 import { groupResourceOf, type KubeObject, type OwnerReference, type Resource } from '../../../apimachinery/object.js';
-import { isApiError } from '../../../apimachinery/status.js';
 import type { Client } from '../../../sdk/client.js';
 import type { Lister } from '../../../sdk/informer/object-cache.js';
 import type { ControllerContext } from '../context.js';
 import type { Discovery } from '../discovery.js';
+import { ignoring } from '../lib/errors.js';
 import { controllerOf } from '../lib/owners.js';
 import type { ControllerScale } from './budget.js';
 
@@ -22,6 +22,8 @@ const splitVersion = (apiVersion: string) => {
   const [version = '', group = ''] = apiVersion.split('/').toReversed();
   return { group, version };
 };
+
+const unlessAbsent = ignoring('NotFound', 'MethodNotAllowed');
 
 export class ScaleFinder {
   readonly #client: Client;
@@ -99,9 +101,4 @@ export class ScaleFinder {
     const object = await this.#client.get(resource, of.ref, { signal: of.signal }).catch(unlessAbsent);
     if (object?.metadata?.uid === of.uid) throw new Error(`${groupResourceOf(resource)} does not implement the scale subresource`);
   }
-}
-
-function unlessAbsent(error: unknown): undefined {
-  if (!isApiError(error, 'NotFound') && !isApiError(error, 'MethodNotAllowed')) throw error;
-  return undefined;
 }

@@ -1,12 +1,13 @@
 /** Takes the condition DisruptionTarget back from pods that were to go and are still there: their eviction failed half way. */
 import { pods } from '../../../apimachinery/gen/resources.js';
 import type { Pod } from '../../../apimachinery/gen/types.js';
-import { isApiError } from '../../../apimachinery/status.js';
 import { toTime } from '../../../platform/clock.js';
 import { Controller, done, requeueAfter } from '../../../sdk/controller/controller.js';
 import { bySelf, sourceOf } from '../../../sdk/controller/source.js';
 import { DISRUPTION_TARGET } from '../../../sdk/pod-disruption.js';
+import { refOf } from '../../../sdk/key.js';
 import type { ControllerContext } from '../context.js';
+import { ignoring } from '../lib/errors.js';
 import { isFinished, isTerminating, podCondition } from '../lib/pods.js';
 
 const STALE_MS = 120_000;
@@ -29,12 +30,11 @@ export function createStaleTargetsController(context: ControllerContext): Contro
       const wait_ms = pod === undefined ? undefined : staleIn_ms(pod, now_ms);
       if (pod === undefined || wait_ms === undefined) return done;
       if (wait_ms > 0) return requeueAfter(wait_ms);
-      const { namespace = '', name = '', uid, resourceVersion } = pod.metadata ?? {};
+      const { uid, resourceVersion } = pod.metadata ?? {};
       const condition = { type: DISRUPTION_TARGET, status: 'False', lastTransitionTime: toTime(now_ms), reason: null, message: null };
       const body = { metadata: { uid, resourceVersion }, status: { conditions: [condition] } };
-      await context.client.patch(pods, { namespace, name }, { type: 'strategic', body }, { subresource: 'status', signal }).catch((error: unknown) => {
-        if (!isApiError(error, 'NotFound')) throw error;
-      });
+      const options = { subresource: 'status', signal };
+      await context.client.patch(pods, refOf(pod), { type: 'strategic', body }, options).catch(ignoring('NotFound'));
       return done;
     },
   });

@@ -4,13 +4,13 @@
  */
 import { endpoints, endpointSlices, services } from '../../../apimachinery/gen/resources.js';
 import type { Endpoints, EndpointSlice, Service } from '../../../apimachinery/gen/types.js';
-import { isApiError } from '../../../apimachinery/status.js';
 import { Controller, done, type ReconcileContext, type ReconcileResult } from '../../../sdk/controller/controller.js';
 import { bySelf, sourceOf } from '../../../sdk/controller/source.js';
 import type { Lister } from '../../../sdk/informer/object-cache.js';
 import { splitKey } from '../../../sdk/key.js';
 import type { ControllerContext } from '../context.js';
 import { equalJson } from '../lib/equal.js';
+import { ignoring } from '../lib/errors.js';
 import { labelsFrom, serviceOfSlice, SKIP_MIRROR_LABEL } from '../lib/slices.js';
 import { subsetsOf } from './subsets.js';
 
@@ -20,6 +20,13 @@ const OVER_CAPACITY = 'endpoints.kubernetes.io/over-capacity';
 const SERVICE_INDEX = 'service of any slice';
 /** Its slices are the members' own; it has no selector. */
 const API_SERVICE = 'default/kubernetes';
+
+/** What the Endpoints of a Service are made from. */
+interface Basis {
+  readonly existing: Endpoints | undefined;
+  readonly slices: readonly EndpointSlice[];
+  readonly signal: AbortSignal;
+}
 
 class EndpointsReconciler {
   readonly #context: ControllerContext;
@@ -42,18 +49,19 @@ class EndpointsReconciler {
       if (service === undefined && existing?.metadata?.labels?.[MANAGED_BY] === MANAGER) await this.#remove(key, signal);
       return done;
     }
-    await this.#write(service, existing, this.#slices.byIndex(SERVICE_INDEX, key), signal);
+    await this.#write(service, { existing, slices: this.#slices.byIndex(SERVICE_INDEX, key), signal });
     return done;
   }
 
-  async #write(service: Service, existing: Endpoints | undefined, slices: readonly EndpointSlice[], signal: AbortSignal): Promise<void> {
+  async #write(service: Service, { existing, slices, signal }: Basis): Promise<void> {
     const { client } = this.#context;
     const { subsets, isTruncated } = subsetsOf(slices.filter(({ metadata }) => metadata?.deletionTimestamp === undefined));
     const labels = { ...labelsFrom(service), [MANAGED_BY]: MANAGER, ...(service.spec?.selector === undefined ? { [SKIP_MIRROR_LABEL]: 'true' } : {}) };
     const { [OVER_CAPACITY]: _, ...others } = existing?.metadata?.annotations ?? {};
     const annotations = isTruncated ? { ...others, [OVER_CAPACITY]: 'truncated' } : others;
     if (existing === undefined) {
-      await client.create(endpoints, { metadata: { namespace: service.metadata?.namespace ?? '', name: service.metadata?.name ?? '', labels, annotations }, subsets }, { signal });
+      const { namespace = '', name = '' } = service.metadata ?? {};
+      await client.create(endpoints, { metadata: { namespace, name, labels, annotations }, subsets }, { signal });
       return;
     }
     const { metadata } = existing;
@@ -63,9 +71,8 @@ class EndpointsReconciler {
 
   async #remove(key: string, signal: AbortSignal): Promise<void> {
     const { namespace, name } = splitKey(key);
-    await this.#context.client.delete(endpoints, { ...(namespace === undefined ? {} : { namespace }), name }, { signal }).catch((error: unknown) => {
-      if (!isApiError(error, 'NotFound')) throw error;
-    });
+    const ref = namespace === undefined ? { name } : { namespace, name };
+    await this.#context.client.delete(endpoints, ref, { signal }).catch(ignoring('NotFound'));
   }
 }
 

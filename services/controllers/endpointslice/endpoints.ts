@@ -20,7 +20,7 @@ export function desiredGroups(service: Service, pods: readonly Pod[], nodeOf: (n
     // A service with ports that this pod has none of does not send it traffic.
     if (ports.length === 0 && (service.spec?.ports ?? []).length > 0) continue;
     const id = JSON.stringify(ports);
-    const endpoint = endpointOf(service, pod, ip, nodeOf(pod.spec?.nodeName ?? ''));
+    const endpoint = endpointOf(service, pod, nodeOf(pod.spec?.nodeName ?? ''));
     const group = groups.get(id);
     if (group === undefined) groups.set(id, { ports, endpoints: [endpoint] });
     else group.endpoints.push(endpoint);
@@ -31,14 +31,14 @@ export function desiredGroups(service: Service, pods: readonly Pod[], nodeOf: (n
 
 const uidOf = (endpoint: Endpoint) => endpoint.targetRef?.uid ?? '';
 
-function endpointOf(service: Service, pod: Pod, ip: string, node: Node | undefined): Endpoint {
+function endpointOf(service: Service, pod: Pod, node: Node | undefined): Endpoint {
   const serving = isReady(pod);
   const terminating = isTerminating(pod);
   const always = service.spec?.publishNotReadyAddresses === true;
   const zone = node?.metadata?.labels?.[ZONE];
   const hostname = pod.spec?.subdomain === service.metadata?.name ? pod.spec?.hostname : undefined;
   return {
-    addresses: [ip],
+    addresses: [pod.status?.podIP ?? ''],
     conditions: { ready: always || (serving && !terminating), serving, terminating },
     ...(hostname === undefined || hostname === '' ? {} : { hostname }),
     ...(pod.spec?.nodeName === undefined ? {} : { nodeName: pod.spec.nodeName }),

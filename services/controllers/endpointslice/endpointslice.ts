@@ -5,15 +5,16 @@
 import { endpointSlices, nodes, pods, services } from '../../../apimachinery/gen/resources.js';
 import type { Endpoint, EndpointSlice, Node, Pod, Service } from '../../../apimachinery/gen/types.js';
 import { labelSelectorOfMap } from '../../../apimachinery/selector/labels.js';
-import { isApiError } from '../../../apimachinery/status.js';
 import { SERVICE_NAME_LABEL, SLICE_MANAGER_LABEL } from '../../../apimachinery/well-known.js';
 import { Controller, done, type ReconcileContext, type ReconcileResult } from '../../../sdk/controller/controller.js';
 import { bySelf, sourceOf } from '../../../sdk/controller/source.js';
 import type { Lister } from '../../../sdk/informer/object-cache.js';
-import { keyOf, splitKey } from '../../../sdk/key.js';
+import { keyOf, refOf, splitKey } from '../../../sdk/key.js';
 import type { ControllerContext } from '../context.js';
 import { equalJson } from '../lib/equal.js';
-import { Expectations } from '../lib/expectations.js';
+import { ignoring } from '../lib/errors.js';
+import { expectationsOf, type Expectations } from '../lib/expectations.js';
+import { byNamespace, NAMESPACE_INDEX } from '../lib/indexes.js';
 import { controllerRef } from '../lib/owners.js';
 import { labelsFrom, serviceOfSlice } from '../lib/slices.js';
 import { desiredGroups, ENDPOINTS_PER_SLICE_MAX, type EndpointGroup } from './endpoints.js';
@@ -21,7 +22,19 @@ import { desiredGroups, ENDPOINTS_PER_SLICE_MAX, type EndpointGroup } from './en
 const MANAGER = 'endpointslice-controller.k8s.io';
 const TRIGGER_TIME = 'endpoints.kubernetes.io/last-change-trigger-time';
 const SERVICE_INDEX = 'service';
-const NAMESPACE_INDEX = 'namespace';
+
+/** One look at a Service. */
+interface Look {
+  readonly key: string;
+  readonly service: Service;
+  readonly existing: readonly EndpointSlice[];
+  readonly signal: AbortSignal;
+}
+
+/** What a slice is to hold; without a slice a new one is made. */
+interface SliceContent extends EndpointGroup {
+  readonly slice: EndpointSlice | undefined;
+}
 
 class EndpointSliceReconciler {
   readonly #context: ControllerContext;
@@ -54,11 +67,13 @@ class EndpointSliceReconciler {
     const { namespace } = splitKey(key);
     const selected = this.#pods.byIndex(NAMESPACE_INDEX, namespace ?? '').filter((pod) => selector.matches(pod.metadata?.labels));
     const groups = desiredGroups(service, selected, (name) => this.#nodes.get(name));
-    await this.#apply(key, service, groups.length === 0 ? [{ ports: [], endpoints: [] }] : groups, existing, signal);
+    const wanted = groups.length === 0 ? [{ ports: [], endpoints: [] }] : groups;
+    await this.#apply({ key, service, existing, signal }, wanted);
     return done;
   }
 
-  async #apply(key: string, service: Service, groups: readonly EndpointGroup[], existing: readonly EndpointSlice[], signal: AbortSignal): Promise<void> {
+  async #apply(look: Look, groups: readonly EndpointGroup[]): Promise<void> {
+    const { existing, signal } = look;
     const unused = new Set(existing);
     for (const group of groups) {
       const mine = existing.filter((slice) => unused.has(slice) && equalJson(slice.ports ?? [], group.ports));
@@ -66,15 +81,15 @@ class EndpointSliceReconciler {
       for (const chunk of chunks) {
         const slice = chunk.slice ?? [...unused].find((candidate) => !groups.some((g) => equalJson(g.ports, candidate.ports ?? [])));
         if (slice !== undefined) unused.delete(slice);
-        await this.#write(key, service, group, chunk.endpoints, slice, signal);
+        await this.#write(look, { ports: group.ports, endpoints: chunk.endpoints, slice });
       }
     }
     await this.#removeAll([...unused], signal);
   }
 
-  async #write(key: string, service: Service, group: EndpointGroup, endpoints: readonly Endpoint[], slice: EndpointSlice | undefined, signal: AbortSignal): Promise<void> {
+  async #write({ key, service, signal }: Look, { ports, endpoints, slice }: SliceContent): Promise<void> {
     const labels = labelsOf(service);
-    const body = { addressType: 'IPv4', ports: [...group.ports], endpoints: [...endpoints] };
+    const body = { addressType: 'IPv4', ports: [...ports], endpoints: [...endpoints] };
     const { client } = this.#context;
     if (slice === undefined) {
       const created = await client.create(endpointSlices, {
@@ -96,10 +111,7 @@ class EndpointSliceReconciler {
 
   async #removeAll(slices: readonly EndpointSlice[], signal: AbortSignal): Promise<void> {
     for (const slice of slices) {
-      const ref = { namespace: slice.metadata?.namespace ?? '', name: slice.metadata?.name ?? '' };
-      await this.#context.client.delete(endpointSlices, ref, { signal }).catch((error: unknown) => {
-        if (!isApiError(error, 'NotFound')) throw error;
-      });
+      await this.#context.client.delete(endpointSlices, refOf(slice), { signal }).catch(ignoring('NotFound'));
     }
   }
 }
@@ -139,8 +151,6 @@ function servicesOfPod(list: Lister<Service>): (pod: Pod) => string[] {
     .map(keyOf);
 }
 
-const byNamespace = (object: { metadata?: { namespace?: string } }) => [object.metadata?.namespace ?? ''];
-
 /** Only of the slices that are ours. */
 const serviceOfOwnSlice = (slice: EndpointSlice) => (slice.metadata?.labels?.[SLICE_MANAGER_LABEL] === MANAGER ? serviceOfSlice(slice) : []);
 
@@ -151,10 +161,7 @@ export function createEndpointSliceController(context: ControllerContext): Contr
   serviceInformer.addIndex(NAMESPACE_INDEX, byNamespace);
   podInformer.addIndex(NAMESPACE_INDEX, byNamespace);
   slices.addIndex(SERVICE_INDEX, serviceOfOwnSlice);
-  const expectations = new Expectations(context.clock);
-  const seen = (slice: EndpointSlice) => expectations.seen(slice.metadata?.uid ?? '');
-  slices.addHandler({ add: seen, update: seen, delete: seen });
-  const reconciler = new EndpointSliceReconciler(context, expectations);
+  const reconciler = new EndpointSliceReconciler(context, expectationsOf(slices, context.clock));
   return new Controller({
     name: 'endpointslice', clock: context.clock, logger: context.logger, workers: 5,
     sources: [

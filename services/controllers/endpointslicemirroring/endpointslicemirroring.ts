@@ -4,15 +4,16 @@
  */
 import { endpoints, endpointSlices, services } from '../../../apimachinery/gen/resources.js';
 import type { Endpoints, EndpointSlice, Service } from '../../../apimachinery/gen/types.js';
-import { isApiError } from '../../../apimachinery/status.js';
 import { SERVICE_NAME_LABEL, SLICE_MANAGER_LABEL } from '../../../apimachinery/well-known.js';
 import { Controller, done, type ReconcileContext, type ReconcileResult } from '../../../sdk/controller/controller.js';
 import { bySelf, sourceOf } from '../../../sdk/controller/source.js';
 import type { Lister } from '../../../sdk/informer/object-cache.js';
-import { keyOf } from '../../../sdk/key.js';
+import { keyOf, refOf } from '../../../sdk/key.js';
 import type { ControllerContext } from '../context.js';
 import { equalJson } from '../lib/equal.js';
-import { Expectations } from '../lib/expectations.js';
+import { ignoring } from '../lib/errors.js';
+import { eventsFor } from '../lib/events.js';
+import { expectationsOf, type Expectations } from '../lib/expectations.js';
 import { controllerRef } from '../lib/owners.js';
 import { serviceOfSlice, SKIP_MIRROR_LABEL } from '../lib/slices.js';
 import { ADDRESSES_PER_SUBSET_MAX, mirroredGroups, type MirroredGroup } from './mirror.js';
@@ -57,7 +58,8 @@ class MirroringReconciler {
   async #mirror(key: string, from: { readonly source: Endpoints; readonly existing: readonly EndpointSlice[]; readonly signal: AbortSignal }): Promise<void> {
     const { source, existing, signal } = from;
     const { groups, invalid, surplus } = mirroredGroups(source.subsets ?? []);
-    const warn = (reason: string, message: string) => this.#context.events.event({ resource: endpoints, object: source }, 'Warning', reason, message);
+    const events = eventsFor(this.#context.events, endpoints);
+    const warn = (reason: string, message: string) => events.warning(source, reason, message);
     if (invalid > 0) warn('InvalidIPAddress', `Skipped ${invalid} invalid IP addresses when mirroring to EndpointSlices`);
     if (surplus > 0) {
       warn('TooManyAddressesToMirror',
@@ -96,11 +98,7 @@ class MirroringReconciler {
   }
 
   async #remove(slices: readonly EndpointSlice[], signal: AbortSignal): Promise<void> {
-    for (const { metadata } of slices) {
-      await this.#context.client.delete(endpointSlices, { namespace: metadata?.namespace ?? '', name: metadata?.name ?? '' }, { signal }).catch((error: unknown) => {
-        if (!isApiError(error, 'NotFound')) throw error;
-      });
-    }
+    for (const slice of slices) await this.#context.client.delete(endpointSlices, refOf(slice), { signal }).catch(ignoring('NotFound'));
   }
 }
 
@@ -109,10 +107,7 @@ const serviceOfOwnSlice = (slice: EndpointSlice) => (slice.metadata?.labels?.[SL
 export function createEndpointSliceMirroringController(context: ControllerContext): Controller {
   const slices = context.informers.informer(endpointSlices);
   slices.addIndex(SERVICE_INDEX, serviceOfOwnSlice);
-  const expectations = new Expectations(context.clock);
-  const seen = (slice: EndpointSlice) => expectations.seen(slice.metadata?.uid ?? '');
-  slices.addHandler({ add: seen, update: seen, delete: seen });
-  const reconciler = new MirroringReconciler(context, expectations);
+  const reconciler = new MirroringReconciler(context, expectationsOf(slices, context.clock));
   const hasNoSelector = (service: Service) => service.spec?.selector === undefined;
   return new Controller({
     name: 'endpointslice-mirroring', clock: context.clock, logger: context.logger, workers: 5,

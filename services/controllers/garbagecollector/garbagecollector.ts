@@ -4,11 +4,12 @@
  * `Owners` says what has become of owners; what is done here is done under the version that was judged.
  */
 import { apiVersionOf, type OwnerReference } from '../../../apimachinery/object.js';
-import { isApiError } from '../../../apimachinery/status.js';
 import type { Service } from '../../../platform/service.js';
 import { Controller, done, requeueAfter, type ReconcileResult } from '../../../sdk/controller/controller.js';
 import type { ControllerContext } from '../context.js';
 import type { Discovery } from '../discovery.js';
+import { ignoring } from '../lib/errors.js';
+import { eventsFor } from '../lib/events.js';
 import { FOREGROUND, isDeletingDependents, isReachable, ORPHAN, OwnerGraph, type GraphNode } from './graph.js';
 import { Monitors } from './monitors.js';
 import { Owners, type OwnerState } from './owners.js';
@@ -101,7 +102,7 @@ class GarbageCollector {
       if (known === undefined || isReachable(known, node)) continue;
       const coordinates = `[${owner.apiVersion}/${owner.kind}, namespace: ${node.namespace}, name: ${owner.name}, uid: ${owner.uid}]`;
       const object = { apiVersion: apiVersionOf(node.resource), kind: node.resource.kind, metadata: { name: node.name, namespace: node.namespace, uid: node.uid } };
-      this.#parts.context.events.event({ resource: node.resource, object }, 'Warning', 'OwnerRefInvalidNamespace',
+      eventsFor(this.#parts.context.events, node.resource).warning(object, 'OwnerRefInvalidNamespace',
         `ownerRef ${coordinates} does not exist in namespace ${JSON.stringify(node.namespace)}`);
     }
   }
@@ -139,9 +140,7 @@ function ownPolicy({ finalizers }: GraphNode): Propagation {
 }
 
 /** Conflicts are thrown: the cache is behind, and the key is tried again. */
-function unlessGone(error: unknown): void {
-  if (!isApiError(error, 'NotFound')) throw error;
-}
+const unlessGone = ignoring('NotFound');
 
 export function createGarbageCollector(context: ControllerContext, { discovery }: GarbageCollectorOptions): Service {
   const graph = new OwnerGraph();

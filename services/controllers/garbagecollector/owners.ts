@@ -3,9 +3,9 @@
  * namespace, name) with the reference's uid: the uid elsewhere is no owner. One counts as gone only after the API server itself said so.
  */
 import { apiVersionOf, type OwnerReference } from '../../../apimachinery/object.js';
-import { isApiError } from '../../../apimachinery/status.js';
 import type { Client } from '../../../sdk/client.js';
 import type { Discovery } from '../discovery.js';
+import { ignoring } from '../lib/errors.js';
 import { FOREGROUND, isDeletingDependents, type GraphNode, type OwnerGraph } from './graph.js';
 
 /**
@@ -43,9 +43,7 @@ export class Owners {
     const namespace = resource.namespaced ? dependent.namespace : '';
     const id = [owner.apiVersion, owner.kind, namespace, owner.name, owner.uid].join('\n');
     if (this.#absent.has(id)) return { kind: 'dangling' };
-    const found = await client.get(resource, namespace === '' ? { name: owner.name } : { namespace, name: owner.name }, { signal }).catch((error: unknown) => {
-      if (!isApiError(error, 'NotFound')) throw error;
-    });
+    const found = await client.get(resource, namespace === '' ? { name: owner.name } : { namespace, name: owner.name }, { signal }).catch(ignoring('NotFound'));
     if (found?.metadata?.uid === owner.uid) {
       const waits = found.metadata.deletionTimestamp !== undefined && found.metadata.finalizers?.includes(FOREGROUND) === true;
       return { kind: waits ? 'waiting' : 'solid', isSeen: false };

@@ -1,4 +1,6 @@
-/** Conditions as the API conventions want them: one of each type, `lastTransitionTime` moves only when the status does. */
+/**
+ * Conditions as the API conventions want them: one of each type, `lastTransitionTime` moves only when the status does.
+ */
 
 export interface ConditionLike {
   type: string;
@@ -8,15 +10,31 @@ export interface ConditionLike {
   lastTransitionTime?: string | null;
 }
 
+export function conditionOf<C extends ConditionLike>(
+  conditions: readonly C[] | null | undefined,
+  type: string,
+): C | undefined {
+  return conditions?.find((condition) => condition.type === type);
+}
+
 /** The list with `condition` in it; the same list when nothing would change. */
 export function withCondition<C extends ConditionLike>(conditions: readonly C[], condition: C): readonly C[] {
-  const old = conditions.find((candidate) => candidate.type === condition.type);
-  if (old !== undefined && old.status === condition.status && old.reason === condition.reason && old.message === condition.message) {
+  const old = conditionOf(conditions, condition.type);
+  if (
+    old !== undefined &&
+    old.status === condition.status &&
+    old.reason === condition.reason &&
+    old.message === condition.message
+  ) {
     return conditions;
   }
-  const kept = old !== undefined && old.status === condition.status && old.lastTransitionTime !== undefined && old.lastTransitionTime !== null
-    ? { ...condition, lastTransitionTime: old.lastTransitionTime }
-    : condition;
+  const kept =
+    old !== undefined &&
+    old.status === condition.status &&
+    old.lastTransitionTime !== undefined &&
+    old.lastTransitionTime !== null
+      ? { ...condition, lastTransitionTime: old.lastTransitionTime }
+      : condition;
   return old === undefined ? [...conditions, kept] : conditions.map((c) => (c.type === condition.type ? kept : c));
 }
 

@@ -1,14 +1,17 @@
 /**
  * What a controller has done and its cache has not shown yet. Until it has, counting would lead to doing it again
- * (k8s.io/kubernetes/pkg/controller ControllerExpectations). Forgotten after a while, so that a lost event cannot stop work.
+ * (k8s.io/kubernetes/pkg/controller ControllerExpectations). Forgotten after a while, so that a lost event cannot stop
+ * work.
  */
+import type { KubeObject } from '../../../apimachinery/object.js';
 import type { Clock } from '../../../platform/clock.js';
+import type { Informer } from '../../../sdk/informer/informer.js';
 
 /** An event that has not come after this time never will: a relist in between may have swallowed it. */
 const EXPECTATION_LIFETIME_MS = 30_000;
 
 interface Expected {
-  /** Uids of objects made, or asked to go, that no event has named. */
+  /** Uids of objects that were created, or asked to go, and that no event has named. */
   readonly uids: Set<string>;
   since_ms: number;
 }
@@ -62,4 +65,21 @@ export class Expectations {
     for (const uid of this.#byKey.get(key)?.uids ?? []) this.#keys.delete(uid);
     this.#byKey.delete(key);
   }
+}
+
+/**
+ * Expectations that the informer's events fulfil: a created object by its arrival, a deleted one by its
+ * deletionTimestamp or its end.
+ */
+export function expectationsOf<T extends KubeObject>(informer: Informer<T>, clock: Clock): Expectations {
+  const expectations = new Expectations(clock);
+  const seen = ({ metadata }: T) => expectations.seen(metadata?.uid ?? '');
+  informer.addHandler({
+    add: seen,
+    update: (object) => {
+      if (object.metadata?.deletionTimestamp !== undefined) seen(object);
+    },
+    delete: seen,
+  });
+  return expectations;
 }

@@ -22,7 +22,10 @@ export function isActive(pod: Pod): boolean {
   return !isFinished(pod) && !isTerminating(pod);
 }
 
-/** Milliseconds until the pod has been ready for `minReadySeconds`: 0 when it is available, Infinity when it is not ready. */
+/**
+ * Milliseconds until the pod has been ready for `minReadySeconds`: 0 when it is available, Infinity when it is not
+ * ready.
+ */
 export function availableIn_ms(pod: Pod, minReadySeconds: number, now_ms: number): number {
   if (!isReady(pod)) return Number.POSITIVE_INFINITY;
   if (minReadySeconds === 0) return 0;

@@ -6,10 +6,10 @@ import { pods } from '../../../apimachinery/gen/resources.js';
 import type { Namespace, Pod } from '../../../apimachinery/gen/types.js';
 import { approximate } from '../../../apimachinery/int64.js';
 import type { KubeObject, Resource } from '../../../apimachinery/object.js';
-import { isApiError } from '../../../apimachinery/status.js';
 import { resourceKeyOf } from '../../../sdk/key.js';
 import type { ControllerContext } from '../context.js';
 import type { Discovery } from '../discovery.js';
+import { ignoring } from '../lib/errors.js';
 import { isFinished } from '../lib/pods.js';
 import type { Remaining } from './conditions.js';
 
@@ -63,6 +63,8 @@ async function deleteKind(parts: ContentParts, namespace: Namespace, of: { reado
   }
 }
 
+const unlessUnsupported = ignoring('NotFound', 'MethodNotAllowed');
+
 /** What is left of the kind. A kind that went while we looked has left nothing. */
 async function deleteAll({ context: { client }, signal }: ContentParts, namespace: string, resource: Resource): Promise<readonly KubeObject[]> {
   const list = async () => {
@@ -84,9 +86,4 @@ function isExplained(left: readonly KubeObject[], namespace: Namespace, now_ms: 
   if (left.some(({ metadata }) => (metadata?.finalizers ?? []).length > 0)) return true;
   const graces_s = left.map((object) => (isFinished(object) ? 0 : approximate(object.metadata?.deletionGracePeriodSeconds ?? (object as Pod).spec?.terminationGracePeriodSeconds ?? 0)));
   return now_ms - Date.parse(namespace.metadata?.deletionTimestamp ?? '') < Math.max(0, ...graces_s) * 1000;
-}
-
-function unlessUnsupported(error: unknown): undefined {
-  if (!isApiError(error, 'NotFound') && !isApiError(error, 'MethodNotAllowed')) throw error;
-  return undefined;
 }

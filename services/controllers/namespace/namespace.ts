@@ -6,13 +6,13 @@ import { namespaces } from '../../../apimachinery/gen/resources.js';
 import type { Namespace } from '../../../apimachinery/gen/types.js';
 import { isApiError } from '../../../apimachinery/status.js';
 import { toTime } from '../../../platform/clock.js';
-import { Controller, done, requeueAfter, type ReconcileContext, type ReconcileResult } from '../../../sdk/controller/controller.js';
+import { Controller, done, requeueAfter, type ReconcileResult } from '../../../sdk/controller/controller.js';
 import { bySelf, sourceOf } from '../../../sdk/controller/source.js';
 import type { ControllerContext } from '../context.js';
 import type { Discovery } from '../discovery.js';
 import { equalJson } from '../lib/equal.js';
 import { conditionsOf } from './conditions.js';
-import { deleteContent } from './content.js';
+import { deleteContent, type ContentParts } from './content.js';
 
 export interface NamespaceOptions {
   readonly discovery: Discovery;
@@ -22,14 +22,14 @@ const FINALIZER = 'kubernetes';
 /** Between two looks at a namespace whose content takes its time (pods with a grace period, finalizers of others). */
 const RETRY_MS = 500;
 
-async function reconcileNamespace(context: ControllerContext, options: NamespaceOptions, namespace: Namespace, call: ReconcileContext): Promise<ReconcileResult> {
-  const { signal } = call;
+async function empty(parts: ContentParts, namespace: Namespace): Promise<ReconcileResult> {
+  const { context, signal } = parts;
   let current = namespace;
   if (current.status?.phase !== 'Terminating') {
     current = await context.client.updateStatus(namespaces, { ...current, status: { ...current.status, phase: 'Terminating' } }, { signal });
   }
   if (!(current.spec?.finalizers ?? []).includes(FINALIZER)) return done;
-  const remaining = await deleteContent({ context, discovery: options.discovery, signal }, current);
+  const remaining = await deleteContent(parts, current);
   const conditions = conditionsOf(current.status?.conditions ?? [], remaining, toTime(context.clock.now()));
   if (!equalJson(conditions, current.status?.conditions)) {
     current = await context.client.updateStatus(namespaces, { ...current, status: { ...current.status, conditions } }, { signal });
@@ -46,11 +46,11 @@ export function createNamespaceController(context: ControllerContext, options: N
   return new Controller({
     name: 'namespace', clock: context.clock, logger: context.logger, workers: 4,
     sources: [sourceOf(informer, bySelf, { filter: (namespace) => namespace.metadata?.deletionTimestamp !== undefined })],
-    async reconcile(key, call) {
+    async reconcile(key, { signal }) {
       const namespace = informer.lister.get(key);
       if (namespace?.metadata?.deletionTimestamp === undefined) return done;
       try {
-        return await reconcileNamespace(context, options, namespace, call);
+        return await empty({ context, discovery: options.discovery, signal }, namespace);
       } catch (error) {
         if (isApiError(error, 'NotFound')) return done;
         throw error;

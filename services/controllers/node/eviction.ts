@@ -4,7 +4,6 @@
  */
 import { nodes, pods } from '../../../apimachinery/gen/resources.js';
 import type { Node, Pod } from '../../../apimachinery/gen/types.js';
-import { isApiError } from '../../../apimachinery/status.js';
 import { Controller, done, requeueAfter, type ReconcileResult } from '../../../sdk/controller/controller.js';
 import { bySelf, sourceOf } from '../../../sdk/controller/source.js';
 import type { Lister } from '../../../sdk/informer/object-cache.js';
@@ -12,14 +11,17 @@ import { keyOf } from '../../../sdk/key.js';
 import { markDisrupted } from '../../../sdk/pod-disruption.js';
 import type { ControllerContext } from '../context.js';
 import { equalJson } from '../lib/equal.js';
+import { eventsFor, type KindEvents } from '../lib/events.js';
+import { byNode, NODE_INDEX } from '../lib/indexes.js';
 import { isTerminating } from '../lib/pods.js';
-import { byNode, NODE_INDEX } from './lifecycle.js';
+import { deleteSame } from '../lib/writes.js';
 import { evictionIn_ms, TaintSightings } from './tolerance.js';
 
 const noExecute = (node: Node | undefined) => (node?.spec?.taints ?? []).filter((taint) => taint.effect === 'NoExecute');
 
 class TaintEvictionReconciler {
   readonly #context: ControllerContext;
+  readonly #events: KindEvents;
   readonly #pods: Lister<Pod>;
   readonly #nodes: Lister<Node>;
   readonly #sightings: TaintSightings;
@@ -28,6 +30,7 @@ class TaintEvictionReconciler {
 
   constructor(context: ControllerContext) {
     this.#context = context;
+    this.#events = eventsFor(context.events, pods);
     this.#pods = context.informers.informer(pods).lister;
     this.#nodes = context.informers.informer(nodes).lister;
     this.#sightings = new TaintSightings(context.clock);
@@ -43,7 +46,7 @@ class TaintEvictionReconciler {
     this.#sightings.look(key, pod, taints);
     const left_ms = evictionIn_ms(pod, taints, (taint) => this.#sightings.elapsed_ms(key, taint));
     if (left_ms === undefined) {
-      if (this.#counted.delete(key)) this.#context.events.event({ resource: pods, object: pod }, 'Normal', 'TaintManagerEviction', `Cancelling deletion of Pod ${key}`);
+      if (this.#counted.delete(key)) this.#events.normal(pod, 'TaintManagerEviction', `Cancelling deletion of Pod ${key}`);
       return done;
     }
     this.#counted.add(key);
@@ -58,13 +61,10 @@ class TaintEvictionReconciler {
   }
 
   async #evict(key: string, pod: Pod, signal: AbortSignal): Promise<void> {
-    const { client, clock, events } = this.#context;
-    events.event({ resource: pods, object: pod }, 'Normal', 'TaintManagerEviction', `Marking for deletion Pod ${key}`);
+    const { client, clock } = this.#context;
+    this.#events.normal(pod, 'TaintManagerEviction', `Marking for deletion Pod ${key}`);
     await markDisrupted({ client, clock, signal }, pod, { reason: 'DeletionByTaintManager', message: 'Taint manager: deleting due to NoExecute taint' });
-    const ref = { namespace: pod.metadata?.namespace ?? '', name: pod.metadata?.name ?? '' };
-    await client.delete(pods, ref, { preconditions: { uid: pod.metadata?.uid ?? '' }, signal }).catch((error: unknown) => {
-      if (!isApiError(error, 'NotFound') && !isApiError(error, 'Conflict')) throw error;
-    });
+    await deleteSame(client, pods, { object: pod, signal });
   }
 }
 

@@ -5,14 +5,17 @@
  */
 import { leases, nodes, pods } from '../../../apimachinery/gen/resources.js';
 import type { Lease, Node, NodeCondition, Pod, Taint } from '../../../apimachinery/gen/types.js';
-import { isApiError } from '../../../apimachinery/status.js';
 import { NOT_READY_TAINT, UNREACHABLE_TAINT, UNSCHEDULABLE_TAINT } from '../../../apimachinery/well-known.js';
 import { toTime } from '../../../platform/clock.js';
 import { Controller, done, requeueAfter, type ReconcileContext, type ReconcileResult } from '../../../sdk/controller/controller.js';
 import { bySelf, sourceOf } from '../../../sdk/controller/source.js';
 import type { Lister } from '../../../sdk/informer/object-cache.js';
+import { refOf } from '../../../sdk/key.js';
 import type { ControllerContext } from '../context.js';
 import { equalJson } from '../lib/equal.js';
+import { ignoring } from '../lib/errors.js';
+import { eventsFor, type KindEvents } from '../lib/events.js';
+import { byNode, NODE_INDEX } from '../lib/indexes.js';
 import { podCondition } from '../lib/pods.js';
 
 export interface NodeLifecycleOptions {
@@ -21,7 +24,6 @@ export interface NodeLifecycleOptions {
 }
 
 export const LEASE_NAMESPACE = 'kube-node-lease';
-export const NODE_INDEX = 'node';
 
 /** Condition of a node -> the NoSchedule taint that it means while it has that status. */
 const CONDITION_TAINTS: readonly { readonly type: string; readonly status: string; readonly key: string }[] = [
@@ -42,6 +44,8 @@ interface Sign {
 
 class NodeLifecycleReconciler {
   readonly #context: ControllerContext;
+  readonly #events: KindEvents;
+  readonly #podEvents: KindEvents;
   readonly #options: NodeLifecycleOptions;
   readonly #nodes: Lister<Node>;
   readonly #leases: Lister<Lease>;
@@ -51,6 +55,8 @@ class NodeLifecycleReconciler {
 
   constructor(context: ControllerContext, options: NodeLifecycleOptions) {
     this.#context = context;
+    this.#events = eventsFor(context.events, nodes);
+    this.#podEvents = eventsFor(context.events, pods);
     this.#options = options;
     this.#nodes = context.informers.informer(nodes).lister;
     this.#leases = context.informers.informer(leases, { namespace: LEASE_NAMESPACE }).lister;
@@ -63,7 +69,7 @@ class NodeLifecycleReconciler {
       this.#signs.delete(name);
       return done;
     }
-    if (!this.#signs.has(name)) this.#context.events.event({ resource: nodes, object: node }, 'Normal', 'RegisteredNode', `Node ${name} event: Registered Node ${name} in Controller`);
+    if (!this.#signs.has(name)) this.#events.normal(node, 'RegisteredNode', `Node ${name} event: Registered Node ${name} in Controller`);
     const silence_ms = this.#silence(name);
     const current = silence_ms >= this.#options.grace_ms ? await this.#markUnknown(node, signal) : node;
     await this.#taint(current, signal);
@@ -92,7 +98,7 @@ class NodeLifecycleReconciler {
       message: conditions.some((c) => c.type === type) ? 'Kubelet stopped posting node status.' : 'Kubelet never posted node status.',
     });
     const updated = [...conditions.filter((c) => !stale.includes(c.type)), ...stale.map(unknown)];
-    this.#context.events.event({ resource: nodes, object: node }, 'Normal', 'NodeNotReady', `Node ${node.metadata?.name ?? ''} status is now: NodeNotReady`);
+    this.#events.normal(node, 'NodeNotReady', `Node ${node.metadata?.name ?? ''} status is now: NodeNotReady`);
     return this.#context.client.updateStatus(nodes, { ...node, status: { ...node.status, conditions: updated } }, { signal });
   }
 
@@ -114,12 +120,9 @@ class NodeLifecycleReconciler {
       if (ready?.status !== 'True') continue;
       const now = toTime(this.#context.clock.now());
       const conditions = [{ ...ready, status: 'False', reason: 'NodeNotReady', lastTransitionTime: now }];
-      const ref = { namespace: pod.metadata?.namespace ?? '', name: pod.metadata?.name ?? '' };
-      await this.#context.client.patch(pods, ref, { type: 'strategic', body: { metadata: { uid: pod.metadata?.uid }, status: { conditions } } }, { subresource: 'status', signal })
-        .catch((error: unknown) => {
-          if (!isApiError(error, 'NotFound') && !isApiError(error, 'Conflict')) throw error;
-        });
-      this.#context.events.event({ resource: pods, object: pod }, 'Warning', 'NodeNotReady', 'Node is not ready');
+      const patch = { type: 'strategic', body: { metadata: { uid: pod.metadata?.uid }, status: { conditions } } } as const;
+      await this.#context.client.patch(pods, refOf(pod), patch, { subresource: 'status', signal }).catch(ignoring('NotFound', 'Conflict'));
+      this.#podEvents.warning(pod, 'NodeNotReady', 'Node is not ready');
     }
   }
 }
@@ -147,8 +150,6 @@ function wantedTaints(node: Node, now: string): Taint[] {
   if (node.spec?.unschedulable === true) taints.push({ key: UNSCHEDULABLE_TAINT, effect: 'NoSchedule', timeAdded: now });
   return taints;
 }
-
-export const byNode = (pod: Pod): string[] => [pod.spec?.nodeName ?? ''];
 
 export function createNodeLifecycleController(context: ControllerContext, options: NodeLifecycleOptions): Controller {
   const nodeInformer = context.informers.informer(nodes);

@@ -8,6 +8,7 @@ import type { Node } from '../../../apimachinery/gen/types.js';
 import { Controller, done, type ReconcileResult } from '../../../sdk/controller/controller.js';
 import { bySelf, sourceOf } from '../../../sdk/controller/source.js';
 import type { ControllerContext } from '../context.js';
+import { eventsFor } from '../lib/events.js';
 
 export interface NodeSubnetOptions {
   /** IPv4, as `10.244.0.0/16`. */
@@ -46,7 +47,7 @@ export function createNodeSubnetController(context: ControllerContext, options: 
       break;
     }
     if (subnet === undefined) {
-      context.events.event({ resource: nodes, object: node }, 'Warning', 'CIDRNotAvailable', `Node ${name} status is now: CIDRNotAvailable`);
+      eventsFor(context.events, nodes).warning(node, 'CIDRNotAvailable', `Node ${name} status is now: CIDRNotAvailable`);
       throw new Error(`no subnet of ${options.clusterCidr} is left for node ${name}; give the cluster a larger --cluster-cidr`);
     }
     given.set(subnet, name);

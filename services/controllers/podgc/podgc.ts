@@ -1,12 +1,12 @@
 /** Pod garbage: pods whose node is gone for good, pods that were to go before they were ever placed, and too many finished ones. */
 import { nodes, pods } from '../../../apimachinery/gen/resources.js';
 import type { Pod } from '../../../apimachinery/gen/types.js';
-import { isApiError } from '../../../apimachinery/status.js';
 import { Controller, done, requeueAfter } from '../../../sdk/controller/controller.js';
 import { bySelf, sourceOf } from '../../../sdk/controller/source.js';
 import { markDisrupted } from '../../../sdk/pod-disruption.js';
 import type { ControllerContext } from '../context.js';
 import { isFinished, isTerminating } from '../lib/pods.js';
+import { deleteSame } from '../lib/writes.js';
 
 /** Finished pods beyond this number go, the oldest first (--terminated-pod-gc-threshold). */
 const FINISHED_MAX = 12_500;
@@ -29,12 +29,7 @@ export function createPodGcController(context: ControllerContext): Controller {
     await remove(pod, signal);
   };
 
-  const remove = async (pod: Pod, signal: AbortSignal) => {
-    const ref = { namespace: pod.metadata?.namespace ?? '', name: pod.metadata?.name ?? '' };
-    await context.client.delete(pods, ref, { gracePeriodSeconds: 0, preconditions: { uid: pod.metadata?.uid ?? '' }, signal }).catch((error: unknown) => {
-      if (!isApiError(error, 'NotFound') && !isApiError(error, 'Conflict')) throw error;
-    });
-  };
+  const remove = (object: Pod, signal: AbortSignal) => deleteSame(context.client, pods, { object, signal, gracePeriodSeconds: 0 });
 
   const sweep = async (signal: AbortSignal) => {
     const now_ms = context.clock.monotonic();

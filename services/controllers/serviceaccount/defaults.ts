@@ -1,10 +1,11 @@
 /** What every namespace has: the account `default`, and the authority of the cluster in a ConfigMap (KEP-1205). */
 import { configMaps, namespaces, serviceAccounts } from '../../../apimachinery/gen/resources.js';
-import type { KubeObject, Resource } from '../../../apimachinery/object.js';
+import type { KubeObject } from '../../../apimachinery/object.js';
 import { isApiError } from '../../../apimachinery/status.js';
 import { Controller, done } from '../../../sdk/controller/controller.js';
 import { bySelf, sourceOf } from '../../../sdk/controller/source.js';
 import type { ControllerContext } from '../context.js';
+import { ignoring } from '../lib/errors.js';
 
 const DEFAULT_ACCOUNT = 'default';
 const ROOT_CA = 'kube-root-ca.crt';
@@ -16,21 +17,14 @@ export interface RootCaPublisherOptions {
   readonly clusterAuthority: () => string;
 }
 
-interface Creation<T extends KubeObject> {
-  readonly resource: Resource<T>;
-  readonly object: T;
-  readonly signal: AbortSignal;
-}
-
-async function createOrSkip<T extends KubeObject>({ client }: ControllerContext, wanted: Creation<T>): Promise<void> {
-  await client.create(wanted.resource, wanted.object, { signal: wanted.signal }).catch((error: unknown) => {
-    if (!isApiError(error, 'AlreadyExists') && !isApiError(error, 'NotFound') && !isNamespaceGoing(error)) throw error;
-  });
-}
-
 /** A caller without the right is told Forbidden too, and that must not be passed over. */
 const isNamespaceGoing = (error: unknown) =>
   isApiError(error, 'Forbidden') && (error.status.details?.causes ?? []).some(({ reason }) => reason === 'NamespaceTerminating');
+
+/** There already, or the namespace is on its way out. */
+function unlessRefused(error: unknown): void {
+  if (!isNamespaceGoing(error)) ignoring('AlreadyExists', 'NotFound')(error);
+}
 
 const namespaceOf = (object: KubeObject) => [object.metadata?.namespace ?? ''];
 
@@ -48,7 +42,7 @@ export function createServiceAccountController(context: ControllerContext): Cont
       if (found === undefined || found.metadata?.deletionTimestamp !== undefined) return done;
       const metadata = { name: DEFAULT_ACCOUNT, namespace };
       if (accounts.lister.getByRef(metadata) !== undefined) return done;
-      await createOrSkip(context, { resource: serviceAccounts, object: { metadata }, signal });
+      await context.client.create(serviceAccounts, { metadata }, { signal }).catch(unlessRefused);
       return done;
     },
   });
@@ -67,7 +61,7 @@ export function createRootCaPublisher(context: ControllerContext, options: RootC
       const map = maps.lister.getByRef({ namespace, name: ROOT_CA });
       if (map === undefined) {
         const metadata = { name: ROOT_CA, namespace, annotations: { 'kubernetes.io/description': DESCRIPTION } };
-        await createOrSkip(context, { resource: configMaps, object: { metadata, data }, signal });
+        await context.client.create(configMaps, { metadata, data }, { signal }).catch(unlessRefused);
       } else if (map.data?.['ca.crt'] !== data['ca.crt'] || Object.keys(map.data).length !== 1) {
         await context.client.update(configMaps, { ...map, data }, { signal });
       }

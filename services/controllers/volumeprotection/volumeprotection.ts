@@ -5,11 +5,11 @@
 import { persistentVolumeClaims, persistentVolumes, pods, volumeAttributesClasses } from '../../../apimachinery/gen/resources.js';
 import type { PersistentVolumeClaim, Pod } from '../../../apimachinery/gen/types.js';
 import type { KubeObject, Resource } from '../../../apimachinery/object.js';
-import { isApiError } from '../../../apimachinery/status.js';
 import { PV_PROTECTION, PVC_PROTECTION, VAC_PROTECTION } from '../../../apimachinery/well-known.js';
 import { Controller, done, type ReconcileResult } from '../../../sdk/controller/controller.js';
 import { bySelf, sourceOf } from '../../../sdk/controller/source.js';
 import type { ControllerContext } from '../context.js';
+import { ignoring } from '../lib/errors.js';
 import { claimNamesOf, classesOfClaim, classesOfVolume, isBound, usesClaim } from './usage.js';
 
 const CLAIM_INDEX = 'claim';
@@ -29,9 +29,7 @@ async function protect<T extends KubeObject>(context: ControllerContext, protect
   if (isGoing ? !isProtected || await protection.isUsed(object, signal) : isProtected) return done;
   const wanted = isGoing ? finalizers.filter((one) => one !== finalizer) : [...finalizers, finalizer];
   const changed = { ...object, metadata: { ...object.metadata, finalizers: wanted } };
-  await context.client.update(resource, changed, { signal }).catch((error: unknown) => {
-    if (!isApiError(error, 'NotFound')) throw error;
-  });
+  await context.client.update(resource, changed, { signal }).catch(ignoring('NotFound'));
   return done;
 }
 
