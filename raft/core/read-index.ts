@@ -1,6 +1,6 @@
 /** Linearizable reads without a log entry (thesis 6.4). */
+import { broadcastHeartbeat } from './heartbeat.js';
 import type { Raft } from './raft.js';
-import { broadcastHeartbeat } from './replication.js';
 import { jointVote } from './quorum/joint.js';
 import { NONE } from './types.js';
 import type { LogIndex, Message } from './types.js';

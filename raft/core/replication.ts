@@ -71,19 +71,6 @@ function sendSnapshot(raft: Raft, to: NodeId, progress: Progress): boolean {
   return true;
 }
 
-export function broadcastHeartbeat(raft: Raft, context: number): void {
-  for (const [to, progress] of raft.tracker.progress) {
-    if (to === raft.id) continue;
-    // Never beyond what the follower is known to hold.
-    const commit = Math.min(progress.match, raft.log.committed);
-    const heartbeat = draft('heartbeat', to, raft.id);
-    heartbeat.commit = commit;
-    heartbeat.context = context;
-    raft.post(heartbeat);
-    progress.sentCommit(commit);
-  }
-}
-
 export function handleAppendResponse(raft: Raft, response: Message, progress: Progress): void {
   progress.recentActive = true;
   if (response.reject) {

@@ -4,7 +4,7 @@ import { handleAppend, handleHeartbeat, handleSnapshot } from './follower.js';
 import { leaveJointIfDue, proposeAsLeader } from './membership.js';
 import type { Raft } from './raft.js';
 import { handleReadAck, handleReadRequest } from './read-index.js';
-import { broadcastHeartbeat, handleAppendResponse, handleSnapshotStatus, releaseUncommitted, sendAppend } from './replication.js';
+import { handleAppendResponse, handleSnapshotStatus, releaseUncommitted, sendAppend } from './replication.js';
 import type { Progress } from './tracker/progress.js';
 import { abortTransfer, becomeFollower } from './transitions.js';
 import { entriesSize, NONE, payloadSize } from './types.js';
