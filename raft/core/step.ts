@@ -1,6 +1,7 @@
 /** Where messages come in: first the rules about terms, which hold for every role, then the role's own. */
 import { handleVoteRequest, handleVoteResponse, isInLease, startCampaign } from './election.js';
 import { handleAppend, handleHeartbeat, handleSnapshot } from './follower.js';
+import { broadcastHeartbeat } from './heartbeat.js';
 import { leaveJointIfDue, proposeAsLeader } from './membership.js';
 import type { Raft } from './raft.js';
 import { handleReadAck, handleReadRequest } from './read-index.js';
