@@ -20,7 +20,7 @@ function print(rows) {
 }
 
 function rooms(files) {
-  const names = [...new Set(files.map((file) => file.split('/')[0])), ...INNER_ROOMS].sort();
+  const names = [...new Set(files.map((file) => file.split('/')[0])), ...INNER_ROOMS].sort((a, b) => (a < b ? -1 : 1));
   const rows = names.map((room) => {
     const inside = files.filter((file) => file.startsWith(`${room}/`));
     const [code, tests] = [inside.filter((file) => !isProof(file)), inside.filter(isProof)].map((group) => sum(group.map(linesOf)));

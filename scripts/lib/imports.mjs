@@ -55,14 +55,14 @@ export function cyclesOf(graph) {
     if (lows.get(node) !== indexes.get(node)) return;
     const group = stack.splice(stack.indexOf(node));
     for (const member of group) onStack.delete(member);
-    if (group.length > 1) groups.push(group.sort());
+    if (group.length > 1) groups.push(group.sort((a, b) => (a < b ? -1 : 1)));
   };
   for (const node of graph.keys()) if (!indexes.has(node)) visit(node);
   return groups;
 }
 
 /** A folder without its index.ts, which composes what lies in the folder and below it, and counts as a place of its own. */
-const placeOf = (file) => (/\/index\.ts$/.test(file) ? file : dirname(file));
+const placeOf = (file) => (file.endsWith('/index.ts') ? file : dirname(file));
 
 /** `files` and `folders`: cycles of imports, tests aside. */
 export function importCycles(files = sourceFiles()) {
