@@ -1,6 +1,6 @@
 /** The leader says that it leads, and what is committed (Raft paper, 5.2). */
 import type { Raft } from './raft.js';
-import { draft } from './types.js';
+import { draft } from './types/message.js';
 
 export function broadcastHeartbeat(raft: Raft, context: number): void {
   for (const [to, progress] of raft.tracker.progress) {

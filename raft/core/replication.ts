@@ -2,8 +2,11 @@
 import type { Raft } from './raft.js';
 import { releasePostponedReads } from './read-index.js';
 import type { Progress } from './tracker/progress.js';
-import { draft, payloadSize } from './types.js';
-import type { Entry, LogIndex, Message, NodeId, ProposedEntry } from './types.js';
+import { draft } from './types/message.js';
+import { payloadSize } from './types/entry.js';
+import type { Entry, ProposedEntry } from './types/entry.js';
+import type { LogIndex, NodeId } from './types/ids.js';
+import type { Message } from './types/message.js';
 
 /** Appends to the leader's own log. False when the proposals would pass the cap on what is uncommitted. */
 export function appendAsLeader(raft: Raft, proposed: readonly ProposedEntry[]): boolean {

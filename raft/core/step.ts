@@ -8,8 +8,12 @@ import { handleReadAck, handleReadRequest } from './read-index.js';
 import { handleAppendResponse, handleSnapshotStatus, releaseUncommitted, sendAppend } from './replication.js';
 import type { Progress } from './tracker/progress.js';
 import { abortTransfer, becomeFollower } from './transitions.js';
-import { entriesSize, NONE, payloadSize } from './types.js';
-import type { Entry, LogIndex, Message, Snapshot } from './types.js';
+import { entriesSize, payloadSize } from './types/entry.js';
+import { NONE } from './types/ids.js';
+import type { Entry } from './types/entry.js';
+import type { LogIndex } from './types/ids.js';
+import type { Message } from './types/message.js';
+import type { Snapshot } from './types/state.js';
 
 export type StepResult = 'ok' | 'proposal-dropped';
 
