@@ -6,7 +6,7 @@ import { equals, inOrder } from '../cel/values/compare.js';
 import { durationOf, timestampOf } from '../cel/values/text.js';
 import { ArrayList, CelError, CelList, CelMap, Opaque } from '../cel/values/values.js';
 import type { Value } from '../cel/values/values.js';
-import { DYN } from '../cel/check/types.js';
+import { DYN } from '../cel/values/types.js';
 import { encodeJson } from '../codec/json-value.js';
 import type { SchemaResolver } from '../schema/resolve.js';
 import type { Schema } from '../schema/schema.js';

@@ -5,7 +5,7 @@
 import { encodeJson } from '../codec/json-value.js';
 import type { JsonObject } from '../value.js';
 import { PROTOBUF_FORM } from './protobuf.js';
-import type { Dialect } from './schemas.js';
+import type { Dialect } from './schema-writer.js';
 
 export type Section = 'paths' | 'definitions';
 export type Entries = Readonly<Record<Section, readonly Uint8Array[]>>;

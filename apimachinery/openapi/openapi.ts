@@ -18,7 +18,8 @@ import { FORMS } from './forms.js';
 import type { Entries, Form, FormName } from './forms.js';
 import type { Operation } from './operations.js';
 import { operationsOf } from './operations.js';
-import { definitionsOf, gvkOf, META, pathPrefix, SchemaWriter } from './schemas.js';
+import { definitionsOf, gvkOf, META, pathPrefix } from './definitions.js';
+import { SchemaWriter } from './schema-writer.js';
 
 export interface OpenApiDocument {
   readonly bytes: Uint8Array;

@@ -2,10 +2,10 @@
 import type { Work } from '../../../platform/work.js';
 import { compileWork } from '../../cel/compile.js';
 import type { Extras } from '../../cel/compile.js';
-import { failingConversion } from '../../cel/check/literals.js';
+import { failingConversion } from '../../cel/literals.js';
 import { PATCHES } from '../../cel/lib/patches.js';
-import type { CelType } from '../../cel/check/types.js';
-import { DYN, typeName } from '../../cel/check/types.js';
+import type { CelType } from '../../cel/values/types.js';
+import { DYN, typeName } from '../../cel/values/types.js';
 import { qualifiedName } from '../../names.js';
 import { FIELD_ERRORS_MAX, fieldErrors } from '../../status.js';
 import type { FieldError } from '../../status.js';

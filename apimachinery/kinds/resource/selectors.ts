@@ -2,7 +2,7 @@
 import { finish } from '../../../platform/work.js';
 import type { Work } from '../../../platform/work.js';
 import { OPAQUE } from '../../cel/check/declare.js';
-import { BOOL, DYN, STRING, mapOf, typeName, type CelType } from '../../cel/check/types.js';
+import { BOOL, DYN, STRING, mapOf, typeName, type CelType } from '../../cel/values/types.js';
 import { compileWork } from '../../cel/compile.js';
 import type { Complaints } from '../lib/complaints.js';
 import { absent, field, isRec, recs, str, type Rec } from '../lib/value.js';
