@@ -1,9 +1,9 @@
 /** What the control group of a pod, and those of the quality-of-service classes, are set to: kubelet's rules. Pure. */
 import { podLimits, podRequests, resourcesOf, type Resources } from '../../../apimachinery/kinds/pod/resources.js';
 import type { QosClass } from '../../../apimachinery/kinds/pod/qos.js';
-import { qosOf } from '../pod/resources.js';
-import { containersOf, specOf } from '../pod/spec.js';
-import type { Pod, Quantities } from '../pod/types.js';
+import { qosOf } from '../pod-spec/resources.js';
+import { containersOf, specOf } from '../pod-spec/spec.js';
+import type { Pod, Quantities } from '../pod-spec/types.js';
 
 export interface GroupLimits {
   /** Weight against sibling groups, in shares of cgroup v1. */

@@ -2,7 +2,24 @@
 import { readFile, statfs } from 'node:fs/promises';
 import { arch, availableParallelism, freemem, hostname, release, totalmem } from 'node:os';
 import type { DnsConfig } from '../runtime/runtime.js';
-import type { MachineFacts } from './report.js';
+
+export interface MachineFacts {
+  readonly hostname: string;
+  readonly cpus: number;
+  readonly memory_bytes: number;
+  readonly memoryAvailable_bytes: number;
+  /** Of the file system that holds the agent's data. */
+  readonly disk_bytes: number;
+  readonly diskAvailable_bytes: number;
+  readonly pidsMax: number;
+  readonly pidsUsed: number;
+  readonly kernel: string;
+  readonly osImage: string;
+  /** As Go names it: amd64, arm64. */
+  readonly architecture: string;
+  readonly machineId: string;
+  readonly bootId: string;
+}
 
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', ia32: '386' };
 

@@ -9,7 +9,7 @@ import { encodeJson, parseJson } from '../../../apimachinery/codec/json-value.js
 import type { Clock, Timer } from '../../../platform/clock.js';
 import type { Logger } from '../../../platform/log.js';
 import { writeFileAtomic } from '../../../platform/pki/files.js';
-import type { ConfigMap, Pod } from './types.js';
+import type { ConfigMap, Pod } from '../pod-spec/types.js';
 
 export interface CheckpointedPod {
   readonly pod: Pod;

@@ -1,6 +1,6 @@
 /** Whether two statuses say the same of what the agent owns. Conditions of others do not count, nor do empty fields. */
 import { encodeJson } from '../../../apimachinery/codec/json-value.js';
-import type { PodStatus } from './types.js';
+import type { PodStatus } from '../pod-spec/types.js';
 
 const OWN_CONDITIONS = new Set(['PodReadyToStartContainers', 'Initialized', 'Ready', 'ContainersReady', 'PodScheduled', 'PodResizePending', 'PodResizeInProgress']);
 

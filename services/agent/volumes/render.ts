@@ -1,11 +1,11 @@
 /** What the files of a ConfigMap, Secret, downward API or projected volume are: pure, from the pod and its sources. */
 import type { Int64 } from '../../../apimachinery/int64.js';
 import { approximate } from '../../../apimachinery/int64.js';
-import { ConfigError, fieldValue } from '../pod/env.js';
-import type { PodSources } from '../pod/env.js';
-import { resourceField } from '../pod/resources.js';
-import { containersOf, specOf } from '../pod/spec.js';
-import type { DownwardFile, KeyToPath, Pod, Volume, VolumeProjection } from '../pod/types.js';
+import { ConfigError, fieldValue } from '../pod-spec/env.js';
+import type { PodSources } from '../pod-spec/env.js';
+import { resourceField } from '../pod-spec/resources.js';
+import { containersOf, specOf } from '../pod-spec/spec.js';
+import type { DownwardFile, KeyToPath, Pod, Volume, VolumeProjection } from '../pod-spec/types.js';
 
 export interface VolumeFile {
   readonly data: Uint8Array;
