@@ -5,7 +5,7 @@
 import type { CelType } from '../cel/values/types.js';
 import { BOOL, BYTES, DOUBLE, DURATION, DYN, INT, STRING, TIMESTAMP, listOf, mapOf } from '../cel/values/types.js';
 import type { SizeOf } from '../cel/cost/sized.js';
-import type { Schema } from '../schema/schema.js';
+import type { Schema } from '../schema.js';
 import { escapeName } from './escape.js';
 
 export interface DeclType {

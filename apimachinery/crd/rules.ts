@@ -7,7 +7,7 @@ import { failingConversion } from '../cel/literals.js';
 import { optionalOf } from '../cel/values/types.js';
 import { estimateCostWork } from '../cel/cost/estimate.js';
 import { Program } from '../cel/run/interpreter.js';
-import type { CelRule, Schema } from '../schema/schema.js';
+import type { CelRule, Schema } from '../schema.js';
 import { declTypeOf, REQUEST_MAX_BYTES, sizesBelow } from './decl-type.js';
 import type { DeclType } from './decl-type.js';
 import { findFieldPath } from './field-path.js';

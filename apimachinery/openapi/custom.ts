@@ -4,7 +4,7 @@
  */
 import { withTypeAndMetadata } from '../crd/schema.js';
 import type { Kind } from '../kind.js';
-import type { Schema } from '../schema/schema.js';
+import type { Schema } from '../schema.js';
 import { jsonEqual } from '../value.js';
 import type { JsonObject } from '../value.js';
 import type { Dialect, SchemaWriter } from './schema-writer.js';

@@ -8,7 +8,7 @@
 import { createHash } from 'node:crypto';
 import type { Hash } from 'node:crypto';
 import type { Work } from '../../platform/work.js';
-import { encodeJsonBytes } from '../codec/json-value.js';
+import { encodeJsonBytes } from '../json-value.js';
 import type { Kind } from '../kind.js';
 import { apiVersionOf } from '../object.js';
 import { builtInDefinitions, descriptionFacts, enumFacts } from '../scheme/data.js';

@@ -1,5 +1,5 @@
 /** Schemas in OpenAPI's words, version 3 or 2. */
-import type { Schema } from '../schema/schema.js';
+import type { Schema } from '../schema.js';
 import type { JsonObject } from '../value.js';
 
 export type Dialect = 'v2' | 'v3';

@@ -1,6 +1,6 @@
 /** Reads the compiled facts (apimachinery/data): each file once, when first asked for. */
 import { readFileSync } from 'node:fs';
-import type { Encoding, Schema } from '../schema/schema.js';
+import type { Encoding, Schema } from '../schema.js';
 
 export interface SubresourceRow {
   readonly name: string;

@@ -9,7 +9,7 @@
  */
 import type { ChannelCredentials } from '@grpc/grpc-js';
 import { credentials } from '@grpc/grpc-js';
-import { encodeJson, encodeJsonBytes, parseJsonBytes } from '../../apimachinery/codec/json-value.js';
+import { encodeJson, encodeJsonBytes, parseJsonBytes } from '../../apimachinery/json-value.js';
 import type { Clock, Timer } from '../../platform/clock.js';
 import { Containment } from '../../platform/containment.js';
 import type { Part, PartFaults } from '../../platform/containment.js';

@@ -10,7 +10,7 @@ import type { Clock } from '../../platform/clock.js';
 import type { Logger } from '../../platform/log.js';
 import type { Random } from '../../platform/random.js';
 import type { Service } from '../../platform/service.js';
-import { encodeJson } from '../../apimachinery/codec/json-value.js';
+import { encodeJson } from '../../apimachinery/json-value.js';
 import { namespaces, nodes, podDisruptionBudgets, pods, replicaSets, services, statefulSets } from '../../apimachinery/gen/resources.js';
 import type { Binding, Namespace, Node, Pod } from '../../apimachinery/gen/types.js';
 import type { Resource } from '../../apimachinery/object.js';

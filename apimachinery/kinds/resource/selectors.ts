@@ -6,7 +6,7 @@ import { BOOL, DYN, STRING, mapOf, typeName, type CelType } from '../../cel/valu
 import { compileWork } from '../../cel/compile.js';
 import type { Complaints } from '../lib/complaints.js';
 import { absent, field, isRec, recs, str, type Rec } from '../lib/value.js';
-import { validateDriverName } from '../storage/volume-sources.js';
+import { validateDriverName } from '../volumes/sources.js';
 import { eachItem } from './lists.js';
 
 const SELECTORS_MAX = 32;

@@ -5,7 +5,7 @@
  */
 import { mkdir, readFile, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { encodeJson, parseJson } from '../../../apimachinery/codec/json-value.js';
+import { encodeJson, parseJson } from '../../../apimachinery/json-value.js';
 import type { Clock, Timer } from '../../../platform/clock.js';
 import type { Logger } from '../../../platform/log.js';
 import { writeFileAtomic } from '../../../platform/pki/files.js';

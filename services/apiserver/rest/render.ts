@@ -2,7 +2,7 @@
  * Answers as bytes: objects, lists and watch events, whole, as tables or as metadata alone. As JSON, bytes are copied, not
  * reparsed; YAML and protobuf are made from the objects.
  */
-import { encodeJson, encodeJsonBytes } from '../../../apimachinery/codec/json-value.js';
+import { encodeJson, encodeJsonBytes } from '../../../apimachinery/json-value.js';
 import { encodeProtobuf, encodeWatchFrame } from '../../../apimachinery/codec/protobuf/index.js';
 import { ProtobufList } from '../../../apimachinery/codec/protobuf/list.js';
 import type { Kind } from '../../../apimachinery/kind.js';

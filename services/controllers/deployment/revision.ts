@@ -1,6 +1,6 @@
 /** Which replica set belongs to which revision of a deployment's template, and what it is called. */
 import type { Deployment, PodTemplateSpec, ReplicaSet } from '../../../apimachinery/gen/types.js';
-import { encodeJson } from '../../../apimachinery/codec/json-value.js';
+import { encodeJson } from '../../../apimachinery/json-value.js';
 import { INT64_MAX, INT64_MIN } from '../../../apimachinery/int64.js';
 import { equalJson } from '../lib/equal.js';
 import { byCreation } from './numbers.js';
