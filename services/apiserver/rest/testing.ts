@@ -7,7 +7,7 @@ import type { PodStreamer } from '../../../apimachinery/pod-streams.js';
 import { systemClock } from '../../../platform/clock.js';
 import { silentLogger } from '../../../platform/log.js';
 import { systemRandom } from '../../../platform/random.js';
-import { MemoryStore } from '../../store/memory-store.js';
+import { MemoryStore } from '../../store/backend/memory-store.js';
 import { createApiServer } from '../index.js';
 import type { ApiServerOptions } from '../index.js';
 import type { Authenticator, Authorizer, TlsProvider } from '../ports.js';

@@ -3,7 +3,7 @@ import { status } from '@grpc/grpc-js';
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
 import { WriteServiceService } from '../../../proto/gen/navarch/store/v1/write.js';
 import type { WriteRequest } from '../../../proto/gen/navarch/store/v1/write.js';
-import { EtcdError } from '../etcd/context.js';
+import { EtcdError } from '../etcd/errors.js';
 import { RefusedRequest } from '../etcd/requests.js';
 
 export interface WriteLimits {
