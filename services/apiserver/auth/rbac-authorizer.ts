@@ -10,7 +10,8 @@ import type { ClusterRole, RoleBinding } from './bootstrap-policy.js';
 import { GrantIndex } from './grant-index.js';
 import type { Granted } from './grant-index.js';
 import { RuleIndex } from './rule-index.js';
-import { ruleAllows, type PolicyRule, type RequestAttributes } from './rbac-rules.js';
+import { ruleAllows } from './rbac-rules.js';
+import type { PolicyRule, RequestAttributes } from './policy-rule.js';
 
 const rbac = (resource: string): ResourceId => ({ group: 'rbac.authorization.k8s.io', version: 'v1', resource });
 const CLUSTER_ROLES = rbac('clusterroles');

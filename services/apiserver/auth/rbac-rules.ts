@@ -2,38 +2,8 @@
 import type { UserInfo } from '../../../apimachinery/object-service.js';
 import { finish } from '../../../platform/work.js';
 import type { Work } from '../../../platform/work.js';
+import type { PolicyRule, RequestAttributes, Subject } from './policy-rule.js';
 import { RuleIndex } from './rule-index.js';
-
-export interface PolicyRule {
-  readonly verbs: readonly string[];
-  readonly apiGroups?: readonly string[];
-  readonly resources?: readonly string[];
-  readonly resourceNames?: readonly string[];
-  readonly nonResourceURLs?: readonly string[];
-}
-
-export interface Subject {
-  readonly kind: string;
-  readonly apiGroup?: string;
-  readonly name: string;
-  readonly namespace?: string;
-}
-
-/** What a rule is held against: a request for a resource, or for another path. */
-export type RequestAttributes =
-  | {
-      readonly kind: 'resource';
-      readonly verb: string;
-      readonly group: string;
-      readonly resource: string;
-      /** '' when absent. */
-      readonly subresource: string;
-      /** '' for cluster-scoped requests and for requests over all namespaces. */
-      readonly namespace: string;
-      /** '' when the request names no object. */
-      readonly name: string;
-    }
-  | { readonly kind: 'path'; readonly verb: string; readonly path: string };
 
 export function ruleAllows(rule: PolicyRule, request: RequestAttributes): boolean {
   if (!has(rule.verbs, request.verb)) return false;

@@ -5,7 +5,7 @@ import type { Pace } from '../../../apimachinery/object-service.js';
 import type { MutableScheme } from '../../../apimachinery/scheme/scheme.js';
 import { inSlices } from '../../../platform/work.js';
 import type { Work } from '../../../platform/work.js';
-import { cacheable } from './front.js';
+import { cacheable } from './conditional.js';
 import { headerOf } from './message.js';
 import type { RestRequest, RestResponse } from './message.js';
 import { mediaRanges, negotiate } from './negotiate.js';

@@ -12,7 +12,7 @@ import { resolverOf } from '../../../apimachinery/schema/resolve.js';
 import type { Schema } from '../../../apimachinery/schema.js';
 import { cloneJson } from '../../../apimachinery/value.js';
 import type { JsonObject } from '../../../apimachinery/value.js';
-import { startApiServer } from './testing.js';
+import { startApiServer } from '../testing/api-server.js';
 
 const NAMESPACE = 'namespaces/default';
 

@@ -9,7 +9,7 @@ import type { Schema } from '../../../apimachinery/schema.js';
 import { conform } from '../../../apimachinery/schema/typed.js';
 import { at } from '../../../apimachinery/kinds/lib/value.js';
 import type { JsonObject } from '../../../apimachinery/value.js';
-import { startApiServer } from './testing.js';
+import { startApiServer } from '../testing/api-server.js';
 
 const WIDE = 9007199254740993n;
 const MAX = 9223372036854775807n;
