@@ -61,7 +61,7 @@ export function yamlIssues(duplicates: readonly string[]): BodyIssues {
   };
 }
 
-export const yamlError = (duplicates: readonly string[]): string => `yaml: unmarshal errors:\n${duplicates.map((line) => `  ${line}`).join('\n')}`;
+const yamlError = (duplicates: readonly string[]): string => `yaml: unmarshal errors:\n${duplicates.map((line) => `  ${line}`).join('\n')}`;
 
 function byName(paths: readonly string[]): string[] {
   const parts = (path: string): string[] => path.split(/[.[]/);

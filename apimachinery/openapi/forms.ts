@@ -7,7 +7,7 @@ import type { JsonObject } from '../value.js';
 import { PROTOBUF_FORM } from './protobuf.js';
 import type { Dialect } from './schema-writer.js';
 
-export type Section = 'paths' | 'definitions';
+type Section = 'paths' | 'definitions';
 export type Entries = Readonly<Record<Section, readonly Uint8Array[]>>;
 
 export interface Form {

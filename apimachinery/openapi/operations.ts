@@ -3,7 +3,7 @@ import type { Kind, Scheme, SubresourceFacts } from '../kind.js';
 import type { GroupVersionKind } from '../object.js';
 import { bodyDefinition, definitionNameOf, META, pathPrefix } from './definitions.js';
 
-export interface Parameter {
+interface Parameter {
   readonly name: string;
   readonly in: 'path' | 'query';
   readonly type: 'string' | 'integer' | 'boolean';

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import type { Encoding, Schema } from '../schema.js';
 
-export interface SubresourceRow {
+interface SubresourceRow {
   readonly name: string;
   readonly verbs: readonly string[];
   /** The kind of its body where it is not the parent's. */

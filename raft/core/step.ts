@@ -81,7 +81,7 @@ function appliedEntries(raft: Raft, entries: readonly Entry[]): void {
   releaseUncommitted(raft, payloadSize(entries));
 }
 
-export function appliedTo(raft: Raft, index: LogIndex, bytes: number): void {
+function appliedTo(raft: Raft, index: LogIndex, bytes: number): void {
   raft.log.appliedTo(Math.max(index, raft.log.applied), bytes);
   leaveJointIfDue(raft);
 }

@@ -47,7 +47,7 @@ export function abortTransfer(raft: Raft): void {
   raft.transferee = NONE;
 }
 
-export function resetElectionTimeout(raft: Raft): void {
+function resetElectionTimeout(raft: Raft): void {
   raft.randomizedElectionTicks = raft.settings.electionTicks + raft.settings.randomInt(raft.settings.electionTicks);
 }
 

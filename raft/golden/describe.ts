@@ -29,7 +29,7 @@ const CHANGE_LETTERS: Record<ChangeKind, string> = { 'add-voter': 'v', 'add-lear
 
 export const describeRole = (role: Role): string => ROLE_NAMES[role];
 
-export function describeChanges(changes: readonly Change[]): string {
+function describeChanges(changes: readonly Change[]): string {
   return changes.map(({ kind, id }) => `${CHANGE_LETTERS[kind]}${id}`).join(' ');
 }
 
@@ -66,7 +66,7 @@ export function describeMessage(m: Message, indent = ''): string {
   return text;
 }
 
-export function describeSnapshot({ index, term, confState }: Snapshot): string {
+function describeSnapshot({ index, term, confState }: Snapshot): string {
   return `Index:${index} Term:${term} ConfState:${describeConfState(confState)}`;
 }
 

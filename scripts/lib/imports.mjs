@@ -37,7 +37,7 @@ export function importsOf(file, text) {
  * Nodes that reach themselves, as groups (strongly connected components, Tarjan 1972). `graph`: Map of node to Set of
  * nodes. A node with an edge to itself alone is no group.
  */
-export function cyclesOf(graph) {
+function cyclesOf(graph) {
   const indexes = new Map();
   const lows = new Map();
   const stack = [];

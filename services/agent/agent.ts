@@ -45,7 +45,7 @@ import { noVolumes } from './volumes/volumes.js';
 import type { Volumes } from './volumes/volumes.js';
 import type { TokenNeed } from './volumes/render.js';
 
-export interface PemProvider {
+interface PemProvider {
   /** Read at each connection, so that rotated certificates are taken up. */
   (): { readonly ca: string; readonly certificate: string; readonly key: string };
 }
@@ -100,7 +100,7 @@ export interface Agent extends Service {
   refresh(): void;
 }
 
-export const AGENT_VERSION = 'v1.36.0-navarch';
+const AGENT_VERSION = 'v1.36.0-navarch';
 const NODE_CHECK_MS = 10_000;
 /** While it is not ready, a node looks at itself more often: it is being waited for. */
 const NODE_CHECK_UNREADY_MS = 500;

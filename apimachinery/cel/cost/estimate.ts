@@ -265,7 +265,7 @@ class Estimator {
   }
 }
 
-export const sizeOrUnknown = (part: Sized | undefined): Range => part?.size ?? UNKNOWN;
+const sizeOrUnknown = (part: Sized | undefined): Range => part?.size ?? UNKNOWN;
 
 function literalSize(expr: Expr): Range | undefined {
   switch (expr.kind) {

@@ -1,6 +1,6 @@
 /** Types of expressions and of the values that they have. */
 
-export type SimpleKind = 'dyn' | 'null' | 'bool' | 'int' | 'uint' | 'double' | 'string' | 'bytes' | 'timestamp' | 'duration' | 'error';
+type SimpleKind = 'dyn' | 'null' | 'bool' | 'int' | 'uint' | 'double' | 'string' | 'bytes' | 'timestamp' | 'duration' | 'error';
 
 export type CelType =
   | { readonly kind: SimpleKind }

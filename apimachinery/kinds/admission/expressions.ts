@@ -95,7 +95,7 @@ function* keptConditionErrors(spec: unknown, before: unknown, params: boolean): 
 }
 
 /** Each may speak of those before it. */
-export function* variableErrors(variables: readonly Rec[], params: boolean): Work<{ readonly errors: FieldError[]; readonly types: ReadonlyMap<string, CelType> }> {
+function* variableErrors(variables: readonly Rec[], params: boolean): Work<{ readonly errors: FieldError[]; readonly types: ReadonlyMap<string, CelType> }> {
   const types = new Map<string, CelType>();
   const errors: FieldError[] = [];
   for (const [index, variable] of variables.entries()) errors.push(...yield* variableError(variable, index, { params, types }));

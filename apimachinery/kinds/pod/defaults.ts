@@ -52,7 +52,7 @@ function defaultContainer(container: Rec, hostNetwork: boolean): void {
 }
 
 /** What pods and templates have in common. */
-export function defaultPodSpec(spec: unknown): void {
+function defaultPodSpec(spec: unknown): void {
   if (!isRec(spec)) return;
   fillZero(spec, 'restartPolicy', 'Always');
   fillZero(spec, 'dnsPolicy', 'ClusterFirst');

@@ -5,7 +5,7 @@ import { validateLabelSelector } from '../lib/label-validation.js';
 import { validateNodeSelector, validateNodeSelectorTerm } from '../lib/node-selector-validation.js';
 import { absent, field, isRec, keysOf, num, recs, str, strs, unset, type Rec } from '../lib/value.js';
 
-export const TAINT_EFFECTS = ['NoSchedule', 'PreferNoSchedule', 'NoExecute'];
+const TAINT_EFFECTS = ['NoSchedule', 'PreferNoSchedule', 'NoExecute'];
 
 function validateTolerationValue(complaints: Complaints, operator: string, value: string, path: string): void {
   if (operator === '' || operator === 'Equal') {
@@ -53,7 +53,7 @@ function validateWeight(complaints: Complaints, weight: unknown, path: string): 
 }
 
 /** KEP-3633: keys whose values come from the pod itself. */
-export function validateLabelKeys(complaints: Complaints, term: Rec, path: string): void {
+function validateLabelKeys(complaints: Complaints, term: Rec, path: string): void {
   const selector = term['labelSelector'];
   const match = strs(term['matchLabelKeys']);
   const mismatch = strs(term['mismatchLabelKeys']);

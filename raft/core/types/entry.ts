@@ -20,7 +20,7 @@ export const NO_DATA = new Uint8Array(0);
 /** Bytes that an entry costs beside its data, in memory and on the wire; an estimate that limits are counted in. */
 export const ENTRY_OVERHEAD_BYTES = 12;
 
-export function entrySize(entry: Entry): number {
+function entrySize(entry: Entry): number {
   return ENTRY_OVERHEAD_BYTES + entry.data.length;
 }
 

@@ -10,7 +10,7 @@ export interface CapacityOptions {
   readonly told?: Quantities;
 }
 
-export const PODS_MAX_DEFAULT = 110;
+const PODS_MAX_DEFAULT = 110;
 const TELLABLE: ReadonlySet<string> = new Set(['cpu', 'memory', 'ephemeral-storage', 'pods']);
 
 export const kibi = (bytes: number) => `${Math.floor(bytes / 1024)}Ki`;

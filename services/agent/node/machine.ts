@@ -1,6 +1,6 @@
 /** Facts about the machine the agent runs on, from /proc and the operating system. */
 import { readFile, statfs } from 'node:fs/promises';
-import { arch, availableParallelism, freemem, hostname, release, totalmem } from 'node:os';
+import { arch, availableParallelism, freemem, release, totalmem } from 'node:os';
 import type { DnsConfig } from '../runtime/runtime.js';
 
 export interface MachineFacts {
@@ -61,8 +61,4 @@ export async function hostDns(path = '/etc/resolv.conf'): Promise<DnsConfig> {
   const lines = (await read(path)).split('\n').map((line) => line.trim().split(/\s+/));
   const of = (word: string) => lines.filter(([first]) => first === word).map((line) => line.slice(1));
   return { servers: of('nameserver').flat().slice(0, 3), searches: of('search').at(-1) ?? [], options: of('options').flat() };
-}
-
-export function hostName(): string {
-  return hostname();
 }

@@ -4,7 +4,7 @@ import type { PodStatus } from '../pod-spec/types.js';
 
 const OWN_CONDITIONS = new Set(['PodReadyToStartContainers', 'Initialized', 'Ready', 'ContainersReady', 'PodScheduled', 'PodResizePending', 'PodResizeInProgress']);
 
-export function isOwnCondition(type: string): boolean {
+function isOwnCondition(type: string): boolean {
   return OWN_CONDITIONS.has(type);
 }
 

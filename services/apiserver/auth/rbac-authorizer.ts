@@ -21,7 +21,7 @@ const ROLE_BINDINGS = rbac('rolebindings');
 const SOURCES = [CLUSTER_ROLES, CLUSTER_ROLE_BINDINGS, ROLES, ROLE_BINDINGS];
 
 /** Members of this group may do everything, whatever the roles say (as in Kubernetes). */
-export const SUPERUSERS = 'system:masters';
+const SUPERUSERS = 'system:masters';
 const EVERYTHING: readonly PolicyRule[] = [{ verbs: ['*'], apiGroups: ['*'], resources: ['*'] }, { verbs: ['*'], nonResourceURLs: ['*'] }];
 
 const NO_RULES: readonly PolicyRule[] = [];
@@ -84,7 +84,7 @@ export class RbacAuthorizer implements Authorizer {
   }
 }
 
-export function requestOf(attributes: AuthorizationAttributes): RequestAttributes {
+function requestOf(attributes: AuthorizationAttributes): RequestAttributes {
   if (attributes.kind === 'nonResource') return { kind: 'path', verb: attributes.verb, path: attributes.path };
   return {
     kind: 'resource',

@@ -39,7 +39,7 @@ export interface Shape {
 
 const asJson = (object: KubeObject): JsonObject => object as JsonObject;
 
-export function schemaOf(scheme: Scheme, { kind, shape }: Shape): Schema {
+function schemaOf(scheme: Scheme, { kind, shape }: Shape): Schema {
   if (shape.kind === kind.kind && shape.group === kind.group && shape.version === kind.version) return kind.schema;
   const known = scheme.byKind(shape);
   if (known !== undefined) return known.schema;

@@ -15,7 +15,7 @@ import { headerOf } from './message.js';
 import type { RestRequest } from './message.js';
 
 /** kube-apiserver's limit for resource requests (MaxRequestBodyBytes). */
-export const BODY_BYTES_MAX = 3 * 1024 * 1024;
+const BODY_BYTES_MAX = 3 * 1024 * 1024;
 
 /** The options of a delete have a handful of fields. */
 const OPTIONS_BYTES_MAX = 64 * 1024;

@@ -11,7 +11,7 @@ import type { RestRequest, RestResponse } from './message.js';
 import { mediaRanges, negotiate } from './negotiate.js';
 import { printJson } from './pretty.js';
 
-export const KUBERNETES_VERSION = 'v1.36.0';
+const KUBERNETES_VERSION = 'v1.36.0';
 
 /** Over lines, as kube-apiserver prints it whoever asks. It emulates no other version, and talks to nobody older than one minor. */
 const VERSION = Buffer.from(printJson(JSON.stringify({

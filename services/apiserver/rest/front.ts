@@ -268,7 +268,7 @@ export class RestFront {
   }
 }
 
-export function statusResponse(error: ApiError, encoding: Encoding = 'json'): RestResponse {
+function statusResponse(error: ApiError, encoding: Encoding = 'json'): RestResponse {
   const { status } = error;
   const retryAfter = status.details?.retryAfterSeconds;
   return {

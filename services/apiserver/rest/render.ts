@@ -30,7 +30,7 @@ export interface Rendering {
 const COMMA = Buffer.from(',');
 const OPEN = Buffer.from('{');
 
-export function renderObject(handle: ObjectHandle, rendering: Rendering): Uint8Array {
+function renderObject(handle: ObjectHandle, rendering: Rendering): Uint8Array {
   const { view, encoding } = rendering.accepted;
   return view === 'object' && encoding === 'json' ? handle.json : encode(viewOf(handle, rendering), encoding);
 }

@@ -51,7 +51,7 @@ export type ClusterEvent =
 
 export type NodeChange = 'allocatable' | 'labels' | 'taints' | 'unschedulable';
 
-export type PermitResult = { readonly kind: 'allow' } | { readonly kind: 'deny'; readonly reason: string };
+type PermitResult = { readonly kind: 'allow' } | { readonly kind: 'deny'; readonly reason: string };
 
 export interface PostFilterContext {
   readonly cluster: ClusterView;

@@ -487,10 +487,10 @@ export class MemberCore implements KvBackend {
   }
 }
 
-export const idText = (id: NodeId): string => id.toString(16);
+const idText = (id: NodeId): string => id.toString(16);
 
 /** etcd's clients want 64 bits: the first of a digest of the cluster's own id. */
-export const clusterIdOf = (clusterId: string): bigint => createHash('sha256').update(clusterId).digest().readBigUInt64BE();
+const clusterIdOf = (clusterId: string): bigint => createHash('sha256').update(clusterId).digest().readBigUInt64BE();
 
 const abortedError = () => new StoreError('unavailable', 'the call was aborted before it began');
 
