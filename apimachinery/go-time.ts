@@ -3,7 +3,7 @@
  * what it refuses is refused in its words, since clients see them.
  */
 
-export interface GoTime {
+interface GoTime {
   /** Whole seconds since the epoch. */
   readonly seconds: number;
   readonly nanos: number;
@@ -22,9 +22,9 @@ const RFC3339: readonly Element[] = [...DATE, ...CLOCK, 'Z07:00'];
 const RFC3339_MICRO: readonly Element[] = [...DATE, ...CLOCK, '.000000', 'Z07:00'];
 
 /** Throws TimeError. */
-export const parseRfc3339 = (text: string): GoTime => new LayoutParser(RFC3339, text).run();
+const parseRfc3339 = (text: string): GoTime => new LayoutParser(RFC3339, text).run();
 /** With exactly six digits of a second. Throws TimeError. */
-export const parseRfc3339Micro = (text: string): GoTime => new LayoutParser(RFC3339_MICRO, text).run();
+const parseRfc3339Micro = (text: string): GoTime => new LayoutParser(RFC3339_MICRO, text).run();
 
 /** `2006-01-02`. */
 export function isDate(text: string): boolean {

@@ -1,6 +1,6 @@
 /** What Go's net/url makes of a URL (RFC 3986, leniently), and its complaints: the API server's texts quote them. WHATWG's parser accepts and mends other things. */
 
-export interface ParsedUrl {
+interface ParsedUrl {
   readonly scheme: string;
   readonly userInfo: string | undefined;
   readonly host: string;

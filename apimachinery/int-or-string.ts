@@ -11,7 +11,3 @@ export function scaledValue(value: IntOrString, total: number, round: 'up' | 'do
   const part = (Number(match[1]) * total) / 100;
   return round === 'up' ? Math.ceil(part) : Math.floor(part);
 }
-
-export function isPercent(value: unknown): boolean {
-  return typeof value === 'string' && PERCENT.test(value);
-}

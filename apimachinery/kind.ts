@@ -5,7 +5,7 @@
 import type { Work } from '../platform/work.js';
 import type { UserInfo } from './object-service.js';
 import type { GroupVersionKind, KubeObject, ResourceId } from './object.js';
-import type { Schema } from './schema/schema.js';
+import type { Schema } from './schema.js';
 import type { FieldError } from './status.js';
 
 export interface PrinterColumn {

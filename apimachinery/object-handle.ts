@@ -1,5 +1,5 @@
 /** The two ways a handle comes to be: from an object in memory, or from bytes off the wire. The other form is made on demand. */
-import { encodeJsonBytes, parseJsonBytes } from './codec/json-value.js';
+import { encodeJsonBytes, parseJsonBytes } from './json-value.js';
 import type { ObjectHandle } from './object-service.js';
 import type { KubeObject } from './object.js';
 

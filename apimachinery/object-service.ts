@@ -6,7 +6,6 @@
  * accepts, the others accept, with the same ApiErrors.
  */
 import type { KubeObject, ListMeta, Resource, ResourceId } from './object.js';
-import type { BodyIssues } from './schema/strict.js';
 
 /**
  * An object on its way: bytes and parsed form of one version, each made at most once.
@@ -56,6 +55,18 @@ interface NamedTarget extends Target {
   readonly name: string;
   /** `status`, `scale`, `eviction`, `binding`, `token`, `approval`, `ephemeralcontainers`, `resize`, `finalize`. */
   readonly subresource?: string;
+}
+
+/** What is known of a body beside its value: keys that stand twice, and the order of its fields. */
+export interface BodyIssues {
+  /** `duplicate field "a"`, `unknown field "b"`, in the order in which kube-apiserver finds them. `unknown`: paths, in the order of the value. */
+  lines(unknown: readonly string[]): string[];
+  /** The same as parts of one error. Absent: the lines. */
+  errors?(unknown: readonly string[]): string[];
+  /** Whole numbers written as floats: path -> literal. Absent: none, or the form of the body knows no difference. */
+  readonly floats?: ReadonlyMap<string, string>;
+  /** The same of a patch, by their paths in it. */
+  readonly patchFloats?: ReadonlyMap<string, string>;
 }
 
 interface WriteOptions {

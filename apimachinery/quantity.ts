@@ -5,7 +5,7 @@
 
 import { isNumeric } from './int64.js';
 
-export type QuantityFormat = 'DecimalSI' | 'BinarySI' | 'DecimalExponent';
+type QuantityFormat = 'DecimalSI' | 'BinarySI' | 'DecimalExponent';
 
 export interface ParsedQuantity {
   readonly nano: bigint;

@@ -2,7 +2,7 @@
  * Errors of the Kubernetes API: a metav1.Status that can be thrown (API conventions, "Response Status Kind"). Every room
  * above the store fails with an ApiError; the REST front writes its `status`, the gRPC front maps it in one place.
  */
-import { encodeJson } from './codec/json-value.js';
+import { encodeJson } from './json-value.js';
 import { groupResourceOf } from './object.js';
 import { isObject, setOwn } from './value.js';
 import type { JsonObject } from './value.js';

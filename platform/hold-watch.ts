@@ -11,7 +11,7 @@ import type { Service } from './service.js';
 
 const LOOK_INTERVAL_MS = 20;
 /** A hold that is worth a line in the log. */
-export const HOLD_MS_MAX = 50;
+const HOLD_MS_MAX = 50;
 const NOTES_MAX = 256;
 const WORK_LENGTH_MAX = 256;
 /** The longest hold is told for this window and the one before. */

@@ -1,6 +1,6 @@
 // Compiles Kubernetes' published facts (OpenAPI v2 without prose, protobuf field numbers) into apimachinery/data/:
 //   kinds.json        one row for each resource that is served
-//   definitions.json  the schemas those rows reach, in the shape of apimachinery/schema/schema.ts
+//   definitions.json  the schemas those rows reach, in the shape of apimachinery/schema.ts
 //   protobuf.json     every message's fields, one short string each, parsed only when a message is met
 // The result is committed; the inputs are needed only to compile anew: node scripts/compile-kinds.mjs [folder of facts]
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';

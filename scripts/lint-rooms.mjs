@@ -1,8 +1,6 @@
-// The import rule of the architecture, checked: which room may import which, and that time and chance come from
-// platform/ alone. Prints one line for each breach and exits 1.
-import { readFileSync } from 'node:fs';
-import { execFileSync } from 'node:child_process';
-import { dirname, normalize } from 'node:path';
+// The import rule of the architecture, checked: which room may import which, no cycles of imports between files or
+// between folders, and time and chance from platform/ alone. Prints one line for each breach and exits 1.
+import { importCycles, importsOf, isTest, sourceFiles, textOf } from './lib/imports.mjs';
 
 const BELOW_SDK = ['platform', 'proto', 'apimachinery', 'sdk'];
 
@@ -39,45 +37,51 @@ const roomOf = (path) => ROOMS.find((room) => inside(path, room));
 const SEALED = ['raft/sim'];
 const UNSEALED = { 'raft/sim/check/index.ts': ['e2e'] };
 
-const files = execFileSync('git', ['ls-files', '-co', '--exclude-standard', '*.ts'], { encoding: 'utf8' })
-  .split('\n').filter((f) => f !== '' && f.includes('/'));
-const breaches = [];
-
-for (const file of files) {
-  const room = roomOf(file);
-  if (room === undefined) { breaches.push(`${file}: belongs to no room`); continue; }
-  let text;
-  try { text = readFileSync(file, 'utf8'); } catch { continue; }
-  const isTest = file.endsWith('.test.ts');
-  for (const match of text.matchAll(/(?:^|\n)\s*(?:(?:import|export)\s+(?:type\s+)?[\w$*\s{},]+?\s+from|import)\s*\(?\s*['"]([^'"]+)['"]/g)) {
-    const specifier = match[1];
-    if (!specifier.startsWith('.')) {
-      if (room === 'raft/core' && !isTest) breaches.push(`${file}: raft/core imports ${specifier}; it may import itself and platform/assert`);
-      continue;
-    }
-    const target = normalize(`${dirname(file)}/${specifier}`).replace(/\.js$/, '.ts');
-    const targetRoom = roomOf(target);
-    if (targetRoom === room || isTest) continue;
-    const allowed = MAY_IMPORT[room];
-    if (SEALED.includes(targetRoom) && UNSEALED[target]?.includes(room) !== true) {
-      breaches.push(`${file}: nothing may import ${target}`);
-      continue;
-    }
-    // raft's other rooms may import raft/core, and so for each room inside a room.
-    if (targetRoom !== undefined && inside(targetRoom, room)) continue;
-    if (!allowed.includes('*') && !allowed.some((prefix) => inside(target, prefix.replace(/\.ts$/, '')) || target === prefix)) {
-      breaches.push(`${file}: ${room} may not import ${target}`);
-    }
-  }
-  if (!isTest && room !== 'platform' && room !== 'e2e') {
-    for (const [index, line] of text.split('\n').entries()) {
-      if (/^\s*(\/\/|\*)/.test(line)) continue;
-      const found = /\b(Date\.now\(|Math\.random\(|performance\.now\(|new Date\(\)|process\.hrtime|randomUUID\(|randomBytes\()/.exec(line);
-      if (found !== null) breaches.push(`${file}:${index + 1}: ${found[1]} outside platform/; take a Clock or a Random`);
-    }
-  }
+/** Why `file` of `room` may not import `target`; undefined when it may. */
+function refusalOf(file, room, target) {
+  const targetRoom = roomOf(target);
+  if (targetRoom === room) return undefined;
+  if (SEALED.includes(targetRoom) && UNSEALED[target]?.includes(room) !== true) return `${file}: nothing may import ${target}`;
+  // raft's other rooms may import raft/core, and so for each room inside a room.
+  if (targetRoom !== undefined && inside(targetRoom, room)) return undefined;
+  const allowed = MAY_IMPORT[room];
+  if (allowed.includes('*') || allowed.some((prefix) => inside(target, prefix.replace(/\.ts$/, '')))) return undefined;
+  return `${file}: ${room} may not import ${target}`;
 }
 
+/** Tests may import what they like. */
+function importBreaches(file, room, text) {
+  if (isTest(file)) return [];
+  return importsOf(file, text).flatMap(({ specifier, target }) => {
+    if (target !== undefined) return refusalOf(file, room, target) ?? [];
+    return room === 'raft/core' ? `${file}: raft/core imports ${specifier}; it may import itself and platform/assert` : [];
+  });
+}
+
+const TIME_OR_CHANCE = /\b(Date\.now\(|Math\.random\(|performance\.now\(|new Date\(\)|process\.hrtime|randomUUID\(|randomBytes\()/;
+
+function chanceBreaches(file, room, text) {
+  if (isTest(file) || room === 'platform' || room === 'e2e') return [];
+  return text.split('\n').flatMap((line, index) => {
+    const found = /^\s*(\/\/|\*)/.test(line) ? null : TIME_OR_CHANCE.exec(line);
+    return found === null ? [] : `${file}:${index + 1}: ${found[1]} outside platform/; take a Clock or a Random`;
+  });
+}
+
+function breachesOf(file) {
+  const room = roomOf(file);
+  const text = textOf(file);
+  if (room === undefined) return [`${file}: belongs to no room`];
+  return text === undefined ? [] : [...importBreaches(file, room, text), ...chanceBreaches(file, room, text)];
+}
+
+function cycleBreaches(files) {
+  const cycles = importCycles(files);
+  return ['files', 'folders'].flatMap((kind) => cycles[kind].map((group) => `a cycle of imports between ${kind}: ${group.join(', ')}`));
+}
+
+const files = sourceFiles();
+const breaches = [...files.flatMap(breachesOf), ...cycleBreaches(files)];
 for (const breach of breaches) console.error(breach);
 if (breaches.length > 0) process.exit(1);
 console.log(`lint-rooms: ${files.length} files keep the import rule`);

@@ -7,7 +7,7 @@ import type {
 } from '../apimachinery/object-service.js';
 import type { KubeObject, ListMeta, Resource } from '../apimachinery/object.js';
 
-export type { Resource };
+;
 
 export interface NamedRef {
   readonly namespace?: string;

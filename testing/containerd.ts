@@ -31,7 +31,7 @@ export interface Containerd {
 const START_MS_MAX = 20_000;
 
 /** The configuration containerd 1.6 and later take; CNI is read from `<directory>/cni/net.d`. */
-export function containerdConfig(directory: string, sandboxImage: string): string {
+function containerdConfig(directory: string, sandboxImage: string): string {
   return [
     'version = 2', `root = "${directory}/root"`, `state = "${directory}/state"`, 'oom_score = 0',
     '[grpc]', `  address = "${directory}/containerd.sock"`,

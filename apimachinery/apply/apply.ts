@@ -8,8 +8,6 @@
  */
 import { apiErrors } from '../status.js';
 import type { KubeObject, ManagedFieldsEntry } from '../object.js';
-import type { SchemaResolver } from '../schema/resolve.js';
-import type { Schema } from '../schema/schema.js';
 import { finish } from '../../platform/work.js';
 import type { Work } from '../../platform/work.js';
 import { cloneJson, countValues, isObject, jsonEqual } from '../value.js';
@@ -25,16 +23,9 @@ import type { FieldOwner, Manager, Managers } from './managers.js';
 import { mergeAppliedWork } from './merge.js';
 import { pruneWork } from './prune.js';
 import { changesByVersion } from './versions.js';
-import type { VersionView } from './versions.js';
+import type { KindFacts } from './versions.js';
 
 export type { FieldOwner } from './managers.js';
-
-export interface KindFacts {
-  readonly schema: Schema;
-  readonly resolver: SchemaResolver;
-  /** The object as another version of the kind shows it; undefined for one that is not served. Default: all versions have one shape. */
-  readonly inVersion?: (apiVersion: string, object: KubeObject) => VersionView | undefined;
-}
 
 /** Names of fields from the object's root on, as `['metadata', 'labels']`. */
 export type ResetPath = readonly [string, ...string[]];

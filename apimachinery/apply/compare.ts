@@ -6,7 +6,7 @@ import { SliceMeter } from '../../platform/slices.js';
 import { finish } from '../../platform/work.js';
 import type { Work } from '../../platform/work.js';
 import type { SchemaResolver } from '../schema/resolve.js';
-import type { Schema } from '../schema/schema.js';
+import type { Schema } from '../schema.js';
 import { isObject, jsonEqual } from '../value.js';
 import type { JsonObject } from '../value.js';
 import { FieldSet } from './field-set.js';

@@ -6,7 +6,7 @@
 import { SliceMeter } from '../../platform/slices.js';
 import { finish } from '../../platform/work.js';
 import type { Work } from '../../platform/work.js';
-import { encodeJson, parseJson } from '../codec/json-value.js';
+import { encodeJson, parseJson } from '../json-value.js';
 import { STORED_LIMITS, tooManyKeys } from '../codec/limits.js';
 import { isObject } from '../value.js';
 import type { JsonObject } from '../value.js';

@@ -4,7 +4,7 @@
  * annotation in step, so that a later `kubectl apply` deletes what was dropped in between. Other managers opt out by their name.
  */
 import type { KubeObject } from '../object.js';
-import type { Schema } from '../schema/schema.js';
+import type { Schema } from '../schema.js';
 import type { SchemaResolver } from '../schema/resolve.js';
 import { isObject } from '../value.js';
 import type { JsonObject } from '../value.js';

@@ -2,7 +2,7 @@
 import { SliceMeter } from '../../platform/slices.js';
 import type { Work } from '../../platform/work.js';
 import type { SchemaResolver } from '../schema/resolve.js';
-import type { Schema } from '../schema/schema.js';
+import type { Schema } from '../schema.js';
 import { cloneJson, isObject, setOwn } from '../value.js';
 import type { JsonObject } from '../value.js';
 import { childSchema, Duplicates, indexDistinctItemsWork, indexItemsWork, structureOf } from './structure.js';

@@ -4,10 +4,10 @@
  */
 import type { Work } from '../../platform/work.js';
 import type { SchemaResolver } from '../schema/resolve.js';
-import type { Schema } from '../schema/schema.js';
+import type { Schema } from '../schema.js';
 import { cloneJson, isObject, setOwn } from '../value.js';
 import type { JsonObject } from '../value.js';
-import type { KindFacts } from './apply.js';
+import type { KindFacts } from './versions.js';
 import { presentFields } from './compare.js';
 import { FieldSet } from './field-set.js';
 import { childSchema, declares, structureOf } from './structure.js';

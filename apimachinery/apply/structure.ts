@@ -2,12 +2,12 @@
 import { SliceMeter } from '../../platform/slices.js';
 import { finish } from '../../platform/work.js';
 import type { Work } from '../../platform/work.js';
-import { encodeJson } from '../codec/json-value.js';
+import { encodeJson } from '../json-value.js';
 import { STORED_LIMITS, tooManyKeys } from '../codec/limits.js';
 import { apiErrors } from '../status.js';
 import { zeroOf } from '../schema/encoding.js';
 import type { SchemaResolver } from '../schema/resolve.js';
-import type { Schema } from '../schema/schema.js';
+import type { Schema } from '../schema.js';
 import { isObject } from '../value.js';
 import type { JsonObject } from '../value.js';
 

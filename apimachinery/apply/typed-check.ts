@@ -4,7 +4,7 @@
  */
 import { STORED_LIMITS, tooManyKeys } from '../codec/limits.js';
 import type { SchemaResolver } from '../schema/resolve.js';
-import type { Schema } from '../schema/schema.js';
+import type { Schema } from '../schema.js';
 import { goSyntax, goText, goType } from '../patch/go-text.js';
 import { isObject } from '../value.js';
 import { formatPath } from './field-set.js';

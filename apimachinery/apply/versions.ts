@@ -1,16 +1,24 @@
 /** What changed, as managers of other versions of the kind see it: paths are named in each manager's version. */
 import type { KubeObject } from '../object.js';
-import type { Schema } from '../schema/schema.js';
+import type { Schema } from '../schema.js';
+import type { SchemaResolver } from '../schema/resolve.js';
 import type { JsonObject } from '../value.js';
 import { compareObjects } from './compare.js';
 import type { Comparison } from './compare.js';
-import type { KindFacts } from './apply.js';
 import type { Manager } from './managers.js';
 
 /** An object as another version shows it. */
 export interface VersionView {
   readonly object: KubeObject;
   readonly schema: Schema;
+}
+
+/** What must be known of a kind to compare and merge its objects. */
+export interface KindFacts {
+  readonly schema: Schema;
+  readonly resolver: SchemaResolver;
+  /** The object as another version of the kind shows it; undefined for one that is not served. Default: all versions have one shape. */
+  readonly inVersion?: (apiVersion: string, object: KubeObject) => VersionView | undefined;
 }
 
 export interface VersionChange {

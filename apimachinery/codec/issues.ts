@@ -1,6 +1,6 @@
 /** Issues of a body's fields in kube-apiserver's order and words, by the form the body came in. */
 import { ISSUES_MAX, unknownLines } from '../schema/strict.js';
-import type { BodyIssues } from '../schema/strict.js';
+import type { BodyIssues } from '../object-service.js';
 import { duplicateKeys } from './duplicates.js';
 import { floatLiterals } from './float-literals.js';
 import { isObject } from '../value.js';
@@ -61,7 +61,7 @@ export function yamlIssues(duplicates: readonly string[]): BodyIssues {
   };
 }
 
-export const yamlError = (duplicates: readonly string[]): string => `yaml: unmarshal errors:\n${duplicates.map((line) => `  ${line}`).join('\n')}`;
+const yamlError = (duplicates: readonly string[]): string => `yaml: unmarshal errors:\n${duplicates.map((line) => `  ${line}`).join('\n')}`;
 
 function byName(paths: readonly string[]): string[] {
   const parts = (path: string): string[] => path.split(/[.[]/);

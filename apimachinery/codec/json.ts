@@ -4,9 +4,9 @@
  * take care (apimachinery/value.ts).
  */
 import { ApiError, apiErrors } from '../status.js';
-import { NumberRangeError } from './json-parser.js';
+import { NumberRangeError } from '../json-parser.js';
 import { jsonSyntaxError } from './json-syntax.js';
-import { parseForeignJson } from './json-value.js';
+import { parseForeignJson } from '../json-value.js';
 import { checkSize, DEFAULT_LIMITS } from './limits.js';
 import type { DecodeLimits } from './limits.js';
 import { scanJson } from './scan.js';

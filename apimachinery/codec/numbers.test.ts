@@ -5,7 +5,7 @@ import { int64Of, INT64_MAX, INT64_MIN } from '../int64.js';
 import { canonicalQuantity } from '../quantity.js';
 import { cloneJson, jsonEqual } from '../value.js';
 import { decodeJson } from './json.js';
-import { encodeJson, parseJson } from './json-value.js';
+import { encodeJson, parseJson } from '../json-value.js';
 import { decodeProtobuf, encodeProtobuf } from './protobuf/index.js';
 import { decodeYaml } from './yaml.js';
 

@@ -4,7 +4,7 @@ import { conform, decodingError } from '../schema/typed.js';
 import { prune, pruneNulls } from '../schema/prune.js';
 import { FieldPath } from '../schema/path.js';
 import type { SchemaResolver } from '../schema/resolve.js';
-import type { Schema } from '../schema/schema.js';
+import type { Schema } from '../schema.js';
 import { fieldErrors } from '../status.js';
 import { isObject } from '../value.js';
 import type { JsonObject } from '../value.js';

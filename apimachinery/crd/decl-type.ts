@@ -2,10 +2,10 @@
  * A schema as rules see it: types of CEL, and how large values may get (k8s.io/apiserver/pkg/cel/common, schemas.go). Sizes come
  * from maxItems, maxProperties and maxLength, or from what fits into a request.
  */
-import type { CelType } from '../cel/check/types.js';
-import { BOOL, BYTES, DOUBLE, DURATION, DYN, INT, STRING, TIMESTAMP, listOf, mapOf } from '../cel/check/types.js';
-import type { SizeOf } from '../cel/cost/estimate.js';
-import type { Schema } from '../schema/schema.js';
+import type { CelType } from '../cel/values/types.js';
+import { BOOL, BYTES, DOUBLE, DURATION, DYN, INT, STRING, TIMESTAMP, listOf, mapOf } from '../cel/values/types.js';
+import type { SizeOf } from '../cel/cost/sized.js';
+import type { Schema } from '../schema.js';
 import { escapeName } from './escape.js';
 
 export interface DeclType {

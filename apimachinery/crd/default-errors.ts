@@ -2,7 +2,7 @@
 import type { Work } from '../../platform/work.js';
 import { prune } from '../schema/prune.js';
 import type { SchemaResolver } from '../schema/resolve.js';
-import type { Schema } from '../schema/schema.js';
+import type { Schema } from '../schema.js';
 import { customValueWork } from '../schema/custom-values.js';
 import { fieldErrors } from '../status.js';
 import type { FieldError } from '../status.js';

@@ -3,7 +3,7 @@ import type { Work } from '../../platform/work.js';
 import { validateEmbeddedMetadata } from '../kinds/metadata.js';
 import { dns1035Label } from '../names.js';
 import type { SchemaResolver } from '../schema/resolve.js';
-import type { Schema } from '../schema/schema.js';
+import type { Schema } from '../schema.js';
 import { fieldErrors } from '../status.js';
 import type { FieldError } from '../status.js';
 import { isObject } from '../value.js';

@@ -1,5 +1,5 @@
 /** Paths such as `.spec.x['a.b']` below a schema: `fieldPath` of rules, `jsonPath` of selectable fields. */
-import type { Schema } from '../schema/schema.js';
+import type { Schema } from '../schema.js';
 
 export type FoundPath =
   | { readonly kind: 'found'; readonly path: string; readonly root: string; readonly schema: Schema }

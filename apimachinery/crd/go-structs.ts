@@ -6,7 +6,7 @@ import type { FieldError } from '../status.js';
 import { fieldErrors } from '../status.js';
 import { isObject } from '../value.js';
 import type { JsonObject } from '../value.js';
-import { encodeJson } from '../codec/json-value.js';
+import { encodeJson } from '../json-value.js';
 import { entriesOf, textOf } from './structural.js';
 
 type Fields = Readonly<Record<string, unknown>>;

@@ -2,7 +2,7 @@
  * The JSON paths of CRDs (printer columns, selectable fields, scale): `.spec.a`, `['a.b']`, `[0]`, `[*]`, `a\.b`, and filters
  * by equality as `[?(@.type=="Ready")]`. In: text. Out: a function from an object to the values it finds; no more is evaluated.
  */
-import { encodeJson } from '../codec/json-value.js';
+import { encodeJson } from '../json-value.js';
 import { getOwn, isObject } from '../value.js';
 
 type Step = (values: readonly unknown[]) => unknown[];

@@ -1,9 +1,9 @@
 /** Lists of custom resources that are sets or maps by their schema: no item twice (k8s.io/apiextensions-apiserver/pkg/apiserver/schema/listtype). */
 import { SliceMeter } from '../../platform/slices.js';
 import type { Work } from '../../platform/work.js';
-import { encodeJson } from '../codec/json-value.js';
+import { encodeJson } from '../json-value.js';
 import type { SchemaResolver } from '../schema/resolve.js';
-import type { Schema } from '../schema/schema.js';
+import type { Schema } from '../schema.js';
 import { FIELD_ERRORS_MAX, fieldErrors } from '../status.js';
 import type { FieldError } from '../status.js';
 import { isObject } from '../value.js';

@@ -1,6 +1,6 @@
 /** Rules of a CRD when it is written: they compile, and what they may cost fits (apiextensions/validation, cel_validation.go). */
 import type { Work } from '../../platform/work.js';
-import type { Schema } from '../schema/schema.js';
+import type { Schema } from '../schema.js';
 import { fieldErrors } from '../status.js';
 import type { FieldError } from '../status.js';
 import { isObject } from '../value.js';

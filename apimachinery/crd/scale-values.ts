@@ -1,5 +1,5 @@
 /** What lies where a definition's scale looks for it (registry/customresource/validator.go). */
-import { encodeJson } from '../codec/json-value.js';
+import { encodeJson } from '../json-value.js';
 import type { ScaleFacts } from '../kind.js';
 import { isInt64 } from '../int64.js';
 import { fieldErrors } from '../status.js';

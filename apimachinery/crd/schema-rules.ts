@@ -1,7 +1,7 @@
 /** What else kube-apiserver asks of a CRD's schema: words it does not support, list types and their keys, texts of rules. */
 import { fieldErrors } from '../status.js';
 import type { FieldError } from '../status.js';
-import type { Schema } from '../schema/schema.js';
+import type { Schema } from '../schema.js';
 import { isObject } from '../value.js';
 import type { JsonObject } from '../value.js';
 import { findFieldPath } from './field-path.js';

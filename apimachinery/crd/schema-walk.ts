@@ -2,7 +2,7 @@
 import type { Work } from '../../platform/work.js';
 import { FieldPath } from '../schema/path.js';
 import type { SchemaResolver } from '../schema/resolve.js';
-import type { Schema } from '../schema/schema.js';
+import type { Schema } from '../schema.js';
 import { FIELD_ERRORS_MAX } from '../status.js';
 import type { FieldError } from '../status.js';
 import { isObject } from '../value.js';

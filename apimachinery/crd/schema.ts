@@ -1,7 +1,7 @@
 /** A CRD's openAPIV3Schema (JSONSchemaProps, by its fields in JSON) as the Schema that everything else reads. */
 import { isObject } from '../value.js';
 import type { JsonObject } from '../value.js';
-import type { CelRule, Schema } from '../schema/schema.js';
+import type { CelRule, Schema } from '../schema.js';
 
 const OBJECT_META = 'io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta';
 

@@ -5,7 +5,7 @@
 import { finish, SLICE_UNITS } from '../../platform/work.js';
 import type { Work } from '../../platform/work.js';
 import { resolverOf } from '../schema/resolve.js';
-import type { Schema } from '../schema/schema.js';
+import type { Schema } from '../schema.js';
 import { InvariantError } from '../../platform/assert.js';
 import type { FieldError } from '../status.js';
 import { fieldErrors } from '../status.js';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { encodeJson, parseJson } from '../codec/json-value.js';
+import { encodeJson, parseJson } from '../json-value.js';
 import * as wire from '../../proto/gen/navarch/objects/v1/objects.js';
 import { handleOfObject } from '../object-handle.js';
 import * as messages from './object-messages.js';

@@ -5,7 +5,7 @@
  */
 import type * as wire from '../../proto/gen/navarch/objects/v1/objects.js';
 import { decodeJson } from '../codec/json.js';
-import { encodeJsonBytes } from '../codec/json-value.js';
+import { encodeJsonBytes } from '../json-value.js';
 import { handleOfJson } from '../object-handle.js';
 import type {
   CreateRequest, DeleteCollectionRequest, DeleteOptions, DeleteRequest, GetRequest, ListRequest, ObjectHandle, PatchRequest,

@@ -7,7 +7,7 @@ import type { ServiceError } from '@grpc/grpc-js';
 import { ApiError, apiErrors } from '../status.js';
 import type { Status, StatusReason } from '../status.js';
 
-export const STATUS_TRAILER = 'navarch-status-bin';
+const STATUS_TRAILER = 'navarch-status-bin';
 
 /** Header blocks are bounded by every HTTP/2 peer; a Status that is larger loses its causes, then the end of its message. */
 const STATUS_BYTES_MAX = 16 * 1024;

@@ -6,7 +6,7 @@ import { expect, it } from 'vitest';
 import type { Kind, StrategyContext } from '../kind.js';
 import type { KubeObject } from '../object.js';
 import { resolverOf } from '../schema/resolve.js';
-import type { Schema } from '../schema/schema.js';
+import type { Schema } from '../schema.js';
 import { builtInScheme } from '../scheme/builtin.js';
 import { cloneJson } from '../value.js';
 import { validateMetadata } from './metadata.js';

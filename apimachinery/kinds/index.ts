@@ -16,7 +16,7 @@ import { networkingExtras } from './networking/index.js';
 import { policyExtras } from './policy/index.js';
 import { storageExtras } from './storage/index.js';
 
-export type { ExtrasKey, ExtrasTable, KindExtras } from './extras.js';
+export type { ExtrasKey, ExtrasTable } from './extras.js';
 
 /** The extras of all built-in kinds, joined from one table for each group. */
 export const kindExtras: ExtrasTable = {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { kindsOfDefinition } from '../crd/rows.js';
+import { kindsOfDefinition } from '../scheme/custom-kinds.js';
 import type { Kind, StrategyContext } from '../kind.js';
 import type { KubeObject, ObjectMeta } from '../object.js';
 import { builtInScheme } from '../scheme/builtin.js';

@@ -4,11 +4,11 @@
  */
 import { withTypeAndMetadata } from '../crd/schema.js';
 import type { Kind } from '../kind.js';
-import type { Schema } from '../schema/schema.js';
+import type { Schema } from '../schema.js';
 import { jsonEqual } from '../value.js';
 import type { JsonObject } from '../value.js';
-import type { Dialect, SchemaWriter } from './schemas.js';
-import { wordsOf } from './schemas.js';
+import type { Dialect, SchemaWriter } from './schema-writer.js';
+import { wordsOf } from './schema-writer.js';
 
 const INT_OR_STRING = [{ type: 'integer' }, { type: 'string' }];
 

@@ -2,12 +2,12 @@
  * The forms that a document is sent in. A document is encoded in parts, each path and each definition alone, so that a large one is made in
  * slices; `whole` puts them in their places.
  */
-import { encodeJson } from '../codec/json-value.js';
+import { encodeJson } from '../json-value.js';
 import type { JsonObject } from '../value.js';
 import { PROTOBUF_FORM } from './protobuf.js';
-import type { Dialect } from './schemas.js';
+import type { Dialect } from './schema-writer.js';
 
-export type Section = 'paths' | 'definitions';
+type Section = 'paths' | 'definitions';
 export type Entries = Readonly<Record<Section, readonly Uint8Array[]>>;
 
 export interface Form {

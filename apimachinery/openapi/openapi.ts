@@ -8,7 +8,7 @@
 import { createHash } from 'node:crypto';
 import type { Hash } from 'node:crypto';
 import type { Work } from '../../platform/work.js';
-import { encodeJsonBytes } from '../codec/json-value.js';
+import { encodeJsonBytes } from '../json-value.js';
 import type { Kind } from '../kind.js';
 import { apiVersionOf } from '../object.js';
 import { builtInDefinitions, descriptionFacts, enumFacts } from '../scheme/data.js';
@@ -18,7 +18,8 @@ import { FORMS } from './forms.js';
 import type { Entries, Form, FormName } from './forms.js';
 import type { Operation } from './operations.js';
 import { operationsOf } from './operations.js';
-import { definitionsOf, gvkOf, META, pathPrefix, SchemaWriter } from './schemas.js';
+import { definitionsOf, gvkOf, META, pathPrefix } from './definitions.js';
+import { SchemaWriter } from './schema-writer.js';
 
 export interface OpenApiDocument {
   readonly bytes: Uint8Array;

@@ -1,9 +1,9 @@
 /** The operations on a kind, neutral to the version of OpenAPI: where, how called, with which parameters and bodies. */
 import type { Kind, Scheme, SubresourceFacts } from '../kind.js';
 import type { GroupVersionKind } from '../object.js';
-import { bodyDefinition, definitionNameOf, META, pathPrefix } from './schemas.js';
+import { bodyDefinition, definitionNameOf, META, pathPrefix } from './definitions.js';
 
-export interface Parameter {
+interface Parameter {
   readonly name: string;
   readonly in: 'path' | 'query';
   readonly type: 'string' | 'integer' | 'boolean';

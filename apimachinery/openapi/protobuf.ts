@@ -2,7 +2,7 @@
  * An OpenAPI v2 document as protobuf (`openapi.v2.Document` of gnostic): the form that client-go before 1.29 asks for, and
  * takes no other. In: parts of the document as JSON has them. Out: bytes. Only what our documents hold has a field number here.
  */
-import { encodeJson } from '../codec/json-value.js';
+import { encodeJson } from '../json-value.js';
 import { WIRE_BYTES, WIRE_FIXED64, WIRE_VARINT, WireWriter } from '../codec/protobuf/wire.js';
 import { isObject } from '../value.js';
 import type { JsonObject } from '../value.js';

@@ -4,7 +4,7 @@
  */
 import { API_VERSION, KIND, OBJECT_METADATA } from '../crd/schema.js';
 import { descriptionFacts, enumFacts } from '../scheme/data.js';
-import type { Schema } from '../schema/schema.js';
+import type { Schema } from '../schema.js';
 
 /** Definitions of Kubernetes' own API go without it in the table of descriptions. */
 const API_PREFIX = 'io.k8s.api.';

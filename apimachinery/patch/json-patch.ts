@@ -5,7 +5,7 @@
  */
 import { finish } from '../../platform/work.js';
 import type { Work } from '../../platform/work.js';
-import { encodeJson } from '../codec/json-value.js';
+import { encodeJson } from '../json-value.js';
 import { apiErrors } from '../status.js';
 import { cloneJson, isObject, jsonEqual, setOwn } from '../value.js';
 import type { JsonObject } from '../value.js';

@@ -3,7 +3,7 @@
  * the merge key is the port alone (kubernetes/kubernetes#39188). Upstream merges a change of the second into the first, and one
  * of the two is lost. The other keys of the list tell such twins apart, where twins exist or `$setElementOrder` names them.
  */
-import { encodeJson } from '../codec/json-value.js';
+import { encodeJson } from '../json-value.js';
 import { getOwn } from '../value.js';
 import type { JsonObject } from '../value.js';
 

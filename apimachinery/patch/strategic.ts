@@ -9,7 +9,7 @@
 import { apiErrors } from '../status.js';
 import { simpleNameOf } from '../schema/resolve.js';
 import type { SchemaResolver } from '../schema/resolve.js';
-import type { Schema } from '../schema/schema.js';
+import type { Schema } from '../schema.js';
 import { finish } from '../../platform/work.js';
 import type { Work } from '../../platform/work.js';
 import { cloneJson, countValues, isObject, setOwn } from '../value.js';

@@ -5,7 +5,7 @@ import { costOf } from '../../platform/testing-work.js';
 import { jsonEqual } from '../value.js';
 import { isOneOf } from './enum.js';
 import { SchemaResolver } from './resolve.js';
-import type { Schema } from './schema.js';
+import type { Schema } from '../schema.js';
 import { customValueErrors, customValueWork } from './custom-values.js';
 
 const resolver = new SchemaResolver({ definition: () => ({}) });

@@ -5,7 +5,7 @@
  */
 import { finish } from '../../platform/work.js';
 import type { Work } from '../../platform/work.js';
-import { encodeJson } from '../codec/json-value.js';
+import { encodeJson } from '../json-value.js';
 import { isInt64, isNumeric } from '../int64.js';
 import type { FieldError } from '../status.js';
 import { getOwn, isObject, jsonEqual } from '../value.js';
@@ -16,7 +16,7 @@ import { itemsBefore } from './list-identity.js';
 import { FieldPath } from './path.js';
 import { lengthOf, patternUnits, patternVerdict } from './patterns.js';
 import type { SchemaResolver } from './resolve.js';
-import type { Schema } from './schema.js';
+import type { Schema } from '../schema.js';
 import { Complainer, NAME } from './value-complaints.js';
 import { numberFindings } from './value-numbers.js';
 import { ValueResult } from './value-result.js';

@@ -9,7 +9,7 @@
 import { isObject } from '../value.js';
 import type { JsonObject } from '../value.js';
 import type { SchemaResolver } from './resolve.js';
-import type { Schema } from './schema.js';
+import type { Schema } from '../schema.js';
 
 /** Whether the decoder drops the value, so that defaults apply as if the field were absent. */
 export function isOmitted(value: unknown, property: Schema, resolver: SchemaResolver): boolean {

@@ -1,8 +1,8 @@
 /** How items of a list tell each other apart: by their keys, or by their whole value. */
-import { encodeJson } from '../codec/json-value.js';
+import { encodeJson } from '../json-value.js';
 import { isObject } from '../value.js';
 import type { JsonObject } from '../value.js';
-import type { Schema } from './schema.js';
+import type { Schema } from '../schema.js';
 
 /** Undefined where items need not be told apart. */
 export function listIdentity(schema: Schema): ((item: unknown) => { id: string; shown: unknown }) | undefined {

@@ -3,7 +3,7 @@ import { cloneJson, isObject, setOwn } from '../value.js';
 import type { JsonObject } from '../value.js';
 import { FieldPath } from './path.js';
 import type { SchemaResolver } from './resolve.js';
-import type { Schema } from './schema.js';
+import type { Schema } from '../schema.js';
 
 const ROOT_FIELDS = new Set(['apiVersion', 'kind', 'metadata']);
 /** What a schema that says nothing knows. */

@@ -3,7 +3,7 @@
  * (list facts, patch facts, a default) stays valid and wins over the definition's own.
  */
 import type { Scheme } from '../kind.js';
-import type { Schema } from './schema.js';
+import type { Schema } from '../schema.js';
 
 export class SchemaResolver {
   readonly #definition: (ref: string) => Schema;

@@ -5,7 +5,7 @@ import type { JsonObject } from '../value.js';
 import { jsonIssues } from '../codec/issues.js';
 import { Defaulter, prune } from './prune.js';
 import { resolverOf, SchemaResolver } from './resolve.js';
-import type { Schema } from './schema.js';
+import type { Schema } from '../schema.js';
 import { reportFieldIssues } from './strict.js';
 import { conform } from './typed.js';
 import { finish } from '../../platform/work.js';

@@ -1,4 +1,5 @@
 /** What `fieldValidation` makes of unknown and duplicate fields (KEP-2885): an error, warnings, or nothing. */
+import type { BodyIssues } from '../object-service.js';
 import type { GroupVersionKind } from '../object.js';
 import { decodingError } from './typed.js';
 
@@ -6,18 +7,6 @@ export type FieldValidation = 'Ignore' | 'Warn' | 'Strict';
 
 /** Issues named at most, of one body. */
 export const ISSUES_MAX = 100;
-
-/** What is known of a body beside its value: keys that stand twice, and the order of its fields. */
-export interface BodyIssues {
-  /** `duplicate field "a"`, `unknown field "b"`, in the order in which kube-apiserver finds them. `unknown`: paths, in the order of the value. */
-  lines(unknown: readonly string[]): string[];
-  /** The same as parts of one error. Absent: the lines. */
-  errors?(unknown: readonly string[]): string[];
-  /** Whole numbers written as floats: path -> literal. Absent: none, or the form of the body knows no difference. */
-  readonly floats?: ReadonlyMap<string, string>;
-  /** The same of a patch, by their paths in it. */
-  readonly patchFloats?: ReadonlyMap<string, string>;
-}
 
 export const NO_ISSUES: BodyIssues = { lines: (unknown) => unknownLines(unknown) };
 

@@ -17,7 +17,7 @@ import { isOmitted } from './encoding.js';
 import { FieldPath } from './path.js';
 import type { SchemaResolver } from './resolve.js';
 import { simpleNameOf } from './resolve.js';
-import type { Schema } from './schema.js';
+import type { Schema } from '../schema.js';
 
 export interface TypedKind extends GroupVersionKind {
   readonly schema: Schema;

@@ -16,7 +16,7 @@ import { listIdentity } from './list-identity.js';
 import { FieldPath } from './path.js';
 import { lengthOf, patternUnits, patternVerdict } from './patterns.js';
 import type { SchemaResolver } from './resolve.js';
-import type { Schema } from './schema.js';
+import type { Schema } from '../schema.js';
 
 export function validateSchema(schema: Schema, value: unknown, resolver: SchemaResolver): FieldError[] {
   return finish(validateSchemaWork(schema, value, resolver));

@@ -1,7 +1,7 @@
 /** Limits of numbers, as kube-openapi judges them: an integer is compared as one, and a limit that no integer can be is a complaint of its own. */
 import { decimalText, isInt64 } from '../int64.js';
 import type { Int64 } from '../int64.js';
-import type { Schema } from './schema.js';
+import type { Schema } from '../schema.js';
 import { NAME, goDouble } from './value-complaints.js';
 import type { Complainer } from './value-complaints.js';
 import type { Finding } from './value-result.js';

@@ -1,8 +1,8 @@
 /** Reads the compiled facts (apimachinery/data): each file once, when first asked for. */
 import { readFileSync } from 'node:fs';
-import type { Encoding, Schema } from '../schema/schema.js';
+import type { Encoding, Schema } from '../schema.js';
 
-export interface SubresourceRow {
+interface SubresourceRow {
   readonly name: string;
   readonly verbs: readonly string[];
   /** The kind of its body where it is not the parent's. */

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { builtInScheme } from './builtin.js';
 import { builtInDefinitions } from './data.js';
 import { compareVersions } from './scheme.js';
-import type { Schema } from '../schema/schema.js';
+import type { Schema } from '../schema.js';
 import type { Kind } from '../kind.js';
 
 function* refsOf(schema: Schema): Generator<string> {

@@ -9,7 +9,7 @@ import { InvariantError, present } from '../../platform/assert.js';
 import type { Kind, Scheme } from '../kind.js';
 import { apiVersionOf } from '../object.js';
 import type { GroupVersionKind, ResourceId } from '../object.js';
-import type { Schema } from '../schema/schema.js';
+import type { Schema } from '../schema.js';
 
 export interface MutableScheme extends Scheme {
   /** Grows with every change: what was derived from rows of an older generation must be derived anew. */

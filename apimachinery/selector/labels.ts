@@ -51,7 +51,7 @@ export class LabelSelector {
 }
 
 export const everything = new LabelSelector([]);
-export const nothing = new LabelSelector([], true);
+const nothing = new LabelSelector([], true);
 
 function meets({ key, operator, values }: LabelRequirement, labels: Labels | undefined): boolean {
   const value = labels !== undefined && Object.hasOwn(labels, key) ? labels[key] : undefined;

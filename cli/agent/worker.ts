@@ -27,7 +27,7 @@ import { WorkerNetwork, type BackendName } from './worker-network.js';
 
 export type CniLink = NonNullable<CniOptions['link']>;
 
-export interface CriChoice {
+interface CriChoice {
   readonly kind: 'cri';
   readonly socket: string;
   readonly cniConfDir: string;
@@ -40,7 +40,7 @@ export interface CriChoice {
   readonly imageGarbage: { readonly high_percent: number; readonly low_percent: number };
 }
 
-export interface HollowChoice {
+interface HollowChoice {
   readonly kind: 'hollow';
   readonly rules: readonly HollowRule[];
 }

@@ -6,7 +6,7 @@ import { systemRandom } from '../../platform/random.js';
 import type { Service } from '../../platform/service.js';
 import { connect } from '../../sdk/grpc/connect.js';
 import { createDashboard, type MemberRow } from '../../services/dashboard/dashboard.js';
-import { resolveAccess } from '../lib/access.js';
+import { resolveAccess } from './access.js';
 import { CliError } from '../lib/errors.js';
 import { defaultDataDir } from '../lib/paths.js';
 import { runUntilSignal } from '../lib/run.js';

@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { holdProcess, systemClock } from '../../platform/clock.js';
 import { systemRandom } from '../../platform/random.js';
 import type { Member } from '../../proto/gen/navarch/cluster/v1/cluster.js';
-import { resolveAccess, type AccessFlags } from '../lib/access.js';
+import { resolveAccess, type AccessFlags } from './access.js';
 import { CliError } from '../lib/errors.js';
 import { defaultDataDir } from '../lib/paths.js';
 import { askLeader, listMembers, memberNamed, type MemberView } from '../server/member-calls.js';

@@ -6,7 +6,7 @@ import { FAULTS_CONDITION } from '../../apimachinery/well-known.js';
 import type { Node, Pod } from '../../apimachinery/gen/types.js';
 import type { CommandLevels } from '../../proto/gen/navarch/cluster/v1/cluster.js';
 import { connect } from '../../sdk/grpc/connect.js';
-import { resolveAccess, type AccessFlags } from '../lib/access.js';
+import { resolveAccess, type AccessFlags } from './access.js';
 import { calledAs } from '../lib/called-as.js';
 import { CliError } from '../lib/errors.js';
 import { defaultDataDir } from '../lib/paths.js';

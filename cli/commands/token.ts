@@ -13,7 +13,7 @@ import { authorityPin } from '../../platform/pki/x509.js';
 import { systemRandom, type Random } from '../../platform/random.js';
 import type { Client } from '../../sdk/client.js';
 import { connect } from '../../sdk/grpc/connect.js';
-import { resolveAccess, type AccessFlags } from '../lib/access.js';
+import { resolveAccess, type AccessFlags } from './access.js';
 import { CliError } from '../lib/errors.js';
 import { formatJoinToken } from '../lib/join-token.js';
 import { defaultDataDir, layout } from '../lib/paths.js';

@@ -17,7 +17,7 @@ import { ensureNetwork, namespaces, removeNetwork } from './network.js';
 import type { Host, HostsPlan } from './plan.js';
 import { processesInNamespace, shimsOf } from './proc.js';
 import type { ProcessId } from '../lib/process-id.js';
-import { endProcesses, runningProcess, startProcess, stopProcess } from './processes.js';
+import { endProcesses, runningProcess, startProcess } from './processes.js';
 
 /** Brings all hosts up: networks, folders, and for workers a containerd that answers. */
 export async function createHosts(plan: HostsPlan, deps: HostsDeps): Promise<void> {
@@ -93,10 +93,6 @@ export function startInHost(host: Host, one: HostProcess): Promise<{ readonly id
     command: 'nsenter', args: [`--net=/run/netns/${host.namespace}`, '--', one.command, ...one.args],
     pidPath: pidPathOf(host, one.name), logPath: join(host.dataDir, `${one.name}.log`), ...(one.env === undefined ? {} : { env: one.env }),
   });
-}
-
-export async function stopInHost(host: Host, name: string, options: Pick<HostsDeps, 'clock'> & { readonly grace_ms: number }): Promise<void> {
-  await stopProcess(pidPathOf(host, name), options.clock, options.grace_ms);
 }
 
 /** Why this machine cannot be several hosts, each reason a text for the user; none: it can. */

@@ -7,7 +7,7 @@ import { X509Certificate } from 'node:crypto';
 import { authorityPin } from '../../platform/pki/x509.js';
 import { CliError } from './errors.js';
 
-export type JoinKind = 'worker' | 'member';
+type JoinKind = 'worker' | 'member';
 
 export interface JoinToken {
   readonly pin: string;

@@ -22,7 +22,7 @@ interface Served {
   readonly version: string;
 }
 
-export function localApiServices(served: readonly Served[], now_ms: number): APIService[] {
+function localApiServices(served: readonly Served[], now_ms: number): APIService[] {
   const groups = new Map(served.filter(({ group }) => group !== AGGREGATOR).map((one) => [`${one.version}.${one.group}`, one]));
   return [...groups].map(([name, { group, version }]) => ({
     metadata: { name, labels: { 'kube-aggregator.kubernetes.io/automanaged': 'onstart' } },

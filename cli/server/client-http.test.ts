@@ -11,7 +11,7 @@ import { MaintenanceClient } from '../../proto/gen/etcd/etcdserverpb/rpc.js';
 import type { StatusResponse } from '../../proto/gen/etcd/etcdserverpb/rpc.js';
 import { TestAuthority } from '../../raft/testing/certificates.js';
 import { etcdServices } from '../../services/store/etcd/index.js';
-import { MemoryStore } from '../../services/store/memory-store.js';
+import { MemoryStore } from '../../services/store/backend/memory-store.js';
 import { rotatingServerCredentials } from '../../services/apiserver/grpc/credentials.js';
 import { GrpcServer } from './grpc-server.js';
 

@@ -13,7 +13,7 @@ import type { NodeId, PeerInfo, RaftStatus } from '../../raft/contract.js';
 import { agreedLevel, toldLevel } from '../../raft/driver/levels.js';
 import { StoreError } from '../../services/store/store.js';
 import type { StoreMember } from '../../services/store/member/start.js';
-import { VERSION } from '../version.js';
+import { VERSION } from '../lib/version.js';
 import type { GrpcEndpoint } from './grpc-server.js';
 
 export interface ClusterServiceOptions {
@@ -45,7 +45,7 @@ export class Refusal extends Error {
   }
 }
 
-export function sameSecret(given: string, expected: string): boolean {
+function sameSecret(given: string, expected: string): boolean {
   const [a, b] = [Buffer.from(given), Buffer.from(expected)];
   return a.length === b.length && timingSafeEqual(a, b);
 }

@@ -3,7 +3,7 @@ import { status } from '@grpc/grpc-js';
 import type { Clock } from '../../platform/clock.js';
 import { ClusterServiceService, type ClusterServiceServer, type GetStatusResponse } from '../../proto/gen/navarch/cluster/v1/cluster.js';
 import type { StoreStatus } from '../../services/store/store.js';
-import { VERSION } from '../version.js';
+import { VERSION } from '../lib/version.js';
 import type { ExternalBacking } from './backing.js';
 import { clusterUnary, Refusal } from './cluster-service.js';
 import type { GrpcEndpoint } from './grpc-server.js';

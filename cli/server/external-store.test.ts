@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { VirtualClock, systemClock } from '../../platform/clock.js';
 import { silentLogger } from '../../platform/log.js';
-import { MemoryStore } from '../../services/store/memory-store.js';
+import { MemoryStore } from '../../services/store/backend/memory-store.js';
 import { StoreError } from '../../services/store/store.js';
 import type { Store } from '../../services/store/store.js';
 import { externalStore } from './external-store.js';

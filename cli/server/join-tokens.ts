@@ -6,7 +6,7 @@ import { isApiError } from '../../apimachinery/status.js';
 import type { Clock } from '../../platform/clock.js';
 import type { Client } from '../../sdk/client.js';
 import { judgeToken } from '../../services/apiserver/auth/bootstrap-tokens.js';
-import type { JoinGrant, JoinTokens } from '../../services/nodelink/nodelink.js';
+import type { JoinGrant, JoinTokens } from '../../services/nodelink/ports.js';
 
 const ATTEMPTS_MAX = 20;
 

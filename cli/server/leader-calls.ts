@@ -6,7 +6,7 @@ import { issueCertificate, type KeyPair, type PkiContext } from '../../platform/
 import { ClusterClient } from '../../proto/gen/etcd/etcdserverpb/rpc.js';
 import type { NodeId, RaftStatus } from '../../raft/contract.js';
 import { serverNameOptions } from '../../sdk/grpc/server-name.js';
-import { EtcdError } from '../../services/store/etcd/context.js';
+import { EtcdError } from '../../services/store/etcd/errors.js';
 
 const LIFETIME_MS = 3_600_000;
 const CALL_MS = 10_000;

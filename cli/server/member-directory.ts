@@ -4,7 +4,7 @@
  */
 import type { Clock, Timer } from '../../platform/clock.js';
 import type { Service } from '../../platform/service.js';
-import type { MemberDirectory as Directory } from '../../services/nodelink/nodelink.js';
+import type { MemberDirectory as Directory } from '../../services/nodelink/ports.js';
 import type { StoreMember } from '../../services/store/member/start.js';
 import { hostPort, type MemberAddress } from './identity.js';
 import type { Presence } from './presence.js';

@@ -2,7 +2,7 @@
 import { X509Certificate } from 'node:crypto';
 import { signSigningRequest, type PkiContext } from '../../platform/pki/x509.js';
 import type { ClusterPki } from '../../platform/pki/cluster-pki.js';
-import type { NodeCertificates } from '../../services/nodelink/nodelink.js';
+import type { NodeCertificates } from '../../services/nodelink/ports.js';
 
 /** Short, since it renews itself: a worker that was taken out is locked out within days. */
 const LIFETIME_MS = 30 * 24 * 3_600_000;

@@ -9,7 +9,7 @@ import { createClusterPki } from '../../platform/pki/cluster-pki.js';
 import { createAuthority, issueCertificate, type KeyPair } from '../../platform/pki/x509.js';
 import { systemRandom } from '../../platform/random.js';
 import { etcdServices } from '../../services/store/etcd/index.js';
-import { MemoryStore } from '../../services/store/memory-store.js';
+import { MemoryStore } from '../../services/store/backend/memory-store.js';
 import { openExternalStore, parseStoreFlags } from './store-flags.js';
 
 const context = { clock: systemClock, random: systemRandom };

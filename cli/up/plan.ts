@@ -25,14 +25,14 @@ export interface UpOptions {
   readonly overlayBackend?: string;
 }
 
-export interface PlannedProcess {
+interface PlannedProcess {
   readonly name: string;
   /** Network namespace; undefined: this machine's own. */
   readonly namespace: string | undefined;
   readonly args: readonly string[];
 }
 
-export interface PlannedWorker {
+interface PlannedWorker {
   readonly name: string;
   readonly address: string;
   readonly runtime: 'cri' | 'hollow';
@@ -41,7 +41,7 @@ export interface PlannedWorker {
 }
 
 /** The address that the kubeconfig names: passed on to whichever member is well. */
-export interface PlannedFront {
+interface PlannedFront {
   readonly host: string;
   readonly port: number;
   readonly process: PlannedProcess;

@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { isRunning, type ProcessId } from '../lib/process-id.js';
 
-export interface ProcessState {
+interface ProcessState {
   readonly name: string;
   readonly id?: ProcessId;
   readonly restarts: number;
@@ -27,7 +27,7 @@ export interface SupervisorState {
   readonly workers: readonly { readonly name: string; readonly address: string; readonly runtime: string }[];
 }
 
-export const statePath = (dataDir: string) => join(dataDir, 'run', 'state.json');
+const statePath = (dataDir: string) => join(dataDir, 'run', 'state.json');
 
 export function writeState(dataDir: string, state: SupervisorState): void {
   const path = statePath(dataDir);

@@ -17,7 +17,7 @@ export const EVERYTHING = { key: Buffer.from([0]), rangeEnd: Buffer.from([0]) };
 /** Another member is asked after so long, so that no one's account is the only one. */
 const STAY_MS = 5000;
 
-export const revisionOf = (event: StoreEvent): number => (event.kind === 'put' ? event.kv.modRevision : event.modRevision);
+const revisionOf = (event: StoreEvent): number => (event.kind === 'put' ? event.kv.modRevision : event.modRevision);
 
 export class Chronicle {
   readonly model = new Model();

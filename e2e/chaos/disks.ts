@@ -2,8 +2,7 @@
  * A small disk for each member: an ext4 file system in a file, mounted over a loop device. It can be filled, and frozen: while it is
  * (FIFREEZE), every write and every sync waits, as on a disk that hangs; processes run on, and reads are answered.
  */
-import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, rmSync, statfsSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, statfsSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { mustRun, systemExecutor } from '../../platform/exec.js';
 
@@ -74,16 +73,5 @@ export class LoopDisk {
     await this.thaw();
     await systemExecutor.run('umount', ['--lazy', this.mount]);
     rmSync(this.#image, { force: true });
-  }
-}
-
-/** For a run that is ended by a signal: a frozen file system would outlive it. */
-export function thawNow(mount: string): void {
-  if (existsSync(mount)) {
-    try {
-      execFileSync('fsfreeze', ['--unfreeze', mount], { stdio: 'ignore' });
-    } catch {
-      // It was not frozen.
-    }
   }
 }

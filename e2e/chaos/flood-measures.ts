@@ -26,7 +26,7 @@ export interface Measured {
   readonly tls: CallerTls;
 }
 
-export interface Phases {
+interface Phases {
   readonly connected: number;
   readonly secured: number;
   readonly answered: number;

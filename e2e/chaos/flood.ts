@@ -28,7 +28,7 @@ export interface Heartbeats {
   readonly count: number;
 }
 
-export async function heartbeatsOf(target: Target): Promise<Heartbeats> {
+async function heartbeatsOf(target: Target): Promise<Heartbeats> {
   const text = await get({ host: target.member.place.host, port: target.member.place.api, tls: target.tls }, '/metrics');
   const name = 'navarch_raft_heartbeat_interval_seconds';
   const buckets = new Map([...text.matchAll(new RegExp(`${name}_bucket\\{le="([^"]+)"\\} (\\d+)`, 'g'))].map(([, le, count]) => [le === '+Inf' ? Infinity : Number(le), Number(count)]));

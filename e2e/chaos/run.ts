@@ -61,7 +61,7 @@ const JUDGE_MS = 500;
 /** More than what was under way before. */
 const PROGRESS_WRITES = 20;
 
-export const replayCommand = ({ seed, duration_ms, kills }: ChaosOptions): string =>
+const replayCommand = ({ seed, duration_ms, kills }: ChaosOptions): string =>
   `make chaos SEED=${seed} ${kills === undefined ? `MINUTES=${Math.ceil((duration_ms ?? 0) / 6000) / 10}` : `KILLS=${kills}`}`;
 
 export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {

@@ -15,7 +15,7 @@ export const TRANSIENT = [
 export const GRAVE = ['corrupt files', 'old data directory', 'replacement'] as const;
 
 export type TransientKind = (typeof TRANSIENT)[number];
-export type GraveKind = (typeof GRAVE)[number];
+type GraveKind = (typeof GRAVE)[number];
 export type FaultKind = TransientKind | GraveKind;
 
 /** Whom it meets; resolved when it happens. `pick` in [0, 1) chooses among those that fit. */

@@ -1,7 +1,7 @@
 /** Where breaches of promises are gathered while a run goes on. The first ends it; all are told. */
 import type { Court } from '../../raft/sim/check/index.js';
 
-export class Violation extends Error {
+class Violation extends Error {
   override readonly name = 'Violation';
 }
 

@@ -10,7 +10,7 @@ import type { Kubectl } from './kubectl.js';
 import { EXAMPLES } from './up-cluster.js';
 import { until } from './until.js';
 
-export const MANIFEST = join(EXAMPLES, 'guestbook.yaml');
+const MANIFEST = join(EXAMPLES, 'guestbook.yaml');
 export const IMAGE = { web1: 'navarch.example/web:1', web2: 'navarch.example/web:2', broken: 'navarch.example/missing/web:3' } as const;
 export const NODE_PORT = 30_080;
 

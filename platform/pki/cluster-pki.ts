@@ -2,7 +2,7 @@
  * The secrets that make a cluster: three authorities that trust nothing of each other (peers, cluster, front proxy), the
  * key that signs service-account tokens, and the join secret. Every member holds all of them; a worker holds none.
  */
-import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto';
+import { generateKeyPairSync } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readKeyPair, writeFileAtomic, writeKeyPair } from './files.js';
@@ -39,10 +39,6 @@ export async function createClusterPki(context: PkiContext): Promise<ClusterPki>
     workerSecret: context.random.bytes(16).toString('hex'),
     memberSecret: context.random.bytes(16).toString('hex'),
   };
-}
-
-export function serviceAccountPublicKey(pki: Pick<ClusterPki, 'serviceAccountKey'>): string {
-  return createPublicKey(createPrivateKey(pki.serviceAccountKey)).export({ format: 'pem', type: 'spki' }) as string;
 }
 
 /** One folder: peer-ca, cluster-ca, front-proxy-ca (.crt and .key), service-account.key, cluster.json. */

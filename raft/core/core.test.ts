@@ -7,7 +7,8 @@ import { MemoryStorage } from './log/memory-storage.js';
 import { RaftNode } from './node.js';
 import { jointCommitted, jointVote } from './quorum/joint.js';
 import { majorityCommitted } from './quorum/majority.js';
-import type { Entry, Message } from './types.js';
+import type { Entry } from './types/entry.js';
+import type { Message } from './types/message.js';
 
 const VOTERS = [1, 2, 3, 4, 5];
 

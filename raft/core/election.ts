@@ -3,8 +3,8 @@ import { jointVoters } from './quorum/joint.js';
 import type { Raft } from './raft.js';
 import { broadcastAppend } from './replication.js';
 import { becomeCandidate, becomeFollower, becomeLeader, becomePreCandidate } from './transitions.js';
-import { NONE } from './types.js';
-import type { Message } from './types.js';
+import { NONE } from './types/ids.js';
+import type { Message } from './types/message.js';
 
 export type CampaignKind = 'pre-election' | 'election' | 'transfer';
 

@@ -2,8 +2,12 @@
 import { restoreMembership } from './membership.js';
 import type { Raft } from './raft.js';
 import { becomeFollower } from './transitions.js';
-import { draft, NONE } from './types.js';
-import type { Entry, LogIndex, Message, NodeId, Snapshot } from './types.js';
+import { draft } from './types/message.js';
+import { NONE } from './types/ids.js';
+import type { Entry } from './types/entry.js';
+import type { LogIndex, NodeId } from './types/ids.js';
+import type { Message } from './types/message.js';
+import type { Snapshot } from './types/state.js';
 
 export function handleAppend(raft: Raft, request: Message): void {
   const { log } = raft;

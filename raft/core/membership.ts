@@ -9,8 +9,10 @@ import { appendAsLeader, broadcastAppend, sendAppend, tryCommit } from './replic
 import { isJoint, toConfState } from './tracker/configuration.js';
 import { Tracker } from './tracker/tracker.js';
 import { abortTransfer, becomeFollower } from './transitions.js';
-import { NO_DATA, NONE } from './types.js';
-import type { ConfState, ProposedEntry } from './types.js';
+import { NO_DATA } from './types/entry.js';
+import { NONE } from './types/ids.js';
+import type { ConfState } from './types/state.js';
+import type { ProposedEntry } from './types/entry.js';
 
 /** Takes proposals into the leader's log. False: dropped, they did not happen. */
 export function proposeAsLeader(raft: Raft, proposed: readonly ProposedEntry[]): boolean {

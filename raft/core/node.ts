@@ -19,8 +19,12 @@ import { toConfState } from './tracker/configuration.js';
 import type { Configuration } from './tracker/configuration.js';
 import type { Progress } from './tracker/progress.js';
 import { becomeFollower } from './transitions.js';
-import { message, NONE } from './types.js';
-import type { ConfState, HardState, LogIndex, Message, MessageType, NodeId, ProposedEntry, Role, Term } from './types.js';
+import { message } from './types/message.js';
+import { NONE } from './types/ids.js';
+import type { ConfState, HardState, Role } from './types/state.js';
+import type { LogIndex, NodeId, Term } from './types/ids.js';
+import type { Message, MessageType } from './types/message.js';
+import type { ProposedEntry } from './types/entry.js';
 
 /** `ok`: taken in. Otherwise nothing happened. */
 export type NodeResult = 'ok' | 'proposal-dropped' | 'local-message' | 'peer-not-found';

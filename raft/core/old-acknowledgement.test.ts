@@ -2,8 +2,9 @@
 import { expect, it } from 'vitest';
 import { MemoryStorage } from './log/memory-storage.js';
 import { RaftNode } from './node.js';
-import { message, NO_DATA } from './types.js';
-import type { Message } from './types.js';
+import { message } from './types/message.js';
+import { NO_DATA } from './types/entry.js';
+import type { Message } from './types/message.js';
 
 function setUp() {
   const storage = new MemoryStorage();

@@ -1,6 +1,6 @@
 /** What a core is started with. Time is counted in ticks; chance is handed in. */
 import type { LogStorage } from './log/storage.js';
-import type { LogIndex, NodeId } from './types.js';
+import type { LogIndex, NodeId } from './types/ids.js';
 
 export interface CoreOptions {
   readonly id: NodeId;

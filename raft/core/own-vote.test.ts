@@ -5,8 +5,8 @@
 import { expect, it } from 'vitest';
 import { MemoryStorage } from './log/memory-storage.js';
 import { RaftNode } from './node.js';
-import { message } from './types.js';
-import type { Message } from './types.js';
+import { message } from './types/message.js';
+import type { Message } from './types/message.js';
 
 it('is not elected by the others before its own vote is on disk', () => {
   const storage = new MemoryStorage();

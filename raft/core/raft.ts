@@ -7,8 +7,11 @@ import { RaftLog } from './log/raft-log.js';
 import type { CoreOptions } from './options.js';
 import { ReadQueue } from './read-queue.js';
 import { Tracker } from './tracker/tracker.js';
-import { message, NONE } from './types.js';
-import type { Draft, HardState, LogIndex, Message, NodeId, ReadState, Role, SoftState, Term } from './types.js';
+import { message } from './types/message.js';
+import { NONE } from './types/ids.js';
+import type { Draft, Message } from './types/message.js';
+import type { HardState, ReadState, Role, SoftState } from './types/state.js';
+import type { LogIndex, NodeId, Term } from './types/ids.js';
 
 export interface RaftSettings {
   readonly electionTicks: number;

@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest';
 import { MemoryStorage } from './log/memory-storage.js';
 import { RaftNode } from './node.js';
-import { NO_DATA } from './types.js';
+import { NO_DATA } from './types/entry.js';
 
 it('answers no read before the no-op of its term is committed, though nobody could object', () => {
   const storage = new MemoryStorage();

@@ -1,9 +1,10 @@
 /** Linearizable reads without a log entry (thesis 6.4). */
+import { broadcastHeartbeat } from './heartbeat.js';
 import type { Raft } from './raft.js';
-import { broadcastHeartbeat } from './replication.js';
 import { jointVote } from './quorum/joint.js';
-import { NONE } from './types.js';
-import type { LogIndex, Message } from './types.js';
+import { NONE } from './types/ids.js';
+import type { LogIndex } from './types/ids.js';
+import type { Message } from './types/message.js';
 
 /** Thesis 6.4, step 1: only with an entry of the own term committed does a leader know what is committed. */
 function hasCommittedInTerm(raft: Raft): boolean {

@@ -1,5 +1,6 @@
 /** Reads that wait for a quorum to confirm the leader (thesis 6.4), in the order they came. */
-import type { LogIndex, Message, NodeId } from './types.js';
+import type { LogIndex, NodeId } from './types/ids.js';
+import type { Message } from './types/message.js';
 
 export interface PendingRead {
   readonly request: Message;

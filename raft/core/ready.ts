@@ -9,9 +9,12 @@
  * entries; then deliver its `responses`). Further Readys may be taken meanwhile. So the leader's own write runs beside the
  * sends, and only what is durable here is handed out to be applied.
  */
-import { APPEND_THREAD, APPLY_THREAD, draft, NONE } from './types.js';
+import { APPEND_THREAD, APPLY_THREAD, NONE } from './types/ids.js';
+import { draft } from './types/message.js';
 import type { Raft } from './raft.js';
-import type { Entry, HardState, Message, ReadState, Snapshot, SoftState } from './types.js';
+import type { Entry } from './types/entry.js';
+import type { HardState, ReadState, Snapshot, SoftState } from './types/state.js';
+import type { Message } from './types/message.js';
 
 export interface Ready {
   /** Undefined: as before. The same for hardState. */

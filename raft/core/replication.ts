@@ -2,8 +2,11 @@
 import type { Raft } from './raft.js';
 import { releasePostponedReads } from './read-index.js';
 import type { Progress } from './tracker/progress.js';
-import { draft, payloadSize } from './types.js';
-import type { Entry, LogIndex, Message, NodeId, ProposedEntry } from './types.js';
+import { draft } from './types/message.js';
+import { payloadSize } from './types/entry.js';
+import type { Entry, ProposedEntry } from './types/entry.js';
+import type { LogIndex, NodeId } from './types/ids.js';
+import type { Message } from './types/message.js';
 
 /** Appends to the leader's own log. False when the proposals would pass the cap on what is uncommitted. */
 export function appendAsLeader(raft: Raft, proposed: readonly ProposedEntry[]): boolean {
@@ -69,19 +72,6 @@ function sendSnapshot(raft: Raft, to: NodeId, progress: Progress): boolean {
   progress.becomeSnapshot(snapshot.index);
   raft.send({ type: 'snap', to, snapshot });
   return true;
-}
-
-export function broadcastHeartbeat(raft: Raft, context: number): void {
-  for (const [to, progress] of raft.tracker.progress) {
-    if (to === raft.id) continue;
-    // Never beyond what the follower is known to hold.
-    const commit = Math.min(progress.match, raft.log.committed);
-    const heartbeat = draft('heartbeat', to, raft.id);
-    heartbeat.commit = commit;
-    heartbeat.context = context;
-    raft.post(heartbeat);
-    progress.sentCommit(commit);
-  }
 }
 
 export function handleAppendResponse(raft: Raft, response: Message, progress: Progress): void {

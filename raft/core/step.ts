@@ -1,14 +1,19 @@
 /** Where messages come in: first the rules about terms, which hold for every role, then the role's own. */
 import { handleVoteRequest, handleVoteResponse, isInLease, startCampaign } from './election.js';
 import { handleAppend, handleHeartbeat, handleSnapshot } from './follower.js';
+import { broadcastHeartbeat } from './heartbeat.js';
 import { leaveJointIfDue, proposeAsLeader } from './membership.js';
 import type { Raft } from './raft.js';
 import { handleReadAck, handleReadRequest } from './read-index.js';
-import { broadcastHeartbeat, handleAppendResponse, handleSnapshotStatus, releaseUncommitted, sendAppend } from './replication.js';
+import { handleAppendResponse, handleSnapshotStatus, releaseUncommitted, sendAppend } from './replication.js';
 import type { Progress } from './tracker/progress.js';
 import { abortTransfer, becomeFollower } from './transitions.js';
-import { entriesSize, NONE, payloadSize } from './types.js';
-import type { Entry, LogIndex, Message, Snapshot } from './types.js';
+import { entriesSize, payloadSize } from './types/entry.js';
+import { NONE } from './types/ids.js';
+import type { Entry } from './types/entry.js';
+import type { LogIndex } from './types/ids.js';
+import type { Message } from './types/message.js';
+import type { Snapshot } from './types/state.js';
 
 export type StepResult = 'ok' | 'proposal-dropped';
 
@@ -76,7 +81,7 @@ function appliedEntries(raft: Raft, entries: readonly Entry[]): void {
   releaseUncommitted(raft, payloadSize(entries));
 }
 
-export function appliedTo(raft: Raft, index: LogIndex, bytes: number): void {
+function appliedTo(raft: Raft, index: LogIndex, bytes: number): void {
   raft.log.appliedTo(Math.max(index, raft.log.applied), bytes);
   leaveJointIfDue(raft);
 }

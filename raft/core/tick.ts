@@ -2,7 +2,8 @@
 import type { Raft } from './raft.js';
 import { step } from './step.js';
 import { abortTransfer } from './transitions.js';
-import { message, NONE } from './types.js';
+import { message } from './types/message.js';
+import { NONE } from './types/ids.js';
 
 export function tick(raft: Raft): void {
   if (raft.role === 'leader') tickLeader(raft);

@@ -2,8 +2,9 @@
 import { assert } from '../../platform/assert.js';
 import { appendAsLeader } from './replication.js';
 import type { Raft } from './raft.js';
-import { NO_DATA, NONE } from './types.js';
-import type { NodeId, Term } from './types.js';
+import { NO_DATA } from './types/entry.js';
+import { NONE } from './types/ids.js';
+import type { NodeId, Term } from './types/ids.js';
 
 export function becomeFollower(raft: Raft, term: Term, lead: NodeId): void {
   reset(raft, term);
@@ -46,7 +47,7 @@ export function abortTransfer(raft: Raft): void {
   raft.transferee = NONE;
 }
 
-export function resetElectionTimeout(raft: Raft): void {
+function resetElectionTimeout(raft: Raft): void {
   raft.randomizedElectionTicks = raft.settings.electionTicks + raft.settings.randomInt(raft.settings.electionTicks);
 }
 

@@ -1,7 +1,7 @@
 /** An answer is left out only where the leader has it, or will ask again. */
 import { expect, it } from 'vitest';
 import { VirtualClock } from '../../platform/clock.js';
-import { message } from '../core/types.js';
+import { message } from '../core/types/message.js';
 import { Answers } from './answers.js';
 
 const answer = (index: number, more: { term?: number; to?: number; reject?: boolean } = {}) => message({ type: 'app-resp', to: 1, term: 3, index, ...more });

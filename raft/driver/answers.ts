@@ -4,7 +4,7 @@
  * because it is unsure, and it asks again with each heartbeat.
  */
 import type { Clock } from '../../platform/clock.js';
-import type { Message } from '../core/types.js';
+import type { Message } from '../core/types/message.js';
 
 export class Answers {
   readonly #clock: Clock;

@@ -11,8 +11,8 @@ import type { CommittedEntry, LogIndex, Membership, Term } from '../contract.js'
 import { decodeConfChange } from '../core/confchange/change.js';
 import { ConfChangeError } from '../core/confchange/changer.js';
 import type { RaftNode } from '../core/node.js';
-import { NO_DATA } from '../core/types.js';
-import type { Entry } from '../core/types.js';
+import { NO_DATA } from '../core/types/entry.js';
+import type { Entry } from '../core/types/entry.js';
 import { confStateOf, withConfState, withContext } from './membership.js';
 import type { MemberOptions } from './options.js';
 

@@ -1,8 +1,9 @@
 /** What is only good to know soon waits for what must be said anyway, but never long, and not where somebody waits for it. */
 import { expect, it } from 'vitest';
 import { VirtualClock } from '../../platform/clock.js';
-import { message, NO_DATA } from '../core/types.js';
-import type { Message } from '../core/types.js';
+import { message } from '../core/types/message.js';
+import { NO_DATA } from '../core/types/entry.js';
+import type { Message } from '../core/types/message.js';
 import type { PeerMessage } from '../transport/transport.js';
 import { CommitNotes } from './commit-notes.js';
 

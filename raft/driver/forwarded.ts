@@ -2,7 +2,7 @@
  * Proposals that followers forwarded. A follower names the term that it believes in, in `logTerm`: only that term's leader may
  * append, or a proposal could happen twice. A refusal carries the term back, since it speaks of that attempt alone.
  */
-import { NO_DATA } from '../core/types.js';
+import { NO_DATA } from '../core/types/entry.js';
 import type { PeerMessage } from '../transport/transport.js';
 
 export class Forwarded {

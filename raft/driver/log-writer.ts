@@ -3,7 +3,7 @@
  * write it depends on. A failed write is final: nothing is tried again, nothing more is written (fail-stop).
  */
 import type { Clock } from '../../platform/clock.js';
-import type { Message } from '../core/types.js';
+import type { Message } from '../core/types/message.js';
 import type { LogWrite, MemberLog } from '../log/log.js';
 
 export interface LogWriterHooks {

@@ -3,9 +3,9 @@ import { Packr } from 'msgpackr';
 import { RaftError } from '../contract.js';
 import type { LogIndex, Membership, MembershipChange, NodeId, PeerInfo } from '../contract.js';
 import type { Change, ConfChange } from '../core/confchange/change.js';
-import type { ConfState } from '../core/types.js';
+import type { ConfState } from '../core/types/state.js';
 import { agreedLevel } from './levels.js';
-import { NO_DATA } from '../core/types.js';
+import { NO_DATA } from '../core/types/entry.js';
 
 const packr = new Packr({ useRecords: false });
 

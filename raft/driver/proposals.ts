@@ -8,7 +8,7 @@
  */
 import type { Random } from '../../platform/random.js';
 import { RaftError } from '../contract.js';
-import type { EntryKind, ProposedEntry } from '../core/types.js';
+import type { EntryKind, ProposedEntry } from '../core/types/entry.js';
 
 interface Pending {
   readonly entry: ProposedEntry;

@@ -6,7 +6,7 @@ import type { Clock } from '../../platform/clock.js';
 import type { Random } from '../../platform/random.js';
 import { RaftError } from '../contract.js';
 import type { NodeId, RaftEvents } from '../contract.js';
-import { NO_DATA } from '../core/types.js';
+import { NO_DATA } from '../core/types/entry.js';
 import type { PeerMessage } from '../transport/transport.js';
 import { randomMark } from './proposals.js';
 

@@ -6,7 +6,8 @@
 import type { Membership, NodeId, SnapshotReader, SnapshotWriter } from '../contract.js';
 import { RaftError } from '../contract.js';
 import type { RaftNode } from '../core/node.js';
-import type { Message, Snapshot } from '../core/types.js';
+import type { Message } from '../core/types/message.js';
+import type { Snapshot } from '../core/types/state.js';
 import type { IncomingSnapshot } from '../transport/transport.js';
 import type { Applier } from './applier.js';
 import { confStateOf } from './membership.js';

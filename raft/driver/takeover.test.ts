@@ -2,7 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { VirtualClock } from '../../platform/clock.js';
 import { seededRandom } from '../../platform/random.js';
-import type { NodeId, Role } from '../core/types.js';
+import type { NodeId } from '../core/types/ids.js';
+import type { Role } from '../core/types/state.js';
 import { DEFAULT_SETTINGS } from './options.js';
 import { Takeover } from './takeover.js';
 

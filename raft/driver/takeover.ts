@@ -11,7 +11,7 @@
 import type { Clock, Timer } from '../../platform/clock.js';
 import type { Random } from '../../platform/random.js';
 import type { RaftNode } from '../core/node.js';
-import type { Message } from '../core/types.js';
+import type { Message } from '../core/types/message.js';
 import type { PeerMessage } from '../transport/transport.js';
 import type { MemberSettings } from './options.js';
 

@@ -4,8 +4,11 @@ import type { Change, ChangeKind } from '../core/confchange/change.js';
 import type { Ready } from '../core/ready.js';
 import type { Configuration } from '../core/tracker/configuration.js';
 import type { Progress, ProgressState } from '../core/tracker/progress.js';
-import { APPEND_THREAD, APPLY_THREAD } from '../core/types.js';
-import type { ConfState, Entry, EntryKind, HardState, Message, MessageType, NodeId, ProposedEntry, Role, Snapshot } from '../core/types.js';
+import { APPEND_THREAD, APPLY_THREAD } from '../core/types/ids.js';
+import type { ConfState, HardState, Role, Snapshot } from '../core/types/state.js';
+import type { Entry, EntryKind, ProposedEntry } from '../core/types/entry.js';
+import type { Message, MessageType } from '../core/types/message.js';
+import type { NodeId } from '../core/types/ids.js';
 
 export const MESSAGE_NAMES: Record<MessageType, string> = {
   'hup': 'MsgHup', 'beat': 'MsgBeat', 'check-quorum': 'MsgCheckQuorum', 'unreachable': 'MsgUnreachable', 'snap-status': 'MsgSnapStatus',
@@ -26,7 +29,7 @@ const CHANGE_LETTERS: Record<ChangeKind, string> = { 'add-voter': 'v', 'add-lear
 
 export const describeRole = (role: Role): string => ROLE_NAMES[role];
 
-export function describeChanges(changes: readonly Change[]): string {
+function describeChanges(changes: readonly Change[]): string {
   return changes.map(({ kind, id }) => `${CHANGE_LETTERS[kind]}${id}`).join(' ');
 }
 
@@ -63,7 +66,7 @@ export function describeMessage(m: Message, indent = ''): string {
   return text;
 }
 
-export function describeSnapshot({ index, term, confState }: Snapshot): string {
+function describeSnapshot({ index, term, confState }: Snapshot): string {
   return `Index:${index} Term:${term} ConfState:${describeConfState(confState)}`;
 }
 

@@ -3,8 +3,11 @@ import { decodeConfChange } from '../core/confchange/change.js';
 import { MemoryStorage } from '../core/log/memory-storage.js';
 import { RaftNode } from '../core/node.js';
 import type { CoreOptions } from '../core/options.js';
-import { message } from '../core/types.js';
-import type { ConfState, Entry, HardState, Message, MessageType, NodeId, Snapshot } from '../core/types.js';
+import { message } from '../core/types/message.js';
+import type { ConfState, HardState, Snapshot } from '../core/types/state.js';
+import type { Entry } from '../core/types/entry.js';
+import type { Message, MessageType } from '../core/types/message.js';
+import type { NodeId } from '../core/types/ids.js';
 import { describeEntry, describeMessage, describeProgress, describeReady, describeRole } from './describe.js';
 
 const ELECTION_TICKS = 3;

@@ -1,8 +1,9 @@
 /** The commands of interaction scripts. */
 import type { Transition } from '../core/confchange/change.js';
 import type { CoreOptions } from '../core/options.js';
-import { NO_DATA } from '../core/types.js';
-import type { MessageType, NodeId } from '../core/types.js';
+import { NO_DATA } from '../core/types/entry.js';
+import type { MessageType } from '../core/types/message.js';
+import type { NodeId } from '../core/types/ids.js';
 import type { Argument, Directive } from './datadriven.js';
 import { MESSAGE_NAMES, parseChanges } from './describe.js';
 import { Environment, ERRORS, ScriptError } from './environment.js';

@@ -1,6 +1,6 @@
 /** The commands of quorum scripts: `committed` and `vote` over one or two sets of voters. */
 import { jointCommitted, jointVote, jointVoters } from '../core/quorum/joint.js';
-import type { NodeId } from '../core/types.js';
+import type { NodeId } from '../core/types/ids.js';
 import type { Directive } from './datadriven.js';
 
 export function runQuorum(directive: Directive): string {

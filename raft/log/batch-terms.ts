@@ -1,6 +1,6 @@
 /** Terms of a log's entries while a batch is put together: each write sees what those before it leave behind. */
 import type { MemoryStorage } from '../core/log/memory-storage.js';
-import type { LogIndex, Term } from '../core/types.js';
+import type { LogIndex, Term } from '../core/types/ids.js';
 import type { LogWrite } from './log.js';
 
 interface Run {

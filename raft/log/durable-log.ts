@@ -6,7 +6,8 @@ import type { DiskFolder, DiskOperation, KeyValueDisk } from '../../platform/dis
 import { systemFolder } from '../../platform/disk/system-disk.js';
 import { RaftError } from '../contract.js';
 import { MemoryStorage } from '../core/log/memory-storage.js';
-import type { Entry, LogIndex, Term } from '../core/types.js';
+import type { Entry } from '../core/types/entry.js';
+import type { LogIndex, Term } from '../core/types/ids.js';
 import { BatchTerms } from './batch-terms.js';
 import { claimFolder } from './identity.js';
 import type { Identity } from './identity.js';

@@ -5,7 +5,7 @@ import type { NodeId } from '../contract.js';
 
 const FILE = 'identity.json';
 /** Raised when the layout on disk changes in a way that older code cannot read. */
-export const SCHEMA_VERSION = 1;
+const SCHEMA_VERSION = 1;
 
 export interface Identity {
   readonly clusterId: string;

@@ -4,7 +4,9 @@
  */
 import type { EntryId } from '../core/log/raft-log.js';
 import type { MemoryStorage } from '../core/log/memory-storage.js';
-import type { Entry, HardState, LogIndex, Snapshot } from '../core/types.js';
+import type { Entry } from '../core/types/entry.js';
+import type { HardState, Snapshot } from '../core/types/state.js';
+import type { LogIndex } from '../core/types/ids.js';
 
 export interface LogWrite {
   /** Replace what is there from the first entry's index on. */

@@ -1,7 +1,7 @@
 /** A log without a disk: for clusters inside a test, and for the simulator, which loses it at will. */
 import { MemoryStorage } from '../core/log/memory-storage.js';
 import type { EntryId } from '../core/log/raft-log.js';
-import type { LogIndex } from '../core/types.js';
+import type { LogIndex } from '../core/types/ids.js';
 import { applyToView } from './log.js';
 import type { LogWrite, MemberLog } from './log.js';
 

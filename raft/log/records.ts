@@ -2,7 +2,9 @@
 import { Packr } from 'msgpackr';
 import { crc32 } from '../../platform/crc32.js';
 import { RaftError } from '../contract.js';
-import type { Entry, EntryKind, HardState, LogIndex, Term } from '../core/types.js';
+import type { Entry, EntryKind } from '../core/types/entry.js';
+import type { HardState } from '../core/types/state.js';
+import type { LogIndex, Term } from '../core/types/ids.js';
 import { entryChecksum, entrySeal } from './checksum.js';
 
 /** Arrays only, no shared structures: a record can be read without any other. */

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../platform/clock.js';
 import type { NodeId } from '../contract.js';
-import type { HardState } from '../core/types.js';
+import type { HardState } from '../core/types/state.js';
 import { openDurableLog } from './durable-log.js';
 import type { MemberLog } from './log.js';
 

@@ -4,7 +4,7 @@
  * It must never block a sender, grow without bound, or let bulk delay a heartbeat.
  */
 import type { NodeId, PeerInfo, RaftError, SnapshotReader } from '../contract.js';
-import type { Message, MessageType } from '../core/types.js';
+import type { Message, MessageType } from '../core/types/message.js';
 
 /** What travels: the core's messages, the refusal of forwarded proposals, whose marks are in `entries`, and questions (driver/questions.ts). */
 export type PeerMessage = Omit<Message, 'type'> & { readonly type: MessageType | 'prop-refused' | 'ask' | 'ask-resp' };

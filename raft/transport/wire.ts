@@ -5,7 +5,8 @@ import {
 import type { Entry as WireEntry, Message as WireMessage, Peer, SnapshotMetadata } from '../../proto/gen/navarch/raft/v1/peer.js';
 import { RaftError } from '../contract.js';
 import type { NodeId, PeerInfo } from '../contract.js';
-import type { Entry, EntryKind, ProposedEntry, Snapshot } from '../core/types.js';
+import type { Entry, EntryKind, ProposedEntry } from '../core/types/entry.js';
+import type { Snapshot } from '../core/types/state.js';
 import type { PeerMessage } from './transport.js';
 
 const TO_WIRE = {

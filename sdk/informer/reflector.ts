@@ -23,7 +23,7 @@ export interface Selection {
   readonly fieldSelector?: string;
 }
 
-export interface ReflectorSink<T extends KubeObject> {
+interface ReflectorSink<T extends KubeObject> {
   /** The complete state at one version. */
   replace(items: readonly T[]): void;
   put(object: T): void;

@@ -10,7 +10,7 @@ import type { Clock } from '../../platform/clock.js';
 import { toTime } from '../../platform/clock.js';
 import type { Random } from '../../platform/random.js';
 import { PushStream } from '../../platform/stream.js';
-import { encodeJson } from '../../apimachinery/codec/json-value.js';
+import { encodeJson } from '../../apimachinery/json-value.js';
 import { handleOfObject } from '../../apimachinery/object-handle.js';
 import type {
   CallOptions, CreateRequest, DeleteCollectionRequest, DeleteRequest, DeleteResult, GetRequest, ListRequest, ObjectHandle,

@@ -1,5 +1,5 @@
 /** Test support: what the fake object service does to single objects. */
-import { encodeJson } from '../../apimachinery/codec/json-value.js';
+import { encodeJson } from '../../apimachinery/json-value.js';
 import type { KubeObject, ObjectMeta, UnknownObject } from '../../apimachinery/object.js';
 import { apiErrors } from '../../apimachinery/status.js';
 

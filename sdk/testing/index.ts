@@ -1,5 +1,5 @@
 /** Test support of the SDK: a cluster's API in memory. Never part of a product. */
 export { FakeObjectService } from './fake-object-service.js';
-export type { FakeCall, FakeObjectServiceOptions, FakeVerb } from './fake-object-service.js';
+;
 export { VirtualClock } from '../../platform/clock.js';
 export { seededRandom } from '../../platform/random.js';

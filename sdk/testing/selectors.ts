@@ -1,5 +1,5 @@
 /** Test support: the selectors of the fake object service. Any field may be selected, by its path. */
-import { encodeJson } from '../../apimachinery/codec/json-value.js';
+import { encodeJson } from '../../apimachinery/json-value.js';
 import type { KubeObject } from '../../apimachinery/object.js';
 import { matchesFields, parseFieldSelector } from '../../apimachinery/selector/fields.js';
 import { parseLabelSelector } from '../../apimachinery/selector/label-text.js';

@@ -9,7 +9,7 @@
  */
 import type { ChannelCredentials } from '@grpc/grpc-js';
 import { credentials } from '@grpc/grpc-js';
-import { encodeJson, encodeJsonBytes, parseJsonBytes } from '../../apimachinery/codec/json-value.js';
+import { encodeJson, encodeJsonBytes, parseJsonBytes } from '../../apimachinery/json-value.js';
 import type { Clock, Timer } from '../../platform/clock.js';
 import { Containment } from '../../platform/containment.js';
 import type { Part, PartFaults } from '../../platform/containment.js';
@@ -24,15 +24,15 @@ import type { ImageGarbage } from './node/image-garbage.js';
 import { capacityOf } from './node/capacity.js';
 import type { CapacityOptions } from './node/capacity.js';
 import { nodeReport } from './node/report.js';
-import type { MachineFacts } from './node/report.js';
+import type { MachineFacts } from './node/machine.js';
 import type { NodeObject } from './pod/admission.js';
 import type { Token } from './pod/environment.js';
 import { Images } from './pod/images.js';
 import { noCheckpoints } from './pod/checkpoints.js';
 import type { Checkpoints } from './pod/checkpoints.js';
 import { PodManager } from './pod/manager.js';
-import type { PodKey } from './pod/spec.js';
-import type { ConfigMap, Pod, PodStatus, Quantities, Secret } from './pod/types.js';
+import type { PodKey } from './pod-spec/spec.js';
+import type { ConfigMap, Pod, PodStatus, Quantities, Secret } from './pod-spec/types.js';
 import { Handlers } from './probes/handlers.js';
 import type { Runtime } from './runtime/runtime.js';
 import type { AgentMetrics } from './server/metrics.js';
@@ -45,7 +45,7 @@ import { noVolumes } from './volumes/volumes.js';
 import type { Volumes } from './volumes/volumes.js';
 import type { TokenNeed } from './volumes/render.js';
 
-export interface PemProvider {
+interface PemProvider {
   /** Read at each connection, so that rotated certificates are taken up. */
   (): { readonly ca: string; readonly certificate: string; readonly key: string };
 }
@@ -100,7 +100,7 @@ export interface Agent extends Service {
   refresh(): void;
 }
 
-export const AGENT_VERSION = 'v1.36.0-navarch';
+const AGENT_VERSION = 'v1.36.0-navarch';
 const NODE_CHECK_MS = 10_000;
 /** While it is not ready, a node looks at itself more often: it is being waited for. */
 const NODE_CHECK_UNREADY_MS = 500;

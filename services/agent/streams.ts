@@ -2,7 +2,7 @@
 import type { PodStream, PodStreamRequest } from '../../apimachinery/pod-streams.js';
 import { apiErrors } from '../../apimachinery/status.js';
 import { newestSandbox, recordsOf } from './pod/decide.js';
-import { containersOf, specOf } from './pod/spec.js';
+import { containersOf, specOf } from './pod-spec/spec.js';
 import type { PodWorker } from './pod/worker.js';
 import type { Runtime } from './runtime/runtime.js';
 

@@ -44,9 +44,9 @@ import { componentStatusHandler } from './subresources/component-status.js';
 import { registerSubresources } from './subresources/register.js';
 
 export * from './ports.js';
-export { KUBERNETES_VERSION } from './rest/documents.js';
-export type { RestRequest, RestResponse } from './rest/message.js';
-export { Registry } from './registry/registry.js';
+;
+;
+;
 
 export interface ApiServerOptions {
   readonly store: Store;

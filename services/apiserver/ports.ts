@@ -29,7 +29,7 @@ export interface ObjectReader {
   changes(resource: ResourceId): number;
 }
 
-export interface ObjectRef {
+interface ObjectRef {
   /** Absent for cluster-scoped resources. */
   readonly namespace?: string;
   readonly name: string;

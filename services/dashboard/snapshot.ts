@@ -18,7 +18,7 @@ export interface MemberRow {
   readonly error: string;
 }
 
-export interface NodeRow {
+interface NodeRow {
   readonly name: string;
   readonly status: string;
   readonly health: Health;
@@ -29,7 +29,7 @@ export interface NodeRow {
   readonly since: string;
 }
 
-export interface PodRow {
+interface PodRow {
   readonly namespace: string;
   readonly name: string;
   /** As kubectl's STATUS column. */
@@ -40,7 +40,7 @@ export interface PodRow {
   readonly since: string;
 }
 
-export interface DeploymentRow {
+interface DeploymentRow {
   readonly namespace: string;
   readonly name: string;
   readonly ready: number;
@@ -49,7 +49,7 @@ export interface DeploymentRow {
   readonly since: string;
 }
 
-export interface EventRow {
+interface EventRow {
   readonly warning: boolean;
   /** `Pod default/web-1`. */
   readonly object: string;
@@ -60,7 +60,7 @@ export interface EventRow {
 }
 
 /** The rows that are shown, and how many there are by health in all. */
-export interface Table<T> {
+interface Table<T> {
   readonly rows: readonly T[];
   readonly total: number;
   readonly troubled: number;

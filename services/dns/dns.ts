@@ -66,7 +66,7 @@ export function createDns(options: DnsOptions): Dns {
 }
 
 /** A view on the caches; adds the indexes that it needs. */
-export function zoneView(informers: InformerFactory): ZoneView & { readonly hasSynced: boolean } {
+function zoneView(informers: InformerFactory): ZoneView & { readonly hasSynced: boolean } {
   const serviceInformer = informers.informer(services);
   const sliceInformer = informers.informer(endpointSlices);
   serviceInformer.addIndex('dns.namespace', (service) => [service.metadata?.namespace ?? '']);

@@ -50,7 +50,7 @@ const missing: ZoneAnswer = { kind: 'missing' };
 
 const isHeadless = (service: Service): boolean => service.spec?.clusterIP === 'None';
 
-export function slicePortsOf(slice: EndpointSlice): { name: string; protocol: string; port: number }[] {
+function slicePortsOf(slice: EndpointSlice): { name: string; protocol: string; port: number }[] {
   return (slice.ports ?? []).flatMap(({ name, protocol, port }) =>
     (port === undefined ? [] : [{ name: name ?? '', protocol: (protocol ?? 'TCP').toLowerCase(), port }]));
 }

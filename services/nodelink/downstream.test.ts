@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Node, Pod } from '../../apimachinery/gen/types.js';
-import { parseJsonBytes } from '../../apimachinery/codec/json-value.js';
+import { parseJsonBytes } from '../../apimachinery/json-value.js';
 import { Containment } from '../../platform/containment.js';
 import { VirtualClock } from '../../platform/clock.js';
 import { silentLogger } from '../../platform/log.js';

@@ -2,7 +2,7 @@
  * What goes down one primary session: the node's pods, and just the objects they refer to. It knows what the worker
  * holds and sends the difference, configuration before the pod that needs it.
  */
-import { encodeJsonBytes } from '../../apimachinery/codec/json-value.js';
+import { encodeJsonBytes } from '../../apimachinery/json-value.js';
 import type { Node, Pod } from '../../apimachinery/gen/types.js';
 import { requiredNodeMatches } from '../../apimachinery/kinds/pod/node-requirements.js';
 import type { Part } from '../../platform/containment.js';

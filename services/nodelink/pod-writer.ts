@@ -2,7 +2,7 @@
  * Writes for a node what it may write of its pods: their status, and their end. Nothing a worker says reaches an object
  * that is not bound to that worker, and nothing but status is taken from it (CVE-2025-4563, CVE-2025-5187).
  */
-import { encodeJson } from '../../apimachinery/codec/json-value.js';
+import { encodeJson } from '../../apimachinery/json-value.js';
 import type { Pod, PodCondition, PodStatus, TokenRequest } from '../../apimachinery/gen/types.js';
 import { pods, serviceAccounts } from '../../apimachinery/gen/resources.js';
 import type { KubeObject, Resource } from '../../apimachinery/object.js';

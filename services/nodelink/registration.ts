@@ -4,7 +4,7 @@ import { requestKeyDigest, SigningRequestError } from '../../platform/pki/x509.j
 import type { Logger } from '../../platform/log.js';
 import type { RegisterRequest, RegisterResponse } from '../../proto/gen/navarch/node/v1/node.js';
 import { NameInUseError, type NodeKeys } from './node-keys.js';
-import type { JoinTokens, MemberDirectory, NodeCertificates } from './nodelink.js';
+import type { JoinTokens, MemberDirectory, NodeCertificates } from './ports.js';
 
 const NODE_NAME = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
 

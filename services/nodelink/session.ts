@@ -3,7 +3,7 @@
  * the newest only; heartbeats renew the node's Lease. Only a primary session gets specs and may write.
  */
 import type { ServerDuplexStream } from '@grpc/grpc-js';
-import { parseJsonBytes } from '../../apimachinery/codec/json-value.js';
+import { parseJsonBytes } from '../../apimachinery/json-value.js';
 import type { Node, PodStatus } from '../../apimachinery/gen/types.js';
 import { nodes, pods } from '../../apimachinery/gen/resources.js';
 import { isApiError } from '../../apimachinery/status.js';

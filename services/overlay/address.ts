@@ -7,9 +7,9 @@ export interface Cidr {
   readonly bits: number;
 }
 
-export const toNumber = (address: string): number => address.split('.').reduce((sum, part) => sum * 256 + Number(part), 0);
+const toNumber = (address: string): number => address.split('.').reduce((sum, part) => sum * 256 + Number(part), 0);
 
-export const toAddress = (value: number): string => [24, 16, 8, 0].map((shift) => (value >>> shift) & 0xff).join('.');
+const toAddress = (value: number): string => [24, 16, 8, 0].map((shift) => (value >>> shift) & 0xff).join('.');
 
 /** Undefined for what is not an IPv4 network: malformed, IPv6, or with bits set behind the prefix. */
 export function parseCidr(text: string): Cidr | undefined {

@@ -5,7 +5,7 @@ import type { InformerFactory } from '../../sdk/informer/informer-factory.js';
 import { peerOf } from './peers.js';
 import type { Peer, PeerListener, PeerSource } from './peers.js';
 
-export const samePeer = (a: Peer | undefined, b: Peer | undefined): boolean =>
+const samePeer = (a: Peer | undefined, b: Peer | undefined): boolean =>
   a === b || (a?.name === b?.name && a?.address === b?.address && a?.podCIDR === b?.podCIDR);
 
 export function nodePeerSource(informers: InformerFactory): PeerSource {

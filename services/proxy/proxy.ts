@@ -30,7 +30,7 @@ import { ProxyTable } from './table.js';
 import { Transaction } from './transaction.js';
 
 /** Name of the table when nothing else is asked for. */
-export const PROXY_TABLE = 'navarch-proxy';
+const PROXY_TABLE = 'navarch-proxy';
 const BY_SERVICE = 'service';
 
 const CHECK_INTERVAL_MS = 30_000;

@@ -4,11 +4,11 @@ export type {
   Compare, KeyValue, Op, OpResult, RangeRequest, RangeResult, Revision, Store, StoreCallOptions, StoreErrorCode, StoreEvent,
   StoreStatus, StoreWatchRequest, TxnRequest, TxnResult, WatchBatch,
 } from './store.js';
-export { MemoryStore } from './memory-store.js';
-export type { MemoryStoreOptions } from './memory-store.js';
+export { MemoryStore } from './backend/memory-store.js';
+export type { MemoryStoreOptions } from './backend/memory-store.js';
 export { restoreSnapshot, snapshotStatus } from './snapshot/file.js';
 export type { Restored, RestoreOptions, SnapshotStatus } from './snapshot/file.js';
-export type { KvBackend } from './backend.js';
+export type { KvBackend } from './backend/backend.js';
 export { startInlineMember, startStoreMember } from './member/start.js';
 export type { StoreMember } from './member/start.js';
 export type { InlineMemberOptions, StoreMemberData, StoreMemberOptions } from './member/options.js';

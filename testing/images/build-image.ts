@@ -5,8 +5,8 @@
  */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { lstat, mkdir, open, readFile, readdir, readlink, rename, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { lstat, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { pack } from 'tar-stream';
 import type { Pack } from 'tar-stream';
 
@@ -20,7 +20,7 @@ export type ImageFile =
 /** Path in the image -> what lies there. Missing parent directories are made. */
 export type LayerFiles = Readonly<Record<string, ImageFile>>;
 
-export interface ImageConfig {
+interface ImageConfig {
   /** As `example.test/web:1`. */
   readonly name: string;
   readonly entrypoint?: readonly string[];
@@ -48,19 +48,6 @@ const CREATED = '2026-01-01T00:00:00Z';
 const MTIME = new Date(CREATED);
 type Header = Parameters<Pack['entry']>[0];
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', ia32: '386' };
-
-/** Everything below a directory of the host, for `ImageSpec.files`, at `target` in the image. Links are kept as links. */
-export async function filesOf(directory: string, target = '/'): Promise<Record<string, ImageFile>> {
-  const files: Record<string, ImageFile> = Object.create(null) as Record<string, ImageFile>;
-  for (const entry of await readdir(directory, { recursive: true, withFileTypes: true })) {
-    const from = join(entry.parentPath, entry.name);
-    const path = join(target, from.slice(directory.length));
-    if (entry.isDirectory()) files[path] = { kind: 'directory', mode: (await lstat(from)).mode & 0o7777 };
-    else if (entry.isSymbolicLink()) files[path] = { kind: 'link', to: await readlink(from) };
-    else if (entry.isFile()) files[path] = { kind: 'copy', from };
-  }
-  return files;
-}
 
 /** Writes the image; returns the path of the tar. */
 export function buildImage(spec: ImageSpec): Promise<string> {

@@ -8,8 +8,10 @@ import type { Value } from '../values/values.js';
 import { TypeValue } from '../values/values.js';
 import type { Library, Overload } from './declare.js';
 import { typeOfLiteral, TYPE_NAMES } from './names.js';
-import type { CelType, Substitution } from './types.js';
-import { BOOL, DYN, ERROR, INT, STRING, assign, assignAll, isDyn, listOf, mapOf, optionalOf, paramOf, substitute, typeName, typeOfType } from './types.js';
+import type { CelType } from '../values/types.js';
+import type { Substitution } from './assign.js';
+import { BOOL, DYN, ERROR, INT, STRING, isDyn, listOf, mapOf, optionalOf, paramOf, typeName, typeOfType } from '../values/types.js';
+import { assign, assignAll, substitute } from './assign.js';
 
 export interface Declarations {
   readonly functions: Library;
@@ -244,7 +246,7 @@ class Checker {
     return paramOf(`_var${this.#fresh++}`);
   }
 
-  /** Of parts with different types the literal is one of dyn; check/literals.ts refuses most of them. */
+  /** Of parts with different types the literal is one of dyn; literals.ts refuses most of them. */
   #join(known: CelType | undefined, type: CelType): CelType {
     if (known === undefined) return type;
     return !isDyn(known) && !isDyn(type) && assign(this.#subs, known, type) ? known : DYN;

@@ -1,8 +1,8 @@
 /** Declarations of functions, written as signatures: `(list(A), A) int`. A member's first argument is its receiver. */
 import type { Value } from '../values/values.js';
 import { guardOf } from '../values/type-of.js';
-import type { CelType } from './types.js';
-import { BOOL, BYTES, DOUBLE, DURATION, DYN, INT, NULL, STRING, TIMESTAMP, UINT, listOf, mapOf, opaqueOf, optionalOf, paramOf, typeOfType } from './types.js';
+import type { CelType } from '../values/types.js';
+import { BOOL, BYTES, DOUBLE, DURATION, DYN, INT, NULL, STRING, TIMESTAMP, UINT, listOf, mapOf, opaqueOf, optionalOf, paramOf, typeOfType } from '../values/types.js';
 
 export interface Overload {
   readonly id: string;

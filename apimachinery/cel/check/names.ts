@@ -2,8 +2,8 @@
 import type { Value } from '../values/values.js';
 import { Uint } from '../values/values.js';
 import { OPAQUE } from './declare.js';
-import type { CelType } from './types.js';
-import { BOOL, BYTES, DOUBLE, DURATION, DYN, INT, NULL, STRING, TIMESTAMP, UINT, listOf, mapOf, optionalOf, typeName, typeOfType } from './types.js';
+import type { CelType } from '../values/types.js';
+import { BOOL, BYTES, DOUBLE, DURATION, DYN, INT, NULL, STRING, TIMESTAMP, UINT, listOf, mapOf, optionalOf, typeName, typeOfType } from '../values/types.js';
 
 const named: readonly (readonly [string, CelType])[] = [
   ['bool', BOOL], ['int', INT], ['uint', UINT], ['double', DOUBLE], ['string', STRING], ['bytes', BYTES], ['list', listOf(DYN)], ['map', mapOf(DYN, DYN)],

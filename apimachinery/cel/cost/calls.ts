@@ -2,26 +2,12 @@
  * The worst case of one call: Kubernetes' EstimateCallCost first, then cel-go's own. Each number decides which rules a custom
  * resource may have, so they are upstream's, also where they are odd.
  */
-import type { CelType } from '../check/types.js';
+import type { CelType } from '../values/types.js';
 import { REGEX_FACTOR, TRAVERSAL } from './factors.js';
 import { estimateListCall } from './list-calls.js';
-import type { Path, SizeOf, Sized } from './estimate.js';
+import type { CallShape, Estimate, Path, SizeOf, Sized } from './sized.js';
 import type { Range } from './range.js';
 import { UNBOUNDED, UNKNOWN, ZERO, add, fixed, scale, times } from './range.js';
-
-export interface Estimate {
-  readonly cost: Range;
-  /** Size of the result, where it has one. */
-  readonly size?: Range;
-}
-
-export interface CallShape {
-  readonly fn: string;
-  readonly overload: string;
-  readonly target: Sized | undefined;
-  readonly args: readonly Sized[];
-  readonly sizeOf: SizeOf;
-}
 
 type Estimator = (shape: CallShape) => Estimate | undefined;
 

@@ -2,29 +2,16 @@
 import { SliceMeter } from '../../../platform/slices.js';
 import type { Work } from '../../../platform/work.js';
 import type { Checked, ResolvedCall } from '../check/checker.js';
-import type { CelType } from '../check/types.js';
-import { DYN } from '../check/types.js';
+import type { CelType } from '../values/types.js';
+import { DYN } from '../values/types.js';
 import { isBind } from '../syntax/macros.js';
 import type { Comprehension, Expr, ListExpr, MapExpr, Select } from '../syntax/ast.js';
 import { charCount } from '../values/values.js';
 import { estimateCall } from './calls.js';
 import { LIST_BASE, MAP_BASE } from './factors.js';
+import type { Path, SizeOf, Sized } from './sized.js';
 import type { Range } from './range.js';
 import { UNKNOWN, ZERO, add, fixed, times, union } from './range.js';
-
-/** Where a value lies below a variable: `self`, names of fields, `@items`, `@keys`, `@values`. */
-export type Path = readonly string[];
-
-/** Sizes of what a path names; undefined when nothing is known. */
-export type SizeOf = (path: Path) => Range | undefined;
-
-/** A part of an expression as estimates of calls see it. */
-export interface Sized {
-  readonly expr: Expr | undefined;
-  readonly type: CelType;
-  readonly path: Path | undefined;
-  readonly size: Range | undefined;
-}
 
 interface EntrySize {
   readonly of: 'list' | 'map';
@@ -278,7 +265,7 @@ class Estimator {
   }
 }
 
-export const sizeOrUnknown = (part: Sized | undefined): Range => part?.size ?? UNKNOWN;
+const sizeOrUnknown = (part: Sized | undefined): Range => part?.size ?? UNKNOWN;
 
 function literalSize(expr: Expr): Range | undefined {
   switch (expr.kind) {

@@ -1,6 +1,5 @@
 /** Estimates of cel-go's ext.Lists and ext.Sets: they allocate lists, or compare items with each other. */
-import type { CallShape, Estimate } from './calls.js';
-import type { Sized } from './estimate.js';
+import type { CallShape, Estimate, Sized } from './sized.js';
 import { LIST_BASE, TRAVERSAL } from './factors.js';
 import type { Range } from './range.js';
 import { UNBOUNDED, UNKNOWN, add, fixed, scale, times } from './range.js';

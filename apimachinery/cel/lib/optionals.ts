@@ -7,7 +7,7 @@ import { keyText } from '../values/key-text.js';
 
 const controlled = (): Value => noSuchOverload();
 
-export function isZero(value: Value): boolean {
+function isZero(value: Value): boolean {
   if (value === null || value === false || value === '' || value === 0n || value === 0) return true;
   if (value instanceof Uint) return value.value === 0n;
   if (value instanceof CelList || value instanceof CelMap) return value.size === 0;

@@ -1,8 +1,8 @@
 /** The tree of an expression. A node is told from others by its identity; `at` is its place in the text, for issues. */
 import type { Value } from '../values/values.js';
 
-export interface Literal { readonly kind: 'literal'; readonly at: number; readonly value: Value }
-export interface Ident { readonly kind: 'ident'; readonly at: number; readonly name: string }
+interface Literal { readonly kind: 'literal'; readonly at: number; readonly value: Value }
+interface Ident { readonly kind: 'ident'; readonly at: number; readonly name: string }
 export interface Select {
   readonly kind: 'select';
   readonly at: number;

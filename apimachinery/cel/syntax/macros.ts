@@ -2,7 +2,7 @@
 import type { Call, Comprehension, Expr } from './ast.js';
 import { SyntaxIssue } from './issues.js';
 
-export const ACCU = '@result';
+const ACCU = '@result';
 const UNUSED = '#unused';
 
 type Expand = (call: Call, target: Expr, args: readonly Expr[]) => Expr;

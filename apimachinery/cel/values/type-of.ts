@@ -1,5 +1,5 @@
 /** The type of a value at run time. */
-import type { CelType } from '../check/types.js';
+import type { CelType } from './types.js';
 import { CelError, CelList, CelMap, Duration, Opaque, Optional, Timestamp, TypeValue, Uint } from './values.js';
 import type { Value } from './values.js';
 

@@ -1,5 +1,5 @@
 /** Values at run time. Integers are bigints, so that int and double cannot be mixed up; double is a JavaScript number. */
-import type { CelType } from '../check/types.js';
+import type { CelType } from './types.js';
 
 export type Value =
   | null | boolean | bigint | number | string | Uint8Array

@@ -2,7 +2,7 @@
 import { isInt64, isNumeric } from '../../int64.js';
 import { getOwn, isObject } from '../../value.js';
 import type { JsonObject } from '../../value.js';
-import { encodeJson } from '../json-value.js';
+import { encodeJson } from '../../json-value.js';
 import { wireOf } from './decode.js';
 import { forms } from './forms.js';
 import { messageNamed } from './messages.js';

@@ -8,7 +8,7 @@ import type { SpecialForm } from './special.js';
 import { ProtobufError } from './wire.js';
 
 /** A message that stands for one of two JSON values; its fields are read and written as of any message. */
-export interface UnionForm {
+interface UnionForm {
   toJson(message: JsonObject): unknown;
   fromJson(value: unknown): JsonObject;
 }

@@ -10,11 +10,9 @@ import { checkSize, DEFAULT_LIMITS, ValueBudget } from '../limits.js';
 import type { DecodeLimits } from '../limits.js';
 import { readMessage } from './decode.js';
 import { writeMessage } from './encode.js';
+import { ENVELOPE, MAGIC } from './envelope.js';
 import { messageNamed, messageOfKind } from './messages.js';
 import { ProtobufError, WIRE_BYTES, WireReader, WireWriter } from './wire.js';
-
-export const MAGIC = Buffer.from([0x6b, 0x38, 0x73, 0x00]);
-const ENVELOPE = 'k8s.io.apimachinery.pkg.runtime.Unknown';
 
 /** Every field on the wire is counted; Go writes fields that JSON leaves out, as empty strings. */
 const FIELDS_PER_VALUE = 2;

@@ -1,8 +1,8 @@
 /** Lists as protobuf, an item at a time: encoded in one piece a large one would hold its thread. */
 import type { JsonObject } from '../../value.js';
 import { writeMessage } from './encode.js';
+import { MAGIC } from './envelope.js';
 import { messageOfKind } from './messages.js';
-import { MAGIC } from './index.js';
 import { WIRE_BYTES, WireWriter } from './wire.js';
 
 /** The number of `items` in every list, and those of runtime.Unknown's fields. */

@@ -5,7 +5,7 @@
  */
 import { assert, present } from '../../../platform/assert.js';
 import { builtInDefinitions, protobufData } from '../../scheme/data.js';
-import type { Schema } from '../../schema/schema.js';
+import type { Schema } from '../../schema.js';
 
 export type Scalar = 'string' | 'int32' | 'int64' | 'bool' | 'bytes' | 'double';
 

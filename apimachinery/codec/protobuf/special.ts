@@ -3,7 +3,7 @@
  * and booleans that protobuf has to wrap. One reader and one writer each.
  */
 import type { Int64 } from '../../int64.js';
-import { encodeJson } from '../json-value.js';
+import { encodeJson } from '../../json-value.js';
 import { DEFAULT_LIMITS } from '../limits.js';
 import { scanJson } from '../scan.js';
 import type { WireReader } from './wire.js';

@@ -10,7 +10,7 @@ export class ProtobufError extends Error {
 export const WIRE_VARINT = 0;
 export const WIRE_FIXED64 = 1;
 export const WIRE_BYTES = 2;
-export const WIRE_FIXED32 = 5;
+const WIRE_FIXED32 = 5;
 
 /** Reads one buffer front to back; a message inside it is a narrower window on the same bytes, and on the same budget. */
 export class WireReader {

@@ -1,7 +1,7 @@
 /** Variables of expressions in admission, by the types that kube-apiserver gives them (apiserver, pkg/admission/plugin/cel). */
 import { OPAQUE } from '../../cel/check/declare.js';
-import type { CelType } from '../../cel/check/types.js';
-import { BOOL, DYN, INT, STRING, TIMESTAMP, listOf, mapOf, opaqueOf } from '../../cel/check/types.js';
+import type { CelType } from '../../cel/values/types.js';
+import { BOOL, DYN, INT, STRING, TIMESTAMP, listOf, mapOf, opaqueOf } from '../../cel/values/types.js';
 
 const object = (name: string, fields: Readonly<Record<string, CelType>>): CelType => ({ kind: 'object', name: `kubernetes.${name}`, fields: new Map(Object.entries(fields)) });
 const texts = (...names: readonly string[]): Record<string, CelType> => Object.fromEntries(names.map((name) => [name, STRING]));

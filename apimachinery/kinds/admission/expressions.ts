@@ -2,10 +2,10 @@
 import type { Work } from '../../../platform/work.js';
 import { compileWork } from '../../cel/compile.js';
 import type { Extras } from '../../cel/compile.js';
-import { failingConversion } from '../../cel/check/literals.js';
+import { failingConversion } from '../../cel/literals.js';
 import { PATCHES } from '../../cel/lib/patches.js';
-import type { CelType } from '../../cel/check/types.js';
-import { DYN, typeName } from '../../cel/check/types.js';
+import type { CelType } from '../../cel/values/types.js';
+import { DYN, typeName } from '../../cel/values/types.js';
 import { qualifiedName } from '../../names.js';
 import { FIELD_ERRORS_MAX, fieldErrors } from '../../status.js';
 import type { FieldError } from '../../status.js';
@@ -95,7 +95,7 @@ function* keptConditionErrors(spec: unknown, before: unknown, params: boolean): 
 }
 
 /** Each may speak of those before it. */
-export function* variableErrors(variables: readonly Rec[], params: boolean): Work<{ readonly errors: FieldError[]; readonly types: ReadonlyMap<string, CelType> }> {
+function* variableErrors(variables: readonly Rec[], params: boolean): Work<{ readonly errors: FieldError[]; readonly types: ReadonlyMap<string, CelType> }> {
   const types = new Map<string, CelType>();
   const errors: FieldError[] = [];
   for (const [index, variable] of variables.entries()) errors.push(...yield* variableError(variable, index, { params, types }));

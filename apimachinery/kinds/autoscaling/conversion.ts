@@ -1,5 +1,5 @@
 /** HorizontalPodAutoscaler v1 and v2: stored as v2; v1 knows cpu alone and keeps the rest in annotations, as Kubernetes does. */
-import { encodeJson, parseJson } from '../../codec/json-value.js';
+import { encodeJson, parseJson } from '../../json-value.js';
 import type { KubeObject } from '../../object.js';
 import { at, child, clone, field, isRec, keysOf, list, optionalNum, recs, type Rec } from '../lib/value.js';
 import { behaviorToV1, behaviorToV2, currentMetricsToV1, currentMetricsToV2, metricsToV1, metricsToV2 } from './metrics-v1.js';

@@ -2,7 +2,7 @@
  * The one iterator over all containers of a pod. Whoever checks, defaults or counts containers walks here, so that init
  * and ephemeral containers are never forgotten (CVE-2023-2727, CVE-2023-2728, CVE-2024-3177).
  */
-import { field, list, rec, str, type Rec } from './value.js';
+import { field, list, rec, type Rec } from './value.js';
 
 export type ContainerRole = 'init' | 'regular' | 'ephemeral';
 
@@ -28,33 +28,4 @@ export function* containersOf(podSpec: unknown, path = 'spec'): Generator<Contai
 /** A sidecar: an init container that keeps running (KEP-753). */
 export function isRestartableInit(container: unknown): boolean {
   return field(container, 'restartPolicy') === 'Always';
-}
-
-export interface ContainerPort {
-  readonly container: string;
-  readonly name: string;
-  readonly containerPort: number;
-  readonly hostPort: number;
-  readonly hostIP: string;
-  readonly protocol: string;
-}
-
-/** The ports a pod listens on: of regular containers and of sidecars. */
-export function containerPortsOf(podSpec: unknown): ContainerPort[] {
-  const ports: ContainerPort[] = [];
-  for (const { role, container } of containersOf(podSpec)) {
-    if (role === 'ephemeral' || (role === 'init' && !isRestartableInit(container))) continue;
-    for (const item of list(field(container, 'ports'))) {
-      const port = rec(item);
-      ports.push({
-        container: str(container['name']),
-        name: str(port['name']),
-        containerPort: Number(port['containerPort'] ?? 0),
-        hostPort: Number(port['hostPort'] ?? 0),
-        hostIP: str(port['hostIP']),
-        protocol: str(port['protocol']) || 'TCP',
-      });
-    }
-  }
-  return ports;
 }

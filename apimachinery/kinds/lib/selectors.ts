@@ -1,5 +1,5 @@
 /** Selectors as text, and the selector that a workload has for its pods. */
-import { entries, field, isRec, recs, str, strs, unset } from './value.js';
+import { entries, field, recs, str, strs, unset } from './value.js';
 
 /** `a=b,c=d` in the order of keys; `<none>` for no labels. */
 export function formatLabels(labels: unknown): string {
@@ -15,7 +15,7 @@ const OPERATORS: Readonly<Record<string, (key: string, values: string) => string
 };
 
 /** A LabelSelector in the text form of a query; undefined when an operator is unknown. */
-export function selectorText(selector: unknown): string | undefined {
+function selectorText(selector: unknown): string | undefined {
   const parts = entries(field(selector, 'matchLabels')).map(([key, value]) => ({ key, text: `${key}=${str(value)}` }));
   for (const requirement of recs(field(selector, 'matchExpressions'))) {
     const operator = str(requirement['operator']);
@@ -32,14 +32,4 @@ export function selectorText(selector: unknown): string | undefined {
 export function formatLabelSelector(selector: unknown): string {
   const text = selectorText(selector);
   return text === undefined ? '<error>' : unset(text) ? '<none>' : text;
-}
-
-/** The LabelSelector of a workload; the plain map of a Service or a ReplicationController comes as matchLabels. */
-export function workloadSelector(object: unknown): { matchLabels?: unknown; matchExpressions?: unknown } | undefined {
-  const selector = field(field(object, 'spec'), 'selector');
-  if (!isRec(selector)) return undefined;
-  const structured = isRec(field(selector, 'matchLabels')) || Array.isArray(field(selector, 'matchExpressions'));
-  if (structured) return selector;
-  const plain = Object.values(selector).every((value) => typeof value === 'string');
-  return plain && Object.keys(selector).length > 0 ? { matchLabels: selector } : {};
 }

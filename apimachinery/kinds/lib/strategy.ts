@@ -9,14 +9,12 @@ import type { Strategy, StrategyContext } from '../../kind.js';
 import type { FieldError } from '../../status.js';
 import { clone, field, isRec, put, same, type Rec } from './value.js';
 
-export type Draft = KubeObject & Rec;
-
 export type KeptMetadata = 'labels' | 'annotations' | 'finalizers' | 'ownerReferences';
 /** All that a client may choose in metadata (metav1.ResetObjectMetaForStatus). */
 export const ALL_METADATA: readonly KeptMetadata[] = ['labels', 'annotations', 'finalizers', 'ownerReferences'];
 
 /** Usually 1 at creation, and one more when anything but metadata and status changes. */
-export interface GenerationRule {
+interface GenerationRule {
   /** Undefined at creation: the first change makes it 1. */
   readonly fromNothing?: true;
   /** It stays what it was at creation. */
@@ -56,7 +54,7 @@ const open = (object: KubeObject): Rec => object as Rec;
 const NOT_SPEC = new Set(['apiVersion', 'kind', 'metadata', 'status']);
 
 /** Everything a user decides, apart from metadata, is the same. */
-export function sameSpec(a: Rec, b: Rec): boolean {
+function sameSpec(a: Rec, b: Rec): boolean {
   const names = new Set([...Object.keys(a), ...Object.keys(b)]);
   for (const name of names) if (!NOT_SPEC.has(name) && !same(field(a, name), field(b, name), name)) return false;
   return true;

@@ -1,8 +1,8 @@
 /** Defaults of pods and of the pod templates inside workloads (k8s.io/kubernetes/pkg/apis/core/v1/defaults.go). */
 import { containersOf } from '../lib/containers.js';
 import { absent, child, children, field, fill, fillZero, isRec, keysOf, list, num, optionalNum, rec, setOwn, str, type Rec } from '../lib/value.js';
-import { pullPolicyFor } from './image.js';
-import { defaultVolumes } from './volume-defaults.js';
+import { pullPolicyFor } from '../lib/image.js';
+import { defaultVolumes } from '../volumes/defaults.js';
 import { defaultPodLevelRequests } from './pod-level-resources.js';
 
 const TERMINATION_GRACE_SECONDS_DEFAULT = 30;
@@ -52,7 +52,7 @@ function defaultContainer(container: Rec, hostNetwork: boolean): void {
 }
 
 /** What pods and templates have in common. */
-export function defaultPodSpec(spec: unknown): void {
+function defaultPodSpec(spec: unknown): void {
   if (!isRec(spec)) return;
   fillZero(spec, 'restartPolicy', 'Always');
   fillZero(spec, 'dnsPolicy', 'ClusterFirst');

@@ -3,7 +3,7 @@ import type { StrategyContext } from '../../kind.js';
 import type { KubeObject } from '../../object.js';
 import { containersOf } from '../lib/containers.js';
 import { at, type Rec } from '../lib/value.js';
-import { pullPolicyFor } from './image.js';
+import { pullPolicyFor } from '../lib/image.js';
 import { podQosClass } from './qos.js';
 import { podRequests } from './resources.js';
 import { podStrategy } from './strategy.js';

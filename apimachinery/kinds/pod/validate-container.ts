@@ -24,7 +24,7 @@ const RESTART_POLICIES = ['Always', 'Never', 'OnFailure'];
 const RESTART_RULES_MAX = 20;
 const EXIT_CODES_MAX = 255;
 
-export function validateContainerPorts(complaints: Complaints, ports: unknown, path: string): void {
+function validateContainerPorts(complaints: Complaints, ports: unknown, path: string): void {
   const names = new Set<string>();
   for (const [index, port] of recs(ports).entries()) {
     const here = `${path}[${index}]`;

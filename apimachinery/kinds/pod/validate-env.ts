@@ -3,7 +3,7 @@ import { configMapKey, dns1123Label, dns1123Subdomain, printableName, qualifiedN
 import { parseQuantity, formatQuantity } from '../../quantity.js';
 import type { Complaints } from '../lib/complaints.js';
 import { absent, field, isRec, recs, str, unset, type Rec } from '../lib/value.js';
-import { noBacksteps } from './validate-paths.js';
+import { noBacksteps } from '../volumes/paths.js';
 
 const ENV_FIELDS = [
   'metadata.name', 'metadata.namespace', 'metadata.uid', 'spec.nodeName', 'spec.serviceAccountName', 'status.hostIP', 'status.hostIPs', 'status.podIP', 'status.podIPs',

@@ -1,7 +1,7 @@
 /** Validation of what a container mounts and which block devices it uses. */
 import type { Complaints } from '../lib/complaints.js';
 import { absent, field, recs, str, unset, type Rec } from '../lib/value.js';
-import { validateLocalPath } from './validate-paths.js';
+import { validateLocalPath } from '../volumes/paths.js';
 
 /** The pod's good volumes by name; `isClaim`: one that may be a block device. */
 export type Volumes = ReadonlyMap<string, { readonly isClaim: boolean }>;

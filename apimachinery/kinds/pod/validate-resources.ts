@@ -22,7 +22,7 @@ const isExtended = (name: string): boolean =>
 export const isOvercommitAllowed = (name: string): boolean => isNative(name) && !isHugePages(name);
 /** Counted things: no half of one can be asked for. */
 const WHOLE = new Set(['pods', 'services', 'replicationcontrollers', 'resourcequotas', 'secrets', 'configmaps', 'persistentvolumeclaims', 'services.nodeports', 'services.loadbalancers']);
-export const isWhole = (name: string): boolean => WHOLE.has(name) || isExtended(name);
+const isWhole = (name: string): boolean => WHOLE.has(name) || isExtended(name);
 
 const POD_LEVEL = (name: string): boolean => name === 'cpu' || name === 'memory' || isHugePages(name);
 const CONTAINER_LEVEL = (name: string): boolean => POD_LEVEL(name) || name === 'ephemeral-storage';

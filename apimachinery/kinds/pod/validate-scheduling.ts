@@ -1,10 +1,11 @@
 /** Validation of what steers scheduling: tolerations, affinity, spread constraints, gates. */
-import { dns1123Label, dns1123Subdomain, labelValue, qualifiedName } from '../../names.js';
+import { dns1123Label, labelValue, qualifiedName } from '../../names.js';
 import type { Complaints } from '../lib/complaints.js';
-import { validateLabelSelector, validateNodeSelectorRequirement } from '../lib/label-validation.js';
-import { absent, field, isRec, keysOf, list, num, recs, str, strs, unset, type Rec } from '../lib/value.js';
+import { validateLabelSelector } from '../lib/label-validation.js';
+import { validateNodeSelector, validateNodeSelectorTerm } from '../lib/node-selector-validation.js';
+import { absent, field, isRec, keysOf, num, recs, str, strs, unset, type Rec } from '../lib/value.js';
 
-export const TAINT_EFFECTS = ['NoSchedule', 'PreferNoSchedule', 'NoExecute'];
+const TAINT_EFFECTS = ['NoSchedule', 'PreferNoSchedule', 'NoExecute'];
 
 function validateTolerationValue(complaints: Complaints, operator: string, value: string, path: string): void {
   if (operator === '' || operator === 'Equal') {
@@ -46,37 +47,13 @@ export function validateTolerationsAdded(complaints: Complaints, now: unknown, b
   }
 }
 
-const FIELD_OPERATORS = ['In', 'NotIn'];
-
-function validateNodeField(complaints: Complaints, requirement: Rec, path: string): void {
-  const values = list(requirement['values']);
-  if (!FIELD_OPERATORS.includes(str(requirement['operator']))) complaints.invalid(`${path}.operator`, str(requirement['operator']), 'not a valid selector operator');
-  else if (values.length !== 1) complaints.required(`${path}.values`, "must be only one value when `operator` is 'In' or 'NotIn' for node field selector");
-  if (requirement['key'] !== 'metadata.name') complaints.invalid(`${path}.key`, str(requirement['key']), 'not a valid field selector key');
-  else for (const [index, value] of values.entries()) complaints.form(`${path}.values[${index}]`, value, dns1123Subdomain);
-}
-
-export function validateNodeSelectorTerm(complaints: Complaints, term: unknown, path: string, how: { readonly values: 'checked' | 'any' } = { values: 'checked' }): void {
-  for (const [index, requirement] of recs(field(term, 'matchExpressions')).entries()) {
-    validateNodeSelectorRequirement(complaints, requirement, `${path}.matchExpressions[${index}]`, how);
-  }
-  for (const [index, requirement] of recs(field(term, 'matchFields')).entries()) validateNodeField(complaints, requirement, `${path}.matchFields[${index}]`);
-}
-
-export function validateNodeSelector(complaints: Complaints, selector: unknown, path: string): void {
-  if (!isRec(selector)) return;
-  const terms = recs(field(selector, 'nodeSelectorTerms'));
-  if (terms.length === 0) complaints.required(`${path}.nodeSelectorTerms`, 'must have at least one node selector term');
-  for (const [index, term] of terms.entries()) validateNodeSelectorTerm(complaints, term, `${path}.nodeSelectorTerms[${index}]`);
-}
-
 function validateWeight(complaints: Complaints, weight: unknown, path: string): void {
   const value = num(weight);
   if (value < 1 || value > 100) complaints.invalid(`${path}.weight`, value, 'must be in the range 1-100');
 }
 
 /** KEP-3633: keys whose values come from the pod itself. */
-export function validateLabelKeys(complaints: Complaints, term: Rec, path: string): void {
+function validateLabelKeys(complaints: Complaints, term: Rec, path: string): void {
   const selector = term['labelSelector'];
   const match = strs(term['matchLabelKeys']);
   const mismatch = strs(term['mismatchLabelKeys']);

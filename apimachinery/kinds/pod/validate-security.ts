@@ -1,7 +1,7 @@
 /** Validation of security contexts: of containers and of pods. */
 import type { Complaints } from '../lib/complaints.js';
 import { absent, field, isRec, list, optionalNum, recs, str, strs, unset, type Rec } from '../lib/value.js';
-import { validateLocalPath } from './validate-paths.js';
+import { validateLocalPath } from '../volumes/paths.js';
 
 const ID_MAX = 2_147_483_647;
 const APPARMOR_PROFILE_BYTES_MAX = 4095;

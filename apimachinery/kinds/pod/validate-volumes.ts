@@ -4,13 +4,13 @@ import { dns1123Label, dns1123Subdomain } from '../../names.js';
 import { parseQuantity } from '../../quantity.js';
 import type { Complaints } from '../lib/complaints.js';
 import { validateClaimSpec } from '../storage/validate-claim.js';
-import { azureDisk, disk, fc, flexVolume, flocker, hostPath, inlineIscsi, nfs, quobyte, requires, validateDriverName, type SourceCheck } from '../storage/volume-sources.js';
+import { azureDisk, disk, fc, flexVolume, flocker, hostPath, inlineIscsi, nfs, quobyte, requires, validateDriverName, type SourceCheck } from '../volumes/sources.js';
 import { absent, field, isRec, num, optionalNum, recs, str, unset, type Rec } from '../lib/value.js';
 import { PULL_POLICIES } from './validate-container.js';
 import { validateFieldRef, validateResourceFieldRef } from './validate-env.js';
 import { validateTemplateMeta } from './validate-template.js';
 import type { Volumes } from './validate-mounts.js';
-import { validateFilePath, validateLocalPath } from './validate-paths.js';
+import { validateFilePath, validateLocalPath } from '../volumes/paths.js';
 
 const DOWNWARD_FIELDS = ['metadata.annotations', 'metadata.labels', 'metadata.name', 'metadata.namespace', 'metadata.uid'];
 const MODE_MAX = 0o777;

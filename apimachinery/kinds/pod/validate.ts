@@ -15,7 +15,7 @@ import { validatePodSecurity } from './validate-security.js';
 import { validateTemplateMetadata } from './validate-template.js';
 import { validateVolumes } from './validate-volumes.js';
 
-export const RESTART_POLICIES = ['Always', 'OnFailure', 'Never'];
+const RESTART_POLICIES = ['Always', 'OnFailure', 'Never'];
 const DNS_POLICIES = ['ClusterFirstWithHostNet', 'ClusterFirst', 'Default', 'None'];
 const ACTIVE_DEADLINE_MAX = 2_147_483_647;
 const NAMESERVERS_MAX = 3;
@@ -24,7 +24,7 @@ const SEARCH_CHARS_MAX = 2048;
 const HOSTNAME_MAX = 64;
 
 /** What is checked of a pod and not of a template, whose pods get their names, and perhaps their images, later. */
-export interface PodSpecOptions {
+interface PodSpecOptions {
   /** '' for a template. */
   readonly podName: string;
   readonly isPod: boolean;

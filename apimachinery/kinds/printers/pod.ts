@@ -90,7 +90,7 @@ function mainContainers(pod: KubeObject, start: string, restarts: Restarts): { r
   return { reason, ready };
 }
 
-export function summarizePod(pod: KubeObject, now_ms: number): PodSummary {
+function summarizePod(pod: KubeObject, now_ms: number): PodSummary {
   const phase = str(at(pod, 'status', 'phase'));
   const init = initContainers(pod);
   const gated = at(conditionOf(pod, 'PodScheduled'), 'reason') === 'SchedulingGated';

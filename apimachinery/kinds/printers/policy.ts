@@ -26,7 +26,7 @@ export const bindingPrinter: Printer = printerOf(
 );
 
 /** `Approved,Issued` and the like: the decision, then what came of it. */
-export function certificateRequestState(object: KubeObject): string {
+function certificateRequestState(object: KubeObject): string {
   const types = new Set(recs(at(object, 'status', 'conditions')).map((condition) => str(condition['type'])));
   const decision = types.has('Denied') ? 'Denied' : types.has('Approved') ? 'Approved' : 'Pending';
   return `${decision}${types.has('Failed') ? ',Failed' : ''}${unset(at(object, 'status', 'certificate')) ? '' : ',Issued'}`;

@@ -7,7 +7,7 @@ import { AGE, NAME, boolean, integer, nameOf, orUnset, printerOf, text, wide } f
 const MODES: Readonly<Record<string, string>> = { ReadWriteOnce: 'RWO', ReadOnlyMany: 'ROX', ReadWriteMany: 'RWX', ReadWriteOncePod: 'RWOP' };
 
 /** `RWO,ROX,RWX,RWOP`: in this order, each once. */
-export function accessModesText(modes: unknown): string {
+function accessModesText(modes: unknown): string {
   const given = new Set(strs(modes));
   return Object.entries(MODES).filter(([mode]) => given.has(mode)).map(([, short]) => short).join(',');
 }

@@ -2,7 +2,7 @@
 import { dns1123Label, dns1123Subdomain, labelKey, labelValue } from '../../names.js';
 import type { Complaints } from '../lib/complaints.js';
 import { absent, list, str, strs, unset, type Rec } from '../lib/value.js';
-import { validateDriverName } from '../storage/volume-sources.js';
+import { validateDriverName } from '../volumes/sources.js';
 
 const POOL_NAME_MAX = 253;
 const ID_MAX = 32;

@@ -2,11 +2,11 @@
 import { finish } from '../../../platform/work.js';
 import type { Work } from '../../../platform/work.js';
 import { OPAQUE } from '../../cel/check/declare.js';
-import { BOOL, DYN, STRING, mapOf, typeName, type CelType } from '../../cel/check/types.js';
+import { BOOL, DYN, STRING, mapOf, typeName, type CelType } from '../../cel/values/types.js';
 import { compileWork } from '../../cel/compile.js';
 import type { Complaints } from '../lib/complaints.js';
 import { absent, field, isRec, recs, str, type Rec } from '../lib/value.js';
-import { validateDriverName } from '../storage/volume-sources.js';
+import { validateDriverName } from '../volumes/sources.js';
 import { eachItem } from './lists.js';
 
 const SELECTORS_MAX = 32;

@@ -4,8 +4,8 @@ import { dns1123Label, dns1123Subdomain } from '../../names.js';
 import type { FieldError } from '../../status.js';
 import { IMMUTABLE, complaintsOf, type Complaints } from '../lib/complaints.js';
 import { absent, at, entries, field, isRec, keysOf, list, num, recs, same, str, type Rec } from '../lib/value.js';
-import { validateNodeSelector } from '../pod/validate-scheduling.js';
-import { validateDriverName } from '../storage/volume-sources.js';
+import { validateNodeSelector } from '../lib/node-selector-validation.js';
+import { validateDriverName } from '../volumes/sources.js';
 import { eachItem, eachOfSet, validateBindingConditions, validateLabel, validatePoolName, validateQualifiedName, validateTaint } from './lists.js';
 import { validateRequestPolicy } from './request-policy.js';
 

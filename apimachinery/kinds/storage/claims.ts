@@ -1,7 +1,7 @@
 /** Volumes, claims and storage classes. */
 import { strategyOf } from '../lib/strategy.js';
 import { absent, child, clone, field, fill, fillZero, isRec, put, str, unset, type Rec } from '../lib/value.js';
-import { defaultVolumeSources } from '../pod/volume-defaults.js';
+import { defaultVolumeSources } from '../volumes/defaults.js';
 import { validateClaim } from './validate-claim.js';
 import { validateStorageClass } from './validate-classes.js';
 import { validateVolume } from './validate-volume.js';

@@ -5,7 +5,7 @@ import type { FieldError } from '../../status.js';
 import type { ExtrasTable } from '../extras.js';
 import { ALL_METADATA, strategyOf } from '../lib/strategy.js';
 import { absent, at, child, children, field, fill, fillZero, isRec, list, str, type Rec } from '../lib/value.js';
-import { defaultVolumeSources } from '../pod/volume-defaults.js';
+import { defaultVolumeSources } from '../volumes/defaults.js';
 import { defaultPrinter } from '../printers/columns.js';
 import { resourceClaimPrinter, resourceSlicePrinter } from '../printers/policy.js';
 import * as print from '../printers/storage.js';

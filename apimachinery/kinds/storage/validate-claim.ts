@@ -8,7 +8,7 @@ import { validateLabelSelector } from '../lib/label-validation.js';
 import { unifiedDiff } from '../lib/unified-diff.js';
 import { absent, at, clone, entries, field, isRec, keysOf, list, put, rec, recs, same, str, strs, unset, type Rec } from '../lib/value.js';
 
-export const ACCESS_MODES = ['ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOnce', 'ReadWriteOncePod'];
+const ACCESS_MODES = ['ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOnce', 'ReadWriteOncePod'];
 export const VOLUME_MODES = ['Block', 'Filesystem'];
 
 export function validateAccessModes(complaints: Complaints, modes: readonly string[], path: string): void {

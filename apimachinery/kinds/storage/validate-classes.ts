@@ -7,7 +7,7 @@ import { optional } from '../lib/shown.js';
 import { absent, at, entries, field, isRec, keysOf, num, recs, same, str, strs, type Rec } from '../lib/value.js';
 import { shownVolumeSpec } from './shown.js';
 import { validateVolumeSpec } from './validate-volume.js';
-import { validateDriverName } from './volume-sources.js';
+import { validateDriverName } from '../volumes/sources.js';
 
 const PARAMETERS_MAX = 512;
 const BYTES_MAX = 256 * 1024;

@@ -6,7 +6,7 @@ import type { FieldError } from '../../status.js';
 import { IMMUTABLE, NOT_NEGATIVE, complaintsOf, type Complaints } from '../lib/complaints.js';
 import { validateLabelSelector } from '../lib/label-validation.js';
 import { absent, at, field, isRec, list, optionalNum, recs, same, scalarText, str, strs, type Rec } from '../lib/value.js';
-import { validateDriverName } from './volume-sources.js';
+import { validateDriverName } from '../volumes/sources.js';
 
 const TOKEN_SECONDS_MIN = 600;
 const TOKEN_SECONDS_MAX = 2 ** 32;

@@ -7,10 +7,10 @@ import type { FieldError } from '../../status.js';
 import { IMMUTABLE, complaintsOf, type Complaints } from '../lib/complaints.js';
 import { unifiedDiff } from '../lib/unified-diff.js';
 import { absent, at, clone, entries, field, isRec, keysOf, same, scalarText, str, strs, unset, type Rec } from '../lib/value.js';
-import { validateNodeSelector } from '../pod/validate-scheduling.js';
+import { validateNodeSelector } from '../lib/node-selector-validation.js';
 import { VOLUME_MODES, validateAccessModes } from './validate-claim.js';
 import { shownAffinity, shownSources } from './shown.js';
-import { sourcesOf, volumeSources } from './volume-sources.js';
+import { sourcesOf, volumeSources } from '../volumes/sources.js';
 
 const INLINE = 'in the context of inline volumes';
 const RECLAIM_POLICIES = ['Delete', 'Recycle', 'Retain'];

@@ -1,7 +1,7 @@
 /** Membership changes as data, and their bytes in the log. */
 import { assert } from '../../../platform/assert.js';
-import { NO_DATA } from '../types.js';
-import type { NodeId } from '../types.js';
+import { NO_DATA } from '../types/entry.js';
+import type { NodeId } from '../types/ids.js';
 
 export type ChangeKind = 'add-voter' | 'add-learner' | 'remove' | 'update';
 

@@ -7,7 +7,7 @@ import { isJoint } from '../tracker/configuration.js';
 import type { Configuration } from '../tracker/configuration.js';
 import { Progress } from '../tracker/progress.js';
 import type { InflightLimits } from '../tracker/progress.js';
-import type { LogIndex, NodeId } from '../types.js';
+import type { LogIndex, NodeId } from '../types/ids.js';
 import type { Change } from './change.js';
 
 export interface ChangeBase {

@@ -1,7 +1,8 @@
 /** Rebuilds a configuration from the form that snapshots and logs keep, through the same rules as any change. */
 import { EMPTY_CONFIGURATION } from '../tracker/configuration.js';
 import type { InflightLimits } from '../tracker/progress.js';
-import type { ConfState, LogIndex, NodeId } from '../types.js';
+import type { ConfState } from '../types/state.js';
+import type { LogIndex, NodeId } from '../types/ids.js';
 import type { Change, ChangeKind } from './change.js';
 import { changeSimply, enterJoint } from './changer.js';
 import type { ChangeResult } from './changer.js';

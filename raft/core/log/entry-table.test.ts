@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import type { Entry } from '../types.js';
+import type { Entry } from '../types/entry.js';
 import { EntryTable } from './entry-table.js';
 
 const kinds = ['normal', 'conf-change', 'conf-change-v2'] as const;

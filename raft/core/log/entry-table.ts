@@ -3,8 +3,9 @@
  * compacted is nothing that the garbage collector would have to move and look at. What is read is made anew.
  */
 import { assert } from '../../../platform/assert.js';
-import { NO_DATA } from '../types.js';
-import type { Entry, EntryKind, LogIndex, Term } from '../types.js';
+import { NO_DATA } from '../types/entry.js';
+import type { Entry, EntryKind } from '../types/entry.js';
+import type { LogIndex, Term } from '../types/ids.js';
 
 const KINDS: readonly EntryKind[] = ['normal', 'conf-change', 'conf-change-v2'];
 /** At most this much is kept in vain by somebody who still holds one entry. */

@@ -1,7 +1,9 @@
 /** The tail of a log in memory. Tests use it alone; the durable log uses it as the view that the core reads. */
 import { assert } from '../../../platform/assert.js';
-import { ENTRY_OVERHEAD_BYTES } from '../types.js';
-import type { ConfState, Entry, HardState, LogIndex, Snapshot, Term } from '../types.js';
+import { ENTRY_OVERHEAD_BYTES } from '../types/entry.js';
+import type { ConfState, HardState, Snapshot } from '../types/state.js';
+import type { Entry } from '../types/entry.js';
+import type { LogIndex, Term } from '../types/ids.js';
 import { EntryTable } from './entry-table.js';
 import type { LogStorage } from './storage.js';
 

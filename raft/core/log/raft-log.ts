@@ -3,8 +3,10 @@
  * Invariants: applied <= applying <= committed <= lastIndex.
  */
 import { assert } from '../../../platform/assert.js';
-import { entriesSize, limitSize } from '../types.js';
-import type { Entry, LogIndex, Snapshot, Term } from '../types.js';
+import { entriesSize, limitSize } from '../types/entry.js';
+import type { Entry } from '../types/entry.js';
+import type { LogIndex, Term } from '../types/ids.js';
+import type { Snapshot } from '../types/state.js';
 import type { LogStorage } from './storage.js';
 import { Unstable } from './unstable.js';
 

@@ -2,7 +2,9 @@
  * What the core reads of stable storage: synchronous, so whoever implements it keeps the tail of the log in memory.
  * Writes do not pass here; they leave the core as part of a Ready.
  */
-import type { ConfState, Entry, HardState, LogIndex, Snapshot, Term } from '../types.js';
+import type { ConfState, HardState, Snapshot } from '../types/state.js';
+import type { Entry } from '../types/entry.js';
+import type { LogIndex, Term } from '../types/ids.js';
 
 export interface LogStorage {
   readonly hardState: HardState;

@@ -3,7 +3,9 @@
  * Entries before `offsetInProgress` were handed out to be written. An unstable entry outranks a stable one of its index.
  */
 import { assert } from '../../../platform/assert.js';
-import type { Entry, LogIndex, Snapshot, Term } from '../types.js';
+import type { Entry } from '../types/entry.js';
+import type { LogIndex, Term } from '../types/ids.js';
+import type { Snapshot } from '../types/state.js';
 
 export class Unstable {
   #entries: Entry[] = [];

@@ -1,5 +1,5 @@
 /** Majorities: what a set of voters has agreed on (Raft paper, 5.3 and 5.2). */
-import type { LogIndex, NodeId } from '../types.js';
+import type { LogIndex, NodeId } from '../types/ids.js';
 
 export type VoteResult = 'won' | 'lost' | 'pending';
 

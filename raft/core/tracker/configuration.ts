@@ -4,7 +4,8 @@
  * empty and autoLeave false.
  */
 import type { JointQuorum } from '../quorum/joint.js';
-import type { ConfState, NodeId } from '../types.js';
+import type { ConfState } from '../types/state.js';
+import type { NodeId } from '../types/ids.js';
 
 export interface Configuration {
   readonly voters: JointQuorum;

@@ -1,6 +1,6 @@
 /** Append messages that are under way to one follower: a ring limited by count and by bytes. */
 import { assert } from '../../../platform/assert.js';
-import type { LogIndex } from '../types.js';
+import type { LogIndex } from '../types/ids.js';
 
 const INITIAL_SLOTS = 16;
 

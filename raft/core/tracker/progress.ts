@@ -2,7 +2,7 @@
  * The leader's view of one follower. `probe`: one append at a time until the logs are known to match; `replicate`:
  * optimistic and pipelined; `snapshot`: nothing until the snapshot is in. Invariant: 0 <= match < next.
  */
-import type { LogIndex } from '../types.js';
+import type { LogIndex } from '../types/ids.js';
 import { Inflights } from './inflights.js';
 
 export type ProgressState = 'probe' | 'replicate' | 'snapshot';

@@ -1,7 +1,7 @@
 /** Who is in the configuration, how far each is, and who has voted. */
 import { jointCommitted, jointVote } from '../quorum/joint.js';
 import type { VoteResult } from '../quorum/majority.js';
-import type { LogIndex, NodeId } from '../types.js';
+import type { LogIndex, NodeId } from '../types/ids.js';
 import { EMPTY_CONFIGURATION } from './configuration.js';
 import type { Configuration } from './configuration.js';
 import { Progress } from './progress.js';

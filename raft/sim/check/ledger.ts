@@ -17,7 +17,7 @@
  * Every applied entry also runs through the model, and every member must give the model's answer.
  */
 import type { LogIndex, Membership } from '../../contract.js';
-import type { Entry } from '../../core/types.js';
+import type { Entry } from '../../core/types/entry.js';
 import type { LogWrite, MemberLog } from '../../log/log.js';
 import { entryChecksum } from '../../log/checksum.js';
 import type { World } from '../world/world.js';

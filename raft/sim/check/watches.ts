@@ -3,7 +3,7 @@
  * all nine promises to the letter: filter, order, unique, atomic (whole revisions), bookmark (everything up to the batch's
  * revision was delivered), resume (a watch begins where it asked to), is-create, reliable (nothing missing), prev-kv.
  */
-import type { KvWatch } from '../../../services/store/backend.js';
+import type { KvWatch } from '../../../services/store/watch/sink.js';
 import type { StoreEvent, WatchBatch } from '../../../services/store/store.js';
 import type { Model, ModelEvent } from './model.js';
 import { lineOf, modelKvOf } from './model.js';

@@ -49,7 +49,7 @@ export const MUTANTS: readonly Mutant[] = [
     find: / && this\.leases\.get\(id\)\?\.renewals === renewals/, replace: '',
   },
   {
-    name: 'renewal-of-the-doomed', trap: 'a lease is renewed in memory while its end is on its way through the log', file: 'services/store/lease-expiry',
+    name: 'renewal-of-the-doomed', trap: 'a lease is renewed in memory while its end is on its way through the log', file: 'services/store/backend/lease-expiry',
     find: / \|\| this\.#doomed\.has\(lease\.id\)/, replace: '',
   },
   {

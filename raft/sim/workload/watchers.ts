@@ -1,5 +1,5 @@
 /** Watchers: each follows a range of keys from member to member, resuming where it was, and lets a judge compare. */
-import type { KvWatch } from '../../../services/store/backend.js';
+import type { KvWatch } from '../../../services/store/watch/sink.js';
 import { StoreError } from '../../../services/store/store.js';
 import type { Revision, WatchBatch } from '../../../services/store/store.js';
 import type { WatchJudge } from '../check/watches.js';

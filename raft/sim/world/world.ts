@@ -24,7 +24,7 @@ interface Line {
 const textOf = ({ at_ms, what }: Line) => `${at_ms.toFixed(3).padStart(12)} ${what}`;
 
 /** A promise of the system was broken. Ends the run. */
-export class Violation extends Error {
+class Violation extends Error {
   override readonly name = 'Violation';
 }
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../platform/clock.js';
-import type { Container, Pod, PodSpec } from '../pod/types.js';
+import type { Container, Pod, PodSpec } from '../pod-spec/types.js';
 import { CgroupHierarchy, findMounts, parseMounts } from './hierarchy.js';
 import { nodeGroupLimits, podGroupLimits, qosGroupLimits, weightOf } from './limits.js';
 import type { GroupLimits } from './limits.js';

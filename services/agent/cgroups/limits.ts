@@ -1,9 +1,9 @@
 /** What the control group of a pod, and those of the quality-of-service classes, are set to: kubelet's rules. Pure. */
 import { podLimits, podRequests, resourcesOf, type Resources } from '../../../apimachinery/kinds/pod/resources.js';
 import type { QosClass } from '../../../apimachinery/kinds/pod/qos.js';
-import { qosOf } from '../pod/resources.js';
-import { containersOf, specOf } from '../pod/spec.js';
-import type { Pod, Quantities } from '../pod/types.js';
+import { qosOf } from '../pod-spec/resources.js';
+import { containersOf, specOf } from '../pod-spec/spec.js';
+import type { Pod, Quantities } from '../pod-spec/types.js';
 
 export interface GroupLimits {
   /** Weight against sibling groups, in shares of cgroup v1. */
@@ -22,7 +22,7 @@ const SHARES_MAX = 262_144;
 const NANO = 1_000_000_000n;
 
 /** Thousandths of a CPU, rounded up as a quantity's MilliValue. */
-export function milliCpuOf(resources: Resources): number {
+function milliCpuOf(resources: Resources): number {
   const nano = resources.get('cpu')?.nano ?? 0n;
   return Number((nano + 999_999n) / 1_000_000n);
 }
@@ -31,11 +31,11 @@ function bytesOf(resources: Resources): number {
   return Number(((resources.get('memory')?.nano ?? 0n) + NANO - 1n) / NANO);
 }
 
-export function sharesOf(milliCpu: number): number {
+function sharesOf(milliCpu: number): number {
   return Math.min(Math.max(Math.floor((milliCpu * SHARES_PER_CPU) / 1000), SHARES_MIN), SHARES_MAX);
 }
 
-export function quotaOf(milliCpu: number): number {
+function quotaOf(milliCpu: number): number {
   return Math.max(Math.floor((milliCpu * CPU_PERIOD_US) / 1000), CPU_QUOTA_US_MIN);
 }
 

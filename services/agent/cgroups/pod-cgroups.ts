@@ -5,9 +5,9 @@
 import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
 import type { Clock } from '../../../platform/clock.js';
-import { qosOf } from '../pod/resources.js';
-import { keyOf, specOf } from '../pod/spec.js';
-import type { Pod, Quantities } from '../pod/types.js';
+import { qosOf } from '../pod-spec/resources.js';
+import { keyOf, specOf } from '../pod-spec/spec.js';
+import type { Pod, Quantities } from '../pod-spec/types.js';
 import type { CgroupHierarchy } from './hierarchy.js';
 import { nodeGroupLimits, podGroupLimits, qosGroupLimits } from './limits.js';
 

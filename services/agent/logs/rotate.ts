@@ -3,7 +3,7 @@ import { readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { ContainerRecord, Runtime } from '../runtime/runtime.js';
 
-export const LOG_BYTES_MAX = 10 << 20;
+const LOG_BYTES_MAX = 10 << 20;
 const OLD_FILES_MAX = 4;
 
 /** Rotates `path` to `path.1`, `path.1` to `path.2` and so on, when it is larger than `limit_bytes`. True when it was. */

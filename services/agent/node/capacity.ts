@@ -1,7 +1,7 @@
 /** What a node has for pods: all of its machine, an equal share where several workers stand on one, or what its operator says. Pure. */
 import { parseQuantity } from '../../../apimachinery/quantity.js';
-import type { Quantities } from '../pod/types.js';
-import type { MachineFacts } from './report.js';
+import type { Quantities } from '../pod-spec/types.js';
+import type { MachineFacts } from './machine.js';
 
 export interface CapacityOptions {
   /** Workers on this machine; each has an equal part of its CPUs, memory and disk. 1 when absent. */
@@ -10,7 +10,7 @@ export interface CapacityOptions {
   readonly told?: Quantities;
 }
 
-export const PODS_MAX_DEFAULT = 110;
+const PODS_MAX_DEFAULT = 110;
 const TELLABLE: ReadonlySet<string> = new Set(['cpu', 'memory', 'ephemeral-storage', 'pods']);
 
 export const kibi = (bytes: number) => `${Math.floor(bytes / 1024)}Ki`;

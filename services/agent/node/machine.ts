@@ -1,8 +1,25 @@
 /** Facts about the machine the agent runs on, from /proc and the operating system. */
 import { readFile, statfs } from 'node:fs/promises';
-import { arch, availableParallelism, freemem, hostname, release, totalmem } from 'node:os';
+import { arch, availableParallelism, freemem, release, totalmem } from 'node:os';
 import type { DnsConfig } from '../runtime/runtime.js';
-import type { MachineFacts } from './report.js';
+
+export interface MachineFacts {
+  readonly hostname: string;
+  readonly cpus: number;
+  readonly memory_bytes: number;
+  readonly memoryAvailable_bytes: number;
+  /** Of the file system that holds the agent's data. */
+  readonly disk_bytes: number;
+  readonly diskAvailable_bytes: number;
+  readonly pidsMax: number;
+  readonly pidsUsed: number;
+  readonly kernel: string;
+  readonly osImage: string;
+  /** As Go names it: amd64, arm64. */
+  readonly architecture: string;
+  readonly machineId: string;
+  readonly bootId: string;
+}
 
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', ia32: '386' };
 
@@ -44,8 +61,4 @@ export async function hostDns(path = '/etc/resolv.conf'): Promise<DnsConfig> {
   const lines = (await read(path)).split('\n').map((line) => line.trim().split(/\s+/));
   const of = (word: string) => lines.filter(([first]) => first === word).map((line) => line.slice(1));
   return { servers: of('nameserver').flat().slice(0, 3), searches: of('search').at(-1) ?? [], options: of('options').flat() };
-}
-
-export function hostName(): string {
-  return hostname();
 }

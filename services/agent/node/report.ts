@@ -3,28 +3,11 @@ import type { NodeStatus } from '../../../apimachinery/gen/types.js';
 import { toTime } from '../../../platform/clock.js';
 import type { PartFaults } from '../../../platform/containment.js';
 import { FAULTS_CONDITION, HOSTNAME_LABEL, OS_LABEL } from '../../../apimachinery/well-known.js';
-import { quantityOf } from '../pod/resources.js';
-import type { Quantities } from '../pod/types.js';
+import { quantityOf } from '../pod-spec/resources.js';
+import type { Quantities } from '../pod-spec/types.js';
 import { kibi } from './capacity.js';
+import type { MachineFacts } from './machine.js';
 import type { ImageRecord, RuntimeInfo } from '../runtime/runtime.js';
-
-export interface MachineFacts {
-  readonly hostname: string;
-  readonly cpus: number;
-  readonly memory_bytes: number;
-  readonly memoryAvailable_bytes: number;
-  /** Of the file system that holds the agent's data. */
-  readonly disk_bytes: number;
-  readonly diskAvailable_bytes: number;
-  readonly pidsMax: number;
-  readonly pidsUsed: number;
-  readonly kernel: string;
-  readonly osImage: string;
-  /** As Go names it: amd64, arm64. */
-  readonly architecture: string;
-  readonly machineId: string;
-  readonly bootId: string;
-}
 
 export interface ReportInput {
   readonly machine: MachineFacts;

@@ -1,7 +1,7 @@
 /** Carries out what `decide` asks for, one action at a time of each key, and remembers why things fail. */
 import type { ContainerRecord, RegistryAuth, RuntimeSnapshot, SandboxRecord } from '../runtime/runtime.js';
-import { ConfigError } from './env.js';
-import type { VolumePaths } from './container-spec.js';
+import { ConfigError } from '../pod-spec/env.js';
+import type { VolumePaths } from '../volumes/volumes.js';
 import { containerSpec, hostnameOf, sandboxSpec, subPathsOf } from './container-spec.js';
 import { isComplete, recordsOf } from './decide.js';
 import type { Action } from './decide.js';
@@ -10,11 +10,11 @@ import { ImageError } from './images.js';
 import type { PodMemory } from './memory.js';
 import { currentBackOff, memoryOf, nextBackOff } from './memory.js';
 import { registryAuths } from './registry-auth.js';
-import type { RoledContainer } from './spec.js';
-import { cgroupOf } from './resources.js';
-import { fieldPathOf, isTerminal, keyOf, specOf } from './spec.js';
+import type { RoledContainer } from '../pod-spec/spec.js';
+import { cgroupOf } from '../pod-spec/resources.js';
+import { fieldPathOf, isTerminal, keyOf, specOf } from '../pod-spec/spec.js';
 import { PodTokens } from './tokens.js';
-import type { Pod } from './types.js';
+import type { Pod } from '../pod-spec/types.js';
 import type { VolumeSources } from '../volumes/render.js';
 
 type StartAction = Extract<Action, { kind: 'start' }>;

@@ -3,7 +3,7 @@ import { hostPortsOf } from '../../../apimachinery/kinds/pod/host-ports.js';
 import { admissionRefusal, type NodeObject } from './admission.js';
 import { requestsOf } from './allocation.js';
 import { TestNode } from './test-node.js';
-import type { Pod, PodSpec, Quantities } from './types.js';
+import type { Pod, PodSpec, Quantities } from '../pod-spec/types.js';
 
 const pod = (requests: Quantities): Pod => ({ metadata: { name: 'p' }, spec: { containers: [{ name: 'c', image: 'i', resources: { requests } }] } });
 

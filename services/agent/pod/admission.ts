@@ -10,8 +10,8 @@ import { parseQuantity } from '../../../apimachinery/quantity.js';
 import { OS_LABEL } from '../../../apimachinery/well-known.js';
 import type { Taint } from '../../../apimachinery/gen/types.js';
 import { amountOf, nanoOf, type Room } from './allocation.js';
-import { specOf } from './spec.js';
-import type { Pod } from './types.js';
+import { specOf } from '../pod-spec/spec.js';
+import type { Pod } from '../pod-spec/types.js';
 
 /** Of the node's other pods that have been admitted and have not ended. */
 export interface AdmittedPods extends Pick<Room, 'requested'> {

@@ -4,9 +4,9 @@
  */
 import { addInto, podRequests, resourcesOf, type Resources } from '../../../apimachinery/kinds/pod/resources.js';
 import { parseQuantity, type ParsedQuantity } from '../../../apimachinery/quantity.js';
-import { containersOf, specOf } from './spec.js';
-import type { RoledContainer } from './spec.js';
-import type { Container, Pod, Quantities } from './types.js';
+import { containersOf, specOf } from '../pod-spec/spec.js';
+import type { RoledContainer } from '../pod-spec/spec.js';
+import type { Container, Pod, Quantities } from '../pod-spec/types.js';
 
 type Wish = NonNullable<Container['resources']>;
 

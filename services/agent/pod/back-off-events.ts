@@ -1,7 +1,7 @@
 /** Which waits of a pod's containers have begun between two of its statuses: each is told once (kubelet's reason BackOff). Pure. */
 import type { PodEvent } from './environment.js';
-import { containersOf, fieldPathOf, fullNameOf, keyOf, specOf } from './spec.js';
-import type { ContainerStatus, Pod, PodStatus } from './types.js';
+import { containersOf, fieldPathOf, fullNameOf, keyOf, specOf } from '../pod-spec/spec.js';
+import type { ContainerStatus, Pod, PodStatus } from '../pod-spec/types.js';
 
 export function backOffEvents(pod: Pod, before: PodStatus | undefined, after: PodStatus): PodEvent[] {
   const key = keyOf(pod);

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { VirtualClock } from '../../../platform/clock.js';
 import { silentLogger } from '../../../platform/log.js';
 import { FileCheckpoints } from './checkpoints.js';
-import type { Pod } from './types.js';
+import type { Pod } from '../pod-spec/types.js';
 
 let directory = '';
 beforeEach(() => { directory = join(mkdtempSync(join(tmpdir(), 'navarch-checkpoints-')), 'here'); });

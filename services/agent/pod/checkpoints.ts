@@ -5,11 +5,11 @@
  */
 import { mkdir, readFile, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { encodeJson, parseJson } from '../../../apimachinery/codec/json-value.js';
+import { encodeJson, parseJson } from '../../../apimachinery/json-value.js';
 import type { Clock, Timer } from '../../../platform/clock.js';
 import type { Logger } from '../../../platform/log.js';
 import { writeFileAtomic } from '../../../platform/pki/files.js';
-import type { ConfigMap, Pod } from './types.js';
+import type { ConfigMap, Pod } from '../pod-spec/types.js';
 
 export interface CheckpointedPod {
   readonly pod: Pod;

@@ -7,9 +7,9 @@ import { newestSandbox, recordsOf } from './decide.js';
 import type { PodEnvironment } from './environment.js';
 import type { PodMemory } from './memory.js';
 import { memoryOf } from './memory.js';
-import { containersOf, fieldPathOf, keyOf, specOf } from './spec.js';
-import type { RoledContainer } from './spec.js';
-import type { Pod } from './types.js';
+import { containersOf, fieldPathOf, keyOf, specOf } from '../pod-spec/spec.js';
+import type { RoledContainer } from '../pod-spec/spec.js';
+import type { Pod } from '../pod-spec/types.js';
 
 const TITLES: Readonly<Record<ProbeKind, string>> = { startup: 'Startup', liveness: 'Liveness', readiness: 'Readiness' };
 

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { dnsOf, hostnameOf } from './container-spec.js';
 import type { NodeFacts } from './container-spec.js';
-import { cgroupOf, qosOf, quantityOf } from './resources.js';
-import { normalizedImage, pullPolicyOf } from './spec.js';
-import type { Pod, PodSpec } from './types.js';
+import { cgroupOf, qosOf, quantityOf } from '../pod-spec/resources.js';
+import { normalizedImage, pullPolicyOf } from '../pod-spec/spec.js';
+import type { Pod, PodSpec } from '../pod-spec/types.js';
 
 const node: NodeFacts = {
   clusterDNS: '10.96.0.10', clusterDomain: 'cluster.local', hostDNS: { servers: ['192.0.2.53'], searches: ['example.test'], options: [] }, memoryCapacity_bytes: 2 ** 30, hostname: 'w1',

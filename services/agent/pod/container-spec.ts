@@ -3,11 +3,12 @@ import type { Int64 } from '../../../apimachinery/int64.js';
 import { approximate } from '../../../apimachinery/int64.js';
 import type { ContainerSpec, DnsConfig, ImageRecord, MountSpec, SandboxSpec } from '../runtime/runtime.js';
 import { podCgroupOf } from '../cgroups/pod-cgroups.js';
-import { ConfigError, environmentOf, expand } from './env.js';
-import type { PodSources } from './env.js';
-import { cgroupOf } from './resources.js';
-import { containersOf, hashOf, keyOf, specOf } from './spec.js';
-import type { Container, Pod, SecurityContext } from './types.js';
+import type { SubPath, VolumePaths } from '../volumes/volumes.js';
+import { ConfigError, environmentOf, expand } from '../pod-spec/env.js';
+import type { PodSources } from '../pod-spec/env.js';
+import { cgroupOf } from '../pod-spec/resources.js';
+import { containersOf, hashOf, keyOf, specOf } from '../pod-spec/spec.js';
+import type { Container, Pod, SecurityContext } from '../pod-spec/types.js';
 
 export interface NodeFacts {
   readonly clusterDNS: string;
@@ -100,22 +101,6 @@ export function sandboxSpec(pod: Pod, attempt: number, node: NodeFacts, logRoot:
 function groupsOf(pod: Pod): number[] {
   const security = specOf(pod).securityContext ?? {};
   return [...(security.supplementalGroups ?? []), ...(security.fsGroup === undefined ? [] : [security.fsGroup])].map(approximate);
-}
-
-/** Where the volumes of a pod lie on the host, by volume name. */
-export type VolumePaths = ReadonlyMap<string, {
-  readonly hostPath: string;
-  readonly readOnly: boolean;
-  /** Made of files by the agent (atomic-writer.ts), and not for containers to write. */
-  readonly rendered?: boolean;
-}>;
-
-export interface SubPath {
-  /** Of the mount in the container's list. */
-  readonly index: number;
-  readonly volume: string;
-  /** Relative, without `..`; whether it leads out of the volume by a link is for whoever opens it to see. */
-  readonly path: string;
 }
 
 /** The parts of volumes that a container mounts, variables expanded. Throws ConfigError. */

@@ -7,10 +7,10 @@ import { approximate } from '../../../apimachinery/int64.js';
 import type { ContainerRecord, RuntimeSnapshot, SandboxRecord } from '../runtime/runtime.js';
 import type { ContainerMemory, PodMemory } from './memory.js';
 import { currentBackOff } from './memory.js';
-import type { RoledContainer } from './spec.js';
+import type { RoledContainer } from '../pod-spec/spec.js';
 import { changedResources, resizeRestarts } from './allocation.js';
-import { containersOf, gracePeriodOf, hashOf, isTerminal, restarts, specOf } from './spec.js';
-import type { Pod } from './types.js';
+import { containersOf, gracePeriodOf, hashOf, isTerminal, restarts, specOf } from '../pod-spec/spec.js';
+import type { Pod } from '../pod-spec/types.js';
 
 export type Action =
   | { readonly kind: 'volumes' }

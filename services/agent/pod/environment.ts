@@ -12,8 +12,8 @@ import type { Volumes } from '../volumes/volumes.js';
 import type { AdmittedPods, NodeObject } from './admission.js';
 import type { NodeFacts } from './container-spec.js';
 import type { Images } from './images.js';
-import type { PodKey } from './spec.js';
-import type { ConfigMap, Container, Handler, Pod, PodStatus, Quantities, Secret } from './types.js';
+import type { PodKey } from '../pod-spec/spec.js';
+import type { ConfigMap, Container, Handler, PodStatus, Quantities, Secret } from '../pod-spec/types.js';
 
 export interface PodEvent {
   readonly key: PodKey;
@@ -60,9 +60,4 @@ export interface PodEnvironment {
   reportStatus(key: PodKey, status: PodStatus): void;
   reportTerminated(key: PodKey): void;
   event(event: PodEvent): void;
-}
-
-export interface PodDesire {
-  readonly pod: Pod;
-  readonly gone: boolean;
 }

@@ -1,7 +1,7 @@
 /** Images on this node: pull policies, and one pull at a time of each image, however many pods wait for it. */
 import type { ImageRecord, RegistryAuth, Runtime } from '../runtime/runtime.js';
-import { pullPolicyOf } from './spec.js';
-import type { Container } from './types.js';
+import { pullPolicyOf } from '../pod-spec/spec.js';
+import type { Container } from '../pod-spec/types.js';
 
 /** Reason (as ErrImagePull, ErrImageNeverPull, InvalidImageName) and message of a container that waits for its image. */
 export class ImageError extends Error {

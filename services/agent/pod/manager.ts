@@ -17,8 +17,8 @@ import { requestsOf } from './allocation.js';
 import { noCheckpoints } from './checkpoints.js';
 import type { Checkpointed, Checkpoints } from './checkpoints.js';
 import type { PodEnvironment } from './environment.js';
-import { keyOf } from './spec.js';
-import type { ConfigMap, Pod, Secret } from './types.js';
+import { keyOf } from '../pod-spec/spec.js';
+import type { ConfigMap, Pod, Secret } from '../pod-spec/types.js';
 import { PodWorker } from './worker.js';
 
 export type PodManagerEnvironment = Omit<PodEnvironment, 'configMap' | 'secret' | 'serviceEnvironment' | 'part' | 'cgroups' | 'requestedByOthers' | 'takenByOthers' | 'nodeObject'>

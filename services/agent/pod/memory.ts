@@ -1,6 +1,6 @@
 /** What the agent knows of a pod that neither its object nor the runtime holds. Lost with the agent, and made anew. */
 import type { PendingResize } from './allocation.js';
-import type { Container, PodStatus } from './types.js';
+import type { Container, PodStatus } from '../pod-spec/types.js';
 
 export interface Waiting {
   readonly reason: string;

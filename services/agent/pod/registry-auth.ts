@@ -1,7 +1,7 @@
 /** Credentials from a pod's imagePullSecrets (kubernetes.io/dockerconfigjson and dockercfg) for one image. */
 import type { RegistryAuth } from '../runtime/runtime.js';
-import { normalizedImage } from './spec.js';
-import type { Pod, Secret } from './types.js';
+import { normalizedImage } from '../pod-spec/spec.js';
+import type { Pod, Secret } from '../pod-spec/types.js';
 
 interface AuthEntry { username?: unknown; password?: unknown; auth?: unknown }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { TestNode, podOf } from './test-node.js';
-import type { PodSpec } from './types.js';
+import type { PodSpec } from '../pod-spec/types.js';
 
 /** Issue 6 row 28: "in-place resize accepted and ignored" (KEP-1287). */
 describe('a resize', () => {

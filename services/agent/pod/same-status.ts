@@ -1,10 +1,10 @@
 /** Whether two statuses say the same of what the agent owns. Conditions of others do not count, nor do empty fields. */
-import { encodeJson } from '../../../apimachinery/codec/json-value.js';
-import type { PodStatus } from './types.js';
+import { encodeJson } from '../../../apimachinery/json-value.js';
+import type { PodStatus } from '../pod-spec/types.js';
 
 const OWN_CONDITIONS = new Set(['PodReadyToStartContainers', 'Initialized', 'Ready', 'ContainersReady', 'PodScheduled', 'PodResizePending', 'PodResizeInProgress']);
 
-export function isOwnCondition(type: string): boolean {
+function isOwnCondition(type: string): boolean {
   return OWN_CONDITIONS.has(type);
 }
 

@@ -8,10 +8,10 @@ import { changedResources } from './allocation.js';
 import { PULL_ERROR_SHOWN_MS, hasStarted, isComplete, newestSandbox, recordsOf, restartAt } from './decide.js';
 import type { PodView } from './decide.js';
 import type { ContainerMemory, Waiting } from './memory.js';
-import { containersOf, fullNameOf, isTerminal, keyOf, restarts, specOf } from './spec.js';
-import type { RoledContainer } from './spec.js';
-import { qosOf } from './resources.js';
-import type { Container, ContainerState, ContainerStateTerminated, ContainerStatus, PodCondition, PodStatus } from './types.js';
+import { containersOf, fullNameOf, isTerminal, keyOf, restarts, specOf } from '../pod-spec/spec.js';
+import type { RoledContainer } from '../pod-spec/spec.js';
+import { qosOf } from '../pod-spec/resources.js';
+import type { Container, ContainerState, ContainerStateTerminated, ContainerStatus, PodCondition, PodStatus } from '../pod-spec/types.js';
 
 export interface StatusContext {
   readonly hostIP: string;

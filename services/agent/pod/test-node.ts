@@ -11,7 +11,7 @@ import { noCheckpoints } from './checkpoints.js';
 import type { PodEvent } from './environment.js';
 import { Images } from './images.js';
 import { PodManager } from './manager.js';
-import type { Pod, PodSpec, PodStatus } from './types.js';
+import type { Pod, PodSpec, PodStatus } from '../pod-spec/types.js';
 
 export class TestNode {
   readonly clock = new VirtualClock();

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { VirtualClock } from '../../../platform/clock.js';
 import { PodTokens } from './tokens.js';
-import type { Pod } from './types.js';
+import type { Pod } from '../pod-spec/types.js';
 
 const need = { audience: '', expiration_s: 1000 };
 const pod: Pod = { metadata: { name: 'a' }, spec: { containers: [], volumes: [{ name: 't', projected: { sources: [{ serviceAccountToken: { path: 'token', expirationSeconds: 1000 } }] } }] } };

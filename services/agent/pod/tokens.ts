@@ -2,8 +2,8 @@
 import type { TokenNeed } from '../volumes/render.js';
 import { tokensOf } from '../volumes/render.js';
 import type { PodEnvironment, Token } from './environment.js';
-import type { PodKey } from './spec.js';
-import type { Pod } from './types.js';
+import type { PodKey } from '../pod-spec/spec.js';
+import type { Pod } from '../pod-spec/types.js';
 
 const RENEW_AT = 0.8;
 /** Between attempts to renew what could not be had. */

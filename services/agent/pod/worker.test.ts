@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { TestNode, deleted, podOf } from './test-node.js';
-import type { ConfigMap, Pod, PodSpec } from './types.js';
+import type { ConfigMap, Pod, PodSpec } from '../pod-spec/types.js';
 
 /** Issue 6 row 27: pods fail apart from each other. */
 describe('a fault in the work on one pod', () => {

@@ -15,11 +15,11 @@ import { Allocation } from './allocation.js';
 import { memoryOf, newMemory } from './memory.js';
 import { ANNOTATIONS } from './container-spec.js';
 import { ContainerProbes } from './container-probes.js';
-import { containersOf, isTerminal, keyOf, specOf } from './spec.js';
-import type { PodKey } from './spec.js';
+import { containersOf, isTerminal, keyOf, specOf } from '../pod-spec/spec.js';
+import type { PodKey } from '../pod-spec/spec.js';
 import { sameStatus } from './same-status.js';
 import { statusOf } from './status.js';
-import type { ContainerStatus, Pod, PodStatus } from './types.js';
+import type { ContainerStatus, Pod, PodStatus } from '../pod-spec/types.js';
 
 /** How often a pod is looked at when nothing happens: tokens fall due, a report may have been lost. */
 const LOOK_INTERVAL_MS = 30_000;

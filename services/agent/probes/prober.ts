@@ -4,7 +4,7 @@
  */
 import type { Clock, Timer } from '../../../platform/clock.js';
 import type { Random } from '../../../platform/random.js';
-import type { Container, Probe } from '../pod/types.js';
+import type { Container, Probe } from '../pod-spec/types.js';
 import { count, noResults } from './verdict.js';
 import type { ProbeCount } from './verdict.js';
 

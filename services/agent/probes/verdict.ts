@@ -1,5 +1,5 @@
 /** Counting of probe results (Kubernetes: "Configure Liveness, Readiness and Startup Probes"). Pure. */
-import type { Probe } from '../pod/types.js';
+import type { Probe } from '../pod-spec/types.js';
 
 export interface ProbeCount {
   readonly successes: number;

@@ -15,7 +15,7 @@ import type {
   ContainerRecord, ContainerSpec, ExecRequest, ExecResult, ImageRecord, LogRequest, Runtime, RuntimeInfo, RuntimeSnapshot, SandboxRecord, SandboxSpec,
 } from './runtime.js';
 
-export { HOLLOW_ANNOTATIONS } from './hollow-behaviour.js';
+;
 
 /** Images whose name says so cannot be pulled, as `example.test/missing/web:1`. */
 const MISSING_IMAGE = /(^|\/)missing\//;

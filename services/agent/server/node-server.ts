@@ -34,7 +34,7 @@ const REQUEST_MS_MAX = 10_000;
 const IDLE_MS_MAX = 30_000;
 
 /** Whether the verified certificate of a client may read. */
-export function mayRead(organizations: string | readonly string[] | undefined): boolean {
+function mayRead(organizations: string | readonly string[] | undefined): boolean {
   return [organizations ?? []].flat().some((group) => GROUPS.has(group));
 }
 

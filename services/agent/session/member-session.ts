@@ -13,7 +13,7 @@ import { serverNameOptions } from '../../../sdk/grpc/server-name.js';
 export type Upward = NonNullable<SessionRequest['message']>;
 export type Downward = NonNullable<SessionResponse['message']>;
 
-export const HEARTBEAT_MS = 3_000;
+const HEARTBEAT_MS = 3_000;
 /** A member that answers no heartbeat for so long is taken for dead. */
 const SILENCE_MS_MAX = 9_000;
 

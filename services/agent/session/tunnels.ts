@@ -7,7 +7,7 @@ import type { Logger } from '../../../platform/log.js';
 import type { NodeServiceClient, OpenTunnel, TunnelRequest, TunnelResponse } from '../../../proto/gen/navarch/node/v1/node.js';
 
 type TunnelCall = ClientDuplexStream<TunnelRequest, TunnelResponse>;
-export type StreamOpener = (request: PodStreamRequest, signal: AbortSignal) => Promise<PodStream>;
+type StreamOpener = (request: PodStreamRequest, signal: AbortSignal) => Promise<PodStream>;
 
 export interface TunnelOptions {
   readonly client: NodeServiceClient;

@@ -7,18 +7,17 @@ import { constants } from 'node:fs';
 import { join } from 'node:path';
 import { approximate } from '../../../apimachinery/int64.js';
 import type { Random } from '../../../platform/random.js';
-import { ConfigError } from '../pod/env.js';
-import type { SubPath, VolumePaths } from '../pod/container-spec.js';
-import { quantityOf } from '../pod/resources.js';
-import type { PodKey } from '../pod/spec.js';
-import type { Container, Pod, Volume } from '../pod/types.js';
+import { ConfigError } from '../pod-spec/env.js';
+import type { SubPath, VolumePaths, Volumes } from './volumes.js';
+import { quantityOf } from '../pod-spec/resources.js';
+import type { PodKey } from '../pod-spec/spec.js';
+import type { Container, Pod, Volume } from '../pod-spec/types.js';
 import type { MountSpec } from '../runtime/runtime.js';
 import { writeAtomically } from './atomic-writer.js';
 import { mountTmpfs, unmountAll } from './mount.js';
 import { bindBelow } from './sub-path.js';
 import { renderVolume } from './render.js';
 import type { VolumeFiles, VolumeSources } from './render.js';
-import type { Volumes } from './volumes.js';
 
 const SAFE_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$/;
 /** kubelet's bound on a termination message. */

@@ -1,13 +1,13 @@
 /** What the files of a ConfigMap, Secret, downward API or projected volume are: pure, from the pod and its sources. */
 import type { Int64 } from '../../../apimachinery/int64.js';
 import { approximate } from '../../../apimachinery/int64.js';
-import { ConfigError, fieldValue } from '../pod/env.js';
-import type { PodSources } from '../pod/env.js';
-import { resourceField } from '../pod/resources.js';
-import { containersOf, specOf } from '../pod/spec.js';
-import type { DownwardFile, KeyToPath, Pod, Volume, VolumeProjection } from '../pod/types.js';
+import { ConfigError, fieldValue } from '../pod-spec/env.js';
+import type { PodSources } from '../pod-spec/env.js';
+import { resourceField } from '../pod-spec/resources.js';
+import { containersOf, specOf } from '../pod-spec/spec.js';
+import type { DownwardFile, KeyToPath, Pod, Volume, VolumeProjection } from '../pod-spec/types.js';
 
-export interface VolumeFile {
+interface VolumeFile {
   readonly data: Uint8Array;
   readonly mode: number;
 }
@@ -26,7 +26,7 @@ export interface VolumeSources extends PodSources {
 }
 
 const MODE_DEFAULT = 0o644;
-export const TOKEN_EXPIRATION_S_DEFAULT = 3600;
+const TOKEN_EXPIRATION_S_DEFAULT = 3600;
 
 /** Paths come from users: relative, without `..`, and not where the atomic writer keeps its own names. */
 function checkPath(path: string): string {

@@ -8,7 +8,7 @@ import { constants } from 'node:fs';
 import { chmod, mkdir, open, writeFile } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { ConfigError } from '../pod/env.js';
+import { ConfigError } from '../pod-spec/env.js';
 import { unmountAll } from './mount.js';
 
 /** open(2)'s O_PATH, which Node does not name: a file's place, without reading it or waking a pipe or device. */

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { seededRandom } from '../../../platform/random.js';
-import type { Pod, Volume } from '../pod/types.js';
+import type { Pod, Volume } from '../pod-spec/types.js';
 import { writeAtomically } from './atomic-writer.js';
 import { HostVolumes } from './host-volumes.js';
 import { renderVolume, tokensOf } from './render.js';

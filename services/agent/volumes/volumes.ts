@@ -1,9 +1,24 @@
 /** Makes, refreshes and takes down what pods mount. Two implementations: on the host's file system, and none (hollow). */
-import type { SubPath, VolumePaths } from '../pod/container-spec.js';
-import type { PodKey } from '../pod/spec.js';
+import type { PodKey } from '../pod-spec/spec.js';
 import type { MountSpec } from '../runtime/runtime.js';
-import type { Container, Pod } from '../pod/types.js';
+import type { Container, Pod } from '../pod-spec/types.js';
 import type { VolumeSources } from './render.js';
+
+/** Where the volumes of a pod lie on the host, by volume name. */
+export type VolumePaths = ReadonlyMap<string, {
+  readonly hostPath: string;
+  readonly readOnly: boolean;
+  /** Made of files by the agent (atomic-writer.ts), and not for containers to write. */
+  readonly rendered?: boolean;
+}>;
+
+export interface SubPath {
+  /** Of the mount in the container's list. */
+  readonly index: number;
+  readonly volume: string;
+  /** Relative, without `..`; whether it leads out of the volume by a link is for whoever opens it to see. */
+  readonly path: string;
+}
 
 export interface Volumes {
   /** Makes every volume of the pod; repeated calls bring rendered files up to date. Throws ConfigError or an I/O error. */

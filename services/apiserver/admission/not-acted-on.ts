@@ -46,7 +46,7 @@ const FIELDS: Readonly<Record<string, (object: KubeObject) => string | undefined
 };
 
 /** Undefined: the server acts on it. */
-export function inertness(resource: { readonly group: string; readonly resource: string }, object: KubeObject, kind: string): string | undefined {
+function inertness(resource: { readonly group: string; readonly resource: string }, object: KubeObject, kind: string): string | undefined {
   const key = groupResourceOf(resource);
   if (Object.hasOwn(FIELDS, key)) return FIELDS[key]?.(object);
   return Object.hasOwn(INERT, key) ? `this ${kind} is stored and has no effect yet: ${INERT[key]}` : undefined;

@@ -9,7 +9,8 @@ import type { ClusterRole, Role, RoleBinding } from '../../../apimachinery/gen/t
 import type { KubeObject } from '../../../apimachinery/object.js';
 import { apiErrors } from '../../../apimachinery/status.js';
 import type { RbacAuthorizer } from '../auth/rbac-authorizer.js';
-import { covers, coversWork, type PolicyRule } from '../auth/rbac-rules.js';
+import { covers, coversWork } from '../auth/rbac-rules.js';
+import type { PolicyRule } from '../auth/policy-rule.js';
 import { Turns } from '../../../platform/turns.js';
 import { inSlices } from '../../../platform/work.js';
 import type { Work } from '../../../platform/work.js';

@@ -19,9 +19,9 @@ export interface AddressHolder {
   readonly name: string;
 }
 
-export const FAMILY_LABEL = 'ipaddress.kubernetes.io/ip-family';
-export const MANAGER_LABEL = 'ipaddress.kubernetes.io/managed-by';
-export const MANAGER = 'ipallocator.k8s.io';
+const FAMILY_LABEL = 'ipaddress.kubernetes.io/ip-family';
+const MANAGER_LABEL = 'ipaddress.kubernetes.io/managed-by';
+const MANAGER = 'ipallocator.k8s.io';
 
 export function addressObject(address: string, holder: AddressHolder): IPAddress {
   return {

@@ -7,7 +7,7 @@ import { apiErrors, fieldErrors } from '../../../apimachinery/status.js';
 import type { Random } from '../../../platform/random.js';
 
 /** Both ends belong to the range. */
-export interface PortRange {
+interface PortRange {
   readonly first: number;
   readonly last: number;
 }

@@ -13,7 +13,8 @@ import { MapReader } from '../testing-reader.js';
 import { ClusterAuthenticator } from './authenticator.js';
 import { bootstrapClusterRoleBindings, bootstrapClusterRoles } from './bootstrap-policy.js';
 import { RbacAuthorizer } from './rbac-authorizer.js';
-import { covers, ruleAllows, type PolicyRule } from './rbac-rules.js';
+import { covers, ruleAllows } from './rbac-rules.js';
+import type { PolicyRule } from './policy-rule.js';
 import { selfSubjectReview, selfSubjectRulesReview, tokenRequest } from './reviews.js';
 import { ServiceAccountTokens } from './service-account-tokens.js';
 

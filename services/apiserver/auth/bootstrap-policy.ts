@@ -5,7 +5,7 @@
 import type { KubeObject } from '../../../apimachinery/object.js';
 import { BOOTSTRAP_ROLES } from './bootstrap-roles.js';
 import { CONTROLLER_ROLES } from './controller-roles.js';
-import type { PolicyRule, Subject } from './rbac-rules.js';
+import type { PolicyRule, Subject } from './policy-rule.js';
 import { rulesOf, type RuleLines } from './rule-lines.js';
 
 export interface ClusterRole extends KubeObject {

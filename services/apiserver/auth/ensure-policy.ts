@@ -5,7 +5,8 @@ import { isApiError } from '../../../apimachinery/status.js';
 import {
   bootstrapClusterRoleBindings, bootstrapClusterRoles, bootstrapRoleBindings, bootstrapRoles, RETIRED_SUBJECTS, type ClusterRole, type ClusterRoleBinding,
 } from './bootstrap-policy.js';
-import { covers, type Subject } from './rbac-rules.js';
+import { covers } from './rbac-rules.js';
+import type { Subject } from './policy-rule.js';
 
 const rbac = (resource: string): ResourceId => ({ group: 'rbac.authorization.k8s.io', version: 'v1', resource });
 const CLUSTER_ROLE_BINDINGS = rbac('clusterrolebindings');

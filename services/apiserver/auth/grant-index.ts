@@ -2,7 +2,7 @@
  * What bindings grant, by subject. A binding may name ten thousand subjects: when one changes, the others are not looked at again.
  */
 import type { RoleBinding } from './bootstrap-policy.js';
-import type { PolicyRule, Subject } from './rbac-rules.js';
+import type { PolicyRule, Subject } from './policy-rule.js';
 
 /** One binding and the rules of the role that it names. */
 export interface Granted {

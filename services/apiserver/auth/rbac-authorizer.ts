@@ -10,7 +10,8 @@ import type { ClusterRole, RoleBinding } from './bootstrap-policy.js';
 import { GrantIndex } from './grant-index.js';
 import type { Granted } from './grant-index.js';
 import { RuleIndex } from './rule-index.js';
-import { ruleAllows, type PolicyRule, type RequestAttributes } from './rbac-rules.js';
+import { ruleAllows } from './rbac-rules.js';
+import type { PolicyRule, RequestAttributes } from './policy-rule.js';
 
 const rbac = (resource: string): ResourceId => ({ group: 'rbac.authorization.k8s.io', version: 'v1', resource });
 const CLUSTER_ROLES = rbac('clusterroles');
@@ -20,7 +21,7 @@ const ROLE_BINDINGS = rbac('rolebindings');
 const SOURCES = [CLUSTER_ROLES, CLUSTER_ROLE_BINDINGS, ROLES, ROLE_BINDINGS];
 
 /** Members of this group may do everything, whatever the roles say (as in Kubernetes). */
-export const SUPERUSERS = 'system:masters';
+const SUPERUSERS = 'system:masters';
 const EVERYTHING: readonly PolicyRule[] = [{ verbs: ['*'], apiGroups: ['*'], resources: ['*'] }, { verbs: ['*'], nonResourceURLs: ['*'] }];
 
 const NO_RULES: readonly PolicyRule[] = [];
@@ -83,7 +84,7 @@ export class RbacAuthorizer implements Authorizer {
   }
 }
 
-export function requestOf(attributes: AuthorizationAttributes): RequestAttributes {
+function requestOf(attributes: AuthorizationAttributes): RequestAttributes {
   if (attributes.kind === 'nonResource') return { kind: 'path', verb: attributes.verb, path: attributes.path };
   return {
     kind: 'resource',

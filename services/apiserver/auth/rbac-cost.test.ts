@@ -5,7 +5,8 @@ import type { KubeObject } from '../../../apimachinery/object.js';
 import { costOf } from '../../../platform/testing-work.js';
 import { MapReader } from '../testing-reader.js';
 import { RbacAuthorizer } from './rbac-authorizer.js';
-import { covers, coversWork, ruleAllows, type PolicyRule, type RequestAttributes } from './rbac-rules.js';
+import { covers, coversWork, ruleAllows } from './rbac-rules.js';
+import type { PolicyRule, RequestAttributes } from './policy-rule.js';
 import { RuleIndex } from './rule-index.js';
 
 const some = (...values: string[]) => fc.uniqueArray(fc.constantFrom(...values), { maxLength: 3 });

@@ -1,39 +1,8 @@
 /** RBAC rules and how they match a request (rbac.authorization.k8s.io/v1, "Referring to resources"). Pure functions. */
-import type { UserInfo } from '../../../apimachinery/object-service.js';
 import { finish } from '../../../platform/work.js';
 import type { Work } from '../../../platform/work.js';
+import type { PolicyRule, RequestAttributes } from './policy-rule.js';
 import { RuleIndex } from './rule-index.js';
-
-export interface PolicyRule {
-  readonly verbs: readonly string[];
-  readonly apiGroups?: readonly string[];
-  readonly resources?: readonly string[];
-  readonly resourceNames?: readonly string[];
-  readonly nonResourceURLs?: readonly string[];
-}
-
-export interface Subject {
-  readonly kind: string;
-  readonly apiGroup?: string;
-  readonly name: string;
-  readonly namespace?: string;
-}
-
-/** What a rule is held against: a request for a resource, or for another path. */
-export type RequestAttributes =
-  | {
-      readonly kind: 'resource';
-      readonly verb: string;
-      readonly group: string;
-      readonly resource: string;
-      /** '' when absent. */
-      readonly subresource: string;
-      /** '' for cluster-scoped requests and for requests over all namespaces. */
-      readonly namespace: string;
-      /** '' when the request names no object. */
-      readonly name: string;
-    }
-  | { readonly kind: 'path'; readonly verb: string; readonly path: string };
 
 export function ruleAllows(rule: PolicyRule, request: RequestAttributes): boolean {
   if (!has(rule.verbs, request.verb)) return false;
@@ -56,20 +25,6 @@ function resourceMatches(rule: PolicyRule, request: RequestAttributes & { kind: 
   if (!matches) return false;
   const names = rule.resourceNames ?? [];
   return names.length === 0 || (request.name !== '' && names.includes(request.name));
-}
-
-/** A subject without a namespace of its own is looked up in the binding's. */
-export function subjectMatches(subject: Subject, user: UserInfo, bindingNamespace: string): boolean {
-  switch (subject.kind) {
-    case 'User':
-      return subject.name === user.name;
-    case 'Group':
-      return user.groups.includes(subject.name);
-    case 'ServiceAccount':
-      return user.name === `system:serviceaccount:${subject.namespace ?? bindingNamespace}:${subject.name}`;
-    default:
-      return false;
-  }
 }
 
 /** Escalation check: is everything `wanted` grants granted by `held` (rules of the same namespace)? Wildcards count as themselves. */

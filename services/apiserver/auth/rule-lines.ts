@@ -2,7 +2,7 @@
  * RBAC rules as lines: `get,list core,apps pods,deployments`, with names behind (`update core configmaps cluster-info`), or of paths:
  * `get /healthz,/livez`. The core group is `core`.
  */
-import type { PolicyRule } from './rbac-rules.js';
+import type { PolicyRule } from './policy-rule.js';
 
 /** By the name of the role. */
 export type RuleLines = Readonly<Record<string, readonly string[]>>;

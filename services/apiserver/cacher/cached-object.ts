@@ -6,7 +6,7 @@
  * `{"kind":...,"apiVersion":...,"metadata":{...},...}`, so that the version is spliced in by copying, without parsing. Bytes that
  * begin otherwise were written by others, or before objects were normalised: they are parsed, and normalised now.
  */
-import { encodeJsonBytes, parseJsonBytes } from '../../../apimachinery/codec/json-value.js';
+import { encodeJsonBytes, parseJsonBytes } from '../../../apimachinery/json-value.js';
 import type { Kind } from '../../../apimachinery/kind.js';
 import type { ObjectHandle } from '../../../apimachinery/object-service.js';
 import { apiVersionOf } from '../../../apimachinery/object.js';

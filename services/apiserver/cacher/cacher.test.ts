@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { VirtualClock, systemClock } from '../../../platform/clock.js';
 import { silentLogger } from '../../../platform/log.js';
-import { MemoryStore } from '../../store/memory-store.js';
+import { MemoryStore } from '../../store/backend/memory-store.js';
 import { StoreError } from '../../store/store.js';
 import type { Revision, Store, StoreWatchRequest } from '../../store/store.js';
 import { builtInScheme } from '../../../apimachinery/scheme/builtin.js';

@@ -1,5 +1,5 @@
 /** Watches: what exists first if asked for, then the events after a version, from the window or the store, then live. */
-import { encodeJsonBytes } from '../../../apimachinery/codec/json-value.js';
+import { encodeJsonBytes } from '../../../apimachinery/json-value.js';
 import type { Kind } from '../../../apimachinery/kind.js';
 import type { Pace, WatchEvent } from '../../../apimachinery/object-service.js';
 import { apiVersionOf } from '../../../apimachinery/object.js';

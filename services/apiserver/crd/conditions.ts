@@ -12,7 +12,7 @@ export interface Condition {
   readonly message: string;
 }
 
-export const conditionsOf = (definition: KubeObject): readonly JsonObject[] => recs(at(definition, 'status', 'conditions'));
+const conditionsOf = (definition: KubeObject): readonly JsonObject[] => recs(at(definition, 'status', 'conditions'));
 
 export const isEstablished = (definition: KubeObject): boolean =>
   conditionsOf(definition).some((condition) => condition['type'] === 'Established' && condition['status'] === 'True');

@@ -1,7 +1,7 @@
 /** CustomResourceDefinitions over HTTP: what kube-apiserver's apiextensions tests (test/integration of apiextensions-apiserver) prove. */
 import { Agent, fetch } from 'undici';
 import { describe, expect, it } from 'vitest';
-import { startApiServer } from '../rest/testing.js';
+import { startApiServer } from '../testing/api-server.js';
 
 type Json = Record<string, unknown>;
 

@@ -2,10 +2,10 @@
  * The scheme as the CustomResourceDefinitions in this member's watch cache make it. Each look-up first asks whether any of
  * them changed, which costs the comparison of a number: rows are never older than the cache, and nobody has to be told.
  */
-import { kindsOfDefinition } from '../../../apimachinery/crd/rows.js';
+import { kindsOfDefinition } from '../../../apimachinery/scheme/custom-kinds.js';
 import type { Kind } from '../../../apimachinery/kind.js';
 import type { GroupVersionKind, KubeObject, ResourceId } from '../../../apimachinery/object.js';
-import type { Schema } from '../../../apimachinery/schema/schema.js';
+import type { Schema } from '../../../apimachinery/schema.js';
 import type { MutableScheme } from '../../../apimachinery/scheme/scheme.js';
 import { InvariantError, present } from '../../../platform/assert.js';
 import type { Logger } from '../../../platform/log.js';

@@ -4,7 +4,7 @@ import type { UserInfo } from '../../../apimachinery/object-service.js';
 import type { KubeObject } from '../../../apimachinery/object.js';
 import type { Admission } from '../ports.js';
 
-export interface ConnectRequest {
+interface ConnectRequest {
   readonly kind: Kind;
   readonly subresource: string;
   readonly namespace: string;

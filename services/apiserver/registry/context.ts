@@ -1,6 +1,5 @@
 import type { StrategyContext } from '../../../apimachinery/kind.js';
-import type { BodyIssues } from '../../../apimachinery/schema/strict.js';
-import type { CallOptions, Pace, UserInfo } from '../../../apimachinery/object-service.js';
+import type { BodyIssues, CallOptions, Pace, UserInfo } from '../../../apimachinery/object-service.js';
 import type { KubeObject } from '../../../apimachinery/object.js';
 import type { MutableScheme } from '../../../apimachinery/scheme/scheme.js';
 import type { Clock } from '../../../platform/clock.js';

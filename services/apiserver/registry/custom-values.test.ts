@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { kindsOfDefinition } from '../../../apimachinery/crd/rows.js';
+import { kindsOfDefinition } from '../../../apimachinery/scheme/custom-kinds.js';
 import type { Kind } from '../../../apimachinery/kind.js';
 import type { KubeObject, UnknownObject } from '../../../apimachinery/object.js';
 import { complaintsOf, startRegistry } from './testing.js';

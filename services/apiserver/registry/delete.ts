@@ -135,7 +135,7 @@ function applyPropagation(meta: ObjectMeta, policy: DeleteOptions['propagationPo
   else delete meta.finalizers;
 }
 
-export function deleteOptionsBody(options: DeleteOptions): Record<string, unknown> {
+function deleteOptionsBody(options: DeleteOptions): Record<string, unknown> {
   const { dryRun, ...rest } = options;
   return { apiVersion: 'meta.k8s.io/v1', kind: 'DeleteOptions', ...rest, ...(dryRun === true ? { dryRun: ['All'] } : {}) };
 }

@@ -1,8 +1,8 @@
 /** Who owns which field: managedFields on every write, and server-side apply. */
 import { applyPatchWork, trackUpdateWork, withManagedFields } from '../../../apimachinery/apply/apply.js';
-import type { FieldOwner, KindFacts, ResetPath } from '../../../apimachinery/apply/apply.js';
+import type { FieldOwner, ResetPath } from '../../../apimachinery/apply/apply.js';
+import type { KindFacts, VersionView } from '../../../apimachinery/apply/versions.js';
 import { withTypes } from '../../../apimachinery/crd/conform.js';
-import type { VersionView } from '../../../apimachinery/apply/versions.js';
 import type { Kind, Scheme } from '../../../apimachinery/kind.js';
 import type { KubeObject } from '../../../apimachinery/object.js';
 import { apiVersionOf } from '../../../apimachinery/object.js';

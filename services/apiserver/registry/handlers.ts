@@ -1,5 +1,5 @@
 /** Requests that a registered handler answers, or a mutation of the parent, instead of a read or write of what they name. */
-import { encodeJsonBytes } from '../../../apimachinery/codec/json-value.js';
+import { encodeJsonBytes } from '../../../apimachinery/json-value.js';
 import type { ObjectHandle } from '../../../apimachinery/object-service.js';
 import { apiVersionOf } from '../../../apimachinery/object.js';
 import type { KubeObject, UnknownObject } from '../../../apimachinery/object.js';

@@ -10,7 +10,7 @@ const NAME_ALPHABET = 'bcdfghjklmnpqrstvwxz2456789';
 const SUFFIX_LENGTH = 5;
 const NAME_LENGTH_MAX = 63;
 
-export function generateName(base: string, random: Random): string {
+function generateName(base: string, random: Random): string {
   let suffix = '';
   for (let i = 0; i < SUFFIX_LENGTH; i++) suffix += NAME_ALPHABET[random.int(NAME_ALPHABET.length)] ?? '';
   return `${base.slice(0, NAME_LENGTH_MAX - SUFFIX_LENGTH)}${suffix}`;

@@ -16,7 +16,7 @@ import { ENVELOPE } from '../../../apimachinery/crd/schema.js';
 import { fillStructs, normalise } from '../../../apimachinery/schema/encoding.js';
 import { Defaulter } from '../../../apimachinery/schema/prune.js';
 import { resolverOf } from '../../../apimachinery/schema/resolve.js';
-import type { Schema } from '../../../apimachinery/schema/schema.js';
+import type { Schema } from '../../../apimachinery/schema.js';
 import { reportFieldIssues } from '../../../apimachinery/schema/strict.js';
 import { conform } from '../../../apimachinery/schema/typed.js';
 import { instanceErrors } from '../../../apimachinery/crd/instance-errors.js';
@@ -39,7 +39,7 @@ export interface Shape {
 
 const asJson = (object: KubeObject): JsonObject => object as JsonObject;
 
-export function schemaOf(scheme: Scheme, { kind, shape }: Shape): Schema {
+function schemaOf(scheme: Scheme, { kind, shape }: Shape): Schema {
   if (shape.kind === kind.kind && shape.group === kind.group && shape.version === kind.version) return kind.schema;
   const known = scheme.byKind(shape);
   if (known !== undefined) return known.schema;

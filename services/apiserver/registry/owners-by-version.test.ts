@@ -1,6 +1,6 @@
 /** Owners of fields across the versions of a kind: what kube-apiserver v1.36 leaves in managedFields after the same requests (rows 14 and 42). */
 import { beforeAll, describe, expect, it } from 'vitest';
-import { kindsOfDefinition } from '../../../apimachinery/crd/rows.js';
+import { kindsOfDefinition } from '../../../apimachinery/scheme/custom-kinds.js';
 import type { Kind } from '../../../apimachinery/kind.js';
 import type { KubeObject, ManagedFieldsEntry, UnknownObject } from '../../../apimachinery/object.js';
 import { startRegistry } from './testing.js';

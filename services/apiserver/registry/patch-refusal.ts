@@ -1,5 +1,5 @@
 /** Why what a patch made is not an object of its kind, as kube-apiserver words it (endpoints/handlers/patch.go): 422, with the patch in it. */
-import { encodeJson } from '../../../apimachinery/codec/json-value.js';
+import { encodeJson } from '../../../apimachinery/json-value.js';
 import type { KubeObject } from '../../../apimachinery/object.js';
 import type { PatchRequest } from '../../../apimachinery/object-service.js';
 import { goText } from '../../../apimachinery/patch/go-text.js';

@@ -1,6 +1,6 @@
 /** CEL rules take the main thread in steps however small the object is (issue 6, rows 1 and 6). */
 import { expect, it } from 'vitest';
-import { kindsOfDefinition } from '../../../apimachinery/crd/rows.js';
+import { kindsOfDefinition } from '../../../apimachinery/scheme/custom-kinds.js';
 import type { KubeObject } from '../../../apimachinery/object.js';
 import { admin, startRegistry } from './testing.js';
 

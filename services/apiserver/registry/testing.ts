@@ -8,7 +8,7 @@ import { systemClock } from '../../../platform/clock.js';
 import type { Clock } from '../../../platform/clock.js';
 import { silentLogger } from '../../../platform/log.js';
 import { seededRandom } from '../../../platform/random.js';
-import { MemoryStore } from '../../store/memory-store.js';
+import { MemoryStore } from '../../store/backend/memory-store.js';
 import { Cacher } from '../cacher/cacher.js';
 import type { Admission } from '../ports.js';
 import { Registry } from './registry.js';

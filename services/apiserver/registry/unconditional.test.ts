@@ -1,7 +1,7 @@
 /** Which kinds may be replaced by an object that does not say what it replaces: kube-apiserver's strategies, AllowUnconditionalUpdate (row 17). */
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { KubeObject, UnknownObject } from '../../../apimachinery/object.js';
-import { kindsOfDefinition } from '../../../apimachinery/crd/rows.js';
+import { kindsOfDefinition } from '../../../apimachinery/scheme/custom-kinds.js';
 import { isApiError } from '../../../apimachinery/status.js';
 import { startRegistry } from './testing.js';
 

@@ -105,7 +105,7 @@ async function tryOnce(
 }
 
 /** Nothing holds an object that is being deleted: the update that took the last finalizer removes it. */
-export function mayGo(call: Call, kind: Kind, object: KubeObject): boolean {
+function mayGo(call: Call, kind: Kind, object: KubeObject): boolean {
   const meta = object.metadata ?? {};
   return meta.deletionTimestamp !== undefined
     && (meta.finalizers?.length ?? 0) === 0

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { UnknownObject } from '../../../apimachinery/object.js';
 import { groupResourceOf } from '../../../apimachinery/object.js';
-import { selfSigned } from '../rest/testing.js';
+import { selfSigned } from '../testing/api-server.js';
 import { startRegistry } from './testing.js';
 
 type Row = readonly [resource: string, object: UnknownObject, warnings: readonly string[]];

@@ -2,7 +2,7 @@
 import { Agent, fetch } from 'undici';
 import { describe, expect, it } from 'vitest';
 import type { AuthorizationAttributes } from '../ports.js';
-import { startApiServer } from './testing.js';
+import { startApiServer } from '../testing/api-server.js';
 
 const SECRETS = '/api/v1/namespaces/default/secrets';
 const BY_NAME = 'fieldSelector=metadata.name%3Ds';

@@ -3,11 +3,10 @@ import { jsonIssues, jsonPatchIssues, patchIssues, untypedIssues, yamlIssues } f
 import { decodeJson, JsonSyntaxError } from '../../../apimachinery/codec/json.js';
 import { OPEN_BRACE } from '../../../apimachinery/codec/scan.js';
 import { decodeProtobuf } from '../../../apimachinery/codec/protobuf/index.js';
-import type { PatchType } from '../../../apimachinery/object-service.js';
+import type { PatchType, BodyIssues } from '../../../apimachinery/object-service.js';
 import type { GroupVersionKind, KubeObject } from '../../../apimachinery/object.js';
 import { apiVersionOf } from '../../../apimachinery/object.js';
 import { NO_ISSUES } from '../../../apimachinery/schema/strict.js';
-import type { BodyIssues } from '../../../apimachinery/schema/strict.js';
 import { ApiError, apiErrors } from '../../../apimachinery/status.js';
 import { isObject } from '../../../apimachinery/value.js';
 import type { Heavy } from '../work/heavy-work.js';
@@ -16,7 +15,7 @@ import { headerOf } from './message.js';
 import type { RestRequest } from './message.js';
 
 /** kube-apiserver's limit for resource requests (MaxRequestBodyBytes). */
-export const BODY_BYTES_MAX = 3 * 1024 * 1024;
+const BODY_BYTES_MAX = 3 * 1024 * 1024;
 
 /** The options of a delete have a handful of fields. */
 const OPTIONS_BYTES_MAX = 64 * 1024;

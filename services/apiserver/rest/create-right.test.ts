@@ -2,7 +2,7 @@
 import { Agent, fetch } from 'undici';
 import { describe, expect, it } from 'vitest';
 import type { AuthorizationAttributes } from '../ports.js';
-import { startApiServer } from './testing.js';
+import { startApiServer } from '../testing/api-server.js';
 
 const NAMESPACED = '/namespaces/default';
 const CREATED_BY_PUT: readonly (readonly [path: string, kind: string, body: object])[] = [

@@ -5,13 +5,13 @@ import type { Pace } from '../../../apimachinery/object-service.js';
 import type { MutableScheme } from '../../../apimachinery/scheme/scheme.js';
 import { inSlices } from '../../../platform/work.js';
 import type { Work } from '../../../platform/work.js';
-import { cacheable } from './front.js';
+import { cacheable } from './conditional.js';
 import { headerOf } from './message.js';
 import type { RestRequest, RestResponse } from './message.js';
 import { mediaRanges, negotiate } from './negotiate.js';
 import { printJson } from './pretty.js';
 
-export const KUBERNETES_VERSION = 'v1.36.0';
+const KUBERNETES_VERSION = 'v1.36.0';
 
 /** Over lines, as kube-apiserver prints it whoever asks. It emulates no other version, and talks to nobody older than one minor. */
 const VERSION = Buffer.from(printJson(JSON.stringify({

@@ -9,10 +9,10 @@ import { at } from '../../../apimachinery/kinds/lib/value.js';
 import { builtInScheme } from '../../../apimachinery/scheme/builtin.js';
 import { isOmitted, normalise } from '../../../apimachinery/schema/encoding.js';
 import { resolverOf } from '../../../apimachinery/schema/resolve.js';
-import type { Schema } from '../../../apimachinery/schema/schema.js';
+import type { Schema } from '../../../apimachinery/schema.js';
 import { cloneJson } from '../../../apimachinery/value.js';
 import type { JsonObject } from '../../../apimachinery/value.js';
-import { startApiServer } from './testing.js';
+import { startApiServer } from '../testing/api-server.js';
 
 const NAMESPACE = 'namespaces/default';
 

@@ -1,7 +1,7 @@
 /** Refusals of bodies with faults without number are short, and cost little (issue 6, row 3). */
 import { Agent, fetch } from 'undici';
 import { expect, it } from 'vitest';
-import { startApiServer } from './testing.js';
+import { startApiServer } from '../testing/api-server.js';
 
 const many = <T>(count: number, one: (i: number) => T): T[] => Array.from({ length: count }, (_, i) => one(i));
 const map = (count: number, entry: (i: number) => [string, unknown]) => Object.fromEntries(many(count, entry));

@@ -7,7 +7,7 @@ import { WebSocket } from 'ws';
 import { parse } from 'yaml';
 import { decodeProtobuf, encodeProtobuf } from '../../../apimachinery/codec/protobuf/index.js';
 import { configMap, pod } from '../registry/testing.js';
-import { startApiServer } from './testing.js';
+import { startApiServer } from '../testing/api-server.js';
 
 const MAPS = '/api/v1/namespaces/default/configmaps';
 const PROTOBUF = { accept: 'application/vnd.kubernetes.protobuf' };

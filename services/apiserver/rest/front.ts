@@ -20,6 +20,7 @@ import type { RegistryAdmission } from '../registry/connect.js';
 import { askedOf } from './asked.js';
 import { Discovery } from './discovery.js';
 import type { Document } from './discovery.js';
+import { cacheable } from './conditional.js';
 import type { Documents } from './documents.js';
 import type { FlowClass, FlowControl } from './flow.js';
 import { healthPaths, isHealthPath, serveHealth } from './health.js';
@@ -267,7 +268,7 @@ export class RestFront {
   }
 }
 
-export function statusResponse(error: ApiError, encoding: Encoding = 'json'): RestResponse {
+function statusResponse(error: ApiError, encoding: Encoding = 'json'): RestResponse {
   const { status } = error;
   const retryAfter = status.details?.retryAfterSeconds;
   return {
@@ -316,13 +317,6 @@ function discoveryAnswer(request: RestRequest, { json, contentType, etag }: Docu
   if (etag !== undefined) return cacheable(request, json, contentType, etag);
   const encoding = negotiatePlain(headerOf(request, 'accept'));
   return cacheable(request, encoding === 'json' ? json : encode(JSON.parse(json.toString()) as object, encoding), CONTENT_TYPES[encoding], undefined);
-}
-
-/** With the ETag that the client has already: 304 and no body. */
-export function cacheable(request: RestRequest, body: Uint8Array, contentType: string, etag: string | undefined): RestResponse {
-  const headers = { 'content-type': contentType, vary: 'Accept', ...(etag === undefined ? {} : { etag, 'cache-control': 'public' }) };
-  const known = etag !== undefined && headerOf(request, 'if-none-match').split(',').some((one) => one.trim() === etag);
-  return known ? { status: 304, headers, body: new Uint8Array() } : { status: 200, headers, body };
 }
 
 function text(body: string, contentType: string): RestResponse {

@@ -4,7 +4,7 @@ import { connect } from 'node:tls';
 import { Agent, fetch } from 'undici';
 import { describe, expect, it } from 'vitest';
 import { configMap } from '../registry/testing.js';
-import { startApiServer } from './testing.js';
+import { startApiServer } from '../testing/api-server.js';
 
 const MAPS = '/api/v1/namespaces/default/configmaps';
 

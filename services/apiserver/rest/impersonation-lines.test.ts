@@ -4,7 +4,7 @@ import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
 import { request } from 'node:https';
 import { describe, expect, it } from 'vitest';
 import type { AuthenticationRequest } from '../ports.js';
-import { startApiServer } from './testing.js';
+import { startApiServer } from '../testing/api-server.js';
 
 const PATH = '/api/v1/namespaces/d/pods?fieldSelector=metadata.name%3Dp';
 

@@ -4,7 +4,7 @@ import type { RequestInit } from 'undici';
 import { describe, expect, it } from 'vitest';
 import type { Revision } from '../../store/store.js';
 import { configMap, pod } from '../registry/testing.js';
-import { startApiServer } from './testing.js';
+import { startApiServer } from '../testing/api-server.js';
 
 interface Meta { name?: string; resourceVersion?: string; uid?: string; generation?: number; annotations?: Record<string, string>; [field: string]: unknown }
 interface Answer { status: number; code?: number; kind?: string; reason?: string; message?: string; metadata: Meta & { continue?: string; remainingItemCount?: number }; items: { metadata: Meta }[]; [field: string]: unknown }

@@ -2,7 +2,7 @@
 import { ServerResponse } from 'node:http';
 import { Worker } from 'node:worker_threads';
 import { afterEach, expect, it, vi } from 'vitest';
-import { startApiServer } from './testing.js';
+import { startApiServer } from '../testing/api-server.js';
 
 const REQUESTS = 20;
 /** In which the client, on a thread of its own, has the answer and sends the next request. */

@@ -1,7 +1,7 @@
 /** What every kind has its own way of: the answer to a deletion, generations, and the owners that a write to status makes. Each was put to kube-apiserver v1.36. */
 import { Agent, fetch } from 'undici';
 import { describe, expect, it } from 'vitest';
-import { startApiServer } from './testing.js';
+import { startApiServer } from '../testing/api-server.js';
 
 interface Answer {
   readonly code: number;

@@ -1,7 +1,7 @@
 /** Answers of kube-apiserver v1.36 to options that do not go together, and to views that there are not. */
 import { Agent, fetch } from 'undici';
 import { expect, it } from 'vitest';
-import { startApiServer } from './testing.js';
+import { startApiServer } from '../testing/api-server.js';
 
 async function start() {
   const running = await startApiServer();

@@ -1,7 +1,7 @@
 /** Which form of an answer a client accepts (API conventions, "Content negotiation"). */
 import { ApiError, apiErrors } from '../../../apimachinery/status.js';
 
-export type View = 'object' | 'table' | 'metadata';
+type View = 'object' | 'table' | 'metadata';
 export type Encoding = 'json' | 'yaml' | 'protobuf';
 
 export interface Accepted {
@@ -35,7 +35,7 @@ function splitParam(param: string): [string, string] {
 
 const JSON_TYPE = 'application/json';
 const YAML_TYPE = 'application/yaml';
-export const PROTOBUF_TYPE = 'application/vnd.kubernetes.protobuf';
+const PROTOBUF_TYPE = 'application/vnd.kubernetes.protobuf';
 
 const ENCODINGS: ReadonlyMap<string, Encoding> = new Map([
   [JSON_TYPE, 'json'], ['*/*', 'json'], [YAML_TYPE, 'yaml'], [PROTOBUF_TYPE, 'protobuf'],
@@ -44,9 +44,9 @@ export const CONTENT_TYPES: Readonly<Record<Encoding, string>> = { json: JSON_TY
 
 /** What can be given: custom resources have no protobuf, streams of events no YAML. */
 export type Offers = readonly Encoding[];
-export const ALL_ENCODINGS: Offers = ['json', 'yaml', 'protobuf'];
+const ALL_ENCODINGS: Offers = ['json', 'yaml', 'protobuf'];
 
-export const PLAIN: Accepted = { view: 'object', apiVersion: '', encoding: 'json' };
+const PLAIN: Accepted = { view: 'object', apiVersion: '', encoding: 'json' };
 
 /** `tables`: whether there is a table of what is asked for. Throws NotAcceptable when nothing the client names can be given. */
 export function negotiate(accept: string, offers: Offers = ALL_ENCODINGS, tables = true): Accepted {

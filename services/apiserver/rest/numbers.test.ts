@@ -1,15 +1,15 @@
 /** Integers of 64 bits through the whole server: every encoding, every kind of write, tables and watches. */
 import { Agent, fetch } from 'undici';
 import { describe, expect, it } from 'vitest';
-import { encodeJson, parseJson } from '../../../apimachinery/codec/json-value.js';
+import { encodeJson, parseJson } from '../../../apimachinery/json-value.js';
 import { decodeProtobuf, encodeProtobuf } from '../../../apimachinery/codec/protobuf/index.js';
 import { builtInScheme } from '../../../apimachinery/scheme/builtin.js';
 import { resolverOf } from '../../../apimachinery/schema/resolve.js';
-import type { Schema } from '../../../apimachinery/schema/schema.js';
+import type { Schema } from '../../../apimachinery/schema.js';
 import { conform } from '../../../apimachinery/schema/typed.js';
 import { at } from '../../../apimachinery/kinds/lib/value.js';
 import type { JsonObject } from '../../../apimachinery/value.js';
-import { startApiServer } from './testing.js';
+import { startApiServer } from '../testing/api-server.js';
 
 const WIDE = 9007199254740993n;
 const MAX = 9223372036854775807n;

@@ -2,7 +2,7 @@
 import { Agent, fetch } from 'undici';
 import { expect, it } from 'vitest';
 import type { AuthorizationAttributes } from '../ports.js';
-import { startApiServer } from './testing.js';
+import { startApiServer } from '../testing/api-server.js';
 
 const NAMESPACED = '/api/v1/namespaces/default';
 

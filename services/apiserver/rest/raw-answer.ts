@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import { ApiError, apiErrors } from '../../../apimachinery/status.js';
 import { renderStatus } from './render.js';
 
-export function statusAnswer(error: ApiError): Buffer {
+function statusAnswer(error: ApiError): Buffer {
   return plainAnswer(error.code, renderStatus(error.status));
 }
 

@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { WebSocketServer, type WebSocket } from 'ws';
 import { headerOf, type RestRequest, type RestResponse } from './message.js';
 import { statusLine } from './raw-answer.js';
-import type { UpgradeSocket } from './upgrade.js';
+import type { UpgradeSocket } from './upgrade-socket.js';
 
 /** In the client's order of preference; '' stands for a client that offers none. */
 const PROTOCOLS: ReadonlyMap<string, 'binary' | 'base64'> = new Map([['', 'binary'], ['binary.k8s.io', 'binary'], ['base64.binary.k8s.io', 'base64']]);

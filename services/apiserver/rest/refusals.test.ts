@@ -1,7 +1,7 @@
 /** Requests that cannot be read or that lead nowhere: each was put to kube-apiserver, these are its codes and its words. */
 import { Agent, fetch } from 'undici';
 import { describe, expect, it } from 'vitest';
-import { startApiServer } from './testing.js';
+import { startApiServer } from '../testing/api-server.js';
 
 const MAPS = '/api/v1/namespaces/default/configmaps';
 const WIDES = '/apis/case.example/v1/namespaces/default/wides';

@@ -2,7 +2,7 @@
  * Answers as bytes: objects, lists and watch events, whole, as tables or as metadata alone. As JSON, bytes are copied, not
  * reparsed; YAML and protobuf are made from the objects.
  */
-import { encodeJson, encodeJsonBytes } from '../../../apimachinery/codec/json-value.js';
+import { encodeJson, encodeJsonBytes } from '../../../apimachinery/json-value.js';
 import { encodeProtobuf, encodeWatchFrame } from '../../../apimachinery/codec/protobuf/index.js';
 import { ProtobufList } from '../../../apimachinery/codec/protobuf/list.js';
 import type { Kind } from '../../../apimachinery/kind.js';
@@ -30,7 +30,7 @@ export interface Rendering {
 const COMMA = Buffer.from(',');
 const OPEN = Buffer.from('{');
 
-export function renderObject(handle: ObjectHandle, rendering: Rendering): Uint8Array {
+function renderObject(handle: ObjectHandle, rendering: Rendering): Uint8Array {
   const { view, encoding } = rendering.accepted;
   return view === 'object' && encoding === 'json' ? handle.json : encode(viewOf(handle, rendering), encoding);
 }

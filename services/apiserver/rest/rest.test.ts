@@ -5,7 +5,7 @@ import type { RequestInit } from 'undici';
 import { describe, expect, it } from 'vitest';
 import type { PodStream, PodStreamOutput, PodStreamRequest } from '../../../apimachinery/pod-streams.js';
 import { configMap, pod } from '../registry/testing.js';
-import { startApiServer } from './testing.js';
+import { startApiServer } from '../testing/api-server.js';
 
 type Json = Record<string, unknown>;
 

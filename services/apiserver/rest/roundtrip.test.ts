@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { decodeProtobuf, encodeProtobuf } from '../../../apimachinery/codec/protobuf/index.js';
 import type { UnknownObject } from '../../../apimachinery/object.js';
 import type { JsonObject } from '../../../apimachinery/value.js';
-import { startApiServer } from './testing.js';
+import { startApiServer } from '../testing/api-server.js';
 
 const folder = fileURLToPath(new URL('../../../../shared/data/kubernetes-roundtrip/', import.meta.url));
 const files = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.json')) : [];

@@ -1,7 +1,7 @@
 /** Unknown and duplicate fields in kube-apiserver's order and words (KEP-2885; answers of kube-apiserver v1.36). */
 import { Agent, fetch } from 'undici';
 import { expect, it } from 'vitest';
-import { startApiServer } from './testing.js';
+import { startApiServer } from '../testing/api-server.js';
 
 const MAPS = '/api/v1/namespaces/default/configmaps?dryRun=All';
 const JSON_BODY = '{"foo":1,"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a","name":"b","nope":{"x":1,"x":2},"labels":{"x":"1","x":"2"}},'

@@ -7,7 +7,7 @@ import type { UnknownObject } from '../../../apimachinery/object.js';
 import type { PodStream, PodStreamOutput } from '../../../apimachinery/pod-streams.js';
 import type { AdmissionAttributes, UpgradeRequest } from '../ports.js';
 import { admin, admitEverything, pod, resources } from '../registry/testing.js';
-import { startApiServer } from './testing.js';
+import { startApiServer } from '../testing/api-server.js';
 
 const PODS = '/api/v1/namespaces/default/pods';
 

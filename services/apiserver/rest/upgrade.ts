@@ -1,5 +1,4 @@
 /** exec, attach and port-forward: who may, to which pod, with which options; then the streaming front has the socket. */
-import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { PodStreamer } from '../../../apimachinery/pod-streams.js';
@@ -20,6 +19,7 @@ import { booleanOption } from './query.js';
 import { plainAnswer, refuse, streamHead } from './raw-answer.js';
 import { readerBody, serveReaderSocket } from './reader-socket.js';
 import { parseUrl } from './url.js';
+import type { UpgradeSocket } from './upgrade-socket.js';
 import { isWatchUpgrade, serveWatchSocket } from './watch-socket.js';
 
 export interface UpgradeOptions {
@@ -35,12 +35,6 @@ export interface UpgradeOptions {
 
 const KINDS: Readonly<Record<string, UpgradeRequest['kind']>> = { exec: 'exec', attach: 'attach', portforward: 'port-forward' };
 const PORTS_MAX = 128;
-
-export interface UpgradeSocket {
-  readonly request: IncomingMessage;
-  readonly socket: Duplex;
-  readonly head: Buffer;
-}
 
 /** Never throws; the socket is the streaming front's, or has been answered and ended. */
 export async function serveUpgrade(rest: RestRequest, connection: UpgradeSocket, options: UpgradeOptions): Promise<void> {

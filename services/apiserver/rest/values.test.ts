@@ -3,7 +3,7 @@ import { Agent, fetch } from 'undici';
 import { describe, expect, it } from 'vitest';
 import { at } from '../../../apimachinery/kinds/lib/value.js';
 import type { JsonObject } from '../../../apimachinery/value.js';
-import { startApiServer } from './testing.js';
+import { startApiServer } from '../testing/api-server.js';
 
 const CORE = '/api/v1/namespaces/default';
 const LEASES = '/apis/coordination.k8s.io/v1/namespaces/default/leases';

@@ -7,7 +7,7 @@ import { isBearerProtocol } from '../auth/protocol-token.js';
 import type { RestRequest, RestResponse } from './message.js';
 import { verbOf } from './objects.js';
 import { parseUrl } from './url.js';
-import type { UpgradeSocket } from './upgrade.js';
+import type { UpgradeSocket } from './upgrade-socket.js';
 
 /** Clients of a watch have nothing to say: a message of theirs is read and dropped. */
 const MESSAGE_BYTES_MAX = 4096;

@@ -42,7 +42,7 @@ export interface TerminalSize {
 }
 
 /** `{"Width":80,"Height":24}`; undefined when it is no size. */
-export function parseSize(text: string): TerminalSize | undefined {
+function parseSize(text: string): TerminalSize | undefined {
   try {
     const size = JSON.parse(text) as { Width?: unknown; Height?: unknown } | null;
     const valid = (value: unknown): value is number => Number.isInteger(value) && (value as number) >= 0 && (value as number) <= TERMINAL_SIZE_MAX;

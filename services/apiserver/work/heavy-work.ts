@@ -9,7 +9,7 @@ import type { HoldWatch } from '../../../platform/hold-watch.js';
 import { Turns } from '../../../platform/turns.js';
 
 /** All that is done with so many bytes takes some milliseconds at most: 2,700 empty objects are the dearest. */
-export const STEPS_BYTES = 8 * 1024;
+const STEPS_BYTES = 8 * 1024;
 /** Larger ones are decoded a few at a time. */
 const HEAVY_BYTES = 64 * 1024;
 /** Heavy requests that are decoded and not yet answered. */

@@ -10,7 +10,7 @@ import { runYamlTask } from './yaml-tasks.js';
 import type { YamlAnswer, YamlResult, YamlTask } from './yaml-tasks.js';
 
 /** Smaller YAML is read where it came. */
-export const YAML_INLINE_BYTES_MAX = 4 * 1024;
+const YAML_INLINE_BYTES_MAX = 4 * 1024;
 const TASK_MS_MAX = 10_000;
 const WAITING_MAX = 64;
 /** A heap of its own: what one body makes of it ends that thread, and not the process. */

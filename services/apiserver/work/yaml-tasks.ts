@@ -1,6 +1,6 @@
 /** What is done with YAML, on this thread or another. */
 import { stringify } from 'yaml';
-import { parseJsonBytes } from '../../../apimachinery/codec/json-value.js';
+import { parseJsonBytes } from '../../../apimachinery/json-value.js';
 import { readYaml } from '../../../apimachinery/codec/yaml.js';
 import type { YamlBody } from '../../../apimachinery/codec/yaml.js';
 import type { Status } from '../../../apimachinery/status.js';

@@ -1,5 +1,5 @@
 /** Pod templates: the pod that one makes, and the hash that names it. Pure functions. */
-import { encodeJson } from '../../../apimachinery/codec/json-value.js';
+import { encodeJson } from '../../../apimachinery/json-value.js';
 import type { Pod, PodTemplateSpec } from '../../../apimachinery/gen/types.js';
 import type { KubeObject } from '../../../apimachinery/object.js';
 import { equalJson } from './equal.js';

@@ -5,7 +5,7 @@
  * node. A whole cycle up to the choice of a node runs without an await, so that the view cannot change under it.
  */
 import type { PodDisruptionBudget } from '../../../apimachinery/gen/types.js';
-import type { Labels } from '../../../apimachinery/selector/labels.js';
+import type { Labels, LabelSelector } from '../../../apimachinery/selector/labels.js';
 import type { NodeInfo } from './node-info.js';
 import type { PodInfo } from './pod-info.js';
 
@@ -16,6 +16,9 @@ export interface ClusterView {
   node(name: string): NodeInfo | undefined;
   namespaceLabels(namespace: string): Labels | undefined;
 }
+
+/** The labels that the pod's owners and Services select by; undefined when there are none. */
+export type GroupSelector = (pod: PodInfo) => LabelSelector | undefined;
 
 /** Why a node does not do; each reason is counted over the nodes in the event that people read. */
 export interface Rejection {
@@ -48,7 +51,7 @@ export type ClusterEvent =
 
 export type NodeChange = 'allocatable' | 'labels' | 'taints' | 'unschedulable';
 
-export type PermitResult = { readonly kind: 'allow' } | { readonly kind: 'deny'; readonly reason: string };
+type PermitResult = { readonly kind: 'allow' } | { readonly kind: 'deny'; readonly reason: string };
 
 export interface PostFilterContext {
   readonly cluster: ClusterView;

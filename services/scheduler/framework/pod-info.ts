@@ -23,7 +23,7 @@ export interface AffinityTerm {
   readonly namespaceSelector: LabelSelector | undefined;
 }
 
-export interface WeightedTerm {
+interface WeightedTerm {
   readonly weight: number;
   readonly term: AffinityTerm;
 }

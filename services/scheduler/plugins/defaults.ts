@@ -1,5 +1,5 @@
 /** The plugins of kube-scheduler's default profile that Navarch has, in its order. */
-import type { Plugin } from '../framework/plugin.js';
+import type { Plugin, GroupSelector } from '../framework/plugin.js';
 import { defaultPreemption } from '../preemption/default-preemption.js';
 import { balancedAllocation } from './balanced-allocation.js';
 import { interPodAffinity } from './inter-pod-affinity.js';
@@ -7,7 +7,6 @@ import { nodePorts } from './node-ports.js';
 import { nodeResourcesFit } from './node-resources-fit.js';
 import { nodeAffinity, nodeName, nodeUnschedulable } from './node-selection.js';
 import { podTopologySpread } from './pod-topology-spread.js';
-import type { GroupSelector } from './pod-topology-spread.js';
 import { prioritySort } from './priority-sort.js';
 import { taintToleration } from './taints.js';
 

@@ -8,7 +8,7 @@ import type { PodInfo } from '../framework/pod-info.js';
 export const SCORED_RESOURCES = ['cpu', 'memory'] as const;
 
 /** Names of the resources that are short; 'pods' when the node holds as many as it may. */
-export function shortOf(pod: PodInfo, node: NodeInfo): string[] {
+function shortOf(pod: PodInfo, node: NodeInfo): string[] {
   const short: string[] = [];
   if (node.podCount + 1 > node.allocatable('pods')) short.push('pods');
   for (const [name, amount] of pod.requests) {

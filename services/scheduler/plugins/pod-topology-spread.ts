@@ -12,7 +12,7 @@ import type { LabelSelector } from '../../../apimachinery/selector/labels.js';
 import { HOSTNAME_LABEL } from '../../../apimachinery/well-known.js';
 import type { NodeInfo } from '../framework/node-info.js';
 import { SCORE_MAX, busy, unfit } from '../framework/plugin.js';
-import type { ClusterEvent, ClusterView, NodeScorer, Plugin, PreFilterResult } from '../framework/plugin.js';
+import type { ClusterEvent, ClusterView, GroupSelector, NodeScorer, Plugin, PreFilterResult } from '../framework/plugin.js';
 import { withOwnLabels } from '../framework/pod-info.js';
 import type { PodInfo } from '../framework/pod-info.js';
 import { untolerated } from './taints.js';
@@ -28,9 +28,6 @@ interface Constraint {
   readonly honorsAffinity: boolean;
   readonly honorsTaints: boolean;
 }
-
-/** The labels that the pod's owners and Services select by; undefined when there are none. */
-export type GroupSelector = (pod: PodInfo) => LabelSelector | undefined;
 
 function constraintOf(raw: TopologySpreadConstraint, pod: PodInfo): Constraint {
   return {

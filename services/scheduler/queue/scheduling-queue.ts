@@ -2,7 +2,7 @@
  * Pods that wait for a node, in three places: `active` (now), `backoff` (failed lately: soon), `unschedulable` (until
  * something happens that may help, or at most five minutes). Pods with scheduling gates wait in `gated`.
  */
-import { encodeJson } from '../../../apimachinery/codec/json-value.js';
+import { encodeJson } from '../../../apimachinery/json-value.js';
 import type { Clock, Timer } from '../../../platform/clock.js';
 import type { ClusterEvent, Plugin, QueueOrder } from '../framework/plugin.js';
 import type { PodInfo } from '../framework/pod-info.js';

@@ -5,7 +5,7 @@ import type { KubeObject } from '../../../apimachinery/object.js';
 import type { ReplicaSet, Service, StatefulSet } from '../../../apimachinery/gen/types.js';
 import type { Lister } from '../../../sdk/informer/object-cache.js';
 import type { PodInfo } from '../framework/pod-info.js';
-import type { GroupSelector } from '../plugins/pod-topology-spread.js';
+import type { GroupSelector } from '../framework/plugin.js';
 
 export interface GroupListers {
   /** With an index `namespace`. */

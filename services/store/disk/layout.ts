@@ -11,7 +11,7 @@ import type { Lease } from '../mvcc/leases.js';
 import { StoreError } from '../store.js';
 
 /** Raised whenever the layout changes so that an older program must not read it. */
-export const SCHEMA_VERSION = 2;
+const SCHEMA_VERSION = 2;
 
 export type LeaseFacts = Pick<Lease, 'ttl_s' | 'remaining_s' | 'renewals'>;
 
@@ -101,14 +101,14 @@ export function decodeMeta(data: Uint8Array): Meta {
 }
 
 /** The checksum, then the bytes. */
-export function sealed(body: Buffer): Buffer {
+function sealed(body: Buffer): Buffer {
   const bytes = Buffer.allocUnsafe(4 + body.length);
   bytes.writeInt32LE(crc32(body), 0);
   body.copy(bytes, 4);
   return bytes;
 }
 
-export function unsealed(data: Uint8Array, what: string): Buffer {
+function unsealed(data: Uint8Array, what: string): Buffer {
   const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
   const body = bytes.subarray(4);
   if (bytes.length < 4 || bytes.readInt32LE(0) !== crc32(body)) {

@@ -5,7 +5,7 @@
 import { DeleteRangeResponse, RangeResponse, ResponseOp, TxnResponse } from '../../../proto/gen/etcd/etcdserverpb/rpc.js';
 import type { ResponseHeader } from '../../../proto/gen/etcd/etcdserverpb/rpc.js';
 import { ByteWriter } from '../bytes.js';
-import type { EncodedKvs, EncodedRange, EncodedTxn, Releasable } from '../encoded-kvs.js';
+import type { EncodedKvs, EncodedRange, EncodedTxn, Releasable } from '../mvcc/encoded-kvs.js';
 import type { KvOpResultOf } from '../mvcc/operations.js';
 import { fromKeyValue } from './convert.js';
 

@@ -4,7 +4,7 @@
  */
 import { status } from '@grpc/grpc-js';
 import type { AuthServer } from '../../../proto/gen/etcd/etcdserverpb/rpc.js';
-import { EtcdError, unimplemented } from './context.js';
+import { EtcdError, unimplemented } from './errors.js';
 import type { EtcdContext } from './context.js';
 
 export function authService(context: EtcdContext): AuthServer {

@@ -2,7 +2,7 @@
 import { status } from '@grpc/grpc-js';
 import type { ClusterServer, Member } from '../../../proto/gen/etcd/etcdserverpb/rpc.js';
 import type { MembershipChange, NodeId, PeerInfo, RaftStatus } from '../../../raft/contract.js';
-import { EtcdError, unimplemented } from './context.js';
+import { EtcdError, unimplemented } from './errors.js';
 import type { EtcdContext } from './context.js';
 
 export function clusterService(context: EtcdContext): ClusterServer {

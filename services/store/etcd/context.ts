@@ -1,16 +1,15 @@
-/** What all services of the etcd front share: the backend, answers' headers, identities, and errors as etcd sends them. */
-import { Metadata, status } from '@grpc/grpc-js';
-import type { handleUnaryCall, ServerDuplexStream, ServerUnaryCall, ServerWritableStream, ServiceError } from '@grpc/grpc-js';
+/** What all services of the etcd front share: the backend, answers' headers and identities. */
+import { status } from '@grpc/grpc-js';
+import type { handleUnaryCall, ServerDuplexStream, ServerUnaryCall, ServerWritableStream } from '@grpc/grpc-js';
 import { systemClock } from '../../../platform/clock.js';
 import type { Clock } from '../../../platform/clock.js';
 import type { ResponseHeader } from '../../../proto/gen/etcd/etcdserverpb/rpc.js';
 import type { Membership, MembershipChange, NodeId, RaftStatus } from '../../../raft/contract.js';
-import type { KvBackend } from '../backend.js';
+import type { KvBackend } from '../backend/backend.js';
 import { LIMITS } from '../limits.js';
-import { StoreError } from '../store.js';
-import type { StoreErrorCode } from '../store.js';
 import type { Answer } from './answers.js';
 import type { EtcdAuthorizer, EtcdIdentity, EtcdOperation } from './authorize.js';
+import { EtcdError, toEtcdError } from './errors.js';
 import { sendAnswer } from './long-answers.js';
 
 /** The member behind the store, where there is one. */
@@ -27,53 +26,6 @@ export type Call =
   | Pick<ServerUnaryCall<unknown, unknown>, 'getAuthContext'>
   | Pick<ServerWritableStream<unknown, unknown>, 'getAuthContext'>
   | Pick<ServerDuplexStream<unknown, unknown>, 'getAuthContext'>;
-
-/** A refusal with etcd's code and text. */
-export class EtcdError extends Error implements Partial<ServiceError> {
-  override readonly name = 'EtcdError';
-  readonly code: status;
-  readonly details: string;
-  readonly metadata = new Metadata();
-
-  constructor(code: status, details: string) {
-    super(details);
-    this.code = code;
-    this.details = details;
-  }
-}
-
-const CODES = {
-  compacted: status.OUT_OF_RANGE,
-  'future-revision': status.OUT_OF_RANGE,
-  'lease-not-found': status.NOT_FOUND,
-  'lease-exists': status.FAILED_PRECONDITION,
-  'no-space': status.RESOURCE_EXHAUSTED,
-  corrupt: status.DATA_LOSS,
-  'too-large': status.INVALID_ARGUMENT,
-  invalid: status.INVALID_ARGUMENT,
-  unavailable: status.UNAVAILABLE,
-  'unknown-outcome': status.UNAVAILABLE,
-  overflow: status.RESOURCE_EXHAUSTED,
-  closed: status.UNAVAILABLE,
-  unsupported: status.UNIMPLEMENTED,
-} as const satisfies Record<StoreErrorCode, status>;
-
-export function toEtcdError(error: unknown): EtcdError {
-  if (error instanceof EtcdError) return error;
-  if (error instanceof StoreError) {
-    // The one refusal of a value that etcd calls out of range.
-    const code = error.message === 'etcdserver: too large lease TTL' ? status.OUT_OF_RANGE : CODES[error.code];
-    return new EtcdError(code, error.code === 'closed' ? 'etcdserver: server stopped' : error.message);
-  }
-  return new EtcdError(status.INTERNAL, error instanceof Error ? error.message : String(error));
-}
-
-/** Ends a stream with a refusal. gRPC sends a status for an error that is emitted; a stream that is destroyed leaves its client waiting. */
-export function failStream(call: { emit(event: 'error', error: Error): unknown }, error: unknown): void {
-  call.emit('error', toEtcdError(error));
-}
-
-export const unimplemented = (why: string) => new EtcdError(status.UNIMPLEMENTED, why);
 
 export class EtcdContext {
   readonly backend: KvBackend;

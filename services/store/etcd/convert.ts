@@ -13,7 +13,7 @@ import { LIMITS } from '../limits.js';
 import type { KvCompare, KvDelete, KvOp, KvPut, KvRange, KvTxn, SortTarget } from '../mvcc/operations.js';
 import type { KeyValue, StoreEvent } from '../store.js';
 import type { EtcdOperation } from './authorize.js';
-import { EtcdError } from './context.js';
+import { EtcdError } from './errors.js';
 import { nearestSafe } from './int64.js';
 
 const buffer = (bytes: Uint8Array): Buffer => (Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));

@@ -3,7 +3,7 @@ import { status } from '@grpc/grpc-js';
 import type { ElectionServer, LeaderKey, LeaderRequest, LeaderResponse } from '../../../proto/gen/etcd/v3electionpb/election.js';
 import { revisionOf } from '../errors.js';
 import type { Revision } from '../store.js';
-import { EtcdError, failStream } from './context.js';
+import { EtcdError, failStream } from './errors.js';
 import type { EtcdContext } from './context.js';
 import { fromKeyValue } from './convert.js';
 import { nearestSafe } from './int64.js';

@@ -11,9 +11,9 @@ import { LockClient } from '../../../proto/gen/etcd/v3lockpb/lock.js';
 import { VirtualClock } from '../../../platform/clock.js';
 import type { RaftStatus } from '../../../raft/contract.js';
 import { TestAuthority } from '../../../raft/testing/certificates.js';
-import { MemoryStore } from '../memory-store.js';
+import { MemoryStore } from '../backend/memory-store.js';
 import type { EtcdIdentity, EtcdOperation } from './authorize.js';
-import { EtcdError } from './context.js';
+import { EtcdError } from './errors.js';
 import { etcdServices } from './index.js';
 import { serializePutResponse } from './put-response.js';
 

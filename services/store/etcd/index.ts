@@ -9,12 +9,13 @@ import { ElectionService } from '../../../proto/gen/etcd/v3electionpb/election.j
 import { LockService } from '../../../proto/gen/etcd/v3lockpb/lock.js';
 import { systemClock } from '../../../platform/clock.js';
 import type { Clock } from '../../../platform/clock.js';
-import type { KvBackend } from '../backend.js';
+import type { KvBackend } from '../backend/backend.js';
 import { LIMITS } from '../limits.js';
 import { authService } from './auth.js';
 import type { EtcdAuthorizer } from './authorize.js';
 import { clusterService } from './cluster.js';
-import { EtcdContext, failStream, toEtcdError } from './context.js';
+import { EtcdContext } from './context.js';
+import { failStream, toEtcdError } from './errors.js';
 import type { EtcdMember } from './context.js';
 import { electionService } from './election.js';
 import { kvDefinition, kvService } from './kv.js';

@@ -5,7 +5,7 @@ import type { DeleteRangeRequest, KVServer, RangeRequest, TxnRequest } from '../
 import { revisionOf } from '../errors.js';
 import { deleteAnswer, rangeAnswer, rangeAnswers, serializeAnswer, txnAnswer } from './answers.js';
 import type { Answer } from './answers.js';
-import { failStream } from './context.js';
+import { failStream } from './errors.js';
 import type { EtcdContext } from './context.js';
 import { fromKeyValue, operationsOf, toDelete, toPut, toRange, toTxn, writeOperations } from './convert.js';
 import { nearestSafe } from './int64.js';

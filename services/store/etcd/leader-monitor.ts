@@ -5,7 +5,7 @@
 import { status } from '@grpc/grpc-js';
 import type { Metadata } from '@grpc/grpc-js';
 import type { Clock, Timer } from '../../../platform/clock.js';
-import { EtcdError, failStream } from './context.js';
+import { EtcdError, failStream } from './errors.js';
 import type { EtcdMember } from './context.js';
 
 const LOOK_MS = 1000;

@@ -3,7 +3,7 @@ import { LeaseService } from '../../../proto/gen/etcd/etcdserverpb/rpc.js';
 import type { LeaseServer } from '../../../proto/gen/etcd/etcdserverpb/rpc.js';
 import { LIMITS } from '../limits.js';
 import { StoreError } from '../store.js';
-import { failStream } from './context.js';
+import { failStream } from './errors.js';
 import type { EtcdContext } from './context.js';
 import { nearestSafe } from './int64.js';
 import type { LeaderMonitor } from './leader-monitor.js';

@@ -6,7 +6,7 @@ import type { AlarmRequest, MaintenanceServer, StatusResponse } from '../../../p
 import { ALARM_KINDS } from '../mvcc/alarms.js';
 import type { Alarm } from '../mvcc/alarms.js';
 import { nodeIdOf } from './cluster.js';
-import { EtcdError, failStream, unimplemented } from './context.js';
+import { EtcdError, failStream, unimplemented } from './errors.js';
 import type { EtcdContext } from './context.js';
 import { nearestSafe } from './int64.js';
 

@@ -4,9 +4,9 @@
  * nothing to those it protects (Jepsen, etcd 3.4.3).
  */
 import { status } from '@grpc/grpc-js';
-import type { KvBackend } from '../backend.js';
+import type { KvBackend } from '../backend/backend.js';
 import type { KeyValue, Revision } from '../store.js';
-import { EtcdError, toEtcdError } from './context.js';
+import { EtcdError, toEtcdError } from './errors.js';
 
 export interface Place {
   readonly key: Buffer;

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { PutRequest, TxnRequest } from '../../../proto/gen/etcd/etcdserverpb/rpc.js';
 import type { RequestOp } from '../../../proto/gen/etcd/etcdserverpb/rpc.js';
 import { LIMITS } from '../limits.js';
-import { EtcdError } from './context.js';
+import { EtcdError } from './errors.js';
 import { kvDefinition } from './kv.js';
 import { RefusedRequest, refusalOfTxn, withLimits } from './requests.js';
 

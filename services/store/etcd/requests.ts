@@ -8,7 +8,7 @@ import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
 import { tooManyOpsError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import type { StoreError } from '../store.js';
-import { EtcdError } from './context.js';
+import { EtcdError } from './errors.js';
 
 /** What etcd takes beyond the size of a request, for what stands around it. */
 const OVERHEAD_BYTES = 512 * 1024;

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { VirtualClock } from '../../../platform/clock.js';
-import { MemoryStore } from '../memory-store.js';
+import { MemoryStore } from '../backend/memory-store.js';
 import { ExternalCompaction } from './compaction.js';
 
 const PERIOD_MS = 60_000;

@@ -4,7 +4,7 @@ import { systemClock, VirtualClock } from '../../../platform/clock.js';
 import { WatchService } from '../../../proto/gen/etcd/etcdserverpb/rpc.js';
 import { storeConformance } from '../conformance.js';
 import { etcdServices } from '../etcd/index.js';
-import { MemoryStore } from '../memory-store.js';
+import { MemoryStore } from '../backend/memory-store.js';
 import { isOrdered } from './endpoint.js';
 import { EtcdStore } from './etcd-store.js';
 

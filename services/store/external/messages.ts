@@ -59,7 +59,7 @@ function toOp(op: Op): RequestOp {
   }
 }
 
-export function fromEtcdKeyValue(kv: EtcdKeyValue): KeyValue {
+function fromEtcdKeyValue(kv: EtcdKeyValue): KeyValue {
   const { key, value, version, lease } = kv;
   return { key, value, version, lease, createRevision: revisionOf(kv.createRevision), modRevision: revisionOf(kv.modRevision) };
 }

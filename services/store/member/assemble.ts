@@ -7,7 +7,7 @@ import { createLogger } from '../../../platform/log.js';
 import type { Random } from '../../../platform/random.js';
 import { startMemoryMember, startRaftMember } from '../../../raft/index.js';
 import type { PeerTls } from '../../../raft/index.js';
-import type { StoreHead } from '../backend.js';
+import type { StoreHead } from '../backend/backend.js';
 import { KvStateMachine } from '../disk/state-machine.js';
 import { LIMITS } from '../limits.js';
 import { COMMAND_LEVEL } from '../mvcc/commands.js';

@@ -1,7 +1,7 @@
 /** The rare calls between the threads, as JSON: numbers of 64 bits and bytes are marked as such. */
 import type { Membership, MembershipChange, NodeId, RaftStatus } from '../../../raft/contract.js';
 import type { Alarm } from '../mvcc/alarms.js';
-import type { SaveOptions } from '../backend.js';
+import type { SaveOptions } from '../backend/backend.js';
 import type { HashResult, LeaseInfo } from '../mvcc/operations.js';
 import type { StoreStatus } from '../store.js';
 

@@ -9,12 +9,13 @@ import type { DiskReserve } from '../../../platform/disk/reserve.js';
 import type { Random } from '../../../platform/random.js';
 import type { Slices } from '../../../platform/slices.js';
 import type { LogIndex, Membership, MembershipChange, NodeId, RaftEvents, RaftMember, RaftStatus } from '../../../raft/contract.js';
-import type { KvBackend, KvWatch, LeaseInfoOptions, PutResult, SaveOptions, StoreHead, WatchHandle, WatchSink } from '../backend.js';
+import type { KvBackend, LeaseInfoOptions, PutResult, SaveOptions, StoreHead } from '../backend/backend.js';
+import type { KvWatch, WatchHandle, WatchSink } from '../watch/sink.js';
 import type { KvStateMachine } from '../disk/state-machine.js';
-import { encodeRange, encodeTxn } from '../encoded-kvs.js';
-import type { EncodedRange, EncodedTxn } from '../encoded-kvs.js';
+import { encodeRange, encodeTxn } from '../mvcc/encoded-kvs.js';
+import type { EncodedRange, EncodedTxn } from '../mvcc/encoded-kvs.js';
 import { closedError, fencedError, leaseNotFoundError, revisionOf, tooLargeError } from '../errors.js';
-import { LeaseExpiry } from '../lease-expiry.js';
+import { LeaseExpiry } from '../backend/lease-expiry.js';
 import { newLeaseId } from '../lease-id.js';
 import { LIMITS } from '../limits.js';
 import type { Alarm } from '../mvcc/alarms.js';
@@ -22,7 +23,7 @@ import { decodeCommand, encodeCommand, expireCommand, isAlarm, isPut, levelOf, R
 import type { Command, CommandResult, HashResult, KvPut, KvRange, KvTxn, KvTxnResult, LeaseInfo } from '../mvcc/operations.js';
 import type { ReadResult } from '../mvcc/range.js';
 import { isReadOnly, isSerializable } from '../mvcc/txn.js';
-import { unpackResult } from '../packed-results.js';
+import { unpackResult } from '../mvcc/packed-results.js';
 import { StoreError } from '../store.js';
 import type { Revision, StoreCallOptions, StoreStatus, TxnRequest, TxnResult, WatchBatch } from '../store.js';
 import { encodeEtcdSnapshot } from '../snapshot/etcd-file.js';
@@ -486,10 +487,10 @@ export class MemberCore implements KvBackend {
   }
 }
 
-export const idText = (id: NodeId): string => id.toString(16);
+const idText = (id: NodeId): string => id.toString(16);
 
 /** etcd's clients want 64 bits: the first of a digest of the cluster's own id. */
-export const clusterIdOf = (clusterId: string): bigint => createHash('sha256').update(clusterId).digest().readBigUInt64BE();
+const clusterIdOf = (clusterId: string): bigint => createHash('sha256').update(clusterId).digest().readBigUInt64BE();
 
 const abortedError = () => new StoreError('unavailable', 'the call was aborted before it began');
 

@@ -7,12 +7,12 @@
 import { ByteReader } from '../bytes.js';
 import type { ByteWriter } from '../bytes.js';
 import { revisionOf } from '../errors.js';
-import type { KvWatch } from '../backend.js';
-import { KVS_FIELD, writeEncodedKv } from '../encoded-kvs.js';
-import type { EncodedKvs, EncodedRange, EncodedTxn, KvPage, KvsField } from '../encoded-kvs.js';
+import type { KvWatch } from '../watch/sink.js';
+import { KVS_FIELD, writeEncodedKv } from '../mvcc/encoded-kvs.js';
+import type { EncodedKvs, EncodedRange, EncodedTxn, KvPage, KvsField } from '../mvcc/encoded-kvs.js';
 import type { CommandResult, CommandResultOf, KvOpResult, KvOpResultOf, KvTxnResult } from '../mvcc/operations.js';
 import type { ReadResult } from '../mvcc/range.js';
-import type { Packed } from '../packed-results.js';
+import type { Packed } from '../mvcc/packed-results.js';
 import { StoreError } from '../store.js';
 import type { KeyValue, StoreErrorCode, StoreEvent, WatchBatch } from '../store.js';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { VirtualClock } from '../../../platform/clock.js';
-import { LeaseExpiry } from '../lease-expiry.js';
+import { LeaseExpiry } from '../backend/lease-expiry.js';
 import { Leases } from '../mvcc/leases.js';
 import { Renewals } from './renewals.js';
 

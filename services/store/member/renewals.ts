@@ -4,7 +4,7 @@
  * the next one begins to count after them. Whatever does not go this way goes through the log.
  */
 import { ByteReader, ByteWriter } from '../bytes.js';
-import type { LeaseExpiry } from '../lease-expiry.js';
+import type { LeaseExpiry } from '../backend/lease-expiry.js';
 import type { Leases } from '../mvcc/leases.js';
 import { StoreError } from '../store.js';
 

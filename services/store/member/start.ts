@@ -8,7 +8,7 @@ import { RaftError } from '../../../raft/contract.js';
 import type { Membership, MembershipChange, NodeId, PeerInfo, RaftErrorCode, RaftStatus } from '../../../raft/contract.js';
 import { ReplaceableTls } from '../../../raft/index.js';
 import type { PeerCertificates } from '../../../raft/index.js';
-import type { KvBackend } from '../backend.js';
+import type { KvBackend } from '../backend/backend.js';
 import type { HashResult } from '../mvcc/operations.js';
 import { StoreError } from '../store.js';
 import type { StoreErrorCode } from '../store.js';

@@ -1,9 +1,9 @@
 /** Ranges: which keys an interval means, and reading them with etcd's options. */
 import { sortSlices } from '../../../platform/slices.js';
 import type { Slices } from '../../../platform/slices.js';
-import { PAGE_KVS } from '../encoded-kvs.js';
+import { PAGE_KVS } from './encoded-kvs.js';
 import { compactedError, futureRevisionError, revisionOf } from '../errors.js';
-import type { Packed } from '../packed-results.js';
+import type { Packed } from './packed-results.js';
 import type { KeyValue, RangeResult } from '../store.js';
 import type { Mvcc } from './mvcc.js';
 import type { KvRange, SortTarget } from './operations.js';

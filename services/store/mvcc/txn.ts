@@ -6,10 +6,10 @@
 import { assert } from '../../../platform/assert.js';
 import type { Slices } from '../../../platform/slices.js';
 import { duplicateKeyError, emptyKeyError, keyNotFoundError, leaseNotFoundError, leaseProvidedError, revisionOf, tooManyOpsError, valueProvidedError } from '../errors.js';
-import { KVS_FIELD } from '../encoded-kvs.js';
+import { KVS_FIELD } from './encoded-kvs.js';
 import { LIMITS } from '../limits.js';
-import { Packer } from '../packed-results.js';
-import type { Packed } from '../packed-results.js';
+import { Packer } from './packed-results.js';
+import type { Packed } from './packed-results.js';
 import type { KeyValue } from '../store.js';
 import { holds } from './compare.js';
 import type { Leases } from './leases.js';

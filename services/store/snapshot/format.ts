@@ -22,7 +22,7 @@ export interface SnapshotHeader {
   readonly compactRevision: number;
 }
 
-export function encodeHeader(header: SnapshotHeader): Buffer {
+function encodeHeader(header: SnapshotHeader): Buffer {
   const text = Buffer.from(JSON.stringify(header), 'utf8');
   const length = Buffer.allocUnsafe(4);
   length.writeUInt32LE(text.length, 0);

@@ -3,7 +3,7 @@ import { status } from '@grpc/grpc-js';
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
 import { WriteServiceService } from '../../../proto/gen/navarch/store/v1/write.js';
 import type { WriteRequest } from '../../../proto/gen/navarch/store/v1/write.js';
-import { EtcdError } from '../etcd/context.js';
+import { EtcdError } from '../etcd/errors.js';
 import { RefusedRequest } from '../etcd/requests.js';
 
 export interface WriteLimits {
@@ -16,7 +16,7 @@ export interface WriteLimits {
 const OPERATIONS = 1;
 
 /** Undefined: it is read; what is wrong in it shows then. */
-export function refusalOfWrites(bytes: Uint8Array, { message_bytes, writes }: WriteLimits): EtcdError | undefined {
+function refusalOfWrites(bytes: Uint8Array, { message_bytes, writes }: WriteLimits): EtcdError | undefined {
   if (bytes.length > message_bytes) return new EtcdError(status.RESOURCE_EXHAUSTED, `a message of writes has ${bytes.length} bytes; at most ${message_bytes} are taken: send more messages`);
   return countOf(bytes, writes + 1) > writes ? new EtcdError(status.RESOURCE_EXHAUSTED, `a message has more than ${writes} writes: send more messages`) : undefined;
 }

@@ -10,7 +10,7 @@ import { systemRandom } from '../../../platform/random.js';
 import { connectStoreWriter } from '../../../sdk/store/store-writer.js';
 import type { StoreWriter } from '../../../sdk/store/store-writer.js';
 import type { EtcdOperation } from '../etcd/authorize.js';
-import { MemoryStore } from '../memory-store.js';
+import { MemoryStore } from '../backend/memory-store.js';
 import { StoreError } from '../store.js';
 import { writeService } from './write-stream.js';
 

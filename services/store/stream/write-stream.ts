@@ -7,9 +7,10 @@
 import type { ServerDuplexStream } from '@grpc/grpc-js';
 import type { Clock } from '../../../platform/clock.js';
 import type { Operation, Outcome, WriteRequest, WriteResponse } from '../../../proto/gen/navarch/store/v1/write.js';
-import type { KvBackend } from '../backend.js';
+import type { KvBackend } from '../backend/backend.js';
 import type { EtcdAuthorizer, EtcdIdentity } from '../etcd/authorize.js';
-import { EtcdContext, failStream, toEtcdError } from '../etcd/context.js';
+import { EtcdContext } from '../etcd/context.js';
+import { failStream, toEtcdError } from '../etcd/errors.js';
 import { forSomebody, type GrpcService } from '../etcd/index.js';
 import { RefusedRequest } from '../etcd/requests.js';
 import { emptyKeyError } from '../errors.js';

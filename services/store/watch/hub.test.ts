@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { VirtualClock } from '../../../platform/clock.js';
 import { finish } from '../../../platform/slices.js';
-import type { KvWatch } from '../backend.js';
+import type { KvWatch } from './sink.js';
 import { LIMITS } from '../limits.js';
 import { KvState } from '../mvcc/kv-state.js';
 import type { KvOp } from '../mvcc/operations.js';

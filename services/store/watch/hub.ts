@@ -9,7 +9,7 @@
  */
 import type { Clock, Timer } from '../../../platform/clock.js';
 import type { Slices } from '../../../platform/slices.js';
-import type { KvWatch, WatchHandle, WatchSink } from '../backend.js';
+import type { KvWatch, WatchHandle, WatchSink } from './sink.js';
 import { compactedError, overflowError, revisionOf } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import type { Mvcc } from '../mvcc/mvcc.js';

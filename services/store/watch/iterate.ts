@@ -1,6 +1,6 @@
 /** A watch as an async iterable: reading a batch makes room for the next. */
 import { PushStream } from '../../../platform/stream.js';
-import type { KvWatch, WatchHandle, WatchSink } from '../backend.js';
+import type { KvWatch, WatchHandle, WatchSink } from './sink.js';
 import { emptyKeyError, overflowError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import { StoreError } from '../store.js';

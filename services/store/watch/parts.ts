@@ -1,5 +1,5 @@
 /** Puts the parts of a long revision together again, for whoever wants whole revisions. */
-import type { WatchSink } from '../backend.js';
+import type { WatchSink } from './sink.js';
 import type { StoreError, StoreEvent, WatchBatch } from '../store.js';
 
 export class WholeRevisions implements WatchSink {

@@ -8,7 +8,7 @@ import type { Clock } from '../../../../platform/clock.js';
 import { ContainerState, PodSandboxState } from '../../../../proto/gen/cri/runtime/v1/api.js';
 import type { Container, ContainerStatus, PodSandbox } from '../../../../proto/gen/cri/runtime/v1/api.js';
 import { LABELS } from '../../pod/container-spec.js';
-import { normalizedImage } from '../../pod/spec.js';
+import { normalizedImage } from '../../pod-spec/spec.js';
 import { openLogFile } from '../../logs/open-log.js';
 import { ExecTimeoutError, ImagePullError } from '../runtime.js';
 import type {

@@ -35,7 +35,7 @@ function appArmor({ spec, annotations }: ReviewedPod): Violation | undefined {
   return { reason: plural('forbidden AppArmor profile', values.length), detail: `${setters.join(' and ')} must not set AppArmor profile type to ${quoted(values)}` };
 }
 
-export const capabilitiesBaseline: PodCheck = ({ spec }) => {
+const capabilitiesBaseline: PodCheck = ({ spec }) => {
   const extra = new Set<string>();
   const names = namesWhere(spec, (_container, security) => {
     const bad = (security?.capabilities?.add ?? []).filter((capability) => !ADDABLE_CAPABILITIES.has(capability));

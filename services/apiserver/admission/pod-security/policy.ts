@@ -1,7 +1,7 @@
 /** Pod Security levels, versions and the policy that a namespace's labels give (Kubernetes' Pod Security Admission). */
 import { fieldErrors, type FieldError } from '../../../../apimachinery/status.js';
 
-export const LEVELS = ['privileged', 'baseline', 'restricted'] as const;
+const LEVELS = ['privileged', 'baseline', 'restricted'] as const;
 export type Level = (typeof LEVELS)[number];
 
 /** A minor version of Kubernetes 1.x whose rules apply; `latest` is newer than all. */

@@ -6,7 +6,7 @@ import { HeaderDecoder } from './headers.js';
 /** Payload of one data frame. Clients of Kubernetes copy in pieces of 32 KiB; the protocol would allow 16 MiB. */
 export const DATA_BYTES_MAX = 1 << 20;
 /** Payload of any other frame. */
-export const CONTROL_BYTES_MAX = 64 * 1024;
+const CONTROL_BYTES_MAX = 64 * 1024;
 const STREAM_MASK = 0x7fffffff;
 const SETTINGS_MAX = 64;
 

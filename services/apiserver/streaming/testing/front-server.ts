@@ -9,7 +9,7 @@ import { PushStream } from '../../../../platform/stream.js';
 import type { UpgradeRequest } from '../../ports.js';
 import { createStreamingFront } from '../index.js';
 
-export class FarEnd implements PodStream {
+class FarEnd implements PodStream {
   readonly output = new PushStream<PodStreamOutput>({ limit: 1000, onOverflow: () => new Error('overflow') });
   readonly input: PodStreamInput[] = [];
   closed = false;

@@ -130,7 +130,7 @@ export class Subject {
   }
 }
 
-export const put = (key: string, value: string, more: Partial<PutRequest> = {}) => PutRequest.fromPartial({ key: bytes(key), value: bytes(value), ...more });
+const put = (key: string, value: string, more: Partial<PutRequest> = {}) => PutRequest.fromPartial({ key: bytes(key), value: bytes(value), ...more });
 
 export const ops = {
   put: (key: string, value: string, more: Partial<PutRequest> = {}): RequestOp => ({ request: { $case: 'requestPut', value: put(key, value, more) } }),

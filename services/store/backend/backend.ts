@@ -1,29 +1,9 @@
 /** What the etcd front needs beyond the Store interface. The in-memory store and the member give it; every request is etcd's. */
-import type { EncodedRange, EncodedTxn } from './encoded-kvs.js';
-import type { Alarm } from './mvcc/alarms.js';
-import type { HashResult, KvPut, KvRange, KvTxn, KvTxnResult, LeaseInfo } from './mvcc/operations.js';
-import type { KeyValue, RangeResult, Revision, Store, StoreCallOptions, StoreError, StoreWatchRequest, WatchBatch } from './store.js';
-
-export interface KvWatch extends StoreWatchRequest {
-  readonly noPut?: boolean;
-  readonly noDelete?: boolean;
-}
-
-/** Receives a watch's batches, in order and on the spot. After `onEnd` nothing more comes. */
-export interface WatchSink {
-  /** Whether it takes a revision of very many events in parts. */
-  readonly takesParts?: boolean;
-  onBatch(batch: WatchBatch): void;
-  onEnd(error: StoreError): void;
-}
-
-export interface WatchHandle {
-  /** Allows that many further batches. A watch starts with none: without them it waits, and is served from history. */
-  grant(batches: number): void;
-  /** Asks for an empty batch once the watch has everything there is. */
-  requestProgress(): void;
-  cancel(): void;
-}
+import type { EncodedRange, EncodedTxn } from '../mvcc/encoded-kvs.js';
+import type { Alarm } from '../mvcc/alarms.js';
+import type { HashResult, KvPut, KvRange, KvTxn, KvTxnResult, LeaseInfo } from '../mvcc/operations.js';
+import type { KeyValue, RangeResult, Revision, Store, StoreCallOptions } from '../store.js';
+import type { KvWatch, WatchHandle, WatchSink } from '../watch/sink.js';
 
 /** What every answer of the etcd API carries beside the revision. Ids are etcd's 64-bit ones. */
 export interface StoreHead {

@@ -6,7 +6,7 @@
  * JSON.parse and JSON.stringify do the work of nearly all: text is first searched for a run of 16 digits, which is much
  * cheaper than parsing it, and printing falls back when JSON.stringify meets a bigint.
  */
-import { isObject } from '../value.js';
+import { isObject } from './value.js';
 import { parseExactly } from './json-parser.js';
 
 /** Every integer beyond 2^53-1 has 16 digits or more. */

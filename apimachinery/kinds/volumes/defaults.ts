@@ -1,5 +1,5 @@
 /** Defaults of volume sources. */
-import { pullPolicyFor } from './image.js';
+import { pullPolicyFor } from '../lib/image.js';
 import { absent, child, children, field, fill, fillZero, isRec, type Rec } from '../lib/value.js';
 
 const FILE_MODE_DEFAULT = 0o644;

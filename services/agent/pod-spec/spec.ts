@@ -24,7 +24,7 @@ export function specOf(pod: Pod): PodSpec {
 }
 
 /** An init container that keeps running beside the others (KEP-753). */
-export function isSidecar(container: Container): boolean {
+function isSidecar(container: Container): boolean {
   return container.restartPolicy === 'Always';
 }
 

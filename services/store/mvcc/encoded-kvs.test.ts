@@ -1,13 +1,13 @@
 /** Issue 6, "what must hold" of `make flood`: long answers are bytes from the thread that reads them to the connection. */
 import { describe, expect, it } from 'vitest';
-import { DeleteRangeResponse, RangeResponse, RangeStreamResponse, TxnResponse } from '../../proto/gen/etcd/etcdserverpb/rpc.js';
-import { KeyValue as EtcdKeyValue } from '../../proto/gen/etcd/mvccpb/kv.js';
+import { DeleteRangeResponse, RangeResponse, RangeStreamResponse, TxnResponse } from '../../../proto/gen/etcd/etcdserverpb/rpc.js';
+import { KeyValue as EtcdKeyValue } from '../../../proto/gen/etcd/mvccpb/kv.js';
 import { decodeKvs, decodeTxn, encodeKvs, encodeRange, encodeTxn, KVS_FIELD, PAGE_KVS } from './encoded-kvs.js';
-import { revisionOf } from './errors.js';
-import { deleteAnswer, rangeAnswer, rangeAnswers, serializeAnswer, txnAnswer } from './etcd/answers.js';
-import { fromKeyValue } from './etcd/convert.js';
-import type { KvTxnResult } from './mvcc/operations.js';
-import type { KeyValue } from './store.js';
+import { revisionOf } from '../errors.js';
+import { deleteAnswer, rangeAnswer, rangeAnswers, serializeAnswer, txnAnswer } from '../etcd/answers.js';
+import { fromKeyValue } from '../etcd/convert.js';
+import type { KvTxnResult } from './operations.js';
+import type { KeyValue } from '../store.js';
 
 const NUMBERS = [0, 1, 127, 128, 16_383, 16_384, 2 ** 31, 2 ** 32, 2 ** 35 + 1, Number.MAX_SAFE_INTEGER];
 const LEASES = [0n, 1n, 127n, 128n, 2n ** 32n, 2n ** 53n + 1n, 2n ** 63n - 1n, -1n, -(2n ** 63n)];

@@ -1,11 +1,11 @@
 /** Issue 6, row 31: what a transaction that writes gives back of very many keys is held as pages, and means the same. */
 import { expect, it } from 'vitest';
-import { finish } from '../../platform/slices.js';
+import { finish } from '../../../platform/slices.js';
 import { PAGE_KVS } from './encoded-kvs.js';
-import { KvState } from './mvcc/kv-state.js';
-import type { CommandResult, KvTxn } from './mvcc/operations.js';
+import { KvState } from './kv-state.js';
+import type { CommandResult, KvTxn } from './operations.js';
 import { isPacked, pagesOf, unpackResult } from './packed-results.js';
-import { StoreError } from './store.js';
+import { StoreError } from '../store.js';
 
 const bytes = (text: string) => Buffer.from(text);
 const ALL = { key: bytes('k'), rangeEnd: bytes('l') };

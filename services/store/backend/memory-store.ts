@@ -1,22 +1,23 @@
 /** The Store in memory: the same state machine as a member's, without a log, a disk or peers. For tests. */
-import { systemClock } from '../../platform/clock.js';
-import type { Clock, Timer } from '../../platform/clock.js';
-import { systemRandom } from '../../platform/random.js';
-import type { Random } from '../../platform/random.js';
-import { finish } from '../../platform/slices.js';
-import type { KvBackend, KvWatch, PutResult, WatchHandle, WatchSink } from './backend.js';
-import { encodeRange, encodeTxn } from './encoded-kvs.js';
-import type { EncodedRange, EncodedTxn } from './encoded-kvs.js';
-import { closedError, revisionOf } from './errors.js';
+import { systemClock } from '../../../platform/clock.js';
+import type { Clock, Timer } from '../../../platform/clock.js';
+import { systemRandom } from '../../../platform/random.js';
+import type { Random } from '../../../platform/random.js';
+import { finish } from '../../../platform/slices.js';
+import type { KvBackend, PutResult } from './backend.js';
+import type { KvWatch, WatchHandle, WatchSink } from '../watch/sink.js';
+import { encodeRange, encodeTxn } from '../mvcc/encoded-kvs.js';
+import type { EncodedRange, EncodedTxn } from '../mvcc/encoded-kvs.js';
+import { closedError, revisionOf } from '../errors.js';
 import { LeaseExpiry } from './lease-expiry.js';
-import type { Alarm } from './mvcc/alarms.js';
-import { KvState } from './mvcc/kv-state.js';
-import type { Command, CommandResult, HashResult, KvPut, KvRange, KvTxn, KvTxnResult, LeaseInfo } from './mvcc/operations.js';
-import { StoreError } from './store.js';
-import type { RangeResult, Revision, StoreCallOptions, StoreStatus, TxnRequest, TxnResult, WatchBatch } from './store.js';
-import { newLeaseId } from './lease-id.js';
-import { WatchHub } from './watch/hub.js';
-import { iterateWatch } from './watch/iterate.js';
+import type { Alarm } from '../mvcc/alarms.js';
+import { KvState } from '../mvcc/kv-state.js';
+import type { Command, CommandResult, HashResult, KvPut, KvRange, KvTxn, KvTxnResult, LeaseInfo } from '../mvcc/operations.js';
+import { StoreError } from '../store.js';
+import type { RangeResult, Revision, StoreCallOptions, StoreStatus, TxnRequest, TxnResult, WatchBatch } from '../store.js';
+import { newLeaseId } from '../lease-id.js';
+import { WatchHub } from '../watch/hub.js';
+import { iterateWatch } from '../watch/iterate.js';
 
 export interface MemoryStoreOptions {
   readonly clock?: Clock;

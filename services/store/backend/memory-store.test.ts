@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { VirtualClock } from '../../platform/clock.js';
-import { storeConformance } from './conformance.js';
+import { VirtualClock } from '../../../platform/clock.js';
+import { storeConformance } from '../conformance.js';
 import { MemoryStore } from './memory-store.js';
-import type { Revision } from './store.js';
+import type { Revision } from '../store.js';
 
 storeConformance('memory', async () => {
   const store = new MemoryStore();

@@ -4,9 +4,9 @@
  * the TTL is a minimum. So the leader may renew a lease in its memory alone, as long as nothing in the log, or on its way there,
  * would let this or the next leader end it earlier: neither its end, nor a checkpoint since it was last renewed through the log.
  */
-import type { Clock, Timer } from '../../platform/clock.js';
-import type { Lease, LeaseListener, Leases } from './mvcc/leases.js';
-import type { EndedLease } from './mvcc/operations.js';
+import type { Clock, Timer } from '../../../platform/clock.js';
+import type { Lease, LeaseListener, Leases } from '../mvcc/leases.js';
+import type { EndedLease } from '../mvcc/operations.js';
 
 export interface LeaseExpiryOptions {
   readonly clock: Clock;

@@ -1,5 +1,5 @@
 /** What an image's name says. */
-import { str } from '../lib/value.js';
+import { str } from './value.js';
 
 /** `Always` for `:latest` and for an image without tag and digest, otherwise `IfNotPresent`. */
 export function pullPolicyFor(image: unknown): 'Always' | 'IfNotPresent' {

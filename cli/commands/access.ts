@@ -9,9 +9,9 @@ import { issueAdminCertificate } from '../server/certificates.js';
 import type { Access } from '../server/member-calls.js';
 import { endpointsOf, readMemberFile } from '../server/member-file.js';
 import { liveState } from '../up/state-file.js';
-import { CliError } from './errors.js';
-import { splitEndpoint } from './join-token.js';
-import { layout } from './paths.js';
+import { CliError } from '../lib/errors.js';
+import { splitEndpoint } from '../lib/join-token.js';
+import { layout } from '../lib/paths.js';
 
 export interface AccessFlags {
   readonly dataDir: string;

@@ -2,10 +2,10 @@
  * Keys and values as an answer of etcd's has them on the wire: made by the thread that reads them, and sent as they are. Whoever
  * passes them on holds their bytes and no object for each, and spends nothing on any of them.
  */
-import { ByteReader, ByteWriter, varintBytes } from './bytes.js';
-import { revisionOf } from './errors.js';
-import type { KvOpResult, KvOpResultOf, KvTxnResult, KvTxnResultOf, RangeResultOf } from './mvcc/operations.js';
-import type { KeyValue, RangeResult } from './store.js';
+import { ByteReader, ByteWriter, varintBytes } from '../bytes.js';
+import { revisionOf } from '../errors.js';
+import type { KvOpResult, KvOpResultOf, KvTxnResult, KvTxnResultOf, RangeResultOf } from './operations.js';
+import type { KeyValue, RangeResult } from '../store.js';
 
 /** Fields of one message, in order; `count` of them. */
 export interface KvPage {

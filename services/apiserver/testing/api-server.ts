@@ -7,7 +7,7 @@ import type { PodStreamer } from '../../../apimachinery/pod-streams.js';
 import { systemClock } from '../../../platform/clock.js';
 import { silentLogger } from '../../../platform/log.js';
 import { systemRandom } from '../../../platform/random.js';
-import { MemoryStore } from '../../store/memory-store.js';
+import { MemoryStore } from '../../store/backend/memory-store.js';
 import { createApiServer } from '../index.js';
 import type { ApiServerOptions } from '../index.js';
 import type { Authenticator, Authorizer, TlsProvider } from '../ports.js';
@@ -37,7 +37,7 @@ export async function selfSigned(): Promise<{ certificate: string; key: string }
 }
 
 /** A bearer token is the user's name; without one: the administrator. `nobody` is nobody. */
-export const nameIsToken: Authenticator = {
+const nameIsToken: Authenticator = {
   authenticate({ headers }) {
     const name = /^Bearer (.+)$/.exec(String(headers['authorization'] ?? ''))?.[1] ?? 'admin';
     return Promise.resolve(name === 'nobody' ? undefined : { name, groups: name === 'admin' ? ['system:masters'] : [] });
@@ -45,7 +45,7 @@ export const nameIsToken: Authenticator = {
 };
 
 /** Users whose names begin with `no-` may do nothing. */
-export const mostMay: Authorizer = {
+const mostMay: Authorizer = {
   authorize: ({ user }) => Promise.resolve({ allowed: !user.name.startsWith('no-'), reason: '' }),
 };
 

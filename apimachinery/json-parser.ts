@@ -1,9 +1,9 @@
 /**
  * A parser for JSON that JSON.parse has accepted, and whose integers need every digit. It looks for no errors of syntax.
  */
-import { int64Of } from '../int64.js';
-import { setOwn } from '../value.js';
-import type { JsonObject } from '../value.js';
+import { int64Of } from './int64.js';
+import { setOwn } from './value.js';
+import type { JsonObject } from './value.js';
 
 /** A number that neither an int64 nor a double holds. */
 export class NumberRangeError extends Error {

@@ -2,7 +2,7 @@
  * From a CustomResourceDefinition to rows of the scheme, one for each served version: from there on a custom resource goes the
  * way of any other kind.
  */
-import { encodeJson } from '../codec/json-value.js';
+import { encodeJson } from '../json-value.js';
 import type { Kind, Printer, PrinterColumn, ScaleFacts, SubresourceFacts } from '../kind.js';
 import { translateTimestampSince } from '../kinds/lib/duration.js';
 import { ALL_METADATA, strategyOf } from '../kinds/lib/strategy.js';
@@ -12,11 +12,11 @@ import type { GroupVersionKind, KubeObject } from '../object.js';
 import { ApiError } from '../status.js';
 import { isObject } from '../value.js';
 import type { JsonObject } from '../value.js';
-import { compileJsonPath } from './json-path.js';
-import { builtInResolver } from '../scheme/stored.js';
+import { compileJsonPath } from '../crd/json-path.js';
+import { builtInResolver } from './stored.js';
 import { Defaulter } from '../schema/prune.js';
-import type { Schema } from '../schema/schema.js';
-import { rootSchemaOf } from './schema.js';
+import type { Schema } from '../schema.js';
+import { rootSchemaOf } from '../crd/schema.js';
 
 const VERBS = ['delete', 'deletecollection', 'get', 'list', 'patch', 'create', 'update', 'watch'];
 const SUBRESOURCE_VERBS = ['get', 'patch', 'update'];

@@ -1,16 +1,16 @@
 /** What kube-apiserver asks of literals besides their types: texts that can be read, and lists and maps of one type. */
-import type { Work } from '../../../platform/work.js';
-import { compileUnits } from '../../regex.js';
-import { verbsOf, VERBS } from '../lib/format-string.js';
-import { patternOf } from '../lib/regex.js';
-import type { Expr } from '../syntax/ast.js';
-import { childrenOf } from '../syntax/ast.js';
-import type { Issue } from '../syntax/issues.js';
-import { durationOf, timestampOf } from '../values/text.js';
-import { CelError } from '../values/values.js';
-import type { Checked } from './checker.js';
-import type { CelType } from './types.js';
-import { DYN, typeName } from './types.js';
+import type { Work } from '../../platform/work.js';
+import { compileUnits } from '../regex.js';
+import { verbsOf, VERBS } from './lib/format-string.js';
+import { patternOf } from './lib/regex.js';
+import type { Expr } from './syntax/ast.js';
+import { childrenOf } from './syntax/ast.js';
+import type { Issue } from './syntax/issues.js';
+import { durationOf, timestampOf } from './values/text.js';
+import { CelError } from './values/values.js';
+import type { Checked } from './check/checker.js';
+import type { CelType } from './values/types.js';
+import { DYN, typeName } from './values/types.js';
 
 /** Of one part of an expression, in units of Work. */
 const PART_UNITS = 5;

@@ -4,8 +4,8 @@
  */
 import { decodeKvs, encodePage, PAGE_KVS } from './encoded-kvs.js';
 import type { KvPage, KvsField } from './encoded-kvs.js';
-import type { CommandResult, KvOpResult, KvTxnResult } from './mvcc/operations.js';
-import type { KeyValue } from './store.js';
+import type { CommandResult, KvOpResult, KvTxnResult } from './operations.js';
+import type { KeyValue } from '../store.js';
 
 /** Stands in a result beside its list: the first keys and values of it, `spilled` in number. */
 export interface Packed {

@@ -2,7 +2,7 @@
 import { dns1123Label, dns1123Subdomain } from '../../names.js';
 import type { Complaints } from '../lib/complaints.js';
 import { absent, field, isRec, keysOf, list, num, str, unset, type Rec } from '../lib/value.js';
-import { noBacksteps } from '../pod/validate-paths.js';
+import { noBacksteps } from './paths.js';
 
 export type SourceCheck = (complaints: Complaints, source: Rec, path: string) => void;
 
