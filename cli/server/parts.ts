@@ -31,7 +31,7 @@ export function parseParts({ only, controllers }: PartFlags): ServerParts {
 function rowsOf(list: string | undefined) {
   if (list === undefined) return CONTROLLERS;
   try {
-    return chosenControllers(itemsOf(list));
+    return chosenControllers(itemsOf(list), CONTROLLERS);
   } catch (error) {
     throw new CliError(`--controllers: ${error instanceof Error ? error.message : String(error)}`, 2);
   }

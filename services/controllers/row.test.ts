@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { bootstrapClusterRoleBindings, bootstrapRoleBindings } from '../apiserver/auth/bootstrap-policy.js';
-import { chosenControllers, CONTROLLERS } from './table.js';
+import { chosenControllers, CONTROLLERS } from './index.js';
 
 const rows = CONTROLLERS.slice(0, 3);
 const [a = '', b = '', c = ''] = rows.map(({ name }) => name);
