@@ -5,14 +5,15 @@
  *
  * As kube-apiserver does, a body is its first document, and of keys that stand twice the last one counts; they are reported.
  */
-import { Composer, CST, Lexer, Parser } from 'yaml';
+import { Composer, CST, Parser } from 'yaml';
 import type { Document, ParsedNode, Tags } from 'yaml';
 import { isApiError } from '../status.js';
 import { duplicateKeys } from './duplicates.js';
 import { decodeJson } from './json.js';
-import { checkSize, DEFAULT_LIMITS, tooDeep, tooManyValues, YAML_ALIASES_MAX } from './limits.js';
+import { checkSize, DEFAULT_LIMITS, tooDeep, tooManyKeys } from './limits.js';
 import type { DecodeLimits } from './limits.js';
 import { OPEN_BRACE } from './scan.js';
+import { lexemesOfFirst } from './yaml-lexemes.js';
 import { badYaml, YamlReader } from './yaml-values.js';
 
 export interface YamlBody {
@@ -59,34 +60,61 @@ function firstDocument(text: string, limits: DecodeLimits): Document.Parsed<Pars
   return document as Document.Parsed<ParsedNode> | undefined;
 }
 
-/** Spaces, line ends, comments and indicators are tokens, too: a `key: value` has six. */
-const TOKENS_PER_VALUE = 8;
+/** Lexemes between two looks at how many keys the open maps have. */
+const LOOK_AT_KEYS = 1024;
 
-/** Tokens up to the end of the first document: what follows it is not looked at. */
+/** Tokens up to the end of the first document: what follows it is not looked at. What is too much is refused while it is read. */
 function* tokensOfFirst(text: string, limits: DecodeLimits): Generator<CST.Token> {
   const parser = new Parser();
-  const tokensMax = TOKENS_PER_VALUE * limits.valuesMax;
-  let [tokens, aliases] = [0, 0];
+  const keys = new KeyLook(limits);
   try {
-    for (const lexeme of new Lexer().lex(text)) {
-      tokens += 1;
-      if (tokens > tokensMax) throw tooManyValues(limits.valuesMax);
-      if (lexeme.startsWith('*')) aliases += 1;
-      if (aliases > YAML_ALIASES_MAX) throw badYaml(`more than ${YAML_ALIASES_MAX} aliases`);
+    for (const lexeme of lexemesOfFirst(text, limits)) {
       for (const token of parser.next(lexeme)) {
-        checkDepth(token, limits.depthMax);
-        yield token;
+        yield judged(token, limits);
         if (token.type === 'document') return;
       }
+      if (parser.stack.length > limits.depthMax + OPEN_BESIDES) throw tooDeep(limits.depthMax);
+      keys.next(parser.stack);
     }
-    for (const token of parser.end()) {
-      checkDepth(token, limits.depthMax);
-      yield token;
-    }
+    for (const token of parser.end()) yield judged(token, limits);
   } catch (error) {
     // The parser leaves nested blocks by recursion.
     throw error instanceof RangeError ? tooDeep(limits.depthMax) : error;
   }
+}
+
+/** Besides the collections, a document, a scalar and a list's last, empty item may be open. */
+const OPEN_BESIDES = 3;
+
+/** Looks from time to time whether a map that is open has too many keys; those that are the same are one. */
+class KeyLook {
+  readonly #keysMax: number;
+  #lexemes = 0;
+  /** Items from which on a map is looked at: of those that were there the keys have been counted. */
+  #from: number;
+
+  constructor({ keysMax }: DecodeLimits) {
+    this.#keysMax = keysMax;
+    this.#from = keysMax;
+  }
+
+  next(open: readonly CST.Token[]): void {
+    if (++this.#lexemes % LOOK_AT_KEYS !== 0) return;
+    for (const token of open) {
+      if (!CST.isCollection(token) || token.type === 'block-seq' || token.items.length <= this.#from) continue;
+      const keys = new Set<string>();
+      for (const { key } of token.items) if (key?.type === 'scalar') keys.add(key.source);
+      if (keys.size > this.#keysMax) throw tooManyKeys(this.#keysMax);
+      this.#from = token.items.length + this.#keysMax;
+    }
+  }
+}
+
+/** The first thing that is wrong is what is told: to collect them all takes longer than everything else. */
+function judged(token: CST.Token, { depthMax }: DecodeLimits): CST.Token {
+  if (token.type === 'error') throw badYaml(token.source === '' ? token.message : `${token.message}: ${JSON.stringify(token.source)}`);
+  checkDepth(token, depthMax);
+  return token;
 }
 
 /** YAML 1.1 without what Kubernetes never had. */

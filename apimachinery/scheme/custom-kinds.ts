@@ -12,7 +12,7 @@ import type { GroupVersionKind, KubeObject } from '../object.js';
 import { ApiError } from '../status.js';
 import { isObject } from '../value.js';
 import type { JsonObject } from '../value.js';
-import { compileJsonPath } from '../crd/json-path.js';
+import { compileJsonPath, firstOf } from '../crd/json-path.js';
 import { builtInResolver } from './stored.js';
 import { Defaulter } from '../schema/prune.js';
 import type { Schema } from '../schema.js';
@@ -114,7 +114,7 @@ function selectorsOf(version: JsonObject): Kind['fieldSelectors'] {
   return Object.fromEntries(recs(version['selectableFields']).flatMap((selectable) => {
     const path = str(selectable['jsonPath']);
     const find = compileJsonPath(path);
-    return find === undefined ? [] : [[path.replace(/^\./, ''), (object: KubeObject) => scalarOf(find(object)[0])]];
+    return find === undefined ? [] : [[path.replace(/^\./, ''), (object: KubeObject) => scalarOf(firstOf(find(object)))]];
   }));
 }
 
@@ -138,22 +138,18 @@ function printerOf(version: JsonObject): Printer {
   });
   return {
     columns: [NAME, ...columns.map(({ head }) => head)],
-    row: (object, now_ms) => [object.metadata?.name ?? '', ...columns.map(({ head, find }) => cellOf(find(object), head.type, now_ms))],
+    row: (object, now_ms) => [object.metadata?.name ?? '', ...columns.map(({ head, find }) => cellOf(firstOf(find(object)), head.type, now_ms))],
   };
 }
 
-/** A value of another type than the column's is not shown (k8s.io/apiextensions-apiserver/pkg/registry/customresource/tableconvertor). */
-function cellOf(found: readonly unknown[], type: string, now_ms: number): unknown {
-  const [value] = found;
+/** Of what a path finds the first is shown; a value of another type than the column's is not (k8s.io/apiextensions-apiserver/pkg/registry/customresource/tableconvertor). */
+function cellOf(value: unknown, type: string, now_ms: number): unknown {
   if (value === undefined || value === null) return null;
   switch (type) {
     case 'integer': return typeof value === 'number' ? Math.trunc(value) : typeof value === 'bigint' ? value : null;
     case 'number': return isNumeric(value) ? value : null;
     case 'boolean': return typeof value === 'boolean' ? value : null;
     case 'date': return typeof value === 'string' ? translateTimestampSince(value, now_ms) : null;
-    default: {
-      const texts = found.map((one) => (typeof one === 'string' ? one : encodeJson(one)));
-      return texts.length === 1 ? texts[0] : `[${texts.join(' ')}]`;
-    }
+    default: return typeof value === 'string' ? value : encodeJson(value);
   }
 }

@@ -101,7 +101,7 @@ export function addServerCommand(program: Command): void {
     .option('--quota <MiB>', 'size of the store at which nothing may grow until something is deleted; 0: none', '2048')
     .option('--max-txn-ops <number>', 'operations of one transaction of an etcd client, up to 2048', '128')
     .option('--max-request-bytes <bytes>', 'longest write that the store takes, up to 10 MiB; objects of the API count too', '1572864')
-    .option('--compaction <period or revisions>', 'history that the store keeps: a time such as 15m, a number of revisions, or off (also of an external store)', '15m')
+    .option('--compaction <period or revisions>', 'history that the store keeps: a time such as 15m, a number of revisions, or off (also of an external store)', '5m')
     .option('--log-level <level>', 'debug, info, warn or error', 'info')
     .option('--log-file <file>', 'log here instead of to standard error')
     .addHelpText('after', `

@@ -1,6 +1,7 @@
 /** Keeps a node's own objects: the Node, from what its worker reports, and the Lease that says it is alive. */
 import type { Lease, Node, NodeStatus } from '../../apimachinery/gen/types.js';
 import { leases, nodes } from '../../apimachinery/gen/resources.js';
+import type { ObjectMeta } from '../../apimachinery/object.js';
 import { isApiError } from '../../apimachinery/status.js';
 import { toMicroTime, toTime } from '../../platform/clock.js';
 import type { Clock } from '../../platform/clock.js';
@@ -56,14 +57,20 @@ export class NodeWriter {
     }
   }
 
-  /** Renews the Lease; makes it when it is not there. */
+  /**
+   * Renews the Lease; makes it when it is not there. It belongs to the Node, and goes with it; one that was made before there was a Node
+   * is given to it as soon as there is one.
+   */
   async renewLease(): Promise<void> {
     const renewTime = toMicroTime(this.#clock.now());
     const ref = { namespace: LEASE_NAMESPACE, name: this.#node };
     try {
-      await this.#client.patch<Lease>(leases, ref, {
+      const lease = await this.#client.patch<Lease>(leases, ref, {
         type: 'merge', body: { spec: { holderIdentity: this.#node, leaseDurationSeconds: LEASE_DURATION_S, renewTime } },
       });
+      if ((lease.metadata?.ownerReferences ?? []).length > 0) return;
+      const metadata = await this.#owned();
+      if (metadata.ownerReferences !== undefined) await this.#client.patch<Lease>(leases, ref, { type: 'merge', body: { metadata } });
     } catch (error) {
       if (!isApiError(error, 'NotFound')) throw error;
       await this.#createLease(renewTime);
@@ -71,9 +78,7 @@ export class NodeWriter {
   }
 
   async #createLease(renewTime: string): Promise<void> {
-    const node = await this.#read();
-    const owner = node?.metadata?.uid === undefined ? {}
-      : { ownerReferences: [{ apiVersion: 'v1', kind: 'Node', name: this.#node, uid: node.metadata.uid }] };
+    const owner = await this.#owned();
     try {
       await this.#client.create<Lease>(leases, {
         apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: { namespace: LEASE_NAMESPACE, name: this.#node, ...owner },
@@ -82,6 +87,12 @@ export class NodeWriter {
     } catch (error) {
       if (!isApiError(error, 'AlreadyExists')) throw error;
     }
+  }
+
+  /** What marks a thing as the Node's; nothing while there is no Node. */
+  async #owned(): Promise<Pick<ObjectMeta, 'ownerReferences'>> {
+    const uid = (await this.#read())?.metadata?.uid;
+    return uid === undefined ? {} : { ownerReferences: [{ apiVersion: 'v1', kind: 'Node', name: this.#node, uid }] };
   }
 
   async #label(node: Node, labels: Readonly<Record<string, string>>): Promise<Node> {

@@ -38,6 +38,8 @@ export function checkType(scheme: Scheme, draft: KubeObject, { kind, shape }: { 
   // What is empty names nothing, but to the server of custom resources.
   if (draft.apiVersion === undefined || (!isCustom && draft.apiVersion === '')) draft.apiVersion = expected;
   if (draft.kind === undefined || (!isCustom && draft.kind === '')) draft.kind = shape.kind;
+  // Older clients evict by the version that the subresource had first.
+  if (shape.group === 'policy' && shape.kind === 'Eviction' && draft.apiVersion === 'policy/v1beta1') draft.apiVersion = expected;
   if (draft.apiVersion === expected && draft.kind === shape.kind) return;
   const given = typeOf(draft);
   if (!isCustom && given !== undefined && !isVersionOf(scheme, given, shape)) throw anotherType(scheme, given, shape);

@@ -1,5 +1,6 @@
 /** What the server itself decides about an object's metadata (API conventions, "Metadata"). */
 import type { KubeObject, ObjectMeta } from '../../../apimachinery/object.js';
+import { unclassified } from '../../../apimachinery/patch/errors.js';
 import { ApiError, apiErrors } from '../../../apimachinery/status.js';
 import { toTime } from '../../../platform/clock.js';
 import type { Random } from '../../../platform/random.js';
@@ -72,7 +73,7 @@ export function fillForCreate(draft: KubeObject, context: { readonly now_ms: num
   }
 }
 
-const otherUid = (uid: string, stored: string | undefined): string => `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${stored ?? ''}`;
+export const otherUid = (uid: string, stored: string | undefined): string => `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${stored ?? ''}`;
 
 /** A replacement that names another object than the one at the key. kube-apiserver's store says so, and names the key. */
 export function checkReplacedUid({ metadata: { uid = '' } = {} }: KubeObject, old: KubeObject, where: { readonly kind: Kind; readonly name: string; readonly key: string }): void {
@@ -102,3 +103,21 @@ export function keepForUpdate(draft: KubeObject, old: KubeObject, kind: Kind): v
 export const modified = (kind: Kind, name: string) =>
   apiErrors.conflict(kind, name, 'the object has been modified; please apply your changes to the latest version and try again');
 
+const UINT64_MAX = 2n ** 64n - 1n;
+
+/** The version that a write is conditional on; '' for none, as 0 is none. Throws what kube-apiserver answers for a version that is no number. */
+export function conditionOf({ resourceVersion: version = '' }: Pick<ObjectMeta, 'resourceVersion'> = {}): string {
+  if (version === '') return '';
+  const refused = (why: string): ApiError => unclassified(`strconv.ParseUint: parsing ${JSON.stringify(version.slice(0, 64))}: ${why}`);
+  if (!/^\d+$/.test(version)) throw refused('invalid syntax');
+  const number = version.length > 64 ? UINT64_MAX + 1n : BigInt(version);
+  if (number > UINT64_MAX) throw refused('value out of range');
+  return number === 0n ? '' : number.toString();
+}
+
+/** Kubernetes names the resource here, not the kind. */
+export function versionMissing({ kind, name }: { readonly kind: Kind; readonly name: string }): ApiError {
+  return apiErrors.invalid({ group: kind.group, kind: kind.resource }, name, [{
+    type: 'FieldValueInvalid', field: 'metadata.resourceVersion', detail: 'Invalid value: 0: must be specified for an update',
+  }]);
+}

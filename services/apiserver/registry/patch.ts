@@ -10,7 +10,7 @@ import { checkType } from './body-type.js';
 import { paced, step, warn } from './context.js';
 import type { Call } from './context.js';
 import { createObject } from './create.js';
-import { checkScope, modified } from './metadata.js';
+import { checkScope, conditionOf, modified, otherUid, versionMissing } from './metadata.js';
 import { applyFields, applyScale } from './fields.js';
 import { checkAppliedFields, checkFields, patchWork } from './model.js';
 import { refusePatched } from './patch-refusal.js';
@@ -43,8 +43,9 @@ function plainPatch(call: Call, target: NamedTarget, request: PatchRequest, opti
         checkFields(call, { kind, shape, floats }, patched);
       });
       checkNamed(patched, target);
+      if (isScale && kind.isCustom !== true) checkScaleUid(target, patched, old);
       checkPatchedVersion(target, patched, base);
-      checkPatchedUid(target, patched, base.as(kind).object);
+      if (!isScale) checkPatchedUid(target, patched, base.as(kind).object);
       return isScale ? withScale(kind, old, patched) : patched;
     },
   });
@@ -117,6 +118,11 @@ function checkNamed(object: KubeObject, target: NamedTarget): void {
   checkScope(object, target);
 }
 
+/** Of a custom resource a Scale's uid means nothing here. */
+function checkScaleUid({ kind, name }: NamedTarget, { metadata: { uid = '' } = {} }: KubeObject, old: KubeObject): void {
+  if (uid !== '' && uid !== old.metadata?.uid) throw apiErrors.conflict({ group: kind.group, resource: `${kind.resource}/scale` }, name, otherUid(uid, old.metadata?.uid));
+}
+
 /** A PUT with another uid is a conflict; a patch that sets another is invalid. */
 function checkPatchedUid(target: NamedTarget, patched: KubeObject, old: KubeObject): void {
   const uid = patched.metadata?.uid ?? '';
@@ -137,13 +143,15 @@ function checkAppliedType(applied: KubeObject, { group, version, kind }: GroupVe
 
 function namesVersion(request: PatchRequest): boolean {
   const { patch: body } = request;
-  return isObject(body) && isObject(body['metadata']) && body['metadata']['resourceVersion'] !== undefined;
+  const version = isObject(body) && isObject(body['metadata']) ? body['metadata']['resourceVersion'] : undefined;
+  return version !== undefined && !(typeof version === 'string' && /^0*$/.test(version));
 }
 
 /** A patch that sets resourceVersion is optimistic locking. */
 function checkPatchedVersion(target: NamedTarget, patched: KubeObject, base: CachedObject): void {
-  const version = patched.metadata?.resourceVersion;
-  if (version !== undefined && version !== '' && version !== base.resourceVersion) throw modified(target.kind, target.name);
+  const version = conditionOf(patched.metadata);
+  if (version === '' && (patched.metadata?.resourceVersion ?? '') !== '' && target.kind.strategy.allowUnconditionalUpdate === false) throw versionMissing(target);
+  if (version !== '' && version !== base.resourceVersion) throw modified(target.kind, target.name);
 }
 
 function patchOptionsBody(call: Call, request: PatchRequest): Record<string, unknown> {

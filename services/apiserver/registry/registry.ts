@@ -10,7 +10,6 @@ import type {
 import { customResourceDefinitions } from '../../../apimachinery/gen/resources.js';
 import type { KubeObject, ResourceId } from '../../../apimachinery/object.js';
 import { apiErrors } from '../../../apimachinery/status.js';
-import type { ApiError } from '../../../apimachinery/status.js';
 import { cloneJson, isObject } from '../../../apimachinery/value.js';
 import type { CachedObject } from '../cacher/cached-object.js';
 import type { Completion } from '../cacher/resource-cache.js';
@@ -24,7 +23,7 @@ import type { Call, DeletionRule, Extensions, RegistryContext } from './context.
 import { createObject } from './create.js';
 import { deleteObject } from './delete.js';
 import { createByHandler, readByHandler } from './handlers.js';
-import { checkReplacedUid, checkScope, metaOf, modified } from './metadata.js';
+import { checkReplacedUid, checkScope, conditionOf, metaOf, modified, versionMissing } from './metadata.js';
 import { checkFields } from './model.js';
 import { patch } from './patch.js';
 import { scaleOf, withScale } from './scale.js';
@@ -198,14 +197,16 @@ class UserService implements ObjectService {
     checkFields(call, { kind, shape }, object);
     if ((object.metadata?.name ?? '') === '') throw apiErrors.badRequest(`the name of the object (${target.name} based on URL) was undeterminable: name must be provided`);
     checkScope(object, target);
-    const version = object.metadata?.resourceVersion ?? '';
+    const version = conditionOf(object.metadata);
     const isScale = target.subresource?.name === 'scale';
     const mutation = this.#mutation(target);
     const written = await updateExisting(call, target, {
       conditional: version !== '', options: optionsBody(call, 'UpdateOptions'), trusted: mutation !== undefined,
       draft: (old, base) => {
-        if (version === '' && kind.strategy.allowUnconditionalUpdate === false) throw versionMissing(target);
-        if (!isScale) checkReplacedUid(object, old, target);
+        // A Scale without a version has that of its parent.
+        const takesAny = kind.strategy.allowUnconditionalUpdate !== false || (isScale && (object.metadata?.resourceVersion ?? '') === '');
+        if (version === '' && !takesAny) throw versionMissing(target);
+        checkReplacedUid(object, old, target);
         if (version !== '' && version !== base.resourceVersion) throw modified(kind, target.name);
         if (isScale) return withScale(kind, old, object);
         if (mutation === undefined) return cloneJson(object);
@@ -304,13 +305,6 @@ async function createReplacement(call: Call, target: NamedTarget, object: KubeOb
   checkReplacedUid(object, {}, target);
   await call.options.mayCreate?.();
   return createObject(call, target, { ...object, metadata }, { options: optionsBody(call, 'CreateOptions') });
-}
-
-/** Kubernetes names the resource here, not the kind. */
-function versionMissing({ kind, name }: NamedTarget): ApiError {
-  return apiErrors.invalid({ group: kind.group, kind: kind.resource }, name, [{
-    type: 'FieldValueInvalid', field: 'metadata.resourceVersion', detail: 'Invalid value: 0: must be specified for an update',
-  }]);
 }
 
 function optionsBody(call: Call, kind: 'CreateOptions' | 'UpdateOptions'): Record<string, unknown> {

@@ -3,13 +3,13 @@ import type { DeleteOptions, ListRequest } from '../../../apimachinery/object-se
 import { apiErrors, fieldErrors } from '../../../apimachinery/status.js';
 import type { FieldError } from '../../../apimachinery/status.js';
 import { isObject } from '../../../apimachinery/value.js';
+import { PROPAGATION_POLICIES, deleteOptionErrors } from '../registry/delete-options.js';
 import { checkListOptions } from './list-options.js';
 
 type Query = URLSearchParams;
 
 const VERSION_MATCHES = ['Exact', 'NotOlderThan'] as const;
 const FIELD_VALIDATIONS = ['Ignore', 'Warn', 'Strict'] as const;
-const POLICIES = ['Orphan', 'Background', 'Foreground'] as const;
 
 export function isOneOf<T extends string>(value: unknown, allowed: readonly T[]): value is T {
   return (allowed as readonly unknown[]).includes(value);
@@ -119,10 +119,7 @@ export function deleteOptions(query: Query, body: unknown): DeleteOptions {
   const named = given['propagationPolicy'] ?? textOption(query, 'propagationPolicy');
   const orphan = given['orphanDependents'] ?? booleanOption(query, 'orphanDependents');
   const dryRun = (Array.isArray(given['dryRun']) ? given['dryRun'].map(String) : query.getAll('dryRun')).filter((value) => value !== '');
-  const errors: FieldError[] = [];
-  if (named !== undefined && orphan !== undefined) errors.push(fieldErrors.invalid('propagationPolicy', named, 'orphanDependents and deletionPropagation cannot be both set'));
-  if (named !== undefined && !isOneOf(named, POLICIES)) errors.push(fieldErrors.notSupported('propagationPolicy', named, ['Foreground', 'Background', 'Orphan', 'nil']));
-  if (dryRun.some((value) => value !== 'All')) errors.push(fieldErrors.notSupported('dryRun', dryRun, ['All']));
+  const errors = deleteOptionErrors({ propagationPolicy: named, orphanDependents: orphan, dryRun });
   if (errors.length > 0) throw apiErrors.invalid({ group: 'meta.k8s.io', kind: 'DeleteOptions' }, '', errors);
   const grace = given['gracePeriodSeconds'] ?? integerOption(query, 'gracePeriodSeconds', Number.MIN_SAFE_INTEGER);
   if (grace !== undefined && !Number.isSafeInteger(grace)) {
@@ -130,7 +127,7 @@ export function deleteOptions(query: Query, body: unknown): DeleteOptions {
   }
   const preconditions = isObject(given['preconditions']) ? given['preconditions'] : undefined;
   return defined({
-    propagationPolicy: isOneOf(named, POLICIES) ? named : orphanPolicy(orphan), gracePeriodSeconds: grace as number | undefined, dryRun: dryRun.length > 0,
+    propagationPolicy: isOneOf(named, PROPAGATION_POLICIES) ? named : orphanPolicy(orphan), gracePeriodSeconds: grace as number | undefined, dryRun: dryRun.length > 0,
     preconditions: preconditions === undefined ? undefined : defined({
       uid: stringOf(preconditions['uid']), resourceVersion: stringOf(preconditions['resourceVersion']),
     }),

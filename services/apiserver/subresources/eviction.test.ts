@@ -37,6 +37,23 @@ async function start(wish: { readonly phase?: string; readonly isReady?: boolean
 }
 
 describe('an eviction', () => {
+  it.each<[object, boolean, number, string]>([
+    [{ propagationPolicy: 'Foo' }, false, 422, 'propagationPolicy: Unsupported value: "Foo": supported values: "Foreground", "Background", "Orphan", "nil"'],
+    [{ propagationPolicy: 'Orphan', orphanDependents: true }, false, 422, 'propagationPolicy: Invalid value: "Orphan": orphanDependents and deletionPropagation cannot be both set'],
+    [{ dryRun: ['Foo'] }, false, 422, 'dryRun: Unsupported value: ["Foo"]: supported values: "All"'],
+    [{ dryRun: ['All', 'All'] }, true, 500, 'Non-matching dry-run options in request and content: [All] and [All All]'],
+  ])('with options that no deletion takes is refused: %j (row 42)', async (options, dryRun, code, message) => {
+    await using test = await start();
+    await expect(test.evict(options, 'a', dryRun)).rejects.toMatchObject({ status: { code, message: expect.stringContaining(message) as string } });
+    expect((await test.podNow()).metadata).not.toHaveProperty('deletionTimestamp');
+  });
+
+  it('in the version that older clients send is one, too', async () => {
+    await using test = await start();
+    const object = { apiVersion: 'policy/v1beta1', kind: 'Eviction', metadata: { name: 'a' } };
+    expect((await test.service.create({ resource: pods, namespace, name: 'a', subresource: 'eviction', dryRun: true, object })).object).toMatchObject({ status: 'Success' });
+  });
+
   it('without a budget deletes the pod, and says why in its status', async () => {
     await using test = await start();
     expect((await test.evict()).object).toMatchObject({ kind: 'Status', status: 'Success', code: 201 });

@@ -10,6 +10,8 @@ import { labelSelectorOf } from '../../../apimachinery/selector/labels.js';
 import type { LabelSelectorObject } from '../../../apimachinery/selector/labels.js';
 import { ApiError, apiErrors, fieldErrors, isApiError } from '../../../apimachinery/status.js';
 import { isObject } from '../../../apimachinery/value.js';
+import { deleteOptionErrors } from '../registry/delete-options.js';
+import { unclassified } from '../../../apimachinery/patch/errors.js';
 import { toTime } from '../../../platform/clock.js';
 import type { Clock } from '../../../platform/clock.js';
 import type { ObjectReader, ResourceCall, ResourceHandler } from '../ports.js';
@@ -59,9 +61,14 @@ function optionsOf(call: ResourceCall, body: KubeObject): DeleteOptions {
       [fieldErrors.invalid(`deleteOptions.${unsafe}`, true, 'can not be set for pod eviction, try after removing the option')]);
   }
   const { gracePeriodSeconds, propagationPolicy, preconditions } = given as DeleteOptions;
-  const dryRun = call.dryRun || (Array.isArray(given['dryRun']) && given['dryRun'].length > 0);
+  const dryRun: readonly unknown[] = Array.isArray(given['dryRun']) ? given['dryRun'] : [];
+  if (call.dryRun && dryRun.length > 0 && !(dryRun.length === 1 && dryRun[0] === 'All')) {
+    throw unclassified(`Non-matching dry-run options in request and content: [All] and [${dryRun.join(' ')}]`);
+  }
+  const errors = deleteOptionErrors({ propagationPolicy, orphanDependents: given['orphanDependents'], dryRun });
+  if (errors.length > 0) throw apiErrors.invalid({ group: 'meta.k8s.io', kind: 'DeleteOptions' }, '', errors);
   return {
-    dryRun, ...(gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds }), ...(propagationPolicy === undefined ? {} : { propagationPolicy }),
+    dryRun: call.dryRun || dryRun.length > 0, ...(gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds }), ...(propagationPolicy === undefined ? {} : { propagationPolicy }),
     ...(preconditions === undefined ? {} : { preconditions }),
   };
 }
