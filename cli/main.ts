@@ -5,7 +5,7 @@
  */
 import { Command } from 'commander';
 import { describeFailure } from './lib/errors.js';
-import { KUBERNETES_VERSION, VERSION } from './lib/version.js';
+import { KUBERNETES_VERSION, VERSION } from '../platform/version.js';
 
 interface Subcommand {
   readonly names: readonly string[];

@@ -25,6 +25,8 @@ const MAY_IMPORT = {
   'services/dns': BELOW_SDK,
   'services/nodelink': BELOW_SDK,
   'services/dashboard': BELOW_SDK,
+  // What a server is made of: it composes the other services, and nobody but commands and testing composes it.
+  'services/server': [...BELOW_SDK, 'raft', 'services'],
   cli: ['*'],
   testing: ['*'],
   e2e: ['platform', 'proto', 'sdk', 'testing', 'apimachinery', 'raft/index.ts', 'raft/sim/check/index.ts', 'services/store/index.ts'],

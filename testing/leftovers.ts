@@ -7,7 +7,7 @@ import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { processesInNamespace } from '../cli/hosts/proc.js';
-import { isRunning, processIdOf, signalProcess, type ProcessId } from '../cli/lib/process-id.js';
+import { isRunning, processIdOf, signalProcess, type ProcessId } from '../platform/process-id.js';
 import { holdProcess, systemClock } from '../platform/clock.js';
 
 /** `navarch-run-<pid>-<start time>`: a pid may be given out again. */

@@ -10,7 +10,7 @@ import { systemClock } from '../../platform/clock.js';
 import { silentLogger } from '../../platform/log.js';
 import { authorityPin } from '../../platform/pki/x509.js';
 import { startCluster, type Cluster } from '../../testing/index.js';
-import { formatJoinToken } from '../lib/join-token.js';
+import { formatJoinToken } from '../../platform/pki/join-token.js';
 import { forgetSecret, secretOf } from '../lib/secret-input.js';
 import { WorkerCredentials } from './credentials.js';
 

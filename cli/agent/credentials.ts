@@ -12,8 +12,8 @@ import type { Logger } from '../../platform/log.js';
 import type { Service } from '../../platform/service.js';
 import { NodeServiceClient, type RegisterResponse, type RenewResponse } from '../../proto/gen/navarch/node/v1/node.js';
 import { serverNameOptions } from '../../sdk/grpc/server-name.js';
-import { CliError } from '../lib/errors.js';
-import { fetchAuthority, parseJoinToken } from '../lib/join-token.js';
+import { UserError } from '../../platform/user-error.js';
+import { fetchAuthority, parseJoinToken } from '../../platform/pki/join-token.js';
 
 export interface WorkerIdentity {
   /** PEM of the cluster's authority. */
@@ -112,9 +112,9 @@ export class WorkerCredentials implements Service {
   /** Members may still be starting: faults of the network are waited out, a wrong token is not. */
   async #joinPatiently(): Promise<void> {
     const { clock, logger, token: ask } = this.#options;
-    if (ask === undefined) throw new CliError('this worker has no certificate yet: start it with --token-file, a file with what `navarch token create` prints', 2);
+    if (ask === undefined) throw new UserError('this worker has no certificate yet: start it with --token-file, a file with what `navarch token create` prints', 2);
     const token = parseJoinToken(await ask());
-    if (token.kind !== 'worker') throw new CliError('this token is for members; a worker joins with the token that `navarch token create` prints', 2);
+    if (token.kind !== 'worker') throw new UserError('this token is for members; a worker joins with the token that `navarch token create` prints', 2);
     const until_ms = clock.monotonic() + JOIN_MS;
     for (let attempt = 0; ; attempt++) {
       const endpoint = this.#options.endpoints[attempt % this.#options.endpoints.length] ?? '';
@@ -174,5 +174,5 @@ export function clientTo(endpoint: string, channel: ChannelCredentials): NodeSer
 const FINAL: ReadonlySet<unknown> = new Set([status.UNAUTHENTICATED, status.INVALID_ARGUMENT, status.ALREADY_EXISTS, status.PERMISSION_DENIED]);
 
 function isFinal(error: unknown): boolean {
-  return FINAL.has((error as { code?: unknown }).code) || (error instanceof CliError && error.message.includes('is not the one this token is for'));
+  return FINAL.has((error as { code?: unknown }).code) || (error instanceof UserError && error.message.includes('is not the one this token is for'));
 }

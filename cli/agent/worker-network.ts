@@ -17,7 +17,7 @@ import { nodePeerSource } from '../../services/overlay/node-source.js';
 import type { Backend } from '../../services/overlay/backend.js';
 import { createOverlay, type Overlay, type OverlayOptions } from '../../services/overlay/overlay.js';
 import { createProxy } from '../../services/proxy/proxy.js';
-import { dnsServiceAddress, type ClusterNetwork } from '../server/network.js';
+import { dnsServiceAddress, type ClusterNetwork } from '../../services/server/network.js';
 import type { WorkerCredentials } from './credentials.js';
 
 export type BackendName = Backend['name'];

@@ -20,7 +20,7 @@ import type { HollowRule } from '../../services/agent/runtime/hollow-behaviour.j
 import { HollowRuntime } from '../../services/agent/runtime/hollow.js';
 import { HostVolumes } from '../../services/agent/volumes/host-volumes.js';
 import type { CniOptions } from '../../services/overlay/cni.js';
-import { dnsServiceAddress, type ClusterNetwork } from '../server/network.js';
+import { dnsServiceAddress, type ClusterNetwork } from '../../services/server/network.js';
 import { NODE_PORT, NodePort } from './node-port.js';
 import type { WorkerCredentials } from './credentials.js';
 import { WorkerNetwork, type BackendName } from './worker-network.js';

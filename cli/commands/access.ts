@@ -5,12 +5,12 @@ import { systemClock } from '../../platform/clock.js';
 import { readClusterPki } from '../../platform/pki/cluster-pki.js';
 import { readKeyPair } from '../../platform/pki/files.js';
 import { systemRandom } from '../../platform/random.js';
-import { issueAdminCertificate } from '../server/certificates.js';
-import type { Access } from '../server/member-calls.js';
-import { endpointsOf, readMemberFile } from '../server/member-file.js';
+import { issueAdminCertificate } from '../../services/server/certificates.js';
+import type { Access } from '../../services/server/cluster/member-calls.js';
+import { endpointsOf, readMemberFile } from '../../services/server/membership/member-file.js';
 import { liveState } from '../up/state-file.js';
-import { CliError } from '../lib/errors.js';
-import { splitEndpoint } from '../lib/join-token.js';
+import { UserError } from '../../platform/user-error.js';
+import { splitEndpoint } from '../../platform/pki/join-token.js';
 import { layout } from '../lib/paths.js';
 
 export interface AccessFlags {
@@ -19,7 +19,7 @@ export interface AccessFlags {
   readonly endpoints?: string;
 }
 
-/** Throws CliError that names the flags that would help. */
+/** Throws UserError that names the flags that would help. */
 export async function resolveAccess(flags: AccessFlags): Promise<Access> {
   const dataDir = resolve(flags.dataDir);
   const told = (flags.endpoints ?? '').split(',').filter((part) => part !== '');
@@ -30,8 +30,8 @@ export async function resolveAccess(flags: AccessFlags): Promise<Access> {
   const pkiDir = resolve(flags.pkiDir ?? file?.pkiDir ?? layout(dataDir).pki);
   const pki = await readClusterPki(pkiDir);
   const endpoints = told.length > 0 ? told : endpointsOf(file?.members ?? []);
-  if (pki === undefined) throw new CliError(`${pkiDir} holds no cluster secrets; name a member's data directory (--data-dir), or its secrets and address (--pki-dir, --endpoints)`);
-  if (endpoints.length === 0) throw new CliError(`${dataDir} tells no members; give --endpoints host:port[,host:port] of their gRPC listeners`);
+  if (pki === undefined) throw new UserError(`${pkiDir} holds no cluster secrets; name a member's data directory (--data-dir), or its secrets and address (--pki-dir, --endpoints)`);
+  if (endpoints.length === 0) throw new UserError(`${dataDir} tells no members; give --endpoints host:port[,host:port] of their gRPC listeners`);
   const admin = await issueAdminCertificate(pki, { clock: systemClock, random: systemRandom });
   return { endpoints, ca: pki.clusterAuthority.certificate, certificate: admin.certificate, privateKey: admin.privateKey };
 }

@@ -12,13 +12,13 @@ import { createWorker, type CniLink, type RuntimeChoice } from '../agent/worker.
 import { parseCapacity, type CapacityOptions } from '../../services/agent/node/capacity.js';
 import type { BackendName } from '../agent/worker-network.js';
 import { parseHollowRules, type HollowRule } from '../../services/agent/runtime/hollow-behaviour.js';
-import { CliError } from '../lib/errors.js';
-import { splitEndpoint } from '../lib/join-token.js';
+import { UserError } from '../../platform/user-error.js';
+import { splitEndpoint } from '../../platform/pki/join-token.js';
 import { defaultDataDir } from '../lib/paths.js';
 import { runUntilSignal } from '../lib/run.js';
 import { forgetSecret, secretOf } from '../lib/secret-input.js';
-import { hostPort } from '../server/identity.js';
-import { DEFAULT_NETWORK } from '../server/network.js';
+import { hostPort } from '../../services/server/identity.js';
+import { DEFAULT_NETWORK } from '../../services/server/network.js';
 
 interface AgentFlags {
   readonly name: string;
@@ -89,7 +89,7 @@ async function hollowRulesOf({ hollowRules }: AgentFlags): Promise<HollowRule[]>
   try {
     return parseHollowRules(await readFile(hollowRules, 'utf8'));
   } catch (error) {
-    throw new CliError(`--hollow-rules ${hollowRules}: ${(error as Error).message}`, 2);
+    throw new UserError(`--hollow-rules ${hollowRules}: ${(error as Error).message}`, 2);
   }
 }
 
@@ -100,32 +100,32 @@ async function runtimeOf(flags: AgentFlags): Promise<RuntimeChoice> {
     case 'cri':
       return { kind: 'cri', cniLink: flags.cniLink, overlayBackend: flags.overlayBackend, socket: flags.runtimeSocket, cniConfDir: flags.cniConfDir, cniDataDir: flags.cniDataDir ?? join(flags.dataDir, 'cni'), imageGarbage: imageGarbageOf(flags) };
     default:
-      throw new CliError(`--runtime must be cri or hollow, not "${flags.runtime}"`, 2);
+      throw new UserError(`--runtime must be cri or hollow, not "${flags.runtime}"`, 2);
   }
 }
 
 function imageGarbageOf({ imageGcHigh, imageGcLow }: AgentFlags): { high_percent: number; low_percent: number } {
   const [high_percent, low_percent] = [Number(imageGcHigh), Number(imageGcLow)];
   if (!(low_percent > 0 && low_percent < high_percent && high_percent <= 100)) {
-    throw new CliError(`--image-gc-high and --image-gc-low are percents of the disk, the second below the first, not "${imageGcHigh}" and "${imageGcLow}"`, 2);
+    throw new UserError(`--image-gc-high and --image-gc-low are percents of the disk, the second below the first, not "${imageGcHigh}" and "${imageGcLow}"`, 2);
   }
   return { high_percent, low_percent };
 }
 
 function capacityOptionsOf({ capacity, workersHere }: AgentFlags): CapacityOptions {
   const count = Number(workersHere);
-  if (!Number.isInteger(count) || count < 1) throw new CliError(`--workers-here must be a number of workers, 1 or more, not "${workersHere}"`, 2);
+  if (!Number.isInteger(count) || count < 1) throw new UserError(`--workers-here must be a number of workers, 1 or more, not "${workersHere}"`, 2);
   try {
     return { workersHere: count, told: parseCapacity(capacity) };
   } catch (error) {
-    throw new CliError(`--capacity: ${(error as Error).message}`, 2);
+    throw new UserError(`--capacity: ${(error as Error).message}`, 2);
   }
 }
 
 function labelsOf(flags: AgentFlags): Record<string, string> {
   return Object.fromEntries(flags.label.map((text) => {
     const at = text.indexOf('=');
-    if (at < 1) throw new CliError(`--label must be key=value, not "${text}"`, 2);
+    if (at < 1) throw new UserError(`--label must be key=value, not "${text}"`, 2);
     return [text.slice(0, at), text.slice(at + 1)];
   }));
 }

@@ -3,8 +3,8 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { holdProcess, systemClock } from '../../platform/clock.js';
 import { systemRandom } from '../../platform/random.js';
-import type { Recovered } from '../server/recover.js';
-import { makeFilesPrivate } from '../server/file-modes.js';
+import type { Recovered } from '../../services/server/membership/recover.js';
+import { makeFilesPrivate } from '../../services/server/membership/file-modes.js';
 
 interface RecoverFlags {
   readonly dataDir: string;
@@ -32,7 +32,7 @@ async function recover(flags: RecoverFlags): Promise<void> {
   const hold = holdProcess();
   try {
     // Only here: no other command needs what a store is made of.
-    const { recoverCluster } = await import('../server/recover.js');
+    const { recoverCluster } = await import('../../services/server/membership/recover.js');
     const found = await recoverCluster({
       dataDir: resolve(flags.dataDir), compare: flags.compare ?? [], ...(flags.pkiDir === undefined ? {} : { pkiDir: flags.pkiDir }),
       dryRun: flags.dryRun === true, clock: systemClock, random: systemRandom,

@@ -7,10 +7,10 @@ import type { Service } from '../../platform/service.js';
 import { connect } from '../../sdk/grpc/connect.js';
 import { createDashboard, type MemberRow } from '../../services/dashboard/dashboard.js';
 import { resolveAccess } from './access.js';
-import { CliError } from '../lib/errors.js';
+import { UserError } from '../../platform/user-error.js';
 import { defaultDataDir } from '../lib/paths.js';
 import { runUntilSignal } from '../lib/run.js';
-import { askMembers, type Access, type MemberView } from '../server/member-calls.js';
+import { askMembers, type Access, type MemberView } from '../../services/server/cluster/member-calls.js';
 
 export function addDashboardCommand(program: Command): void {
   program.command('dashboard')
@@ -25,7 +25,7 @@ The address that is printed holds an access key: whoever has it can read the pag
 
 function portOf(text: string): number {
   const port = Number(text);
-  if (!/^\d+$/.test(text) || port > 65_535) throw new CliError(`--port must be 0 to 65535, not "${text}"`, 2);
+  if (!/^\d+$/.test(text) || port > 65_535) throw new UserError(`--port must be 0 to 65535, not "${text}"`, 2);
   return port;
 }
 

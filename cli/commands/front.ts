@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { systemClock } from '../../platform/clock.js';
 import { createLogger } from '../../platform/log.js';
 import { ApiFront } from '../front/api-front.js';
-import { splitEndpoint } from '../lib/join-token.js';
+import { splitEndpoint } from '../../platform/pki/join-token.js';
 import { runUntilSignal } from '../lib/run.js';
 
 interface FrontFlags {

@@ -5,10 +5,10 @@ import { holdProcess, systemClock } from '../../platform/clock.js';
 import { systemRandom } from '../../platform/random.js';
 import type { Member } from '../../proto/gen/navarch/cluster/v1/cluster.js';
 import { resolveAccess, type AccessFlags } from './access.js';
-import { CliError } from '../lib/errors.js';
+import { UserError } from '../../platform/user-error.js';
 import { defaultDataDir } from '../lib/paths.js';
-import { askLeader, listMembers, memberNamed, type MemberView } from '../server/member-calls.js';
-import { repairMember } from '../server/repair.js';
+import { askLeader, listMembers, memberNamed, type MemberView } from '../../services/server/cluster/member-calls.js';
+import { repairMember } from '../../services/server/membership/repair.js';
 
 const withAccess = (command: Command): Command => command
   .option('--data-dir <directory>', 'of the cluster that `up` started, or of a member', defaultDataDir())
@@ -20,7 +20,7 @@ export function addMemberCommands(program: Command): void {
   withAccess(member.command('list').description('all members, with their role and how far they are'))
     .option('-o, --output <format>', 'table or json', 'table')
     .action(async (flags: AccessFlags & { readonly output: string }) => {
-      if (flags.output !== 'table' && flags.output !== 'json') throw new CliError(`--output must be table or json, not "${flags.output}"`, 2);
+      if (flags.output !== 'table' && flags.output !== 'json') throw new UserError(`--output must be table or json, not "${flags.output}"`, 2);
       const { members, views } = await listMembers(await resolveAccess(flags));
       const rows = members.map((one) => rowOf(one, views));
       process.stdout.write(flags.output === 'json' ? `${JSON.stringify(rows, null, 2)}\n` : table(rows));

@@ -5,17 +5,17 @@ import type { Command } from 'commander';
 import { systemClock } from '../../platform/clock.js';
 import { createClusterPki, readClusterPki, writeClusterPki, type ClusterPki } from '../../platform/pki/cluster-pki.js';
 import { systemRandom } from '../../platform/random.js';
-import { CliError } from '../lib/errors.js';
+import { UserError } from '../../platform/user-error.js';
 import { kubeconfigText } from '../lib/kubeconfig.js';
 import { defaultDataDir, layout } from '../lib/paths.js';
-import { issueAdminCertificate } from '../server/certificates.js';
+import { issueAdminCertificate } from '../../services/server/certificates.js';
 
 const context = { clock: systemClock, random: systemRandom };
 
 /** The secrets of the cluster that `up` or `server` keeps below the data directory. */
 export async function requirePki(directory: string): Promise<ClusterPki> {
   const pki = await readClusterPki(directory);
-  if (pki === undefined) throw new CliError(`${directory} holds no cluster secrets; start a cluster with \`navarch up\`, or name the folder with --pki-dir`);
+  if (pki === undefined) throw new UserError(`${directory} holds no cluster secrets; start a cluster with \`navarch up\`, or name the folder with --pki-dir`);
   return pki;
 }
 
@@ -32,7 +32,7 @@ export function addPkiCommands(program: Command): void {
     .description('make the secrets of a new cluster in a folder: copy it to each member')
     .requiredOption('--pki-dir <directory>', 'where to put them')
     .action(async ({ pkiDir }: { pkiDir: string }) => {
-      if ((await readClusterPki(pkiDir)) !== undefined) throw new CliError(`${pkiDir} holds the secrets of a cluster already; they are left as they are`);
+      if ((await readClusterPki(pkiDir)) !== undefined) throw new UserError(`${pkiDir} holds the secrets of a cluster already; they are left as they are`);
       const made = await createClusterPki(context);
       await writeClusterPki(pkiDir, made);
       process.stdout.write(`cluster ${made.clusterId}: secrets in ${pkiDir}\n`);
@@ -55,10 +55,10 @@ async function kubeconfigOf(flags: PkiFlags & { readonly server?: string }): Pro
   if (flags.server === undefined && flags.pkiDir === undefined) {
     const path = layout(flags.dataDir).kubeconfig;
     return readFile(path, 'utf8').catch(() => {
-      throw new CliError(`${path} is not there: no cluster was started with this --data-dir; run \`navarch up\` first`);
+      throw new UserError(`${path} is not there: no cluster was started with this --data-dir; run \`navarch up\` first`);
     });
   }
-  if (flags.server === undefined) throw new CliError('--pki-dir needs --server, the https://host:port of a member', 2);
+  if (flags.server === undefined) throw new UserError('--pki-dir needs --server, the https://host:port of a member', 2);
   const pki = await requirePki(directoryOf(flags));
   return kubeconfigText({
     server: flags.server, clusterAuthority: pki.clusterAuthority.certificate, user: 'kubernetes-admin', credential: await issueAdminCertificate(pki, context),

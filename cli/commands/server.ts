@@ -14,22 +14,23 @@ import { DEFAULT_SETTINGS } from '../../raft/driver/options.js';
 import { RaftError, type NodeId, type PeerInfo } from '../../raft/contract.js';
 import type { AutoCompactionOptions } from '../../services/store/member/auto-compaction.js';
 import { LIMITS } from '../../services/store/limits.js';
-import { CliError, EXIT_FENCED, isShutOut } from '../lib/errors.js';
+import { UserError, EXIT_FENCED } from '../../platform/user-error.js';
+import { isShutOut } from '../lib/errors.js';
 import { keepHeapSmall } from '../lib/heap.js';
-import { splitEndpoint } from '../lib/join-token.js';
+import { splitEndpoint } from '../../platform/pki/join-token.js';
 import { defaultDataDir, layout } from '../lib/paths.js';
 import { runUntilSignal } from '../lib/run.js';
 import { forgetSecret, secretIfThere } from '../lib/secret-input.js';
-import type { Backing } from '../server/backing.js';
-import { issueMemberCertificates, type MemberCertificates } from '../server/certificates.js';
-import type { DetachedOptions } from '../server/detached.js';
-import { joinCluster } from '../server/join.js';
-import { knownMember, MemberFileKeeper, peerOfKnown, readMemberFile, wasRecovered, writeMemberFile, type MemberFile } from '../server/member-file.js';
-import { claimProcess } from '../server/running.js';
-import { keepPrivate } from '../server/file-modes.js';
+import type { Backing } from '../../services/server/backing.js';
+import { issueMemberCertificates, type MemberCertificates } from '../../services/server/certificates.js';
+import type { DetachedOptions } from '../../services/server/elected/detached.js';
+import { joinCluster } from '../../services/server/membership/join.js';
+import { knownMember, MemberFileKeeper, peerOfKnown, readMemberFile, wasRecovered, writeMemberFile, type MemberFile } from '../../services/server/membership/member-file.js';
+import { claimProcess } from '../../services/server/membership/running.js';
+import { keepPrivate } from '../../services/server/membership/file-modes.js';
 import { parseTiming, type TimingFlags } from '../server/raft-timing.js';
-import { hostPort, memberIdOf, peerInfoOf, type MemberAddress } from '../server/identity.js';
-import { apiServiceAddress, DEFAULT_NETWORK, type ClusterNetwork } from '../server/network.js';
+import { hostPort, memberIdOf, peerInfoOf, type MemberAddress } from '../../services/server/identity.js';
+import { apiServiceAddress, DEFAULT_NETWORK, type ClusterNetwork } from '../../services/server/network.js';
 import type { PartFlags, ServerParts } from '../server/parts.js';
 import { openExternalStore, parseStoreFlags, type StoreAddress, type StoreFlags } from '../server/store-flags.js';
 
@@ -123,7 +124,7 @@ All of it on this machine, with workers:
 
 function portOf(text: string, flag: string): number {
   const port = Number(text);
-  if (!/^\d+$/.test(text) || port < 1 || port > 65_535) throw new CliError(`${flag} must be a port from 1 to 65535, not "${text}"`, 2);
+  if (!/^\d+$/.test(text) || port < 1 || port > 65_535) throw new UserError(`${flag} must be a port from 1 to 65535, not "${text}"`, 2);
   return port;
 }
 
@@ -133,19 +134,19 @@ const PERIOD_MS = { s: 1000, m: 60_000, h: 3_600_000 } as const;
 export function parseCompaction(text: string): AutoCompactionOptions | undefined {
   if (text === 'off') return undefined;
   const [, count, unit] = /^([1-9]\d{0,8})([smh])?$/.exec(text) ?? [];
-  if (count === undefined) throw new CliError(`--compaction must be a time such as 15m, a number of revisions, or off, not "${text}"`, 2);
+  if (count === undefined) throw new UserError(`--compaction must be a time such as 15m, a number of revisions, or off, not "${text}"`, 2);
   if (unit === undefined) return { mode: 'revisions', keep: Number(count) };
   return { mode: 'periodic', keep_ms: Number(count) * PERIOD_MS[unit as keyof typeof PERIOD_MS] };
 }
 
 function countOf(text: string, flag: string, max: number): number {
   const count = Number(text);
-  if (!/^[1-9]\d*$/.test(text) || count > max) throw new CliError(`${flag} must be a number from 1 to ${max}, not "${text}"`, 2);
+  if (!/^[1-9]\d*$/.test(text) || count > max) throw new UserError(`${flag} must be a number from 1 to ${max}, not "${text}"`, 2);
   return count;
 }
 
 function storeLimits(flags: ServerFlags): { quota_bytes: number; request_bytes: number; autoCompaction?: AutoCompactionOptions } {
-  if (!/^\d{1,9}$/.test(flags.quota)) throw new CliError(`--quota must be a number of MiB, not "${flags.quota}"`, 2);
+  if (!/^\d{1,9}$/.test(flags.quota)) throw new UserError(`--quota must be a number of MiB, not "${flags.quota}"`, 2);
   const autoCompaction = parseCompaction(flags.compaction);
   const request_bytes = countOf(flags.maxRequestBytes, '--max-request-bytes', LIMITS.requestMax_bytes);
   return { quota_bytes: Number(flags.quota) * 2 ** 20, request_bytes, ...(autoCompaction === undefined ? {} : { autoCompaction }) };
@@ -153,13 +154,13 @@ function storeLimits(flags: ServerFlags): { quota_bytes: number; request_bytes: 
 
 function secondsOf(text: string, flag: string): number {
   const seconds = Number(text);
-  if (!Number.isFinite(seconds) || seconds < 0 || text.trim() === '') throw new CliError(`${flag} must be a number of seconds, not "${text}"`, 2);
+  if (!Number.isFinite(seconds) || seconds < 0 || text.trim() === '') throw new UserError(`${flag} must be a number of seconds, not "${text}"`, 2);
   return seconds;
 }
 
 function selfOf(flags: ServerFlags): MemberAddress {
   if (!/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(flags.name)) {
-    throw new CliError(`--name must be lower-case letters, digits and '-', 63 at most, not "${flags.name}"`, 2);
+    throw new UserError(`--name must be lower-case letters, digits and '-', 63 at most, not "${flags.name}"`, 2);
   }
   return {
     name: flags.name, host: flags.advertiseAddress,
@@ -171,20 +172,20 @@ function selfOf(flags: ServerFlags): MemberAddress {
 export function parseInitialCluster(text: string, self: MemberAddress): MemberAddress[] {
   const members = text.split(',').map((part) => part.trim()).filter((part) => part !== '').map((part): MemberAddress => {
     const match = /^([a-z0-9][-a-z0-9]*)=([^:,=\s]+)(?::(\d+))?(?::(\d+))?(?::(\d+))?$/.exec(part);
-    if (match === null) throw new CliError(`--initial-cluster: "${part}" is not name=host[:peerPort[:grpcPort[:apiPort]]]`, 2);
+    if (match === null) throw new UserError(`--initial-cluster: "${part}" is not name=host[:peerPort[:grpcPort[:apiPort]]]`, 2);
     const [, name = '', host = '', peer, grpc, api] = match;
     const port = (given: string | undefined, own: number) => (given === undefined ? own : portOf(given, '--initial-cluster'));
     return { name, host, peerPort: port(peer, self.peerPort), grpcPort: port(grpc, self.grpcPort), apiPort: port(api, self.apiPort) };
   });
   const names = new Set(members.map((member) => member.name));
-  if (names.size !== members.length) throw new CliError('--initial-cluster names a member twice', 2);
-  if (!names.has(self.name)) throw new CliError(`--initial-cluster does not name this member, "${self.name}": ${[...names].join(', ')}`, 2);
+  if (names.size !== members.length) throw new UserError('--initial-cluster names a member twice', 2);
+  if (!names.has(self.name)) throw new UserError(`--initial-cluster does not name this member, "${self.name}": ${[...names].join(', ')}`, 2);
   return members;
 }
 
 function networkOf(flags: ServerFlags): ClusterNetwork {
   const cidr = (text: string, flag: string) => {
-    if (!/^\d{1,3}(\.\d{1,3}){3}\/\d{1,2}$/.test(text)) throw new CliError(`${flag} must be an IPv4 CIDR such as 10.244.0.0/16, not "${text}"`, 2);
+    if (!/^\d{1,3}(\.\d{1,3}){3}\/\d{1,2}$/.test(text)) throw new UserError(`${flag} must be an IPv4 CIDR such as 10.244.0.0/16, not "${text}"`, 2);
     return text;
   };
   return {
@@ -196,7 +197,7 @@ function networkOf(flags: ServerFlags): ClusterNetwork {
 async function clusterPki(directory: string, alone: boolean): Promise<ClusterPki> {
   const stored = await readClusterPki(directory);
   if (stored !== undefined) return stored;
-  if (!alone) throw new CliError(`${directory} holds no cluster secrets: make them once (\`navarch pki init --pki-dir ${directory}\`) and copy the folder to each member`);
+  if (!alone) throw new UserError(`${directory} holds no cluster secrets: make them once (\`navarch pki init --pki-dir ${directory}\`) and copy the folder to each member`);
   const pki = await createClusterPki(clockAndRandom);
   await writeClusterPki(directory, pki);
   return pki;
@@ -214,8 +215,8 @@ interface Seat {
 async function takeSeat(flags: ServerFlags, self: MemberAddress, logger: Logger): Promise<Seat> {
   const { dataDir } = flags;
   const stored = await readMemberFile(dataDir);
-  if (stored?.removed !== undefined) throw new CliError(stored.removed, EXIT_FENCED);
-  if (stored?.external === true) throw new CliError(`${dataDir} belongs to a server without a store of its own: give --store-endpoints, or another --data-dir for a member`);
+  if (stored?.removed !== undefined) throw new UserError(stored.removed, EXIT_FENCED);
+  if (stored?.external === true) throw new UserError(`${dataDir} belongs to a server without a store of its own: give --store-endpoints, or another --data-dir for a member`);
   const pkiDir = resolve(flags.pkiDir ?? stored?.pkiDir ?? layout(dataDir).pki);
   if (stored?.joining === true || (stored === undefined && flags.join !== undefined)) {
     const { file, pki } = await joinCluster({
@@ -232,7 +233,7 @@ async function takeSeat(flags: ServerFlags, self: MemberAddress, logger: Logger)
     if (stored.id !== undefined) return seatOf(stored, pki);
   }
   if (stored === undefined && await wasRecovered(pkiDir)) {
-    throw new CliError('this cluster was recovered from a survivor and lives: an empty data directory joins it (--join and --token-file), it does not found it again', EXIT_FENCED);
+    throw new UserError('this cluster was recovered from a survivor and lives: an empty data directory joins it (--join and --token-file), it does not found it again', EXIT_FENCED);
   }
   const peers = members.map((one) => peerInfoOf(pki.clusterId, one));
   await writeMemberFile(dataDir, { members: peers.map(knownMember), ...stored, name: self.name, clusterId: pki.clusterId, pkiDir });
@@ -241,29 +242,29 @@ async function takeSeat(flags: ServerFlags, self: MemberAddress, logger: Logger)
 
 /** A member that joined, or was rebuilt: its id is its own. */
 function seatOf(file: MemberFile, pki: ClusterPki): Seat {
-  if (file.id === undefined) throw new CliError('the member file tells no id; empty the data directory and let the member join anew');
+  if (file.id === undefined) throw new UserError('the member file tells no id; empty the data directory and let the member join anew');
   return { pki, id: file.id, peers: (file.members ?? []).map(peerOfKnown), join: true };
 }
 
 function checkOwner(dataDir: string, stored: MemberFile, wanted: { readonly clusterId: string; readonly name: string }): void {
   if (stored.clusterId !== wanted.clusterId) {
-    throw new CliError(`${dataDir} belongs to the cluster ${stored.clusterId}, and the secrets in use to the cluster ${wanted.clusterId}; `
+    throw new UserError(`${dataDir} belongs to the cluster ${stored.clusterId}, and the secrets in use to the cluster ${wanted.clusterId}; `
       + 'give the right --data-dir or --pki-dir. After a recovery the members of the old cluster are emptied and join the new one (docs/members.md)', EXIT_FENCED);
   }
-  if (stored.name !== wanted.name) throw new CliError(`${dataDir} belongs to the member "${stored.name}", not to "${wanted.name}"; give the right --data-dir or --name`);
+  if (stored.name !== wanted.name) throw new UserError(`${dataDir} belongs to the member "${stored.name}", not to "${wanted.name}"; give the right --data-dir or --name`);
 }
 
 /** Flags that make a member, and those that make a server on a store elsewhere, do not mix. */
 function checkFlags(flags: ServerFlags, parts: ServerParts): StoreAddress | undefined {
   const address = parseStoreFlags(flags);
   if (parts.apiserver !== (flags.server === undefined)) {
-    throw new CliError(parts.apiserver
+    throw new UserError(parts.apiserver
       ? '--server is for scheduler and controllers without an API server: name them with --only'
       : '--only without apiserver needs --server, the members to work against', 2);
   }
-  if (!parts.apiserver && address !== undefined) throw new CliError('--store-endpoints is for an API server, and --only leaves it out', 2);
+  if (!parts.apiserver && address !== undefined) throw new UserError('--store-endpoints is for an API server, and --only leaves it out', 2);
   if ((address !== undefined || !parts.apiserver) && (flags.initialCluster !== undefined || flags.join !== undefined || flags.token !== undefined || flags.tokenFile !== undefined)) {
-    throw new CliError('--initial-cluster, --join and a token make a member; a server with --store-endpoints or --server is none', 2);
+    throw new UserError('--initial-cluster, --join and a token make a member; a server with --store-endpoints or --server is none', 2);
   }
   return address;
 }
@@ -287,7 +288,7 @@ async function runServer(flags: ServerFlags): Promise<void> {
   // Before all else: replaying a long log takes its time.
   await new SystemdWatchdog({ executor: systemExecutor, clock: systemClock, logger, environment: process.env, pid: process.pid }).start();
   if (!parts.apiserver) return runDetached({ flags, self, logger }, { parts, network, nodeGrace_ms: timing.nodeGrace_ms });
-  const { createServer } = await import('../server/server.js');
+  const { createServer } = await import('../../services/server/index.js');
   const names = [
     'localhost', '127.0.0.1', self.host, self.name, hostname(), 'kubernetes', 'kubernetes.default', 'kubernetes.default.svc',
     `kubernetes.default.svc.${network.clusterDomain}`, apiServiceAddress(network), ...namesOf(flags.tlsSan),
@@ -305,10 +306,10 @@ async function runServer(flags: ServerFlags): Promise<void> {
 
 /** Scheduler or controllers alone. */
 async function runDetached({ flags, self, logger }: Omit<Occasion, 'names'>, options: Pick<DetachedOptions, 'parts' | 'network' | 'nodeGrace_ms'>): Promise<void> {
-  const { createDetached } = await import('../server/detached.js');
+  const { createDetached } = await import('../../services/server/elected/detached.js');
   const pkiDir = resolve(flags.pkiDir ?? layout(flags.dataDir).pki);
   const pki = await readClusterPki(pkiDir);
-  if (pki === undefined) throw new CliError(`${pkiDir} holds no cluster secrets: --pki-dir names the folder of the members' secrets`);
+  if (pki === undefined) throw new UserError(`${pkiDir} holds no cluster secrets: --pki-dir names the folder of the members' secrets`);
   const endpoints = (flags.server ?? '').split(',').map((endpoint) => endpoint.trim()).filter((endpoint) => endpoint !== '');
   for (const endpoint of endpoints) splitEndpoint(endpoint);
   const service = createDetached({ ...options, endpoints, pki, identity: `${self.name}_${systemRandom.uuid()}`, logger, ...clockAndRandom });
@@ -319,7 +320,7 @@ async function runDetached({ flags, self, logger }: Omit<Occasion, 'names'>, opt
 function namesOf(text = ''): string[] {
   const names = text.split(',').map((name) => name.trim()).filter((name) => name !== '');
   const wrong = names.find((name) => !/^(\*\.)?[A-Za-z0-9]([-.A-Za-z0-9]*[A-Za-z0-9])?$|^[0-9a-fA-F:.]+$/.test(name));
-  if (wrong !== undefined) throw new CliError(`--tls-san must be names and addresses, not "${wrong}"`, 2);
+  if (wrong !== undefined) throw new UserError(`--tls-san must be names and addresses, not "${wrong}"`, 2);
   return names;
 }
 
@@ -363,7 +364,7 @@ async function openExternal({ flags, self, names, logger }: Occasion, address: S
   const { dataDir } = flags;
   const stored = await readMemberFile(dataDir);
   if (stored !== undefined && stored.external !== true) {
-    throw new CliError(`${dataDir} belongs to the member "${stored.name}", which has a store of its own; a server with --store-endpoints needs another --data-dir`);
+    throw new UserError(`${dataDir} belongs to the member "${stored.name}", which has a store of its own; a server with --store-endpoints needs another --data-dir`);
   }
   const pkiDir = resolve(flags.pkiDir ?? stored?.pkiDir ?? layout(dataDir).pki);
   const pki = await clusterPki(pkiDir, stored === undefined);

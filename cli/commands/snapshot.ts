@@ -10,9 +10,9 @@ import { MaintenanceClient, SnapshotRequest, type SnapshotResponse } from '../..
 import { serverNameOptions } from '../../sdk/grpc/server-name.js';
 import { SNAPSHOT_FORMAT_KEY } from '../../services/store/etcd/maintenance.js';
 import { restoreSnapshot, snapshotStatus } from '../../services/store/snapshot/file.js';
-import { CliError } from '../lib/errors.js';
+import { UserError } from '../../platform/user-error.js';
 import { defaultDataDir, layout } from '../lib/paths.js';
-import { makeFilesPrivate } from '../server/file-modes.js';
+import { makeFilesPrivate } from '../../services/server/membership/file-modes.js';
 import { liveState } from '../up/state-file.js';
 
 const CONNECT_MS = 3_000;
@@ -93,7 +93,7 @@ function endpointsOf({ endpoint, dataDir }: SaveFlags): readonly string[] {
   return members.length > 0 ? members : ['127.0.0.1:2379'];
 }
 
-/** The first that answers. Throws CliError when none does. */
+/** The first that answers. Throws UserError when none does. */
 async function connect(endpoints: readonly string[], channel: ChannelCredentials): Promise<MaintenanceClient> {
   const failures: string[] = [];
   for (const endpoint of endpoints) {
@@ -103,13 +103,13 @@ async function connect(endpoints: readonly string[], channel: ChannelCredentials
     client.close();
     failures.push(`${endpoint}: ${failure.message}`);
   }
-  throw new CliError(`no member answers (${failures.join('; ')}); --endpoint names one`);
+  throw new UserError(`no member answers (${failures.join('; ')}); --endpoint names one`);
 }
 
 async function restore(file: string, flags: RestoreFlags): Promise<void> {
   makeFilesPrivate();
-  if (!/^\d+$/.test(flags.bumpRevision)) throw new CliError(`--bump-revision must be a count, not "${flags.bumpRevision}"`, 2);
-  if (flags.clusterId !== undefined && !/^[0-9a-f]{16}$/.test(flags.clusterId)) throw new CliError(`--cluster-id must be 16 hexadecimal digits, not "${flags.clusterId}"`, 2);
+  if (!/^\d+$/.test(flags.bumpRevision)) throw new UserError(`--bump-revision must be a count, not "${flags.bumpRevision}"`, 2);
+  if (flags.clusterId !== undefined && !/^[0-9a-f]{16}$/.test(flags.clusterId)) throw new UserError(`--cluster-id must be 16 hexadecimal digits, not "${flags.clusterId}"`, 2);
   const pkiDir = flags.pkiDir ?? layout(flags.dataDir).pki;
   const pki = await readClusterPki(pkiDir);
   const { digest, revision, oldClusterId } = await restoreSnapshot(file, flags.dataDir, { bumpRevision: Number(flags.bumpRevision) });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { CommandLevels, GetStatusResponse } from '../../proto/gen/navarch/cluster/v1/cluster.js';
-import type { MemberView } from '../server/member-calls.js';
+import type { MemberView } from '../../services/server/cluster/member-calls.js';
 import { asJson, asText, restartsAsText, type Objects } from './status.js';
 
 const objects: Objects = { nodes: [], pods: [], error: '' };

@@ -8,10 +8,10 @@ import type { CommandLevels } from '../../proto/gen/navarch/cluster/v1/cluster.j
 import { connect } from '../../sdk/grpc/connect.js';
 import { resolveAccess, type AccessFlags } from './access.js';
 import { calledAs } from '../lib/called-as.js';
-import { CliError } from '../lib/errors.js';
+import { UserError } from '../../platform/user-error.js';
 import { defaultDataDir } from '../lib/paths.js';
-import { askMembers, type Access, type MemberView } from '../server/member-calls.js';
-import { readMemberFile } from '../server/member-file.js';
+import { askMembers, type Access, type MemberView } from '../../services/server/cluster/member-calls.js';
+import { readMemberFile } from '../../services/server/membership/member-file.js';
 import { liveState } from '../up/state-file.js';
 
 const CALL_MS = 3_000;
@@ -24,7 +24,7 @@ export function addStatusCommand(program: Command): void {
     .option('--pki-dir <directory>', 'the cluster\'s secrets')
     .option('-o, --output <format>', 'table or json', 'table')
     .action(async ({ output, ...flags }: AccessFlags & { readonly output: string }) => {
-      if (output !== 'table' && output !== 'json') throw new CliError(`--output must be table or json, not "${output}"`, 2);
+      if (output !== 'table' && output !== 'json') throw new UserError(`--output must be table or json, not "${output}"`, 2);
       const access = await accessOf(flags);
       const members = await askMembers(access);
       const objects = await readObjects(access);
@@ -38,7 +38,7 @@ async function accessOf(flags: AccessFlags): Promise<Access> {
   const dataDir = resolve(flags.dataDir);
   const told = flags.endpoints !== undefined || flags.pkiDir !== undefined;
   if (!told && liveState(dataDir) === undefined && await readMemberFile(dataDir) === undefined) {
-    throw new CliError(`no cluster runs from ${dataDir}; start one with \`${calledAs()} up\`, or name servers and secrets (--endpoints, --pki-dir)`);
+    throw new UserError(`no cluster runs from ${dataDir}; start one with \`${calledAs()} up\`, or name servers and secrets (--endpoints, --pki-dir)`);
   }
   return resolveAccess(flags);
 }

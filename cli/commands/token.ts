@@ -14,10 +14,10 @@ import { systemRandom, type Random } from '../../platform/random.js';
 import type { Client } from '../../sdk/client.js';
 import { connect } from '../../sdk/grpc/connect.js';
 import { resolveAccess, type AccessFlags } from './access.js';
-import { CliError } from '../lib/errors.js';
-import { formatJoinToken } from '../lib/join-token.js';
+import { UserError } from '../../platform/user-error.js';
+import { formatJoinToken } from '../../platform/pki/join-token.js';
 import { defaultDataDir, layout } from '../lib/paths.js';
-import type { Access } from '../server/member-calls.js';
+import type { Access } from '../../services/server/cluster/member-calls.js';
 import { requirePki } from './pki.js';
 
 interface CreateFlags {
@@ -78,25 +78,25 @@ async function create(text: string | undefined, flags: AccessFlags & CreateFlags
   const token = tokenOf(text, flags, { now_ms: systemClock.now(), random: systemRandom });
   await withClient(flags, async (client, { ca }) => {
     await client.create<Secret>(secrets, tokenSecret(token)).catch((error: unknown) => {
-      throw isApiError(error, 'AlreadyExists') ? new CliError(`there is a token with the id "${token.id}" already; choose another, or delete it first (navarch token delete ${token.id})`) : error;
+      throw isApiError(error, 'AlreadyExists') ? new UserError(`there is a token with the id "${token.id}" already; choose another, or delete it first (navarch token delete ${token.id})`) : error;
     });
     process.stdout.write(`${formatJoinToken({ pin: await authorityPin(ca), kind: 'worker', secret: `${token.id}.${token.secret}` })}\n`);
   });
 }
 
-/** Throws CliError for what cannot be one. */
+/** Throws UserError for what cannot be one. */
 export function tokenOf(text: string | undefined, flags: CreateFlags, context: { readonly now_ms: number; readonly random: Random }): BootstrapToken {
   const shown = text === undefined ? { id: lettersOf(context.random, 6), secret: lettersOf(context.random, 16) } : parseTokenText(text);
-  if (shown === undefined) throw new CliError('a token is six characters, a dot and sixteen characters, of a-z and 0-9', 2);
+  if (shown === undefined) throw new UserError('a token is six characters, a dot and sixteen characters, of a-z and 0-9', 2);
   const ttl_ms = (parseDuration(flags.ttl) ?? -1) / NS_IN_MS;
-  if (ttl_ms < 0) throw new CliError(`--ttl must be a time such as 24h, 90m or 0, not "${flags.ttl}"`, 2);
+  if (ttl_ms < 0) throw new UserError(`--ttl must be a time such as 24h, 90m or 0, not "${flags.ttl}"`, 2);
   const usages = partsOf(flags.usages);
   const extraGroups = partsOf(flags.groups);
   const wrong = usages.find((usage) => !TOKEN_USAGES.includes(usage));
-  if (wrong !== undefined || usages.length === 0) throw new CliError(`--usages must be of ${TOKEN_USAGES.join(', ')}, not "${wrong ?? ''}"`, 2);
+  if (wrong !== undefined || usages.length === 0) throw new UserError(`--usages must be of ${TOKEN_USAGES.join(', ')}, not "${wrong ?? ''}"`, 2);
   const group = extraGroups.find((one) => !isBootstrapGroup(one));
-  if (group !== undefined) throw new CliError(`--groups must begin with "system:bootstrappers:", not "${group}"`, 2);
-  if (flags.uses !== undefined && !/^[1-9]\d{0,8}$/.test(flags.uses)) throw new CliError(`--uses must be a number from 1 on, not "${flags.uses}"`, 2);
+  if (group !== undefined) throw new UserError(`--groups must begin with "system:bootstrappers:", not "${group}"`, 2);
+  if (flags.uses !== undefined && !/^[1-9]\d{0,8}$/.test(flags.uses)) throw new UserError(`--uses must be a number from 1 on, not "${flags.uses}"`, 2);
   return {
     ...shown, description: flags.description, usages, extraGroups, expires_ms: ttl_ms === 0 ? undefined : context.now_ms + ttl_ms,
     uses: flags.uses === undefined ? undefined : Number(flags.uses),
@@ -116,7 +116,7 @@ function lettersOf(random: Random, length: number): string {
 }
 
 async function list(flags: AccessFlags & { readonly output: string }): Promise<void> {
-  if (flags.output !== 'table' && flags.output !== 'json') throw new CliError(`--output must be table or json, not "${flags.output}"`, 2);
+  if (flags.output !== 'table' && flags.output !== 'json') throw new UserError(`--output must be table or json, not "${flags.output}"`, 2);
   const { items } = await withClient(flags, (client) => client.list<Secret>(secrets, { namespace: BOOTSTRAP_TOKEN_NAMESPACE, fieldSelector: `type=${BOOTSTRAP_TOKEN_TYPE}` }));
   const tokens = items.flatMap((secret) => readTokenSecret(secret) ?? []);
   process.stdout.write(flags.output === 'json' ? `${JSON.stringify(tokens.map((token) => rowOf(token, systemClock.now())), null, 2)}\n` : tableOf(tokens, systemClock.now()));
@@ -149,13 +149,13 @@ function tableOf(tokens: readonly BootstrapToken[], now_ms: number): string {
 async function revoke(texts: readonly string[], flags: AccessFlags): Promise<void> {
   const ids = texts.map((text) => {
     const id = /(?:^|\.)([a-z0-9]{6})\.[a-z0-9]{16}$/.exec(text)?.[1] ?? text;
-    if (!isTokenId(id)) throw new CliError('name a token by its first six characters, a-z and 0-9 (navarch token list)', 2);
+    if (!isTokenId(id)) throw new UserError('name a token by its first six characters, a-z and 0-9 (navarch token list)', 2);
     return id;
   });
   await withClient(flags, async (client) => {
     for (const id of ids) {
       await client.delete(secrets, { namespace: BOOTSTRAP_TOKEN_NAMESPACE, name: tokenSecretName(id) }).catch((error: unknown) => {
-        throw isApiError(error, 'NotFound') ? new CliError(`there is no token with the id "${id}" (navarch token list)`) : error;
+        throw isApiError(error, 'NotFound') ? new UserError(`there is no token with the id "${id}" (navarch token list)`) : error;
       });
       process.stdout.write(`bootstrap token "${id}" deleted\n`);
     }

@@ -12,10 +12,10 @@ import { BACKENDS, CNI_LINKS } from './agent.js';
 import { missingForHosts, removeHosts } from '../hosts/hosts.js';
 import { calledAs, shellWord } from '../lib/called-as.js';
 import { parseCapacity } from '../../services/agent/node/capacity.js';
-import { CliError } from '../lib/errors.js';
+import { UserError } from '../../platform/user-error.js';
 import { defaultDataDir, layout } from '../lib/paths.js';
 import { runUntilSignal } from '../lib/run.js';
-import { isRunning, signalProcess } from '../lib/process-id.js';
+import { isRunning, signalProcess } from '../../platform/process-id.js';
 import { planLoopback } from '../up/plan.js';
 import { portFault } from '../up/ports.js';
 import { liveState, readState, type SupervisorState } from '../up/state-file.js';
@@ -72,7 +72,7 @@ function workerCapacityOf({ workerCapacity }: Pick<UpFlags, 'workerCapacity'>): 
   try {
     parseCapacity(workerCapacity);
   } catch (error) {
-    throw new CliError(`--worker-capacity: ${(error as Error).message}`, 2);
+    throw new UserError(`--worker-capacity: ${(error as Error).message}`, 2);
   }
   return workerCapacity === '' ? {} : { workerCapacity };
 }
@@ -108,14 +108,14 @@ async function held(run: () => Promise<void>): Promise<void> {
 
 function count(text: string, flag: string, most: number): number {
   const value = Number(text);
-  if (!/^\d+$/.test(text) || value > most) throw new CliError(`${flag} must be a number up to ${most}, not "${text}"`, 2);
+  if (!/^\d+$/.test(text) || value > most) throw new UserError(`${flag} must be a number up to ${most}, not "${text}"`, 2);
   return value;
 }
 
 /** Refuses what cannot be, before anything is written. */
 function planningOf(flags: UpFlags): Omit<SupervisorOptions, 'executor' | 'clock' | 'random' | 'logger'> {
   const members = count(flags.members, '--members', 9);
-  if (members % 2 === 0) throw new CliError(`--members must be odd: ${members} members bear no more failures than ${Math.max(members - 1, 1)}`, 2);
+  if (members % 2 === 0) throw new UserError(`--members must be odd: ${members} members bear no more failures than ${Math.max(members - 1, 1)}`, 2);
   const options = {
     dataDir: resolve(flags.dataDir), members, workers: count(flags.workers, '--workers', WORKERS_MAX), loopback: flags.loopback === true, underlay: flags.underlay,
     apiPort: count(flags.apiPort, '--api-port', 65_535), grpcPort: count(flags.grpcPort, '--grpc-port', 65_535), peerPort: count(flags.peerPort, '--peer-port', 65_535),
@@ -123,7 +123,7 @@ function planningOf(flags: UpFlags): Omit<SupervisorOptions, 'executor' | 'clock
     ...(flags.hollowRules === undefined ? {} : { hollowRules: resolve(flags.hollowRules) }), nodeGrace_s: count(flags.nodeGrace, '--node-grace', 86_400), toleration_s: count(flags.defaultToleration, '--default-toleration', 86_400),
   };
   const fault = options.loopback ? portFault(planLoopback(options)) : undefined;
-  if (fault !== undefined) throw new CliError(fault, 2);
+  if (fault !== undefined) throw new UserError(fault, 2);
   return options;
 }
 
@@ -181,9 +181,9 @@ async function followProgress(dataDir: string): Promise<SupervisorState> {
     }
     if (state?.phase === 'running') return state;
     const last = readState(dataDir);
-    if (appeared && state === undefined) throw new CliError(`the cluster could not be started: ${last?.message ?? 'the supervisor ended'}\nlogs: ${layout(dataDir).logs}`);
-    if (state?.phase === 'failed') throw new CliError(`the cluster could not be started: ${state.message}`);
-    if (systemClock.monotonic() > end_ms) throw new CliError(`the cluster is not ready after ${UP_MS / 1000} s: ${said}; logs: ${layout(dataDir).logs}`);
+    if (appeared && state === undefined) throw new UserError(`the cluster could not be started: ${last?.message ?? 'the supervisor ended'}\nlogs: ${layout(dataDir).logs}`);
+    if (state?.phase === 'failed') throw new UserError(`the cluster could not be started: ${state.message}`);
+    if (systemClock.monotonic() > end_ms) throw new UserError(`the cluster is not ready after ${UP_MS / 1000} s: ${said}; logs: ${layout(dataDir).logs}`);
     await systemClock.sleep(POLL_MS);
   }
 }

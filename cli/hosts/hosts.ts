@@ -16,7 +16,7 @@ import type { HostsDeps } from './containerd.js';
 import { ensureNetwork, namespaces, removeNetwork } from './network.js';
 import type { Host, HostsPlan } from './plan.js';
 import { processesInNamespace, shimsOf } from './proc.js';
-import type { ProcessId } from '../lib/process-id.js';
+import type { ProcessId } from '../../platform/process-id.js';
 import { endProcesses, runningProcess, startProcess } from './processes.js';
 
 /** Brings all hosts up: networks, folders, and for workers a containerd that answers. */

@@ -1,6 +1,6 @@
 /** Which processes of this machine belong to a host, as /proc shows them. */
 import { readFile, readdir, readlink, stat } from 'node:fs/promises';
-import { processIdOf, type ProcessId } from '../lib/process-id.js';
+import { processIdOf, type ProcessId } from '../../platform/process-id.js';
 
 async function pids(): Promise<number[]> {
   return (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../platform/clock.js';
-import { isRunning, processIdOf } from '../lib/process-id.js';
+import { isRunning, processIdOf } from '../../platform/process-id.js';
 import { withDescendants } from './proc.js';
 import { endProcesses, runningProcess, startProcess, stopProcess } from './processes.js';
 

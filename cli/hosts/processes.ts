@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Clock } from '../../platform/clock.js';
-import { isRunning, processIdOf, signalProcess, type ProcessId } from '../lib/process-id.js';
+import { isRunning, processIdOf, signalProcess, type ProcessId } from '../../platform/process-id.js';
 
 const POLL_MS = 20;
 

@@ -12,8 +12,8 @@ import { mkdir, readdir, readFile, realpath, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { buildArchive, type ImageFile, type LayeredImage, type LayerFiles } from '../../testing/images/build-image.js';
-import { BUSYBOX_PATH, busyboxFiles, PAUSE_ENTRYPOINT } from '../../testing/images/busybox.js';
+import { buildArchive, type ImageFile, type LayeredImage, type LayerFiles } from '../../platform/images/build-image.js';
+import { BUSYBOX_PATH, busyboxFiles, PAUSE_ENTRYPOINT } from '../../platform/images/busybox.js';
 
 /** `.example` never resolves (RFC 2606): nothing of these names can be pulled from anywhere by mistake. */
 export const SANDBOX_IMAGE = 'navarch.example/pause:1';

@@ -1,13 +1,14 @@
 import { expect, it } from 'vitest';
 import { RaftError } from '../../raft/contract.js';
-import { CliError, describeFailure, EXIT_FENCED } from './errors.js';
+import { UserError, EXIT_FENCED } from '../../platform/user-error.js';
+import { describeFailure } from './errors.js';
 
 it('ends with a code of its own where another start would end the same way', () => {
   for (const code of ['removed', 'fenced', 'outdated'] as const) {
     expect(describeFailure(new RaftError(code, 'why and what to do'))).toEqual({ text: 'why and what to do', exitCode: EXIT_FENCED });
   }
   expect(describeFailure(new RaftError('corrupt', 'the disk lost something')).exitCode).toBe(1);
-  expect(describeFailure(new CliError('no such flag', 2)).exitCode).toBe(2);
+  expect(describeFailure(new UserError('no such flag', 2)).exitCode).toBe(2);
 });
 
 it('tells our own mistakes by their stack, and the machine\'s faults in words', () => {

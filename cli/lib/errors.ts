@@ -1,24 +1,11 @@
 /** How a command fails: one message that says what was wrong, where, and what to do; a stack only for our own mistakes. */
 import type { ServiceError } from '@grpc/grpc-js';
+import { EXIT_FENCED, UserError } from '../../platform/user-error.js';
 import { RaftError } from '../../raft/contract.js';
-
-/** A member that the cluster does not take back: started again, it would end the same way. Supervisors should not hurry. */
-export const EXIT_FENCED = 3;
 
 /** Raft's word for a member that the cluster does not take back as it is. */
 export const isShutOut = (error: unknown): boolean =>
   error instanceof RaftError && (error.code === 'removed' || error.code === 'fenced' || error.code === 'outdated');
-
-/** A fault of use or surroundings. `exitCode` 2: the command line; 3: EXIT_FENCED; 1: everything else. */
-export class CliError extends Error {
-  override readonly name = 'CliError';
-  readonly exitCode: number;
-
-  constructor(message: string, exitCode = 1) {
-    super(message);
-    this.exitCode = exitCode;
-  }
-}
 
 /** System errors in words; undefined for an error that has none. */
 function explainSystemError(error: NodeJS.ErrnoException): string | undefined {
@@ -41,7 +28,7 @@ function explainSystemError(error: NodeJS.ErrnoException): string | undefined {
 
 /** The text for standard error, and the exit code. */
 export function describeFailure(error: unknown): { readonly text: string; readonly exitCode: number } {
-  if (error instanceof CliError) return { text: error.message, exitCode: error.exitCode };
+  if (error instanceof UserError) return { text: error.message, exitCode: error.exitCode };
   if (error instanceof Error) {
     const plain = explainSystemError(error) ?? answerIn(error) ?? (isOperating(error) ? error.message : undefined);
     return { text: plain ?? error.stack ?? error.message, exitCode: isShutOut(error) ? EXIT_FENCED : 1 };

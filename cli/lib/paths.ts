@@ -1,6 +1,7 @@
 /** Where things lie unless told: below /var/lib for root, in the user's own data folder otherwise. */
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { pkiDirIn } from '../../platform/pki/cluster-pki.js';
 
 export function defaultDataDir(): string {
   const fromEnvironment = process.env['NAVARCH_DATA_DIR'];
@@ -12,7 +13,7 @@ export function defaultDataDir(): string {
 
 /** What lies where below the data directory of `navarch up`. */
 export const layout = (dataDir: string) => ({
-  pki: join(dataDir, 'pki'),
+  pki: pkiDirIn(dataDir),
   kubeconfig: join(dataDir, 'kubeconfig'),
   logs: join(dataDir, 'logs'),
   images: join(dataDir, 'images'),

@@ -1,7 +1,7 @@
 /** Secrets that a command is given: from a file or standard input, since everybody on the machine sees command lines. */
 import { readFile, unlink } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
-import { CliError } from './errors.js';
+import { UserError } from '../../platform/user-error.js';
 
 export interface SecretFlags {
   readonly token?: string;
@@ -9,13 +9,13 @@ export interface SecretFlags {
   readonly tokenFile?: string;
 }
 
-/** Undefined: no secret was given. The function reads it when it is needed. Throws CliError. */
+/** Undefined: no secret was given. The function reads it when it is needed. Throws UserError. */
 export function secretOf({ token, tokenFile }: SecretFlags): (() => Promise<string>) | undefined {
-  if (token !== undefined && tokenFile !== undefined) throw new CliError('give --token-file or --token, not both', 2);
+  if (token !== undefined && tokenFile !== undefined) throw new UserError('give --token-file or --token, not both', 2);
   if (tokenFile === undefined) return token === undefined ? undefined : () => Promise.resolve(token);
   return async () => {
     const secret = (tokenFile === '-' ? await text(process.stdin) : await readToken(tokenFile)).trim();
-    if (secret === '') throw new CliError(tokenFile === '-' ? 'standard input held no token' : `${tokenFile} is empty: write the token into it`, 2);
+    if (secret === '') throw new UserError(tokenFile === '-' ? 'standard input held no token' : `${tokenFile} is empty: write the token into it`, 2);
     return secret;
   };
 }
@@ -26,7 +26,7 @@ export async function secretIfThere(flags: SecretFlags): Promise<string | undefi
   try {
     return await ask?.();
   } catch (error) {
-    if (error instanceof CliError && error.cause !== undefined && (error.cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    if (error instanceof UserError && error.cause !== undefined && (error.cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
   }
 }
@@ -35,7 +35,7 @@ async function readToken(path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8');
   } catch (error) {
-    throw Object.assign(new CliError(`the token file cannot be read: ${(error as Error).message}`), { cause: error });
+    throw Object.assign(new UserError(`the token file cannot be read: ${(error as Error).message}`), { cause: error });
   }
 }
 

@@ -9,12 +9,12 @@ import { MEMBER_SERVER_NAME } from '../../sdk/grpc/server-name.js';
 import type { EtcdTls } from '../../services/store/external/endpoint.js';
 import { EtcdStore } from '../../services/store/external/etcd-store.js';
 import type { AutoCompactionOptions } from '../../services/store/member/auto-compaction.js';
-import { CliError } from '../lib/errors.js';
-import { splitEndpoint } from '../lib/join-token.js';
-import type { ExternalBacking } from './backing.js';
-import { RotatingCertificate } from './certificates.js';
-import { externalStore } from './external-store.js';
-import { hostPort } from './identity.js';
+import { UserError } from '../../platform/user-error.js';
+import { splitEndpoint } from '../../platform/pki/join-token.js';
+import type { ExternalBacking } from '../../services/server/backing.js';
+import { RotatingCertificate } from '../../services/server/certificates.js';
+import { externalStore } from '../../services/server/external-store.js';
+import { hostPort } from '../../services/server/identity.js';
 
 export interface StoreFlags {
   readonly storeEndpoints?: string;
@@ -29,25 +29,25 @@ export interface StoreAddress {
   readonly tls: boolean;
 }
 
-/** Throws CliError (2) for what is no list of URLs of one kind, or does not go together. Undefined: no such flag was given. */
+/** Throws UserError (2) for what is no list of URLs of one kind, or does not go together. Undefined: no such flag was given. */
 export function parseStoreFlags(flags: StoreFlags): StoreAddress | undefined {
   const { storeEndpoints, storeCa, storeCert, storeKey } = flags;
   const files = storeCa !== undefined || storeCert !== undefined || storeKey !== undefined;
   if (storeEndpoints === undefined) {
-    if (files) throw new CliError('--store-ca, --store-cert and --store-key go with --store-endpoints', 2);
+    if (files) throw new UserError('--store-ca, --store-cert and --store-key go with --store-endpoints', 2);
     return undefined;
   }
   const urls = storeEndpoints.split(',').map((part) => part.trim()).filter((part) => part !== '').map((text) => {
     const match = /^(https?):\/\/(.+)$/.exec(text);
-    if (match === null) throw new CliError(`--store-endpoints: "${text}" is no URL; write http://host:port or https://host:port`, 2);
+    if (match === null) throw new UserError(`--store-endpoints: "${text}" is no URL; write http://host:port or https://host:port`, 2);
     const { host, port } = splitEndpoint(match[2] ?? '');
     return { scheme: match[1], address: hostPort(host, port) };
   });
-  if (urls.length === 0) throw new CliError('--store-endpoints names no endpoint', 2);
+  if (urls.length === 0) throw new UserError('--store-endpoints names no endpoint', 2);
   const tls = urls.every(({ scheme }) => scheme === 'https');
-  if (!tls && urls.some(({ scheme }) => scheme === 'https')) throw new CliError('--store-endpoints: all of them are https:// or none is', 2);
-  if (!tls && files) throw new CliError('--store-ca, --store-cert and --store-key are of no use with http:// endpoints', 2);
-  if ((storeCert === undefined) !== (storeKey === undefined)) throw new CliError('--store-cert and --store-key go together', 2);
+  if (!tls && urls.some(({ scheme }) => scheme === 'https')) throw new UserError('--store-endpoints: all of them are https:// or none is', 2);
+  if (!tls && files) throw new UserError('--store-ca, --store-cert and --store-key are of no use with http:// endpoints', 2);
+  if ((storeCert === undefined) !== (storeKey === undefined)) throw new UserError('--store-cert and --store-key go together', 2);
   return { endpoints: urls.map(({ address }) => address), tls };
 }
 
@@ -113,7 +113,7 @@ interface TlsFiles {
 
 async function readTls({ ca, cert, key, clusterAuthority }: TlsFiles): Promise<EtcdTls> {
   const read = (path: string) => readFile(path).catch((error: Error) => {
-    throw new CliError(`the store's credentials cannot be read: ${error.message}`);
+    throw new UserError(`the store's credentials cannot be read: ${error.message}`);
   });
   const authority = ca === undefined ? Buffer.from(clusterAuthority) : await read(ca);
   return cert === undefined || key === undefined ? { ca: authority } : { ca: authority, cert: await read(cert), key: await read(key) };

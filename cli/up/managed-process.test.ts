@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../platform/clock.js';
 import { silentLogger } from '../../platform/log.js';
-import { EXIT_FENCED } from '../lib/errors.js';
+import { EXIT_FENCED } from '../../platform/user-error.js';
 import { ManagedProcess } from './managed-process.js';
-import { isRunning, processIdOf, signalProcess } from '../lib/process-id.js';
+import { isRunning, processIdOf, signalProcess } from '../../platform/process-id.js';
 import { liveState, writeState } from './state-file.js';
 
 let directory: string;

@@ -7,8 +7,8 @@ import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Clock, Timer } from '../../platform/clock.js';
 import type { Logger } from '../../platform/log.js';
-import { EXIT_FENCED } from '../lib/errors.js';
-import { processIdOf, type ProcessId } from '../lib/process-id.js';
+import { EXIT_FENCED } from '../../platform/user-error.js';
+import { processIdOf, type ProcessId } from '../../platform/process-id.js';
 
 export interface ProcessSpec {
   readonly name: string;

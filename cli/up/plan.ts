@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { agentDataDir, type HostsPlan } from '../hosts/plan.js';
 import { layout } from '../lib/paths.js';
-import { hostPort, type MemberAddress } from '../server/identity.js';
+import { hostPort, type MemberAddress } from '../../services/server/identity.js';
 
 export interface UpOptions {
   readonly dataDir: string;

@@ -1,7 +1,7 @@
 /** What the supervisor tells those who ask: one JSON file, replaced as a whole. Readers trust it only while its process lives. */
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { isRunning, type ProcessId } from '../lib/process-id.js';
+import { isRunning, type ProcessId } from '../../platform/process-id.js';
 
 interface ProcessState {
   readonly name: string;

@@ -22,17 +22,17 @@ import { importImages } from '../hosts/containerd.js';
 import { createHosts, missingForHosts, removeHosts } from '../hosts/hosts.js';
 import { planHosts, type HostsPlan } from '../hosts/plan.js';
 import { buildExampleImages, EXAMPLE_IMAGES, missingForImages, SANDBOX_IMAGE } from '../images/examples.js';
-import { CliError } from '../lib/errors.js';
+import { UserError } from '../../platform/user-error.js';
 import { kubeconfigText } from '../lib/kubeconfig.js';
 import { layout } from '../lib/paths.js';
-import { issueAdminCertificate } from '../server/certificates.js';
-import { hostPort } from '../server/identity.js';
+import { issueAdminCertificate } from '../../services/server/certificates.js';
+import { hostPort } from '../../services/server/identity.js';
 import { answers, LivenessKeeper, mainThreadWaited_ms } from './liveness.js';
 import { ManagedProcess } from './managed-process.js';
 import { issueWorkerCertificate, recordWorkerKey } from './worker-certificates.js';
 import { RuntimeKeeper } from './runtime-keeper.js';
 import { planLoopback, planOnHosts, type UpOptions, type UpPlan } from './plan.js';
-import { isRunning, processIdOf, signalProcess, type ProcessId } from '../lib/process-id.js';
+import { isRunning, processIdOf, signalProcess, type ProcessId } from '../../platform/process-id.js';
 import { readState, writeState, type SupervisorState } from './state-file.js';
 
 export interface SupervisorOptions extends UpOptions {
@@ -253,7 +253,7 @@ export class Supervisor implements Service {
         await this.#watchNodes(client, missing, signal);
       }
     } catch (error) {
-      throw this.#stop.signal.aborted ? error : new CliError(await this.#whyNotReady(error as Error, missing));
+      throw this.#stop.signal.aborted ? error : new UserError(await this.#whyNotReady(error as Error, missing));
     } finally {
       await client?.close();
     }
@@ -262,7 +262,7 @@ export class Supervisor implements Service {
   /** What clients are told: the front, or, without it, one member. */
   #apiUrl(plan: UpPlan): string {
     const [first] = plan.members;
-    if (first === undefined) throw new CliError('a cluster needs at least one member', 2);
+    if (first === undefined) throw new UserError('a cluster needs at least one member', 2);
     return `https://${this.#hasFront ? hostPort(plan.front.host, plan.front.port) : hostPort(first.host, first.apiPort)}`;
   }
 
@@ -312,11 +312,11 @@ export class Supervisor implements Service {
   /** A process that ends again and again will not get better by waiting: a port in use, a foreign data directory. */
   #failIfDoomed(): void {
     const doomed = this.#processes.find((one) => one.restarts >= 5 && one.id === undefined);
-    if (doomed !== undefined) throw new CliError(`${doomed.spec.name} does not start (${doomed.lastExit}); its log: ${doomed.spec.logFile}`);
+    if (doomed !== undefined) throw new UserError(`${doomed.spec.name} does not start (${doomed.lastExit}); its log: ${doomed.spec.logFile}`);
   }
 
   async #whyNotReady(error: Error, missing: ReadonlySet<string>): Promise<string> {
-    if (error instanceof CliError) return error.message;
+    if (error instanceof UserError) return error.message;
     const logs = await readdir(layout(this.#options.dataDir).logs).catch(() => []);
     const waited = missing.size === 0 ? error.message : `not ready: ${[...missing].join(', ')}`;
     return `the cluster is not ready after ${READY_MS / 1000} s (${waited}); logs in ${layout(this.#options.dataDir).logs}: ${logs.join(', ')}`;

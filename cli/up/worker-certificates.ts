@@ -10,7 +10,7 @@ import { readKeyPair, writeFileAtomic, writeKeyPair } from '../../platform/pki/f
 import { createSigningRequest, type PkiContext } from '../../platform/pki/x509.js';
 import type { Client } from '../../sdk/client.js';
 import { keyAnnotation } from '../../services/nodelink/node-keys.js';
-import { signNodeRequest } from '../server/node-certificates.js';
+import { signNodeRequest } from '../../services/server/workers/node-certificates.js';
 
 /** Leaves what is good as it is. Resolves with the digest of the worker's key if that is a new one. */
 export async function issueWorkerCertificate(pki: ClusterPki, worker: { readonly name: string; readonly pkiDir: string }, context: PkiContext): Promise<string | undefined> {

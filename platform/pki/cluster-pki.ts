@@ -53,6 +53,9 @@ export async function writeClusterPki(directory: string, pki: ClusterPki): Promi
   await writeFileAtomic(join(directory, 'cluster.json'), `${JSON.stringify(secrets, null, 2)}\n`, 0o600);
 }
 
+/** Where the secrets of a cluster lie below a data directory, unless another folder is named. */
+export const pkiDirIn = (dataDir: string): string => join(dataDir, 'pki');
+
 /** Undefined when the folder holds none. Throws when it holds only a part. */
 export async function readClusterPki(directory: string): Promise<ClusterPki | undefined> {
   let secrets: Pick<ClusterPki, 'clusterId' | 'workerSecret' | 'memberSecret'>;

@@ -16,7 +16,7 @@ import { createLogger } from '../../platform/log.js';
 import { systemRandom } from '../../platform/random.js';
 import { startContainerd } from '../../testing/containerd.js';
 import type { Containerd } from '../../testing/containerd.js';
-import { BUSYBOX_PATH, buildBusyboxImage, buildPauseImage } from '../../testing/images/busybox.js';
+import { BUSYBOX_PATH, buildBusyboxImage, buildPauseImage } from '../../platform/images/busybox.js';
 import { startMember, testApi } from '../nodelink/test-cluster.js';
 import type { TestMember } from '../nodelink/test-cluster.js';
 import { createAgent } from './agent.js';
