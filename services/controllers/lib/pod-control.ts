@@ -5,22 +5,30 @@
  */
 import { pods } from '../../../apimachinery/gen/resources.js';
 import type { Pod } from '../../../apimachinery/gen/types.js';
-import type { KubeObject, Resource } from '../../../apimachinery/object.js';
+import type { KubeObject, ObjectMeta, Resource } from '../../../apimachinery/object.js';
 import { isApiError, isNamespaceTerminating } from '../../../apimachinery/status.js';
 import type { Client } from '../../../sdk/client.js';
 import type { Lister } from '../../../sdk/informer/object-cache.js';
 import { keyOf, refOf } from '../../../sdk/key.js';
 import type { ControllerContext } from '../context.js';
+import { ignoring } from './errors.js';
 import { eventsFor, type KindEvents } from './events.js';
 import { expectationsOf, type Expectations } from './expectations.js';
 import { controllerRef } from './owners.js';
 import { isActive } from './pods.js';
 import { slowStart } from './slow-start.js';
 
-/** What is to happen to an owner's pods. */
+/** A change of a pod's metadata: its fields replace those of the pod. */
+export interface PodPatch {
+  readonly pod: Pod;
+  readonly metadata: Pick<ObjectMeta, 'labels' | 'annotations' | 'finalizers'>;
+}
+
+/** What is to happen to an owner's pods, in this order. */
 export interface PodPlan {
   /** Without owner reference. */
   readonly create?: readonly Pod[];
+  readonly patch?: readonly PodPatch[];
   readonly remove?: readonly Pod[];
 }
 
@@ -60,10 +68,11 @@ export class PodControl {
   }
 
   /** Returns the first failure. */
-  async apply({ create = [], remove = [] }: PodPlan, scope: PodScope): Promise<Error | undefined> {
+  async apply({ create = [], patch = [], remove = [] }: PodPlan, scope: PodScope): Promise<Error | undefined> {
     const { failure } = await slowStart(create, (draft) => this.#create(draft, scope));
+    const patches = await Promise.allSettled(patch.map((one) => this.#patch(one, scope)));
     const removals = await Promise.allSettled(remove.map((pod) => this.#remove(pod, scope)));
-    const failed = removals.find((result) => result.status === 'rejected');
+    const failed = [...patches, ...removals].find((result) => result.status === 'rejected');
     return failure ?? (failed?.reason as Error | undefined);
   }
 
@@ -97,6 +106,13 @@ export class PodControl {
         this.#events.warning(owner, 'FailedCreate', `Error creating: ${(error as Error).message}`);
       throw error;
     }
+  }
+
+  /** A conflict is a failure: the plan was made of an older pod. */
+  async #patch({ pod, metadata }: PodPatch, { signal }: PodScope): Promise<void> {
+    const { uid, resourceVersion } = pod.metadata ?? {};
+    const body = { metadata: { uid, resourceVersion, ...metadata } };
+    await this.#client.patch(pods, refOf(pod), { type: 'merge', body }, { signal }).catch(ignoring('NotFound'));
   }
 
   async #remove(pod: Pod, { owner, signal }: PodScope): Promise<void> {

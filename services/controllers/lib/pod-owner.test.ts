@@ -13,10 +13,10 @@ import type { Service } from '../../../platform/service.js';
 import type { ControllerContext } from '../context.js';
 import { CONTROLLERS, createControllers, type ControllerRow } from '../index.js';
 import { createTestContext } from '../testing.js';
-import type { PodPlan } from './pod-control.js';
+import type { PodPatch, PodPlan } from './pod-control.js';
 import { createPodOwnerController, type PodLook, type PodReport } from './pod-owner.js';
 import { podFromTemplate } from './pod-template.js';
-import { isActive, isReady } from './pods.js';
+import { isActive, isReady, isTerminating } from './pods.js';
 import { RevisionHistory, type History } from './revision-history.js';
 import { templateData } from './revisions.js';
 
@@ -38,6 +38,8 @@ const crews: Resource<Crew> = {
 // ---- Its own thinking: pure functions
 
 const REVISION_LABEL = 'crew-revision';
+/** A member stays until its crew has seen that it goes. */
+const FINALIZER = 'test.example/crew';
 type CrewLook = PodLook<Crew, History>;
 
 const nameOf = ({ metadata }: KubeObject) => metadata?.name ?? '';
@@ -51,8 +53,18 @@ function memberOf(look: CrewLook, name: string): Pod {
   );
   return {
     ...rest,
-    metadata: { ...metadata, name, labels: { ...metadata.labels, [REVISION_LABEL]: revisionIn(look) } },
+    metadata: {
+      ...metadata,
+      name,
+      labels: { ...metadata.labels, [REVISION_LABEL]: revisionIn(look) },
+      finalizers: [FINALIZER],
+    },
   };
+}
+
+/** Without the crew's finalizer; those of others stay. */
+function released(pod: Pod): PodPatch {
+  return { pod, metadata: { finalizers: (pod.metadata?.finalizers ?? []).filter((name) => name !== FINALIZER) } };
 }
 
 function decide(look: CrewLook): PodPlan {
@@ -64,6 +76,9 @@ function decide(look: CrewLook): PodPlan {
   const isSteady = vacant.length === 0 && look.pods.every((pod) => isActive(pod) && isReady(pod));
   return {
     create: vacant.map((seat) => memberOf(look, seat)),
+    patch: look.pods
+      .filter((pod) => isTerminating(pod) && pod.metadata?.finalizers?.includes(FINALIZER) === true)
+      .map(released),
     remove: [...surplus, ...(isSteady ? outdated.slice(0, 1) : [])],
   };
 }
@@ -271,13 +286,26 @@ describe('a kind of its own', () => {
     ]);
   });
 
-  it('leaves its pods alone while it is terminating', async () => {
+  it('changes pods as the plan says, and not what it has not seen', async () => {
+    await t.client.create(crews, crew(1));
+    await settle();
+    const finalizers = async () => (await t.client.get(pods, { ...ref, name: 'web-0' })).metadata?.finalizers;
+    const body = { metadata: { finalizers: [FINALIZER, 'test/other'] } };
+    await t.client.patch(pods, { ...ref, name: 'web-0' }, { type: 'merge', body });
+    t.service.failNext('patch', 'pods', apiErrors.conflict(pods, 'web-0', 'the object has been modified'), 1);
+    await t.client.delete(pods, { ...ref, name: 'web-0' });
+    await t.settle(1000);
+    expect([await finalizers(), (await statusNow())?.failure]).toEqual([['test/other'], undefined]);
+  });
+
+  it('only patches its pods while it is terminating', async () => {
     await t.client.create(crews, { ...crew(2), metadata: { ...crew(2).metadata, finalizers: ['test/hold'] } });
     await settle();
     await t.client.delete(crews, ref);
     await t.client.delete(pods, { namespace: 'd', name: 'web-0' }, { gracePeriodSeconds: 0 });
     await settle();
     expect([await names(), await statusNow()]).toMatchObject([['web-1'], { members: 1 }]);
+    expect((await t.client.get(pods, { ...ref, name: 'web-1' })).metadata?.finalizers).toEqual([FINALIZER]);
   });
 });
 

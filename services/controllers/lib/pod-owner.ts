@@ -59,7 +59,7 @@ export interface PodOwnerKind<O extends PodOwner, F> {
    * that is terminating.
    */
   readonly gather: (gathering: Gathering<O>) => F | Promise<F>;
-  /** What to do. Not called for an owner that is terminating. */
+  /** What to do. For an owner that is terminating only the patches are carried out: its pods go with it. */
   readonly decide: (look: PodLook<O, F>) => PodPlan;
   /** The status after that. `failure`: the first thing that could not be done. */
   readonly report: (look: PodLook<O, F>, failure: Error | undefined) => PodReport<O>;
@@ -94,9 +94,10 @@ class PodOwnerReconciler<O extends PodOwner, F> {
     const claimed = await this.#claim(owner, signal);
     const facts = await this.#kind.gather({ owner, pods: claimed, signal });
     let failure: Error | undefined;
-    if (isSettled && owner.metadata?.deletionTimestamp === undefined) {
+    if (isSettled) {
       const plan = this.#kind.decide({ owner, pods: claimed, facts, now_ms: clock.now() });
-      failure = await this.#control.apply(plan, { owner, signal });
+      const isGoing = owner.metadata?.deletionTimestamp !== undefined;
+      failure = await this.#control.apply(isGoing ? { patch: plan.patch ?? [] } : plan, { owner, signal });
     }
     const look = { owner, pods: this.#control.current(claimed), facts, now_ms: clock.now() };
     const { status, lookAgainIn_ms } = this.#kind.report(look, failure);
