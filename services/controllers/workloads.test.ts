@@ -7,7 +7,7 @@ import { newSetReplicas, oldSetReplicas, proportionalReplicas, surgeOf } from '.
 import { createEndpointsController } from './endpoints/endpoints.js';
 import { subsetsOf } from './endpoints/subsets.js';
 import { createEndpointSliceController } from './endpointslice/endpointslice.js';
-import { templateHash } from './lib/pod-template.js';
+import { templateHash } from './lib/workload/pod-template.js';
 import { createReplicaSetController } from './replicaset/replicaset.js';
 import { createTestContext } from './testing.js';
 

@@ -93,6 +93,8 @@ function prepareForUpdate(pod: Rec, old: Rec, context: StrategyContext): void {
       if (unset(status['qosClass'])) put(status, 'qosClass', at(old, 'status', 'qosClass'));
       return keepGenerations(status, field(old, 'status'));
     }
+    default:
+      break;
   }
   if (status !== undefined) put(status, 'qosClass', field(field(old, 'status'), 'qosClass') ?? podQosClass(pod));
 }

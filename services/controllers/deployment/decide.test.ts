@@ -4,7 +4,7 @@
  */
 import { describe, expect, it } from 'vitest';
 import type { Deployment, ReplicaSet } from '../../../apimachinery/gen/types.js';
-import { templateHash } from '../lib/pod-template.js';
+import { templateHash } from '../lib/workload/pod-template.js';
 import { decide, type Step } from './decide.js';
 import { DESIRED_REPLICAS, MAX_REPLICAS, REVISION, REVISION_HISTORY } from './revision.js';
 import { replicasOf } from './sizes.js';

@@ -7,7 +7,7 @@ import type { Deployment, ReplicaSet } from '../../../apimachinery/gen/types.js'
 import { deployments } from '../../../apimachinery/gen/resources.js';
 import { equalJson } from '../lib/equal.js';
 import { controllerRef } from '../lib/owners.js';
-import { HASH_LABEL, templateHash } from '../lib/pod-template.js';
+import { HASH_LABEL, templateHash } from '../lib/workload/pod-template.js';
 import {
   byRevision,
   copiedAnnotations,

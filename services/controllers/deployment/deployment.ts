@@ -22,7 +22,7 @@ import { claim } from '../lib/claim.js';
 import { ignoring } from '../lib/errors.js';
 import { eventsFor, type KindEvents } from '../lib/events.js';
 import { controllerOf, ownedObjects, ownersConcerned, type OwnedObjects } from '../lib/owners.js';
-import { sameTemplate } from '../lib/pod-template.js';
+import { sameTemplate } from '../lib/workload/pod-template.js';
 import { isFinished } from '../lib/pods.js';
 import { writeStatus } from '../lib/writes.js';
 import { decide, type Step } from './decide.js';

@@ -1,7 +1,7 @@
 /** Revisions are int64 in annotations that anyone may write (k8s.io/kubernetes/pkg/controller/deployment/util, Revision and MaxRevision). */
 import { describe, expect, it } from 'vitest';
 import type { ReplicaSet } from '../../../apimachinery/gen/types.js';
-import { templateHash } from '../lib/pod-template.js';
+import { templateHash } from '../lib/workload/pod-template.js';
 import { byRevision, historyWith, laterRevision, maxRevision, REVISION, revisionOf } from './revision.js';
 
 const set = (revision?: string): ReplicaSet => ({ metadata: { name: revision ?? '', annotations: revision === undefined ? {} : { [REVISION]: revision } } });

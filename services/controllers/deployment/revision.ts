@@ -1,7 +1,7 @@
 /** Which replica set belongs to which revision of a deployment's template. */
 import type { Deployment, ReplicaSet } from '../../../apimachinery/gen/types.js';
 import { INT64_MAX, INT64_MIN } from '../../../apimachinery/int64.js';
-import { sameTemplate } from '../lib/pod-template.js';
+import { sameTemplate } from '../lib/workload/pod-template.js';
 import { byCreation } from './sizes.js';
 
 export const REVISION = 'deployment.kubernetes.io/revision';

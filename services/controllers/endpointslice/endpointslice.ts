@@ -3,7 +3,7 @@
  * Changes as few slices as it can: endpoints stay in the slice they are in, so that a change of one pod is a change of one slice.
  */
 import { endpointSlices, nodes, pods, services } from '../../../apimachinery/gen/resources.js';
-import type { Endpoint, EndpointSlice, Node, Pod, Service } from '../../../apimachinery/gen/types.js';
+import type { EndpointSlice, Node, Pod, Service } from '../../../apimachinery/gen/types.js';
 import { labelSelectorOfMap } from '../../../apimachinery/selector/labels.js';
 import { SERVICE_NAME_LABEL, SLICE_MANAGER_LABEL } from '../../../apimachinery/well-known.js';
 import { Controller, done, type ReconcileContext, type ReconcileResult } from '../../../sdk/controller/controller.js';
@@ -17,7 +17,8 @@ import { expectationsOf, type Expectations } from '../lib/expectations.js';
 import { byNamespace, NAMESPACE_INDEX } from '../lib/indexes.js';
 import { controllerRef } from '../lib/owners.js';
 import { labelsFrom, serviceOfSlice } from '../lib/slices.js';
-import { desiredGroups, ENDPOINTS_PER_SLICE_MAX, type EndpointGroup } from './endpoints.js';
+import { desiredGroups, type EndpointGroup } from './endpoints.js';
+import { planSlices, type SliceContent } from './slices.js';
 
 const MANAGER = 'endpointslice-controller.k8s.io';
 const TRIGGER_TIME = 'endpoints.kubernetes.io/last-change-trigger-time';
@@ -29,11 +30,6 @@ interface Look {
   readonly service: Service;
   readonly existing: readonly EndpointSlice[];
   readonly signal: AbortSignal;
-}
-
-/** What a slice is to hold; without a slice a new one is made. */
-interface SliceContent extends EndpointGroup {
-  readonly slice: EndpointSlice | undefined;
 }
 
 class EndpointSliceReconciler {
@@ -73,18 +69,9 @@ class EndpointSliceReconciler {
   }
 
   async #apply(look: Look, groups: readonly EndpointGroup[]): Promise<void> {
-    const { existing, signal } = look;
-    const unused = new Set(existing);
-    for (const group of groups) {
-      const mine = existing.filter((slice) => unused.has(slice) && equalJson(slice.ports ?? [], group.ports));
-      const chunks = distribute(group.endpoints, mine);
-      for (const chunk of chunks) {
-        const slice = chunk.slice ?? [...unused].find((candidate) => !groups.some((g) => equalJson(g.ports, candidate.ports ?? [])));
-        if (slice !== undefined) unused.delete(slice);
-        await this.#write(look, { ports: group.ports, endpoints: chunk.endpoints, slice });
-      }
-    }
-    await this.#removeAll([...unused], signal);
+    const { write, remove } = planSlices(look.existing, groups);
+    for (const content of write) await this.#write(look, content);
+    await this.#removeAll(remove, look.signal);
   }
 
   async #write({ key, service, signal }: Look, { ports, endpoints, slice }: SliceContent): Promise<void> {
@@ -114,30 +101,6 @@ class EndpointSliceReconciler {
       await this.#context.client.delete(endpointSlices, refOf(slice), { signal }).catch(ignoring('NotFound'));
     }
   }
-}
-
-interface Chunk {
-  readonly slice: EndpointSlice | undefined;
-  readonly endpoints: readonly Endpoint[];
-}
-
-/** Endpoints stay where they are; new ones fill slices with room; what is left makes new slices. */
-function distribute(endpoints: readonly Endpoint[], slices: readonly EndpointSlice[]): Chunk[] {
-  const home = new Map<string, EndpointSlice>();
-  for (const slice of slices) for (const endpoint of slice.endpoints ?? []) home.set(endpoint.targetRef?.uid ?? '', slice);
-  const kept = new Map<EndpointSlice, Endpoint[]>(slices.map((slice) => [slice, []]));
-  const homeless: Endpoint[] = [];
-  for (const endpoint of endpoints) {
-    const slice = home.get(endpoint.targetRef?.uid ?? '');
-    const place = slice === undefined ? undefined : kept.get(slice);
-    if (place === undefined || place.length >= ENDPOINTS_PER_SLICE_MAX) homeless.push(endpoint);
-    else place.push(endpoint);
-  }
-  for (const place of kept.values()) place.push(...homeless.splice(0, ENDPOINTS_PER_SLICE_MAX - place.length));
-  const chunks: Chunk[] = [...kept].filter(([, list], index) => list.length > 0 || (index === 0 && endpoints.length === 0))
-    .map(([slice, list]) => ({ slice, endpoints: list }));
-  while (homeless.length > 0) chunks.push({ slice: undefined, endpoints: homeless.splice(0, ENDPOINTS_PER_SLICE_MAX) });
-  return chunks.length === 0 ? [{ slice: undefined, endpoints: [] }] : chunks;
 }
 
 function labelsOf(service: Service): Record<string, string> {

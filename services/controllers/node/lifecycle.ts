@@ -4,8 +4,7 @@
  * from when a renewal was seen: clocks of other machines are never compared.
  */
 import { leases, nodes, pods } from '../../../apimachinery/gen/resources.js';
-import type { Lease, Node, NodeCondition, Pod, Taint } from '../../../apimachinery/gen/types.js';
-import { NOT_READY_TAINT, UNREACHABLE_TAINT, UNSCHEDULABLE_TAINT } from '../../../apimachinery/well-known.js';
+import type { Lease, Node, Pod } from '../../../apimachinery/gen/types.js';
 import { toTime } from '../../../platform/clock.js';
 import { Controller, done, requeueAfter, type ReconcileContext, type ReconcileResult } from '../../../sdk/controller/controller.js';
 import { bySelf, sourceOf } from '../../../sdk/controller/source.js';
@@ -17,6 +16,7 @@ import { ignoring } from '../lib/errors.js';
 import { eventsFor, type KindEvents } from '../lib/events.js';
 import { byNode, NODE_INDEX } from '../lib/indexes.js';
 import { podCondition } from '../lib/pods.js';
+import { readyStatus, silentConditions, taintsOf } from './health.js';
 
 export interface NodeLifecycleOptions {
   /** Silence after which a node counts as unreachable. Kubernetes: 40 s. */
@@ -24,18 +24,6 @@ export interface NodeLifecycleOptions {
 }
 
 export const LEASE_NAMESPACE = 'kube-node-lease';
-
-/** Condition of a node -> the NoSchedule taint that it means while it has that status. */
-const CONDITION_TAINTS: readonly { readonly type: string; readonly status: string; readonly key: string }[] = [
-  { type: 'Ready', status: 'False', key: NOT_READY_TAINT },
-  { type: 'Ready', status: 'Unknown', key: UNREACHABLE_TAINT },
-  { type: 'MemoryPressure', status: 'True', key: 'node.kubernetes.io/memory-pressure' },
-  { type: 'DiskPressure', status: 'True', key: 'node.kubernetes.io/disk-pressure' },
-  { type: 'PIDPressure', status: 'True', key: 'node.kubernetes.io/pid-pressure' },
-  { type: 'NetworkUnavailable', status: 'True', key: 'node.kubernetes.io/network-unavailable' },
-];
-const OURS = new Set([...CONDITION_TAINTS.map((row) => row.key), UNSCHEDULABLE_TAINT]);
-const HEARTBEAT_CONDITIONS = ['Ready', 'MemoryPressure', 'DiskPressure', 'PIDPressure'];
 
 interface Sign {
   readonly renewTime: string;
@@ -87,28 +75,15 @@ class NodeLifecycleReconciler {
   }
 
   async #markUnknown(node: Node, signal: AbortSignal): Promise<Node> {
-    const conditions = node.status?.conditions ?? [];
-    const stale = HEARTBEAT_CONDITIONS.filter((type) => conditions.find((c) => c.type === type)?.status !== 'Unknown');
-    if (stale.length === 0) return node;
-    const now = toTime(this.#context.clock.now());
-    const unknown = (type: string): NodeCondition => ({
-      type, status: 'Unknown', lastTransitionTime: now,
-      lastHeartbeatTime: conditions.find((c) => c.type === type)?.lastHeartbeatTime ?? node.metadata?.creationTimestamp ?? now,
-      reason: conditions.some((c) => c.type === type) ? 'NodeStatusUnknown' : 'NodeStatusNeverUpdated',
-      message: conditions.some((c) => c.type === type) ? 'Kubelet stopped posting node status.' : 'Kubelet never posted node status.',
-    });
-    const updated = [...conditions.filter((c) => !stale.includes(c.type)), ...stale.map(unknown)];
+    const conditions = silentConditions(node, toTime(this.#context.clock.now()));
+    if (conditions === undefined) return node;
     this.#events.normal(node, 'NodeNotReady', `Node ${node.metadata?.name ?? ''} status is now: NodeNotReady`);
-    return this.#context.client.updateStatus(nodes, { ...node, status: { ...node.status, conditions: updated } }, { signal });
+    return this.#context.client.updateStatus(nodes, { ...node, status: { ...node.status, conditions } }, { signal });
   }
 
   async #taint(node: Node, signal: AbortSignal): Promise<void> {
-    const before = node.spec?.taints ?? [];
-    const wanted = wantedTaints(node, toTime(this.#context.clock.now()));
-    const same = (a: Taint, b: Taint) => a.key === b.key && a.effect === b.effect;
-    const kept = before.filter((taint) => !isOurs(taint) || wanted.some((w) => same(w, taint)));
-    const taints = [...kept, ...wanted.filter((w) => !before.some((taint) => same(taint, w)))];
-    if (equalJson(taints, before)) return;
+    const taints = taintsOf(node, toTime(this.#context.clock.now()));
+    if (equalJson(taints, node.spec?.taints ?? [])) return;
     await this.#context.client.update(nodes, { ...node, spec: { ...node.spec, taints } }, { signal });
   }
 
@@ -125,30 +100,6 @@ class NodeLifecycleReconciler {
       this.#podEvents.warning(pod, 'NodeNotReady', 'Node is not ready');
     }
   }
-}
-
-function readyStatus(node: Node): string {
-  return node.status?.conditions?.find((condition) => condition.type === 'Ready')?.status ?? 'Unknown';
-}
-
-function isOurs(taint: Taint): boolean {
-  return OURS.has(taint.key) && (taint.effect === 'NoSchedule' || (taint.effect === 'NoExecute' && (taint.key === NOT_READY_TAINT || taint.key === UNREACHABLE_TAINT)));
-}
-
-function wantedTaints(node: Node, now: string): Taint[] {
-  const conditions = node.status?.conditions ?? [];
-  const taints: Taint[] = [];
-  for (const row of CONDITION_TAINTS) {
-    if (conditions.find((condition) => condition.type === row.type)?.status === row.status) taints.push({ key: row.key, effect: 'NoSchedule', timeAdded: now });
-  }
-  // A node that never reported keeps the taint that admission gave it.
-  if (conditions.every((condition) => condition.type !== 'Ready')) taints.push({ key: NOT_READY_TAINT, effect: 'NoSchedule' });
-  const ready = readyStatus(node);
-  if (conditions.length > 0 && ready !== 'True') {
-    taints.push({ key: ready === 'False' ? NOT_READY_TAINT : UNREACHABLE_TAINT, effect: 'NoExecute', timeAdded: now });
-  }
-  if (node.spec?.unschedulable === true) taints.push({ key: UNSCHEDULABLE_TAINT, effect: 'NoSchedule', timeAdded: now });
-  return taints;
 }
 
 export function createNodeLifecycleController(context: ControllerContext, options: NodeLifecycleOptions): Controller {

@@ -3,11 +3,11 @@ import type { Pod, ReplicaSet, ReplicaSetCondition, ReplicaSetStatus } from '../
 import { labelSelectorOfMap } from '../../../apimachinery/selector/labels.js';
 import { toTime } from '../../../platform/clock.js';
 import { withCondition, withoutCondition } from '../lib/conditions.js';
-import type { PodPlan } from '../lib/pod-control.js';
-import type { PodLook, PodReport } from '../lib/pod-owner.js';
-import { podFromTemplate } from '../lib/pod-template.js';
+import type { PodPlan } from '../lib/workload/pod-control.js';
+import type { PodLook, PodReport } from '../lib/workload/pod-owner.js';
+import { podFromTemplate } from '../lib/workload/pod-template.js';
 import { availableIn_ms, isActive, isFinished, isReady, isTerminating } from '../lib/pods.js';
-import { chooseForDeletion } from '../lib/ranking.js';
+import { chooseForDeletion } from '../lib/workload/ranking.js';
 
 /** Pods created or deleted in one look at a set. */
 export const BURST_MAX = 500;

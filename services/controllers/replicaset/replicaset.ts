@@ -1,6 +1,6 @@
 /**
  * ReplicaSet: keeps as many pods as `spec.replicas` says that match the selector and are controlled by the set. What it
- * does and reports stands in `decide.ts`, how it owns pods in `lib/pod-owner.ts`.
+ * does and reports stands in `decide.ts`, how it owns pods in `lib/workload/pod-owner.ts`.
  */
 import { pods, replicaSets } from '../../../apimachinery/gen/resources.js';
 import type { Pod, ReplicaSet } from '../../../apimachinery/gen/types.js';
@@ -8,7 +8,7 @@ import { labelSelectorOf } from '../../../apimachinery/selector/labels.js';
 import type { Controller } from '../../../sdk/controller/controller.js';
 import type { ControllerContext } from '../context.js';
 import { controllerOf, ownedObjects } from '../lib/owners.js';
-import { createPodOwnerController } from '../lib/pod-owner.js';
+import { createPodOwnerController } from '../lib/workload/pod-owner.js';
 import { isActive } from '../lib/pods.js';
 import { decide, report } from './decide.js';
 

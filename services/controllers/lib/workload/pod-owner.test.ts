@@ -4,19 +4,19 @@
  * `report` below are all there is to it (docs/contributing/controller.md).
  */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { controllerRevisions, pods } from '../../../apimachinery/gen/resources.js';
-import type { Pod, PodTemplateSpec } from '../../../apimachinery/gen/types.js';
-import type { KubeObject, Resource } from '../../../apimachinery/object.js';
-import { labelSelectorOf, type LabelSelectorObject } from '../../../apimachinery/selector/labels.js';
-import { apiErrors } from '../../../apimachinery/status.js';
-import type { Service } from '../../../platform/service.js';
-import type { ControllerContext } from '../context.js';
-import { CONTROLLERS, createControllers, type ControllerRow } from '../index.js';
-import { createTestContext } from '../testing.js';
+import { controllerRevisions, pods } from '../../../../apimachinery/gen/resources.js';
+import type { Pod, PodTemplateSpec } from '../../../../apimachinery/gen/types.js';
+import type { KubeObject, Resource } from '../../../../apimachinery/object.js';
+import { labelSelectorOf, type LabelSelectorObject } from '../../../../apimachinery/selector/labels.js';
+import { apiErrors } from '../../../../apimachinery/status.js';
+import type { Service } from '../../../../platform/service.js';
+import type { ControllerContext } from '../../context.js';
+import { CONTROLLERS, createControllers, type ControllerRow } from '../../index.js';
+import { createTestContext } from '../../testing.js';
 import type { PodPatch, PodPlan } from './pod-control.js';
 import { createPodOwnerController, type PodLook, type PodReport } from './pod-owner.js';
 import { podFromTemplate } from './pod-template.js';
-import { isActive, isReady, isTerminating } from './pods.js';
+import { isActive, isReady, isTerminating } from '../pods.js';
 import { RevisionHistory, type History } from './revision-history.js';
 import { templateData } from './revisions.js';
 

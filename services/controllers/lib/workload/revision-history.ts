@@ -2,17 +2,17 @@
  * Keeps the ControllerRevisions of one kind of owner: claims them as pods are claimed, makes the revision of the
  * present template the newest one, and deletes those beyond the limit. What to do is decided in `revisions.ts`.
  */
-import { controllerRevisions } from '../../../apimachinery/gen/resources.js';
-import type { ControllerRevision } from '../../../apimachinery/gen/types.js';
-import type { Int64 } from '../../../apimachinery/int64.js';
-import type { KubeObject, Resource } from '../../../apimachinery/object.js';
-import type { LabelSelector } from '../../../apimachinery/selector/labels.js';
-import { isApiError } from '../../../apimachinery/status.js';
-import { refOf } from '../../../sdk/key.js';
-import type { ControllerContext } from '../context.js';
-import { claim } from './claim.js';
-import { equalJson } from './equal.js';
-import { controllerOf, controllerRef, ownedObjects, type OwnedObjects } from './owners.js';
+import { controllerRevisions } from '../../../../apimachinery/gen/resources.js';
+import type { ControllerRevision } from '../../../../apimachinery/gen/types.js';
+import type { Int64 } from '../../../../apimachinery/int64.js';
+import type { KubeObject, Resource } from '../../../../apimachinery/object.js';
+import type { LabelSelector } from '../../../../apimachinery/selector/labels.js';
+import { isApiError } from '../../../../apimachinery/status.js';
+import { refOf } from '../../../../sdk/key.js';
+import type { ControllerContext } from '../../context.js';
+import { claim } from '../claim.js';
+import { equalJson } from '../equal.js';
+import { controllerOf, controllerRef, ownedObjects, type OwnedObjects } from '../owners.js';
 import {
   changeFor,
   revisionDraft,
@@ -21,7 +21,7 @@ import {
   type RevisionData,
   type RevisionSource,
 } from './revisions.js';
-import { deleteSame } from './writes.js';
+import { deleteSame } from '../writes.js';
 
 export interface HistoryScope {
   readonly owner: KubeObject;

@@ -3,24 +3,24 @@
  * deletes as the kind decides, and writes the status. In: a kind, whose `decide` and `report` are pure functions of a
  * look. A ReplicaSet, a Job, a StatefulSet and a DaemonSet differ in nothing else.
  */
-import { pods } from '../../../apimachinery/gen/resources.js';
-import type { Pod } from '../../../apimachinery/gen/types.js';
-import type { KubeObject, Resource } from '../../../apimachinery/object.js';
-import type { LabelSelector } from '../../../apimachinery/selector/labels.js';
+import { pods } from '../../../../apimachinery/gen/resources.js';
+import type { Pod } from '../../../../apimachinery/gen/types.js';
+import type { KubeObject, Resource } from '../../../../apimachinery/object.js';
+import type { LabelSelector } from '../../../../apimachinery/selector/labels.js';
 import {
   Controller,
   done,
   requeueAfter,
   type ReconcileContext,
   type ReconcileResult,
-} from '../../../sdk/controller/controller.js';
-import { sourceOf, type Source } from '../../../sdk/controller/source.js';
-import type { Lister } from '../../../sdk/informer/object-cache.js';
-import type { ControllerContext } from '../context.js';
-import { claim } from './claim.js';
-import { ownedObjects, ownersConcerned, type OwnedObjects } from './owners.js';
+} from '../../../../sdk/controller/controller.js';
+import { sourceOf, type Source } from '../../../../sdk/controller/source.js';
+import type { Lister } from '../../../../sdk/informer/object-cache.js';
+import type { ControllerContext } from '../../context.js';
+import { claim } from '../claim.js';
+import { ownedObjects, ownersConcerned, type OwnedObjects } from '../owners.js';
 import { PodControl, type PodPlan } from './pod-control.js';
-import { writeStatus } from './writes.js';
+import { writeStatus } from '../writes.js';
 
 export type PodOwner = KubeObject & { readonly status?: unknown };
 

@@ -1,11 +1,11 @@
 /** k8s.io/kubernetes/pkg/controller/history, and getStatefulSetRevisions and truncateHistory of its users. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { controllerRevisions, statefulSets } from '../../../apimachinery/gen/resources.js';
-import type { ControllerRevision, StatefulSet } from '../../../apimachinery/gen/types.js';
-import { INT64_MAX, type Int64 } from '../../../apimachinery/int64.js';
-import { labelSelectorOf } from '../../../apimachinery/selector/labels.js';
-import { createTestContext } from '../testing.js';
-import { controllerRef } from './owners.js';
+import { controllerRevisions, statefulSets } from '../../../../apimachinery/gen/resources.js';
+import type { ControllerRevision, StatefulSet } from '../../../../apimachinery/gen/types.js';
+import { INT64_MAX, type Int64 } from '../../../../apimachinery/int64.js';
+import { labelSelectorOf } from '../../../../apimachinery/selector/labels.js';
+import { createTestContext } from '../../testing.js';
+import { controllerRef } from '../owners.js';
 import { RevisionHistory } from './revision-history.js';
 import { changeFor, revisionDraft, surplusOf, templateData, type RevisionData } from './revisions.js';
 

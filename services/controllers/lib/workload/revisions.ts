@@ -2,10 +2,10 @@
  * The history of an owner's pod templates as ControllerRevisions, which `kubectl rollout history` and `undo` read. Pure
  * functions (k8s.io/kubernetes/pkg/controller/history).
  */
-import type { ControllerRevision, PodTemplateSpec } from '../../../apimachinery/gen/types.js';
-import { INT64_MAX, int64Of, type Int64 } from '../../../apimachinery/int64.js';
-import type { KubeObject, OwnerReference } from '../../../apimachinery/object.js';
-import { equalJson } from './equal.js';
+import type { ControllerRevision, PodTemplateSpec } from '../../../../apimachinery/gen/types.js';
+import { INT64_MAX, int64Of, type Int64 } from '../../../../apimachinery/int64.js';
+import type { KubeObject, OwnerReference } from '../../../../apimachinery/object.js';
+import { equalJson } from '../equal.js';
 import { hashOf } from './pod-template.js';
 
 /** Of its data, on a revision. */

@@ -4,8 +4,8 @@
  * compared by orders of magnitude, and pods of the same order by uid, so that not always the newest node loses its pods
  * (KEP-2185).
  */
-import type { ContainerStatus, Pod } from '../../../apimachinery/gen/types.js';
-import { isActive, isReady, podCondition } from './pods.js';
+import type { ContainerStatus, Pod } from '../../../../apimachinery/gen/types.js';
+import { isActive, isReady, podCondition } from '../pods.js';
 
 const DELETION_COST = 'controller.kubernetes.io/pod-deletion-cost';
 const PHASE_RANK: Readonly<Record<string, number>> = { Pending: 0, Unknown: 1, Running: 2 };

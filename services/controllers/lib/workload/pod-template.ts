@@ -1,8 +1,8 @@
 /** Pod templates: the pod that one makes, and the hash that names it. Pure functions. */
-import { encodeJson } from '../../../apimachinery/json-value.js';
-import type { Pod, PodTemplateSpec } from '../../../apimachinery/gen/types.js';
-import type { KubeObject } from '../../../apimachinery/object.js';
-import { equalJson } from './equal.js';
+import { encodeJson } from '../../../../apimachinery/json-value.js';
+import type { Pod, PodTemplateSpec } from '../../../../apimachinery/gen/types.js';
+import type { KubeObject } from '../../../../apimachinery/object.js';
+import { equalJson } from '../equal.js';
 
 export const HASH_LABEL = 'pod-template-hash';
 const NAME_LENGTH_MAX = 253;

@@ -3,19 +3,19 @@
  * event of the owner. One failure ends a creation early and no deletion: pods that are to go block each other in
  * nothing.
  */
-import { pods } from '../../../apimachinery/gen/resources.js';
-import type { Pod } from '../../../apimachinery/gen/types.js';
-import type { KubeObject, ObjectMeta, Resource } from '../../../apimachinery/object.js';
-import { isApiError, isNamespaceTerminating } from '../../../apimachinery/status.js';
-import type { Client } from '../../../sdk/client.js';
-import type { Lister } from '../../../sdk/informer/object-cache.js';
-import { keyOf, refOf } from '../../../sdk/key.js';
-import type { ControllerContext } from '../context.js';
-import { ignoring } from './errors.js';
-import { eventsFor, type KindEvents } from './events.js';
-import { expectationsOf, type Expectations } from './expectations.js';
-import { controllerRef } from './owners.js';
-import { isActive } from './pods.js';
+import { pods } from '../../../../apimachinery/gen/resources.js';
+import type { Pod } from '../../../../apimachinery/gen/types.js';
+import type { KubeObject, ObjectMeta, Resource } from '../../../../apimachinery/object.js';
+import { isApiError, isNamespaceTerminating } from '../../../../apimachinery/status.js';
+import type { Client } from '../../../../sdk/client.js';
+import type { Lister } from '../../../../sdk/informer/object-cache.js';
+import { keyOf, refOf } from '../../../../sdk/key.js';
+import type { ControllerContext } from '../../context.js';
+import { ignoring } from '../errors.js';
+import { eventsFor, type KindEvents } from '../events.js';
+import { expectationsOf, type Expectations } from '../expectations.js';
+import { controllerRef } from '../owners.js';
+import { isActive } from '../pods.js';
 import { slowStart } from './slow-start.js';
 
 /** A change of a pod's metadata: its fields replace those of the pod. */

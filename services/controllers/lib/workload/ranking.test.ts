@@ -3,8 +3,8 @@
  * cost).
  */
 import { describe, expect, it } from 'vitest';
-import type { Pod } from '../../../apimachinery/gen/types.js';
-import { toTime } from '../../../platform/clock.js';
+import type { Pod } from '../../../../apimachinery/gen/types.js';
+import { toTime } from '../../../../platform/clock.js';
 import { chooseForDeletion, rankForDeletion } from './ranking.js';
 
 const NOW_MS = Date.parse('2026-01-10T00:00:00Z');
