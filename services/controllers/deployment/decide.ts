@@ -32,7 +32,7 @@ import {
 } from './sizes.js';
 import { isComplete } from './status.js';
 
-export interface DeploymentLook {
+interface DeploymentLook {
   readonly deployment: Deployment;
   /** Those that it controls. */
   readonly sets: readonly ReplicaSet[];

@@ -8,7 +8,7 @@ export interface SliceContent extends EndpointGroup {
   readonly slice: EndpointSlice | undefined;
 }
 
-export interface SlicePlan {
+interface SlicePlan {
   readonly write: readonly SliceContent[];
   readonly remove: readonly EndpointSlice[];
 }

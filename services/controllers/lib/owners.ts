@@ -54,7 +54,7 @@ export function ownedObjects<T extends KubeObject>(informer: Informer<T>): Owned
   };
 }
 
-export interface OwnerSource<O extends KubeObject> {
+interface OwnerSource<O extends KubeObject> {
   readonly informer: Informer<O>;
   readonly selectorOf: (owner: O) => LabelSelector;
 }

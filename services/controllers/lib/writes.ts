@@ -6,7 +6,7 @@ import { refOf } from '../../../sdk/key.js';
 import { equalJson } from './equal.js';
 import { ignoring } from './errors.js';
 
-export interface Deletion {
+interface Deletion {
   readonly object: KubeObject;
   readonly signal: AbortSignal;
   readonly gracePeriodSeconds?: number;
@@ -27,7 +27,7 @@ export async function deleteSame(
 
 type WithStatus = KubeObject & { readonly status?: unknown };
 
-export interface StatusWrite<T extends WithStatus> {
+interface StatusWrite<T extends WithStatus> {
   /** As the status was computed from it. */
   readonly object: T;
   readonly status: NonNullable<T['status']>;

@@ -12,12 +12,12 @@ import { chooseForDeletion } from '../lib/workload/ranking.js';
 /** Pods created or deleted in one look at a set. */
 export const BURST_MAX = 500;
 
-export interface ReplicaSetFacts {
+interface ReplicaSetFacts {
   /** Pods of all sets below the same owner: pods on the node that has most of them go first. */
   readonly related: readonly Pod[];
 }
 
-export type ReplicaSetLook = PodLook<ReplicaSet, ReplicaSetFacts>;
+type ReplicaSetLook = PodLook<ReplicaSet, ReplicaSetFacts>;
 
 const wantedOf = ({ spec }: ReplicaSet): number => spec?.replicas ?? 1;
 

@@ -33,7 +33,7 @@ export interface PodPlan {
 }
 
 /** Whose pods, and until when. */
-export interface PodScope {
+interface PodScope {
   readonly owner: KubeObject;
   readonly signal: AbortSignal;
 }

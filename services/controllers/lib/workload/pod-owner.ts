@@ -22,7 +22,7 @@ import { ownedObjects, ownersConcerned, type OwnedObjects } from '../owners.js';
 import { PodControl, type PodPlan } from './pod-control.js';
 import { writeStatus } from '../writes.js';
 
-export type PodOwner = KubeObject & { readonly status?: unknown };
+type PodOwner = KubeObject & { readonly status?: unknown };
 
 /** What is there: an owner, its pods, and what its kind gathered beside them. */
 export interface PodLook<O extends PodOwner, F> {
@@ -33,7 +33,7 @@ export interface PodLook<O extends PodOwner, F> {
   readonly now_ms: number;
 }
 
-export interface Gathering<O extends PodOwner> {
+interface Gathering<O extends PodOwner> {
   readonly owner: O;
   readonly pods: readonly Pod[];
   readonly signal: AbortSignal;
@@ -45,7 +45,7 @@ export interface PodReport<O extends PodOwner> {
   readonly lookAgainIn_ms?: number | undefined;
 }
 
-export interface PodOwnerKind<O extends PodOwner, F> {
+interface PodOwnerKind<O extends PodOwner, F> {
   /** As upstream names the controller. */
   readonly name: string;
   readonly resource: Resource<O>;

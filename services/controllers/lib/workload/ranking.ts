@@ -12,7 +12,7 @@ const PHASE_RANK: Readonly<Record<string, number>> = { Pending: 0, Unknown: 1, R
 const INT32_MAX = 2 ** 31 - 1;
 const NANOSECONDS_PER_MS = 1_000_000;
 
-export interface RankingOptions {
+interface RankingOptions {
   /** Pods that count for how crowded a node is: usually those of all owners below the same one. */
   readonly related: readonly Pod[];
   readonly now_ms: number;

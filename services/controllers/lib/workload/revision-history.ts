@@ -23,13 +23,13 @@ import {
 } from './revisions.js';
 import { deleteSame } from '../writes.js';
 
-export interface HistoryScope {
+interface HistoryScope {
   readonly owner: KubeObject;
   readonly selector: LabelSelector;
   readonly signal: AbortSignal;
 }
 
-export interface WantedRevision extends HistoryScope {
+interface WantedRevision extends HistoryScope {
   /** Those of the template: the selector must match them. */
   readonly labels: Readonly<Record<string, string>>;
   readonly data: RevisionData;

@@ -9,7 +9,7 @@ import { equalJson } from '../equal.js';
 import { hashOf } from './pod-template.js';
 
 /** Of its data, on a revision. */
-export const REVISION_HASH_LABEL = 'controller.kubernetes.io/hash';
+const REVISION_HASH_LABEL = 'controller.kubernetes.io/hash';
 /** What is left of a name of 253 characters for the owner's name. */
 const PREFIX_LENGTH_MAX = 223;
 
@@ -52,7 +52,7 @@ export function byRevision(a: ControllerRevision, b: ControllerRevision): number
 }
 
 /** What to do so that the newest revision is that of the data. */
-export type RevisionChange =
+type RevisionChange =
   | { readonly kind: 'keep'; readonly revision: ControllerRevision }
   /** An older revision has the data (undo): it becomes the newest. */
   | { readonly kind: 'renew'; readonly revision: ControllerRevision; readonly to: Int64 }

@@ -1,6 +1,6 @@
 /** Creates many objects in growing batches (k8s.io/kubernetes/pkg/controller/replicaset slowStartBatch). */
 
-export interface SlowStartOutcome<T> {
+interface SlowStartOutcome<T> {
   readonly made: readonly T[];
   /** The first failure; the batches after it were not tried. */
   readonly failure: Error | undefined;
