@@ -195,6 +195,22 @@ describe('a deployment', () => {
     expect((await t.client.get(replicaSets, { namespace: 'd', name })).metadata?.ownerReferences?.[0]?.name).toBe('web');
   });
 
+  it('counts its new set while its cache does not show it, and makes no other', async () => {
+    t.service.failNext('watch', 'replicasets', apiErrors.serviceUnavailable('away'), 1000);
+    t.service.failNext('list', 'replicasets', apiErrors.serviceUnavailable('away'), 1000);
+    t.service.cutWatches();
+    await t.client.create(deployments, deployment(2));
+    await t.settle(1000);
+    const name = `web-${templateHash(template('web:1'), undefined)}`;
+    const made = await t.client.get(replicaSets, { namespace: 'd', name });
+    await t.client.updateStatus(replicaSets, { ...made, status: { replicas: 2, observedGeneration: 1 } });
+    await t.client.patch(deployments, ref, { type: 'merge', body: { metadata: { labels: { look: 'again' } } } });
+    await t.settle(1000);
+    const { metadata, status } = await t.client.get(deployments, ref);
+    expect([status?.updatedReplicas, status?.collisionCount]).toEqual([2, undefined]);
+    expect(metadata?.annotations).toMatchObject({ 'deployment.kubernetes.io/revision': '1' });
+  });
+
   it('keeps as many old sets as its history may have', async () => {
     await t.client.create(deployments, deployment(1, 'web:1', { revisionHistoryLimit: 1 }));
     for (const image of ['web:2', 'web:3', 'web:4']) {

@@ -128,7 +128,7 @@ class DeploymentReconciler {
     );
   }
 
-  /** undefined: the name is taken. */
+  /** undefined: another object has the name. */
   async #create(look: Look, draft: ReplicaSet): Promise<ReplicaSet | undefined> {
     const { deployment, signal } = look;
     try {
@@ -149,19 +149,17 @@ class DeploymentReconciler {
   }
 
   /**
-   * By its own set with the same template: the cache was behind, and its event will come. Otherwise the hash collided:
-   * the next one counts that in.
+   * By its own set with the same template: the cache was behind. Otherwise the hash collided, and the next look makes
+   * another one.
    */
-  async #nameTaken({ deployment, signal }: Look, draft: ReplicaSet): Promise<undefined> {
+  async #nameTaken({ deployment, signal }: Look, draft: ReplicaSet): Promise<ReplicaSet | undefined> {
     const { client } = this.#context;
     const other = await client.get(replicaSets, refOf(draft), { signal });
-    if (
-      controllerOf(other)?.uid === deployment.metadata?.uid &&
-      sameTemplate(other.spec?.template, deployment.spec?.template)
-    )
-      return;
+    const isOwn = controllerOf(other)?.uid === deployment.metadata?.uid;
+    if (isOwn && sameTemplate(other.spec?.template, deployment.spec?.template)) return other;
     const status = { ...deployment.status, collisionCount: (deployment.status?.collisionCount ?? 0) + 1 };
     await client.updateStatus(deployments, { ...deployment, status }, { signal });
+    return undefined;
   }
 
   async #report({ deployment, signal }: Look, sets: readonly ReplicaSet[]): Promise<ReconcileResult> {
