@@ -4,7 +4,7 @@
  * In: requests by REST (here) and by gRPC (`grpc/`), calls of components in this process. Out: transactions on the store;
  * lists and watches off the watch cache; streams to nodes. `registry/` is the one way to read and write objects, `cacher/` what
  * it reads from, `rest/` HTTP, `crd/` rows that CustomResourceDefinitions
- * make, `subresources/` what some built-in resources do that no row can say; `ports.ts` names what others
+ * make, `records/` what built-in resources do that no row can say; `ports.ts` names what others
  * provide: identity, rights, admission, streams to pods. It must never hold state of its own that is not in the store, know the
  * scheduler or a controller, or answer a linearizable read before the cache has caught up.
  */
@@ -20,9 +20,10 @@ import type { Random } from '../../platform/random.js';
 import type { Service } from '../../platform/service.js';
 import type { Store } from '../store/store.js';
 import { Cacher } from './cacher/cacher.js';
-import { definitionDeletion, definitionHook, DefinitionCleanup } from './crd/definitions.js';
-import { DEFINITIONS, LiveScheme } from './crd/live-scheme.js';
+import { DefinitionCleanup } from './crd/definitions.js';
+import { LiveScheme } from './crd/live-scheme.js';
 import type { Admission, ApiServerContext, Authenticator, Authorizer, ObjectReader, StreamingFront, TlsProvider } from './ports.js';
+import { builtInRecords, type ReviewParts, type ServiceNetwork } from './records/index.js';
 import { connectAdmission } from './registry/connect.js';
 import { objectReader } from './registry/reader.js';
 import { Registry } from './registry/registry.js';
@@ -40,8 +41,6 @@ import { serveUpgrade } from './rest/upgrade.js';
 
 import { HeavyWork } from './work/heavy-work.js';
 import { YamlPool } from './work/yaml-pool.js';
-import { componentStatusHandler } from './subresources/component-status.js';
-import { registerSubresources } from './subresources/register.js';
 
 export * from './ports.js';
 ;
@@ -55,6 +54,10 @@ export interface ApiServerOptions {
   readonly authenticator: (context: ApiServerContext) => Authenticator;
   readonly authorizer: (context: ApiServerContext) => Authorizer;
   readonly admission: (context: ApiServerContext) => Admission;
+  /** Called once, after the three above. Absent: reviews and tokens of accounts are not served. */
+  readonly reviews?: (context: ApiServerContext) => ReviewParts;
+  /** Absent: Services and Nodes get no addresses. */
+  readonly network?: ServiceNetwork;
   readonly streamer: PodStreamer;
   readonly streaming: StreamingFront;
   /** Absent: nobody learns how service-account tokens are verified. */
@@ -101,12 +104,14 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const context: ApiServerContext = { reader, scheme, clock, random, logger, as: (user: UserInfo) => registry.as(user) };
   const admission = options.admission(context);
   const registry: Registry = new Registry({ scheme, store, cacher, clock, random, admission });
-  registerSubresources(registry, { reader, clock });
-  registry.handle({ group: '', resource: 'componentstatuses' }, componentStatusHandler({ reader, fresh: () => cacher.fresh(), clock }));
-  registry.hook(DEFINITIONS, definitionHook({ reader, scheme, clock, store, fresh: () => cacher.fresh() }));
-  registry.deletion(DEFINITIONS, definitionDeletion(clock));
   const cleanup = new DefinitionCleanup({ reader, scheme, clock, logger, as: (user) => registry.as(user) });
   const [authenticator, authorizer] = [options.authenticator(context), options.authorizer(context)];
+  const { network } = options;
+  const reviews = options.reviews?.(context);
+  const records = builtInRecords({
+    ...context, scheme, store, fresh: () => cacher.fresh(), ...(network === undefined ? {} : { network }), ...(reviews === undefined ? {} : { reviews }),
+  });
+  for (const record of records) registry.register(record);
   const flow = new FlowControl(options.flow);
   const collections = new Collections();
   const holds = new HoldWatch({ clock, logger, collected_ms: () => collections.total_ms });

@@ -8,15 +8,12 @@ import type { Node, Pod } from '../../apimachinery/gen/types.js';
 import { EventRecorder } from '../../sdk/events/event-recorder.js';
 import { InformerFactory } from '../../sdk/informer/informer-factory.js';
 import { clientOf } from '../../sdk/object-client.js';
-import { objectReader } from '../apiserver/registry/reader.js';
-import { startRegistry } from '../apiserver/registry/testing.js';
-import { registerSubresources } from '../apiserver/subresources/register.js';
+import { startRecords } from '../apiserver/testing/records.js';
 import { Scheduler } from './scheduler.js';
 import { nodeOf, podOf } from './testing/cluster.js';
 
 it('binds on the real registry, and says why it cannot', async () => {
-  const cluster = await startRegistry();
-  registerSubresources(cluster.registry, { reader: objectReader(cluster.scheme, cluster.cacher), clock: systemClock });
+  const cluster = await startRecords();
   const client = clientOf(cluster.service);
   const common = { client, clock: systemClock, random: seededRandom(1), logger: silentLogger };
   const informers = new InformerFactory(common);

@@ -3,7 +3,6 @@
  * elsewhere; one process of a cluster, or one of several in a test. Composes the services and starts them in the order in which they need
  * each other; holds no logic of its own.
  */
-import { ipAddresses, services } from '../../apimachinery/gen/resources.js';
 import type { UserInfo } from '../../apimachinery/object-service.js';
 import type { MutableScheme } from '../../apimachinery/scheme/scheme.js';
 import type { Clock } from '../../platform/clock.js';
@@ -17,16 +16,12 @@ import { startAll, stopAll, type Service } from '../../platform/service.js';
 import type { Client } from '../../sdk/client.js';
 import { InformerFactory } from '../../sdk/informer/informer-factory.js';
 import { clientOf } from '../../sdk/object-client.js';
-import { createApiServer, type ApiServer, type Authenticator, type TlsProvider } from '../apiserver/index.js';
+import { createApiServer, type ApiServer, type ApiServerContext, type Authenticator, type TlsProvider } from '../apiserver/index.js';
 import { StartProgress } from '../apiserver/rest/start-checks.js';
 import { createAdmission } from '../apiserver/admission/index.js';
-import { NodeClaims } from '../apiserver/allocation/node-claims.js';
-import { completeStoredService } from '../apiserver/allocation/ip-families.js';
-import { ServiceClaims } from '../apiserver/allocation/service-claims.js';
 import { ANONYMOUS, ClusterAuthenticator } from '../apiserver/auth/authenticator.js';
 import { authorizedObjects } from '../apiserver/auth/authorized-objects.js';
 import { RbacAuthorizer } from '../apiserver/auth/rbac-authorizer.js';
-import { registerReviews } from '../apiserver/auth/register.js';
 import { DEFAULT_ISSUER, ServiceAccountTokens } from '../apiserver/auth/service-account-tokens.js';
 import { rotatingServerCredentials } from '../apiserver/grpc/credentials.js';
 import { createObjectFront } from '../apiserver/grpc/front.js';
@@ -207,29 +202,25 @@ class MemberServer implements Server {
     const audiences = [DEFAULT_ISSUER];
     let rbac: RbacAuthorizer | undefined;
     let authenticator: ClusterAuthenticator | undefined;
-    const server = createApiServer({
+    const rights = (context: ApiServerContext) => (rbac ??= new RbacAuthorizer(context.reader));
+    const identities = (context: ApiServerContext) => (authenticator ??= new ClusterAuthenticator({
+      reader: context.reader, authorizer: rights(context), tokens, audiences, clock, logger,
+    }));
+    return createApiServer({
       store: backing.kind === 'member' ? backing.member.store : backing.store, clock, random, logger: logger.child({ component: 'apiserver' }),
       listen: { host: listenHost, port: address.apiPort, tls }, serverAddress: hostPort(address.host, address.apiPort), progress: this.#progress,
-      authorizer: (context) => (rbac ??= new RbacAuthorizer(context.reader)),
-      authenticator: (context) => (authenticator ??= new ClusterAuthenticator({
-        reader: context.reader, authorizer: (rbac ??= new RbacAuthorizer(context.reader)), tokens, audiences, clock, logger,
-      })),
-      admission: (context) => createAdmission(context, (rbac ??= new RbacAuthorizer(context.reader)), {
+      authorizer: rights,
+      authenticator: identities,
+      admission: (context) => createAdmission(context, rights(context), {
         ...(this.#options.defaultTolerationSeconds === undefined ? {} : { tolerationSeconds: this.#options.defaultTolerationSeconds }),
       }),
+      reviews: (context) => ({ rbac: rights(context), authenticator: identities(context), tokens, audiences }),
+      network,
       streamer: { reach: (node) => this.nodelink.reach(node), open: (node, request, call) => this.nodelink.open(node, request, call) },
       streaming: createStreamingFront(),
       openId: { issuer: tokens.issuer, address: `https://${hostPort(address.host, address.apiPort)}`, algorithm: tokens.algorithm, keySet: () => tokens.keySet() },
       ...(backing.kind === 'member' ? { metrics: async () => memberMetrics(await backing.member.raftStatus(), this.#containment.faults()) } : {}),
     });
-    const { reader } = server;
-    if (rbac !== undefined && authenticator !== undefined) registerReviews(server.registry, { reader, rbac, authenticator, tokens, audiences, clock, random });
-    server.registry.hook({ group: '', resource: 'services' }, new ServiceClaims({
-      reader, random, clock, serviceCidr: network.serviceCidr, nodePorts: network.nodePorts, addressPrefix: server.registry.prefixOf(ipAddresses),
-    }));
-    server.registry.completion(services, completeStoredService);
-    server.registry.hook({ group: '', resource: 'nodes' }, new NodeClaims());
-    return server;
   }
 
   /** What etcd answers over HTTP/1.1 where it takes its clients; a server without a store has no such port. */

@@ -18,7 +18,7 @@ const LOCAL = { group: 'authorization.k8s.io', version: 'v1', resource: 'localsu
 describe('a review of a token', () => {
   it.each([{}, { spec: {} }, { spec: { token: '' } }, { spec: null }, { spec: { audiences: ['a'] } }])('without one is a bad request: %j', async (body) => {
     await using test = await startRegistry();
-    test.registry.handle(TOKENS, tokenReview(noTokens, ['api']));
+    test.registry.register({ resource: TOKENS, handler: tokenReview(noTokens, ['api']) });
     await expect(test.service.create({ resource: TOKENS, object: body as KubeObject })).rejects.toMatchObject({
       status: { code: 400, reason: 'BadRequest', message: 'token is required for TokenReview in authentication' },
     });
@@ -26,7 +26,7 @@ describe('a review of a token', () => {
 
   it('keeps nothing of its metadata that only the server writes', async () => {
     await using test = await startRegistry();
-    test.registry.handle(TOKENS, tokenReview(noTokens, ['api']));
+    test.registry.register({ resource: TOKENS, handler: tokenReview(noTokens, ['api']) });
     const metadata = { generateName: 'g', uid: 'u', creationTimestamp: '2020-01-01T00:00:00Z', deletionTimestamp: '2020-01-01T00:00:00Z' };
     const { object } = await test.service.create({ resource: TOKENS, object: { metadata, spec: { token: 'x' } } as KubeObject });
     expect(object).toMatchObject({ metadata: { generateName: 'g' }, status: { error: 'invalid bearer token' } });
@@ -43,7 +43,7 @@ it('a review of oneself repeats nothing of the request', async () => {
 it('rights in a namespace may be asked about before it is there', async () => {
   const plugin = namespaceLifecycle(new MapReader());
   await using test = await startRegistry({ admission: { mutate: (attributes) => plugin.mutate?.(attributes) ?? Promise.resolve(), validate: () => Promise.resolve() } });
-  test.registry.handle(LOCAL, localSubjectAccessReview(nobodyMay));
+  test.registry.register({ resource: LOCAL, handler: localSubjectAccessReview(nobodyMay) });
   const object = { spec: { user: 'u', resourceAttributes: { namespace: 'n', verb: 'get', resource: 'pods' } } } as KubeObject;
   expect((await test.service.create({ resource: LOCAL, namespace: 'n', object })).object).toMatchObject({ status: { allowed: false } });
 });

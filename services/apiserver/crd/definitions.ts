@@ -13,10 +13,10 @@ import type { Logger } from '../../../platform/log.js';
 import type { Service } from '../../../platform/service.js';
 import type { MutableScheme } from '../../../apimachinery/scheme/scheme.js';
 import type { ObjectReader, WriteHook } from '../ports.js';
-import type { DeletionRule } from '../registry/context.js';
+import type { DeletionRule } from '../registry/record.js';
 import { isEstablished, namesAccepted, setCondition, statusOf } from './conditions.js';
 import type { Store } from '../../store/store.js';
-import { NO_GUARD } from '../registry/transaction.js';
+import { NO_GUARD } from '../registry/record.js';
 import { DEFINITIONS } from './live-scheme.js';
 import { guardNames } from './name-guards.js';
 

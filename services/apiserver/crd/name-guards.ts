@@ -8,7 +8,7 @@ import type { KubeObject } from '../../../apimachinery/object.js';
 import { jsonEqual } from '../../../apimachinery/value.js';
 import type { Op, Store } from '../../store/store.js';
 import { storeCall } from '../registry/store-errors.js';
-import { NO_GUARD } from '../registry/transaction.js';
+import { NO_GUARD } from '../registry/record.js';
 import type { WriteGuard } from '../ports.js';
 
 const NAMES = '/navarch/claims/definitionnames/';

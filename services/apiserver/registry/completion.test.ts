@@ -9,7 +9,7 @@ const whole = { spec: { ipFamilies: ['IPv4'], ipFamilyPolicy: 'SingleStack', clu
 // kube-controller-manager v1.36 panics on a Service that does not say its families.
 it('a Service that an older version stored is whole wherever it is read: get, list, watch, and before an update', async () => {
   await using test = await startRegistry({});
-  test.registry.completion(services, completeStoredService);
+  test.registry.register({ resource: services, completion: completeStoredService });
   const key = Buffer.from(`${test.registry.prefixOf(services)}default/old`);
   await test.store.txn({ compare: [], success: [{ kind: 'put', key, value: Buffer.from(JSON.stringify(stored)) }], failure: [] }, {});
   const target = { resource: services, namespace: 'default', name: 'old' };

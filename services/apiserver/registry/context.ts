@@ -1,36 +1,16 @@
 import type { StrategyContext } from '../../../apimachinery/kind.js';
 import type { BodyIssues, CallOptions, Pace, UserInfo } from '../../../apimachinery/object-service.js';
-import type { KubeObject } from '../../../apimachinery/object.js';
 import type { MutableScheme } from '../../../apimachinery/scheme/scheme.js';
 import type { Clock } from '../../../platform/clock.js';
 import { inSlices } from '../../../platform/work.js';
 import type { Work } from '../../../platform/work.js';
 import type { Random } from '../../../platform/random.js';
 import type { Cacher } from '../cacher/cacher.js';
-import type { Admission, ParentMutation, ResourceHandler, WriteHook } from '../ports.js';
+import type { Admission } from '../ports.js';
 import type { Store } from '../../store/store.js';
+import type { ResourceRecords } from './record.js';
 import { storageKey } from './target.js';
 import type { Target } from './target.js';
-
-/** How the deletion of one resource differs from the rule: namespaces wait for their content. */
-export interface DeletionRule {
-  /** True while something besides metadata.finalizers holds the object. */
-  held(object: KubeObject): boolean;
-  /** Changes the draft that is marked for deletion. */
-  begin?(draft: KubeObject): void;
-}
-
-/** What the registry knows beyond the rows: found by `group/resource`, or `group/resource/subresource`. */
-export interface Extensions {
-  readonly handlers: Map<string, ResourceHandler>;
-  readonly mutations: Map<string, ParentMutation>;
-  readonly hooks: Map<string, WriteHook>;
-  readonly deletions: Map<string, DeletionRule>;
-}
-
-export function extensionKey(id: { readonly group: string; readonly resource: string }, subresource?: string): string {
-  return subresource === undefined ? `${id.group}/${id.resource}` : `${id.group}/${id.resource}/${subresource}`;
-}
 
 export interface RegistryContext {
   readonly scheme: MutableScheme;
@@ -39,7 +19,7 @@ export interface RegistryContext {
   readonly admission: Admission;
   readonly clock: Clock;
   readonly random: Random;
-  readonly extensions: Extensions;
+  readonly records: ResourceRecords;
 }
 
 /** One request on its way through the registry. */

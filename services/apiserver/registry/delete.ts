@@ -6,7 +6,6 @@ import { apiErrors } from '../../../apimachinery/status.js';
 import { cloneJson } from '../../../apimachinery/value.js';
 import { toTime } from '../../../platform/clock.js';
 import type { CachedObject } from '../cacher/cached-object.js';
-import { extensionKey } from './context.js';
 import type { Call } from './context.js';
 import { metaOf } from './metadata.js';
 import { admitDelete, runHook } from './prepare.js';
@@ -104,7 +103,7 @@ function mark(call: Call, kind: Kind, draft: KubeObject, options: DeleteOptions)
   }
   if (first) {
     if (meta.generation !== undefined && meta.generation > 0) meta.generation += 1;
-    call.registry.extensions.deletions.get(extensionKey(kind))?.begin?.(draft);
+    call.registry.records.deletion(kind)?.begin?.(draft);
   }
   if (goes) return 'goes';
   return JSON.stringify([meta.deletionTimestamp, meta.deletionGracePeriodSeconds, meta.finalizers]) === before ? 'unchanged' : 'marked';

@@ -7,7 +7,7 @@ import { apiErrors } from '../../../apimachinery/status.js';
 import { cloneJson } from '../../../apimachinery/value.js';
 import type { ParentMutation, ResourceCall, ResourceHandler } from '../ports.js';
 import { checkType } from './body-type.js';
-import { extensionKey, warn } from './context.js';
+import { warn } from './context.js';
 import type { Call } from './context.js';
 import { checkScope } from './metadata.js';
 import { checkFields, completeBody, normaliseBody, validateBody } from './model.js';
@@ -18,8 +18,6 @@ import { updateExisting } from './update.js';
 
 export async function createByHandler(call: Call, target: Target & { readonly name?: string }, body: KubeObject): Promise<ObjectHandle> {
   const { kind } = target;
-  const { handlers, mutations } = call.registry.extensions;
-  const key = extensionKey(kind, target.subresource?.name);
   const object = cloneJson(body);
   const shape = bodyKind(target);
   checkType(call.registry.scheme, object, { kind, shape });
@@ -29,13 +27,14 @@ export async function createByHandler(call: Call, target: Target & { readonly na
     checkFields(call, { kind, shape }, object);
   }
   completeBody(call.registry.scheme, { kind, shape }, object);
-  const handler = handlers.get(key);
+  const { records } = call.registry;
+  const handler = records.handler(kind, target.subresource?.name);
   if (handler?.judgesBody !== true) refuse({ ...kind, ...shape }, object, validateBody(call.registry.scheme, { kind, shape }, object));
   const attributes = admissionOf(call, target, { operation: 'CREATE', object, oldObject: undefined, options: {} });
   await call.registry.admission.mutate(attributes);
   await call.registry.admission.validate(attributes);
   const admitted = attributes.object ?? object;
-  const mutation = mutations.get(key);
+  const mutation = target.subresource === undefined ? undefined : records.mutation(kind, target.subresource.name);
   if (mutation !== undefined && target.name !== undefined) {
     return mutateParent(call, { ...target, name: target.name, key: keyOf(target) }, { mutation, body: admitted });
   }
@@ -58,7 +57,7 @@ export function readByHandler(call: Call, target: NamedTarget): Promise<ObjectHa
 export function readByHandler(call: Call, target: Target): Promise<readonly ObjectHandle[]> | undefined;
 export function readByHandler(call: Call, target: Target & { readonly name?: string }): Promise<ObjectHandle | readonly ObjectHandle[]> | undefined {
   const { kind } = target;
-  const handler = call.registry.extensions.handlers.get(extensionKey(kind, target.subresource?.name));
+  const handler = call.registry.records.handler(kind, target.subresource?.name);
   if (handler === undefined) return undefined;
   return readFrom(handler, call, target);
 }

@@ -6,14 +6,14 @@ import type { KubeObject } from '../../../apimachinery/object.js';
 import { apiErrors } from '../../../apimachinery/status.js';
 import type { FieldError } from '../../../apimachinery/status.js';
 import type { AdmissionAttributes, AdmissionOperation, WriteGuard } from '../ports.js';
-import { extensionKey, step, strategyContext, warn } from './context.js';
+import { step, strategyContext, warn } from './context.js';
 import type { Call } from './context.js';
 import { clearForCreate, fillForCreate, keepForUpdate, metaOf } from './metadata.js';
 import { trackFields } from './fields.js';
 import { normaliseObject, setDefaults, validateObject, validateStructure } from './model.js';
 import { bodyKind } from './target.js';
 import type { Target } from './target.js';
-import { NO_GUARD } from './transaction.js';
+import { NO_GUARD } from './record.js';
 
 export interface Prepared {
   readonly object: KubeObject;
@@ -138,8 +138,7 @@ export async function runHook(
   call: Call, kind: Kind,
   change: { readonly operation: 'CREATE' | 'UPDATE' | 'DELETE'; readonly draft: KubeObject; readonly old: KubeObject | undefined; readonly attempt: number },
 ): Promise<WriteGuard> {
-  const hook = call.registry.extensions.hooks.get(extensionKey(kind));
-  return hook === undefined ? NO_GUARD : hook.before({ ...change, user: call.user, dryRun: call.dryRun });
+  return call.registry.records.guard(kind, { ...change, user: call.user, dryRun: call.dryRun });
 }
 
 export function refuse(kind: Kind, object: KubeObject, errors: readonly FieldError[]): void {

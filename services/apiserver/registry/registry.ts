@@ -12,20 +12,20 @@ import type { KubeObject, ResourceId } from '../../../apimachinery/object.js';
 import { apiErrors } from '../../../apimachinery/status.js';
 import { cloneJson, isObject } from '../../../apimachinery/value.js';
 import type { CachedObject } from '../cacher/cached-object.js';
-import type { Completion } from '../cacher/resource-cache.js';
 import { list, parseResourceVersion } from '../cacher/list.js';
 import { watch } from '../cacher/watch.js';
 import { present } from '../../../platform/assert.js';
-import type { ParentMutation, ResourceHandler, WriteHook } from '../ports.js';
 import { checkType } from './body-type.js';
-import { extensionKey, paceOf, step } from './context.js';
-import type { Call, DeletionRule, Extensions, RegistryContext } from './context.js';
+import type { ParentMutation } from '../ports.js';
+import { paceOf, step } from './context.js';
+import type { Call, RegistryContext } from './context.js';
 import { createObject } from './create.js';
 import { deleteObject } from './delete.js';
 import { createByHandler, readByHandler } from './handlers.js';
 import { checkReplacedUid, checkScope, conditionOf, metaOf, modified, versionMissing } from './metadata.js';
 import { checkFields } from './model.js';
 import { patch } from './patch.js';
+import { ResourceRecords, type ResourceRecord } from './record.js';
 import { scaleOf, withScale } from './scale.js';
 import { served } from './served.js';
 import { selectionOf, selectsHandled } from './selection.js';
@@ -38,19 +38,13 @@ import { unwritten, updateExisting } from './update.js';
 const DELETE_CONCURRENCY = 16;
 const DELETE_BYTES = 256 * 1024;
 
-export type RegistryOptions = Omit<RegistryContext, 'extensions'>;
-
-interface Id {
-  readonly group: string;
-  readonly resource: string;
-}
+export type RegistryOptions = Omit<RegistryContext, 'records'>;
 
 export class Registry {
   readonly #context: RegistryContext;
-  readonly #extensions: Extensions = { handlers: new Map(), mutations: new Map(), hooks: new Map(), deletions: new Map() };
 
   constructor(options: RegistryOptions) {
-    this.#context = { ...options, extensions: this.#extensions };
+    this.#context = { ...options, records: new ResourceRecords() };
   }
 
   /** The service as one identity sees it. Costs nothing: make one per request. */
@@ -58,34 +52,19 @@ export class Registry {
     return new UserService(this.#context, user);
   }
 
-  /** Serves a resource, or a subresource, that is not stored. */
-  handle(id: Id, handler: ResourceHandler, subresource?: string): void {
-    this.#extensions.handlers.set(extensionKey(id, subresource), handler);
-  }
-
-  /** Serves a subresource whose create or update changes the parent. */
-  mutation(id: Id, subresource: string, mutation: ParentMutation): void {
-    this.#extensions.mutations.set(extensionKey(id, subresource), mutation);
-  }
-
-  /** Takes part in the transactions of a resource. */
-  hook(id: Id, hook: WriteHook): void {
-    this.#extensions.hooks.set(extensionKey(id), hook);
+  /** Adds what a built-in resource does beyond its row, before anything is read. Throws InvariantError for what is there already. */
+  register(record: ResourceRecord): void {
+    const { records, scheme, cacher } = this.#context;
+    records.add(record);
+    if (record.completion === undefined) return;
+    const { group, resource } = record.resource;
+    const row = scheme.kinds().find((kind) => kind.group === group && kind.resource === resource);
+    cacher.of(present(row, `the scheme has no ${resource}`)).completeWith(record.completion);
   }
 
   /** Of the storage keys of a built-in resource, with the slash at its end. */
   prefixOf(id: ResourceId): string {
     return storageKey(present(this.#context.scheme.byResource(id), `the scheme has no ${id.resource}`), undefined, '');
-  }
-
-  /** Fills in what objects of a built-in resource lack that an older version stored. Before the cache is started. */
-  completion(id: ResourceId, complete: Completion): void {
-    const { cacher, scheme } = this.#context;
-    cacher.of(present(scheme.byResource(id), `the scheme has no ${id.resource}`)).completeWith(complete);
-  }
-
-  deletion(id: Id, rule: DeletionRule): void {
-    this.#extensions.deletions.set(extensionKey(id), rule);
   }
 }
 
@@ -181,7 +160,7 @@ class UserService implements ObjectService {
     await step(call, 'checking fields');
     checkFields(call, { kind, shape: kind }, object);
     const scoped = { ...target, namespace };
-    if (this.#registry.extensions.handlers.has(extensionKey(kind))) return createByHandler(call, scoped, object);
+    if (this.#registry.records.handler(kind) !== undefined) return createByHandler(call, scoped, object);
     if (!kind.verbs.includes('get')) throw apiErrors.methodNotAllowed(kind, 'create');
     return createObject(call, scoped, object, { options: optionsBody(call, 'CreateOptions') });
   }
@@ -258,7 +237,7 @@ class UserService implements ObjectService {
   #mutation(target: NamedTarget): ParentMutation | undefined {
     return target.subresource === undefined
       ? undefined
-      : this.#registry.extensions.mutations.get(extensionKey(target.kind, target.subresource.name));
+      : this.#registry.records.mutation(target.kind, target.subresource.name);
   }
 
   #resourceCall(call: Call, target: NamedTarget): Parameters<ParentMutation['apply']>[2] {

@@ -1,19 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { systemClock } from '../../../platform/clock.js';
 import type { UnknownObject } from '../../../apimachinery/object.js';
-import type { AdmissionAttributes } from '../ports.js';
-import { registerSubresources } from '../subresources/register.js';
-import { objectReader } from './reader.js';
-import { admitEverything, configMap, pod, resources, startRegistry } from './testing.js';
+import type { AdmissionAttributes, WriteHook } from '../ports.js';
+import { startRecords } from '../testing/records.js';
+import { admitEverything, configMap, pod, resources } from './testing.js';
 
 const { pods, namespaces, configMaps, deployments } = resources;
 const namespace = 'default';
 
-async function start(options: Parameters<typeof startRegistry>[0] = {}) {
-  const test = await startRegistry(options);
-  registerSubresources(test.registry, { reader: objectReader(test.scheme, test.cacher), clock: systemClock });
-  return test;
-}
+const start = startRecords;
 
 const binding = (name: string, node: string): UnknownObject =>
   ({ apiVersion: 'v1', kind: 'Binding', metadata: { name }, target: { kind: 'Node', name: node } });
@@ -117,7 +111,9 @@ describe('what others plug in', () => {
     await using test = await start();
     const reviews = { group: 'authentication.k8s.io', version: 'v1', resource: 'selfsubjectreviews' };
     await expect(test.service.create({ resource: reviews, object: {} })).rejects.toMatchObject({ code: 405 });
-    test.registry.handle(reviews, { create: (call) => Promise.resolve({ status: { userInfo: { username: call.user.name } } } as UnknownObject) });
+    test.registry.register({
+      resource: reviews, handler: { create: (call) => Promise.resolve({ status: { userInfo: { username: call.user.name } } } as UnknownObject) },
+    });
     const answer = await test.service.create({ resource: reviews, object: {} });
     expect(answer.object).toMatchObject({ kind: 'SelfSubjectReview', status: { userInfo: { username: 'admin' } } });
   });
@@ -125,14 +121,15 @@ describe('what others plug in', () => {
   it('a hook claims keys in the transaction of the object, and chooses again when they are taken', async () => {
     await using test = await start();
     const key = (n: number) => Buffer.from(`/registry/ranges/test/${n}`);
-    test.registry.hook(configMaps, {
+    const hook: WriteHook = {
       before: ({ draft, attempt }) => {
         (draft as UnknownObject)['data'] = { claimed: String(attempt) };
         return Promise.resolve({
           compare: [{ target: 'version', key: key(attempt), op: '=', value: 0 }], ops: [{ kind: 'put', key: key(attempt), value: Buffer.from('x') }],
         });
       },
-    });
+    };
+    test.registry.register({ resource: configMaps, hooks: [hook] });
     const claims = await Promise.all(['a', 'b', 'c'].map(async (name) => {
       const { object } = await test.service.create({ resource: configMaps, namespace, object: configMap(name) });
       return ((object as UnknownObject)['data'] as { claimed: string }).claimed;

@@ -9,8 +9,6 @@ import type { Compare, KeyValue, Op } from '../../store/store.js';
 import type { RegistryContext } from './context.js';
 import { storeCall } from './store-errors.js';
 
-export const NO_GUARD: WriteGuard = { compare: [], ops: [] };
-
 /** What a write that did not happen ran into: the object as it is now (undefined: absent), or a guard of a hook. */
 export type WriteOutcome =
   | { readonly kind: 'written'; readonly object: CachedObject }

@@ -12,7 +12,7 @@ import { jsonEqual } from '../../../apimachinery/value.js';
 import { CachedObject, encodeWithVersion } from '../cacher/cached-object.js';
 import type { Location } from '../cacher/cached-object.js';
 import type { WriteGuard } from '../ports.js';
-import { extensionKey, step } from './context.js';
+import { step } from './context.js';
 import type { Call } from './context.js';
 import { modified } from './metadata.js';
 import { prepareUpdate } from './prepare.js';
@@ -114,7 +114,7 @@ function mayGo(call: Call, kind: Kind, object: KubeObject): boolean {
 }
 
 export function isHeld(call: Call, kind: Kind, object: KubeObject): boolean {
-  return call.registry.extensions.deletions.get(extensionKey(kind))?.held(object) ?? false;
+  return call.registry.records.deletion(kind)?.held(object) ?? false;
 }
 
 /** A write that changes nothing is none: no new version, no event. When a manager last wrote does not count by itself. */

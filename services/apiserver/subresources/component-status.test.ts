@@ -14,7 +14,7 @@ async function start() {
   const clock = new VirtualClock();
   const store = { failure: undefined as string | undefined };
   const fresh = () => (store.failure === undefined ? Promise.resolve() : Promise.reject(new Error(store.failure)));
-  test.registry.handle(resource, componentStatusHandler({ reader: objectReader(test.scheme, test.cacher), fresh, clock }));
+  test.registry.register({ resource, handler: componentStatusHandler({ reader: objectReader(test.scheme, test.cacher), fresh, clock }) });
   const elect = async (name: string) => {
     const renewTime = toTime(clock.now()).replace('Z', '.000000Z');
     const object: Lease = { metadata: { name }, spec: { holderIdentity: 'm1', leaseDurationSeconds: 6, renewTime, acquireTime: renewTime } };

@@ -1,18 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import type { PodDisruptionBudgetStatus } from '../../../apimachinery/gen/types.js';
 import type { UnknownObject } from '../../../apimachinery/object.js';
-import { systemClock } from '../../../platform/clock.js';
-import { objectReader } from '../registry/reader.js';
-import { pod, resources, startRegistry } from '../registry/testing.js';
-import { registerSubresources } from './register.js';
+import { startRecords } from '../testing/records.js';
+import { pod, resources } from '../registry/testing.js';
 
 const { pods } = resources;
 const budgets = { group: 'policy', version: 'v1', resource: 'poddisruptionbudgets' };
 const namespace = 'default';
 
 async function start(wish: { readonly phase?: string; readonly isReady?: boolean } = {}) {
-  const test = await startRegistry({});
-  registerSubresources(test.registry, { reader: objectReader(test.scheme, test.cacher), clock: systemClock });
+  const test = await startRecords();
   const { service } = test;
   await service.create({ resource: pods, namespace, object: pod('a', { app: 'x' }) });
   await service.create({ resource: pods, namespace, name: 'a', subresource: 'binding', object: { apiVersion: 'v1', kind: 'Binding', metadata: { name: 'a' }, target: { kind: 'Node', name: 'n' } } as UnknownObject });

@@ -2,7 +2,7 @@
 import type { KubeObject, UnknownObject } from '../../../apimachinery/object.js';
 import { isObject } from '../../../apimachinery/value.js';
 import type { ParentMutation } from '../ports.js';
-import type { DeletionRule } from '../registry/context.js';
+import type { DeletionRule } from '../registry/record.js';
 
 const specOf = (object: KubeObject): Record<string, unknown> => {
   const spec = (object as UnknownObject)['spec'];
