@@ -64,7 +64,7 @@ export function runPut(state: KvState, op: KvPut, isAwaited: boolean): KeyValue 
 }
 
 /** Throws unless the transaction is well formed, whatever the state. What is wrong in one operation comes before what two of them do to each other (etcd). */
-export function checkForm(txn: KvTxn): void {
+function checkForm(txn: KvTxn): void {
   checkParts(txn);
   writesOf(txn.success);
   writesOf(txn.failure);
