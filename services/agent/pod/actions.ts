@@ -1,4 +1,5 @@
 /** Carries out what `decide` asks for, one action at a time of each key, and remembers why things fail. */
+import { Coalesced } from '../../../platform/coalesced.js';
 import type { ContainerRecord, RegistryAuth, RuntimeSnapshot, SandboxRecord } from '../runtime/runtime.js';
 import { ConfigError } from '../pod-spec/env.js';
 import type { VolumePaths } from '../volumes/volumes.js';
@@ -30,8 +31,12 @@ export class PodActions {
   readonly #pod: () => Pod;
   readonly #tokens: PodTokens;
   #paths: VolumePaths = new Map();
-  #refreshing = false;
-  #refreshAgain = false;
+  readonly #refreshes = new Coalesced({
+    run: () => this.#refresh(),
+    onFailure: (error) => {
+      this.#environment.logger.warn({ pod: keyOf(this.#pod()), error: messageOf(error) }, 'volumes were not refreshed');
+    },
+  });
 
   constructor(environment: PodEnvironment, memory: PodMemory, pod: () => Pod) {
     this.#environment = environment;
@@ -70,12 +75,7 @@ export class PodActions {
   /** Writes changed ConfigMaps, Secrets and tokens into volumes that are mounted. One at a time; failures wait for the next change. */
   refreshVolumes(): void {
     if (!this.#memory.volumesReady || this.#memory.released) return;
-    this.#refreshAgain = true;
-    if (this.#refreshing) return;
-    this.#refreshing = true;
-    void this.#refresh().catch((error: unknown) => {
-      this.#environment.logger.warn({ pod: keyOf(this.#pod()), error: messageOf(error) }, 'volumes were not refreshed');
-    }).finally(() => { this.#refreshing = false; });
+    this.#refreshes.request();
   }
 
   renewTokens(): void {
@@ -83,11 +83,9 @@ export class PodActions {
   }
 
   async #refresh(): Promise<void> {
-    while (this.#refreshAgain && !this.#memory.released) {
-      this.#refreshAgain = false;
-      await this.#tokens.fetch(this.#pod(), keyOf(this.#pod()));
-      this.#paths = await this.#environment.volumes.prepare(this.#pod(), this.#sources([]));
-    }
+    if (this.#memory.released) return;
+    await this.#tokens.fetch(this.#pod(), keyOf(this.#pod()));
+    this.#paths = await this.#environment.volumes.prepare(this.#pod(), this.#sources([]));
   }
 
   #sources(podIPs: readonly string[]): VolumeSources {

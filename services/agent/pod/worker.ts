@@ -3,6 +3,7 @@
  * something has happened. Everything it decides by is in `decide.ts` and `status.ts`.
  */
 import type { Timer } from '../../../platform/clock.js';
+import { Coalesced } from '../../../platform/coalesced.js';
 import type { ContainerRecord, RuntimeSnapshot } from '../runtime/runtime.js';
 import { lastWords } from '../logs/tail.js';
 import { PodActions } from './actions.js';
@@ -34,6 +35,17 @@ export class PodWorker {
   readonly #memory = newMemory();
   readonly #allocation = new Allocation();
   readonly #busy = new Map<string, number>();
+  readonly #looks = new Coalesced({
+    run: async () => {
+      // Events of one turn are one look.
+      await new Promise<void>((resolve) => this.#environment.clock.immediate(resolve));
+      if (!this.#stopped) await this.#sync();
+    },
+    onFailure: (error) => {
+      this.#environment.logger.error({ pod: this.key, error: String(error) }, 'looking at a pod failed');
+      this.#environment.part.fault(error);
+    },
+  });
   readonly #actions: PodActions;
   readonly #probes: ContainerProbes;
   readonly #messages = new Map<string, string>();
@@ -42,8 +54,6 @@ export class PodWorker {
   #gone = false;
   #runtime: RuntimeSnapshot = { sandboxes: [], containers: [] };
   #stale = true;
-  #syncing = false;
-  #again = false;
   #stopped = false;
   #wake: Timer | undefined;
   #reportedAt_ms = -Infinity;
@@ -134,32 +144,15 @@ export class PodWorker {
   }
 
   look(): void {
-    if (this.#stopped) return;
-    this.#again = true;
-    if (this.#syncing) return;
-    this.#syncing = true;
-    this.#environment.clock.immediate(() => this.#run());
+    this.#looks.request();
   }
 
   /** Lets go of the pod and leaves everything as it is: containers live on. */
   stop(): void {
     this.#stopped = true;
+    void this.#looks.stop();
     this.#wake?.cancel();
     this.#probes.stop();
-  }
-
-  async #run(): Promise<void> {
-    try {
-      while (this.#again && !this.#stopped) {
-        this.#again = false;
-        await this.#sync();
-      }
-    } catch (error) {
-      this.#environment.logger.error({ pod: this.key, error: String(error) }, 'looking at a pod failed');
-      this.#environment.part.fault(error);
-    } finally {
-      this.#syncing = false;
-    }
   }
 
   async #sync(): Promise<void> {
@@ -257,7 +250,7 @@ export class PodWorker {
   #begin(action: Action): void {
     if (action.kind === 'fail') {
       this.#memory.failed = { reason: action.reason, message: action.message };
-      this.#again = true;
+      this.#looks.request();
       return;
     }
     const key = actionKey(action);
