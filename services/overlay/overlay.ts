@@ -9,6 +9,7 @@
  * It must never delete anything before its source is complete, nor touch a route without its own protocol number, nor
  * write a CNI configuration before the kernel can carry what pods send.
  */
+import { Coalesced } from '../../platform/coalesced.js';
 import type { Clock, Timer } from '../../platform/clock.js';
 import type { Part } from '../../platform/containment.js';
 import type { Executor } from '../../platform/exec.js';
@@ -82,9 +83,20 @@ class NodeOverlay implements Overlay {
   /** What the kernel holds, as far as we know; undefined: it must be looked at. */
   #known: KernelState | undefined;
   #ground: Ground | undefined;
-  #dirty = false;
   #ready = false;
-  #work: Promise<void> | undefined;
+  readonly #setup = new Coalesced({
+    run: async () => {
+      // A burst of peers becomes one batch.
+      await new Promise<void>((resolve) => this.#options.clock.immediate(resolve));
+      if (this.#stop.signal.aborted) return;
+      await this.#sync();
+      this.#retry_ms = RETRY_MS_MIN;
+    },
+    onFailure: (error) => this.#failed(error),
+    onIdle: () => {
+      if (this.#isSettled) this.#tellReady();
+    },
+  });
   #following: Promise<void> | undefined;
   #timer: Timer | undefined;
   #retry: Timer | undefined;
@@ -127,23 +139,22 @@ class NodeOverlay implements Overlay {
     this.#stop.abort(new Error('the overlay was stopped'));
     this.#timer?.cancel();
     this.#retry?.cancel();
-    await this.#work;
+    await this.#setup.stop();
     await this.#following;
   }
 
   whenReady(): Promise<void> {
-    if (this.#ready && !this.#dirty && this.#work === undefined) return Promise.resolve();
+    if (this.#isSettled) return Promise.resolve();
     return new Promise((resolve) => this.#waiting.add(resolve));
   }
 
+  /** The kernel has all that is known, and nothing waits to be tried again. */
+  get #isSettled(): boolean {
+    return this.#ready && this.#setup.isIdle && this.#retry === undefined;
+  }
+
   #touch(): void {
-    this.#dirty = true;
-    if (this.#work !== undefined || this.#retry !== undefined || this.#stop.signal.aborted || !this.#complete) return;
-    this.#work = this.#drain().finally(() => {
-      this.#work = undefined;
-      if (this.#dirty) this.#touch();
-      else if (this.#ready) this.#tellReady();
-    });
+    if (this.#retry === undefined && this.#complete) this.#setup.request();
   }
 
   #tellReady(): void {
@@ -151,25 +162,15 @@ class NodeOverlay implements Overlay {
     this.#waiting.clear();
   }
 
-  async #drain(): Promise<void> {
-    try {
-      while (this.#dirty && !this.#stop.signal.aborted) {
-        // A burst of peers becomes one batch.
-        await new Promise<void>((resolve) => this.#options.clock.immediate(resolve));
-        this.#dirty = false;
-        await this.#sync();
-      }
-      this.#retry_ms = RETRY_MS_MIN;
-    } catch (error) {
-      this.#known = undefined;
-      this.#dirty = false;
-      this.#options.logger.error({ error: String(error), retry_ms: this.#retry_ms }, 'the overlay could not be set up');
-      this.#retry = this.#options.clock.after(this.#retry_ms, () => {
-        this.#retry = undefined;
-        this.#touch();
-      });
-      this.#retry_ms = Math.min(this.#retry_ms * 2, RETRY_MS_MAX);
-    }
+  #failed(error: unknown): void {
+    this.#known = undefined;
+    this.#options.logger.error({ error: String(error), retry_ms: this.#retry_ms }, 'the overlay could not be set up');
+    if (this.#stop.signal.aborted) return;
+    this.#retry = this.#options.clock.after(this.#retry_ms, () => {
+      this.#retry = undefined;
+      this.#touch();
+    });
+    this.#retry_ms = Math.min(this.#retry_ms * 2, RETRY_MS_MAX);
   }
 
   async #sync(): Promise<void> {

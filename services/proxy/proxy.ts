@@ -10,6 +10,7 @@
  * It must never write rules from caches that are not complete, nor put text from an object into a transaction unchecked,
  * nor do work that grows with the number of Services when one of them changes.
  */
+import { Coalesced } from '../../platform/coalesced.js';
 import type { Clock, Timer } from '../../platform/clock.js';
 import type { Executor } from '../../platform/exec.js';
 import { CommandError, mustRun } from '../../platform/exec.js';
@@ -87,7 +88,13 @@ class NftProxy implements Proxy {
   readonly #table = new ProxyTable();
   /** The kernel's table must be written as a whole: at start, after a failure, when it has gone. */
   #stale = true;
-  #work: Promise<void> | undefined;
+  readonly #writes = new Coalesced({
+    run: () => this.#write(),
+    onFailure: (error) => this.#failed(error),
+    onIdle: () => {
+      if (this.#isSettled) this.#tellSettled();
+    },
+  });
   #retry: Timer | undefined;
   #retry_ms = RETRY_MS_MIN;
   #check: Timer | undefined;
@@ -123,11 +130,11 @@ class NftProxy implements Proxy {
     for (const detach of this.#detach) detach();
     this.#check?.cancel();
     this.#retry?.cancel();
-    await this.#work;
+    await this.#writes.stop();
   }
 
   whenSettled(): Promise<void> {
-    if (!this.#stale && this.#dirty.size === 0 && this.#work === undefined) return Promise.resolve();
+    if (this.#isSettled) return Promise.resolve();
     return new Promise((resolve) => this.#settled.add(resolve));
   }
 
@@ -136,43 +143,42 @@ class NftProxy implements Proxy {
     this.#kick();
   }
 
-  /** One worker at a time: what changes while a transaction runs becomes the next one. */
-  #kick(): void {
-    if (this.#work !== undefined || this.#retry !== undefined || this.#stop.signal.aborted) return;
-    this.#work = this.#drain().finally(() => (this.#work = undefined)).then(() => this.#afterDrain());
+  get #isSettled(): boolean {
+    return !this.#stale && this.#dirty.size === 0 && this.#writes.isIdle;
   }
 
-  #afterDrain(): void {
-    if (this.#stale || this.#dirty.size > 0) {
-      this.#kick();
-      return;
-    }
+  #tellSettled(): void {
     for (const resolve of this.#settled) resolve();
     this.#settled.clear();
   }
 
-  async #drain(): Promise<void> {
+  /** What changes while a transaction runs becomes the next one. */
+  #kick(): void {
+    if (this.#retry === undefined) this.#writes.request();
+  }
+
+  async #write(): Promise<void> {
     const { signal } = this.#stop;
-    try {
-      await Promise.all([this.#services.whenSynced(signal), this.#slices.whenSynced(signal)]);
-      while (!signal.aborted && (this.#stale || this.#dirty.size > 0)) {
-        // Events of one burst arrive in one turn: take them together.
-        await new Promise<void>((resolve) => this.#options.clock.immediate(resolve));
-        await (this.#stale ? this.#writeAll() : this.#writeChanges());
-      }
-      this.#retry_ms = RETRY_MS_MIN;
-    } catch (error) {
-      if (signal.aborted) return;
-      this.stats.failed++;
-      this.#stale = true;
-      this.#options.logger.error({ error: error instanceof CommandError ? error.message : error, retry_ms: this.#retry_ms },
-        'the service rules could not be written');
-      this.#retry = this.#options.clock.after(this.#retry_ms, () => {
-        this.#retry = undefined;
-        this.#kick();
-      });
-      this.#retry_ms = Math.min(this.#retry_ms * 2, RETRY_MS_MAX);
-    }
+    await Promise.all([this.#services.whenSynced(signal), this.#slices.whenSynced(signal)]);
+    // Events of one burst arrive in one turn: take them together.
+    await new Promise<void>((resolve) => this.#options.clock.immediate(resolve));
+    if (signal.aborted) return;
+    if (this.#stale) await this.#writeAll();
+    else if (this.#dirty.size > 0) await this.#writeChanges();
+    this.#retry_ms = RETRY_MS_MIN;
+  }
+
+  #failed(error: unknown): void {
+    if (this.#stop.signal.aborted) return;
+    this.stats.failed++;
+    this.#stale = true;
+    this.#options.logger.error({ error: error instanceof CommandError ? error.message : error, retry_ms: this.#retry_ms },
+      'the service rules could not be written');
+    this.#retry = this.#options.clock.after(this.#retry_ms, () => {
+      this.#retry = undefined;
+      this.#kick();
+    });
+    this.#retry_ms = Math.min(this.#retry_ms * 2, RETRY_MS_MAX);
   }
 
   #planInto(transaction: Transaction, keys: Iterable<string>): void {
@@ -222,7 +228,7 @@ class NftProxy implements Proxy {
 
   /** Somebody may have flushed the ruleset: the dispatching chain stands for the table. */
   async #checkTable(): Promise<void> {
-    if (this.#stale || this.#work !== undefined) return;
+    if (this.#stale || !this.#writes.isIdle) return;
     const result = await this.#options.executor.run('nft', ['list', 'chain', 'ip', this.#config.table, 'prerouting']);
     if (result.code === 0 && result.stdout.includes('jump dispatch')) return;
     this.#options.logger.warn({}, 'the service rules have gone; writing them again');
