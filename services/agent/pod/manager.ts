@@ -4,6 +4,7 @@
  */
 import { hostPortsOf } from '../../../apimachinery/kinds/pod/host-ports.js';
 import type { Timer } from '../../../platform/clock.js';
+import { Coalesced } from '../../../platform/coalesced.js';
 import { Containment } from '../../../platform/containment.js';
 import type { Part } from '../../../platform/containment.js';
 import { ObjectKind } from '../../../proto/gen/navarch/node/v1/node.js';
@@ -51,7 +52,10 @@ export class PodManager {
   #unlisten: (() => void) | undefined;
   #revision = 0n;
   #synced = false;
-  #relisting = false;
+  readonly #looks = new Coalesced({
+    run: () => this.#lookNow(),
+    onFailure: (error) => this.#environment.logger.warn({ error: String(error) }, 'the runtime cannot be listed'),
+  });
   #stopped = false;
 
   constructor(environment: PodManagerEnvironment) {
@@ -79,7 +83,7 @@ export class PodManager {
     const { runtime, clock } = this.#environment;
     this.#unlisten = runtime.onChange((uid) => this.#workers.get(uid)?.notice());
     if (runtime.pretends) return;
-    this.#relist = clock.every(RELIST_MS, () => this.#look());
+    this.#relist = clock.every(RELIST_MS, () => this.#looks.request());
     this.#rotation = clock.every(ROTATE_MS, () => this.#rotateLogs());
   }
 
@@ -252,22 +256,13 @@ export class PodManager {
   }
 
   /** Finds pods of which the runtime tells something new. */
-  async #look(): Promise<void> {
-    if (this.#relisting) return;
-    this.#relisting = true;
-    try {
-      const snapshot = await this.#environment.runtime.list();
-      const digests = digestsOf(snapshot);
-      for (const [uid, worker] of this.#workers) {
-        const digest = digests.get(uid) ?? '';
-        if (this.#digests.get(uid) === digest) continue;
-        this.#digests.set(uid, digest);
-        worker.notice();
-      }
-    } catch (error) {
-      this.#environment.logger.warn({ error: String(error) }, 'the runtime cannot be listed');
-    } finally {
-      this.#relisting = false;
+  async #lookNow(): Promise<void> {
+    const digests = digestsOf(await this.#environment.runtime.list());
+    for (const [uid, worker] of this.#workers) {
+      const digest = digests.get(uid) ?? '';
+      if (this.#digests.get(uid) === digest) continue;
+      this.#digests.set(uid, digest);
+      worker.notice();
     }
   }
 }
