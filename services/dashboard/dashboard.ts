@@ -12,6 +12,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { deployments, events, nodes, pods } from '../../apimachinery/gen/resources.js';
 import type { KubeObject } from '../../apimachinery/object.js';
 import type { Clock, Timer } from '../../platform/clock.js';
+import { Coalesced } from '../../platform/coalesced.js';
 import type { Logger } from '../../platform/log.js';
 import type { Random } from '../../platform/random.js';
 import type { Service } from '../../platform/service.js';
@@ -72,7 +73,13 @@ class DashboardServer implements Dashboard {
   readonly #files = new Map<string, Buffer>();
   #members: readonly MemberRow[] = [];
   #membersError = '';
-  #asking = false;
+  readonly #questions = new Coalesced({
+    run: () => this.#askMembersNow(),
+    onFailure: (error) => {
+      this.#membersError = error instanceof Error ? error.message : String(error);
+      this.#changed();
+    },
+  });
   #sent = '';
   #due: Timer | undefined;
   #asks: Timer | undefined;
@@ -114,7 +121,7 @@ class DashboardServer implements Dashboard {
     await this.#informers.start();
     // An empty resource tells no handler that its first list is there.
     this.#informers.whenSynced().then(() => this.#changed(), () => undefined);
-    this.#asks = this.#options.clock.every(MEMBERS_INTERVAL_MS, () => void this.#askMembers());
+    this.#asks = this.#options.clock.every(MEMBERS_INTERVAL_MS, () => this.#askMembers());
   }
 
   async stop(): Promise<void> {
@@ -173,21 +180,17 @@ class DashboardServer implements Dashboard {
     response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8' });
     this.#audience.admit(response);
     this.#publish(response);
-    void this.#askMembers();
+    this.#askMembers();
   }
 
   /** One question at a time: a member that is slow to answer must not gather questions. */
-  async #askMembers(): Promise<void> {
-    if (this.#asking || this.#audience.size === 0) return;
-    this.#asking = true;
-    try {
-      this.#members = await this.#options.members();
-      this.#membersError = '';
-    } catch (error) {
-      this.#membersError = error instanceof Error ? error.message : String(error);
-    } finally {
-      this.#asking = false;
-    }
+  #askMembers(): void {
+    if (this.#audience.size > 0) this.#questions.request();
+  }
+
+  async #askMembersNow(): Promise<void> {
+    this.#members = await this.#options.members();
+    this.#membersError = '';
     this.#changed();
   }
 
