@@ -8,6 +8,7 @@ import { at, str } from '../../../apimachinery/kinds/lib/value.js';
 import { isApiError } from '../../../apimachinery/status.js';
 import { cloneJson } from '../../../apimachinery/value.js';
 import type { Clock, Timer } from '../../../platform/clock.js';
+import { Coalesced } from '../../../platform/coalesced.js';
 import { toTime } from '../../../platform/clock.js';
 import type { Logger } from '../../../platform/log.js';
 import type { Service } from '../../../platform/service.js';
@@ -83,25 +84,26 @@ export class DefinitionCleanup implements Service {
   readonly name = 'crd-cleanup';
   readonly #options: CleanupOptions;
   #timer: Timer | undefined;
-  #running: Promise<void> | undefined;
+  readonly #rounds = new Coalesced({
+    run: () => this.#round(),
+    onFailure: (error) => this.#options.logger.warn({ error: String(error) }, 'objects of deleted definitions were not looked for'),
+  });
 
   constructor(options: CleanupOptions) {
     this.#options = options;
   }
 
   start(): Promise<void> {
-    this.#timer = this.#options.clock.every(CLEANUP_INTERVAL_MS, () => {
-      this.#running ??= this.#run().finally(() => (this.#running = undefined));
-    });
+    this.#timer = this.#options.clock.every(CLEANUP_INTERVAL_MS, () => this.#rounds.request());
     return Promise.resolve();
   }
 
   async stop(): Promise<void> {
     this.#timer?.cancel();
-    await this.#running;
+    await this.#rounds.stop();
   }
 
-  async #run(): Promise<void> {
+  async #round(): Promise<void> {
     const leaving = this.#options.reader.list(DEFINITIONS).filter(
       ({ metadata }) => metadata?.deletionTimestamp !== undefined && metadata.finalizers?.includes(CLEANUP) === true);
     for (const definition of leaving) {
