@@ -4,6 +4,7 @@
  * do). Its own modification revision is the revision of the period before.
  */
 import type { Clock, Timer } from '../../../platform/clock.js';
+import { Coalesced } from '../../../platform/coalesced.js';
 import type { Service } from '../../../platform/service.js';
 import { revisionOf } from '../errors.js';
 import type { AutoCompactionOptions } from '../member/auto-compaction.js';
@@ -23,7 +24,8 @@ export class ExternalCompaction implements Service {
   readonly name = 'compaction of the external store';
   readonly #options: ExternalCompactionOptions;
   #timer: Timer | undefined;
-  #running: Promise<void> = Promise.resolve();
+  /** A failure, also when another was faster with the compaction itself, is put right by the next turn. */
+  readonly #turns = new Coalesced({ run: () => this.#turn(), onFailure: () => undefined });
   /** When the key was last written, as far as is known here; 0: never, or not known. */
   #seen = 0;
 
@@ -34,18 +36,15 @@ export class ExternalCompaction implements Service {
   start(): Promise<void> {
     const { keep, clock } = this.#options;
     const interval_ms = keep.mode === 'periodic' ? keep.keep_ms : (keep.interval_ms ?? REVISIONS_INTERVAL_MS);
-    this.#timer = clock.every(interval_ms, () => {
-      this.#running = this.#running.then(() => this.#turn()).catch(() => undefined);
-    });
+    this.#timer = clock.every(interval_ms, () => this.#turns.request());
     return Promise.resolve();
   }
 
   async stop(): Promise<void> {
     this.#timer?.cancel();
-    await this.#running;
+    await this.#turns.stop();
   }
 
-  /** A failure, also when another was faster with the compaction itself, is put right by the next turn. */
   async #turn(): Promise<void> {
     const { store, keep } = this.#options;
     const { succeeded, revision, results } = await store.txn({
