@@ -7,6 +7,7 @@ import type { EndpointSlice } from '../../../apimachinery/gen/types.js';
 import { isApiError } from '../../../apimachinery/status.js';
 import { SERVICE_NAME_LABEL, SLICE_MANAGER_LABEL } from '../../../apimachinery/well-known.js';
 import type { Clock, Timer } from '../../../platform/clock.js';
+import { Coalesced } from '../../../platform/coalesced.js';
 import type { Logger } from '../../../platform/log.js';
 import type { Service } from '../../../platform/service.js';
 import type { Client } from '../../../sdk/client.js';
@@ -44,32 +45,26 @@ export class ApiEndpoints implements Service {
   /** Why the last attempt was refused; '' when it was not. */
   #refusal = '';
   #timer: Timer | undefined;
-  #running: Promise<void> = Promise.resolve();
+  readonly #looks = new Coalesced({ run: () => this.#look(), onFailure: (error) => this.#report(error) });
 
   constructor(options: ApiEndpointsOptions) {
     this.#options = options;
   }
 
   async start(): Promise<void> {
-    await this.#look();
-    this.#timer = this.#options.clock.every(INTERVAL_MS, () => {
-      this.#running = this.#running.then(() => this.#look());
-    });
+    await this.#look().catch((error: unknown) => this.#report(error));
+    this.#timer = this.#options.clock.every(INTERVAL_MS, () => this.#looks.request());
   }
 
   async stop(): Promise<void> {
     this.#timer?.cancel();
-    await this.#running;
+    await this.#looks.stop();
   }
 
   async #look(): Promise<void> {
-    try {
-      await this.#keepOwn();
-      await this.#removeGone();
-      this.#refusal = '';
-    } catch (error) {
-      this.#report(error);
-    }
+    await this.#keepOwn();
+    await this.#removeGone();
+    this.#refusal = '';
   }
 
   /** Until there is a leader, and while others write, attempts fail as a matter of course. A refusal lasts: it is said once, and when it changes. */
