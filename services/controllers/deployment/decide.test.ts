@@ -300,7 +300,7 @@ describe('a change of size', () => {
       steps: ['adopted 2 -> 0'],
     },
     {
-      name: 'is seen on sets that say what they were sized for, and only there',
+      name: 'is seen on sets with the annotation of their size, and only there',
       wanted: { replicas: 4, revision: 2 },
       sets: [set('new', 3, { revision: 2, sizedFor: null })],
       steps: ['new 3 -> 4'],
@@ -357,7 +357,7 @@ describe('the history', () => {
     },
     { name: 'of limit zero keeps nothing', wanted: done(0), sets: [old('a', 3), newest], steps: ['delete a'] },
     {
-      name: 'keeps ten when the spec does not say',
+      name: 'keeps ten when the spec has no limit',
       wanted: done(),
       sets: [...Array.from({ length: 11 }, (_, i) => old(`s${10 + i}`, i - 20)), newest],
       steps: ['delete s10'],

@@ -110,7 +110,7 @@ function sizeAnnotations(deployment: Deployment): Record<string, string> {
   return { [DESIRED_REPLICAS]: String(wanted), [MAX_REPLICAS]: String(wanted + surgeOf(deployment).surge) };
 }
 
-/** The set with the size, which also says for which size of the deployment it was chosen. */
+/** The set with the size, and with the size of the deployment for which it was chosen. */
 function sized(deployment: Deployment, set: ReplicaSet, replicas: number): ReplicaSet {
   const annotations = { ...set.metadata?.annotations, ...sizeAnnotations(deployment) };
   if (replicasOf(set) === replicas && equalJson(annotations, set.metadata?.annotations)) return set;

@@ -181,7 +181,7 @@ export function createDeploymentController(context: ControllerContext): Controll
   const podInformer = context.informers.informer(pods);
   const reconciler = new DeploymentReconciler(context);
   const owners = byController(deployments);
-  /** A Recreate waits for the last old pod, whose set has no other way to tell. */
+  /** A Recreate waits for the last old pod: its end changes nothing else that this controller watches. */
   const ownersOfPod = (pod: Pod): string[] => {
     const reference = controllerOf(pod);
     if (reference?.kind !== 'ReplicaSet') return [];

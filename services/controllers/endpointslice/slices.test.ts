@@ -55,7 +55,7 @@ describe('slices', () => {
       remove: ['b'],
     },
     {
-      name: 'of ports that nobody has any more are filled anew',
+      name: 'of ports that no pod has any more are filled anew',
       existing: [slice('a', 80, [1, 2])],
       groups: [group(8080, [1, 2])],
       write: [['a', 8080, [1, 2]]],

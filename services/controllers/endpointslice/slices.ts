@@ -14,7 +14,8 @@ interface SlicePlan {
 }
 
 /**
- * As few changes as can be: endpoints stay in their slice, and a slice whose ports nobody has any more is filled anew.
+ * As few changes as can be: endpoints stay in their slice, and a slice of ports that no pod has any more is filled
+ * anew.
  */
 export function planSlices(existing: readonly EndpointSlice[], groups: readonly EndpointGroup[]): SlicePlan {
   const unused = new Set(existing);

@@ -26,7 +26,10 @@ export class Expectations {
     this.#clock = clock;
   }
 
-  /** Call before or right after the request; an event that came first is told by `seen` and leaves nothing behind. */
+  /**
+   * Before a deletion, or right after a creation whose object the cache does not show: an event that has come already
+   * does not come again.
+   */
   expect(key: string, uid: string): void {
     let expected = this.#byKey.get(key);
     if (expected === undefined) {

@@ -34,7 +34,7 @@ interface StatusWrite<T extends WithStatus> {
   readonly signal: AbortSignal;
   /**
    * Only for a controller that owns the whole status: after a conflict, write it once more, onto the newest version.
-   * `observedGeneration` in it still says which spec it describes.
+   * `observedGeneration` in it still names the spec that it describes.
    */
   readonly retry?: boolean;
 }

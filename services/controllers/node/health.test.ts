@@ -64,13 +64,13 @@ describe('the taints of a node', () => {
 });
 
 describe('the conditions of a silent node', () => {
-  const told = (conditions: readonly NodeCondition[] | undefined) =>
+  const statuses = (conditions: readonly NodeCondition[] | undefined) =>
     conditions?.map(({ type, status, reason }) => [type, status, reason]);
 
-  it('become unknown, of which only the kubelet tells; others stay', () => {
+  it('become unknown if they come from the kubelet; others stay', () => {
     const node = nodeOf({ conditions: { Ready: 'True', NetworkUnavailable: 'False', PIDPressure: 'Unknown' } });
     const found = silentConditions(node, NOW);
-    expect(told(found)).toEqual([
+    expect(statuses(found)).toEqual([
       ['NetworkUnavailable', 'False', undefined],
       ['PIDPressure', 'Unknown', undefined],
       ['Ready', 'Unknown', 'NodeStatusUnknown'],

@@ -14,16 +14,16 @@ const CONDITION_TAINTS: readonly { readonly type: string; readonly status: strin
   { type: 'PIDPressure', status: 'True', key: 'node.kubernetes.io/pid-pressure' },
   { type: 'NetworkUnavailable', status: 'True', key: 'node.kubernetes.io/network-unavailable' },
 ];
-const OURS = new Set([...CONDITION_TAINTS.map((row) => row.key), UNSCHEDULABLE_TAINT]);
+const MANAGED = new Set([...CONDITION_TAINTS.map((row) => row.key), UNSCHEDULABLE_TAINT]);
 const HEARTBEAT_CONDITIONS = ['Ready', 'MemoryPressure', 'DiskPressure', 'PIDPressure'];
 
 export function readyStatus(node: Node): string {
   return conditionOf(node.status?.conditions, 'Ready')?.status ?? 'Unknown';
 }
 
-function isOurs(taint: Taint): boolean {
+function isManaged(taint: Taint): boolean {
   return (
-    OURS.has(taint.key) &&
+    MANAGED.has(taint.key) &&
     (taint.effect === 'NoSchedule' ||
       (taint.effect === 'NoExecute' && (taint.key === NOT_READY_TAINT || taint.key === UNREACHABLE_TAINT)))
   );
@@ -53,11 +53,11 @@ export function taintsOf(node: Node, now: string): Taint[] {
   const before = node.spec?.taints ?? [];
   const wanted = wantedTaints(node, now);
   const same = (a: Taint, b: Taint) => a.key === b.key && a.effect === b.effect;
-  const kept = before.filter((taint) => !isOurs(taint) || wanted.some((one) => same(one, taint)));
+  const kept = before.filter((taint) => !isManaged(taint) || wanted.some((one) => same(one, taint)));
   return [...kept, ...wanted.filter((one) => !before.some((taint) => same(taint, one)))];
 }
 
-/** The conditions of a node from which nothing is heard; undefined: they say so already. */
+/** The conditions of a node that is silent; undefined: they are unknown already. */
 export function silentConditions(node: Node, now: string): NodeCondition[] | undefined {
   const conditions = node.status?.conditions ?? [];
   const stale = HEARTBEAT_CONDITIONS.filter((type) => conditionOf(conditions, type)?.status !== 'Unknown');

@@ -12,7 +12,7 @@ export const FINISHED_MAX = 12_500;
 export const QUARANTINE_MS = 40_000;
 
 export interface Garbage {
-  /** Their node is gone for good: nobody else will report that they have ended. */
+  /** Their node is gone for good: no kubelet will report that they have ended. */
   readonly orphans: readonly Pod[];
   /** Too many finished ones. */
   readonly surplus: readonly Pod[];

@@ -44,7 +44,7 @@ const names = (pods: readonly Pod[] = []) => pods.map(({ metadata }) => metadata
 describe('a replica set', () => {
   it.each<[string, number | undefined, Trait[], number, string[]]>([
     ['without pods makes all', 3, [], 3, []],
-    ['of one replica, when the spec does not say', undefined, [], 1, []],
+    ['of one replica, when the spec has no number', undefined, [], 1, []],
     ['with enough does nothing', 2, ['ready', 'starting'], 0, []],
     ['does not count what has ended or is going', 3, ['ready', 'failed', 'done', 'going'], 2, []],
     ['with too many takes away the one that serves least', 1, ['ready', 'starting'], 0, ['starting-1']],
@@ -120,7 +120,7 @@ describe('the status of a replica set', () => {
   it.each<[string, Trait[], string]>([
     ['makes', [], 'FailedCreate'],
     ['takes away', ['ready', 'ready'], 'FailedDelete'],
-  ])('says what failed when it %s pods, until nothing fails', (_, traits, reason) => {
+  ])('reports what failed when it %s pods, until nothing fails', (_, traits, reason) => {
     const condition = {
       type: 'ReplicaFailure',
       status: 'True',

@@ -1,6 +1,6 @@
 /**
- * ReplicaSet: keeps as many pods as `spec.replicas` says that match the selector and are controlled by the set. What it
- * does and reports stands in `decide.ts`, how it owns pods in `lib/workload/pod-owner.ts`.
+ * ReplicaSet: keeps `spec.replicas` pods that match the selector and are controlled by the set. `decide.ts` has what it
+ * does and reports, `lib/workload/pod-owner.ts` how it owns pods.
  */
 import { pods, replicaSets } from '../../../apimachinery/gen/resources.js';
 import type { Pod, ReplicaSet } from '../../../apimachinery/gen/types.js';

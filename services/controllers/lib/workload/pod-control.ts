@@ -1,7 +1,6 @@
 /**
- * Creates and deletes the pods of one kind of owner: each write is expected until the cache shows it, and told in an
- * event of the owner. One failure ends a creation early and no deletion: pods that are to go block each other in
- * nothing.
+ * Creates, patches and deletes the pods of one kind of owner. Each write is expected until the cache shows it, and
+ * reported in an event of the owner. A failure ends a creation early; deletions do not wait for each other.
  */
 import { pods } from '../../../../apimachinery/gen/resources.js';
 import type { Pod } from '../../../../apimachinery/gen/types.js';
@@ -78,7 +77,7 @@ export class PodControl {
 
   /**
    * The pods of the list as they are by now. One that was asked to go is left out, though the cache may still show it
-   * as active: who reads the owner's counts trusts them.
+   * as active: rollouts rely on the owner's counts.
    */
   current(known: readonly Pod[]): Pod[] {
     return known.flatMap((pod) => {

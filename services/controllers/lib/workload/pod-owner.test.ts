@@ -20,7 +20,6 @@ import { isActive, isReady, isTerminating } from '../pods.js';
 import { RevisionHistory, type History } from './revision-history.js';
 import { templateData } from './revisions.js';
 
-
 // ---- The kind
 
 interface Crew extends KubeObject {
@@ -178,7 +177,7 @@ async function settle(): Promise<void> {
 }
 
 describe('a kind of its own', () => {
-  it('owns pods from its registration alone, and speaks in its own name', async () => {
+  it('owns pods from its registration alone, and reports events under its own name', async () => {
     await t.client.create(crews, crew(3));
     await settle();
     expect(await names()).toEqual(['web-0', 'web-1', 'web-2']);
@@ -286,7 +285,7 @@ describe('a kind of its own', () => {
     ]);
   });
 
-  it('changes pods as the plan says, and not what it has not seen', async () => {
+  it('patches pods by the plan, and overwrites nothing newer', async () => {
     await t.client.create(crews, crew(1));
     await settle();
     const finalizers = async () => (await t.client.get(pods, { ...ref, name: 'web-0' })).metadata?.finalizers;
