@@ -3,6 +3,8 @@
  * Client of its own account. They run on one member at a time (leader election is the composer's) and keep no state of their own that a
  * restart could lose. They never see the store or the API server.
  */
+import { deployments, replicaSets } from '../../apimachinery/gen/resources.js';
+import { groupResourceOf, type ResourceId } from '../../apimachinery/object.js';
 import { startAll, stopAll, type Service } from '../../platform/service.js';
 import type { Client } from '../../sdk/client.js';
 import { ResourceCatalog } from '../../sdk/discovery/resource-catalog.js';
@@ -52,8 +54,14 @@ export const CONTROLLERS: readonly ControllerRow[] = [
     create: (context, { nodeGrace_ms }) => createNodeLifecycleController(context, { grace_ms: nodeGrace_ms }),
   },
   { name: 'taint-eviction-controller', account: 'node-controller', component: 'taint-eviction-controller', create: createTaintEvictionController },
-  { name: 'replicaset-controller', account: 'replicaset-controller', component: 'replicaset-controller', create: createReplicaSetController },
-  { name: 'deployment-controller', account: 'deployment-controller', component: 'deployment-controller', create: createDeploymentController },
+  {
+    name: 'replicaset-controller', account: 'replicaset-controller', component: 'replicaset-controller', actsOn: [replicaSets],
+    create: createReplicaSetController,
+  },
+  {
+    name: 'deployment-controller', account: 'deployment-controller', component: 'deployment-controller', actsOn: [deployments],
+    create: createDeploymentController,
+  },
   {
     name: 'endpointslice-controller', account: 'endpointslice-controller', component: 'endpoint-slice-controller',
     create: createEndpointSliceController,
@@ -88,6 +96,12 @@ export const CONTROLLERS: readonly ControllerRow[] = [
 ];
 
 const MANAGER = 'controllermanager';
+
+/** Whether a controller acts on a kind, whatever its version. */
+export function actedOn(rows: readonly ControllerRow[] = CONTROLLERS): (resource: Pick<ResourceId, 'group' | 'resource'>) => boolean {
+  const kinds = new Set(rows.flatMap(({ actsOn = [] }) => actsOn.map(groupResourceOf)));
+  return (resource) => kinds.has(groupResourceOf(resource));
+}
 
 /** As one service; the informers of the context are its own to start and stop. */
 export function createControllers(options: ControllersOptions): Service {

@@ -1,4 +1,5 @@
 /** How a controller registers, and how a list of names chooses among controllers. */
+import type { Resource } from '../../apimachinery/object.js';
 import type { Service } from '../../platform/service.js';
 import type { ControllerContext } from './context.js';
 import type { Discovery } from './discovery.js';
@@ -25,6 +26,8 @@ export interface ControllerRow {
   readonly account: string;
   /** Whom its Events name; absent: the manager, `controllermanager`. */
   readonly component?: string;
+  /** Kinds that have an effect because of it: the API server does not warn of them. */
+  readonly actsOn?: readonly Resource[];
   create(context: ControllerContext, parts: ControllerParts): Service;
 }
 

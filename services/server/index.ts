@@ -26,7 +26,7 @@ import { DEFAULT_ISSUER, ServiceAccountTokens } from '../apiserver/auth/service-
 import { rotatingServerCredentials } from '../apiserver/grpc/credentials.js';
 import { createObjectFront } from '../apiserver/grpc/front.js';
 import { createStreamingFront } from '../apiserver/streaming/index.js';
-import { CONTROLLERS } from '../controllers/index.js';
+import { actedOn, CONTROLLERS } from '../controllers/index.js';
 import { createNodelink, type Nodelink } from '../nodelink/nodelink.js';
 import { EtcdHttp } from '../store/etcd/http.js';
 import { etcdServices } from '../store/etcd/index.js';
@@ -212,6 +212,7 @@ class MemberServer implements Server {
       authorizer: rights,
       authenticator: identities,
       admission: (context) => createAdmission(context, rights(context), {
+        hasController: actedOn(),
         ...(this.#options.defaultTolerationSeconds === undefined ? {} : { tolerationSeconds: this.#options.defaultTolerationSeconds }),
       }),
       reviews: (context) => ({ rbac: rights(context), authenticator: identities(context), tokens, audiences }),

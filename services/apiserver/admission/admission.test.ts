@@ -7,7 +7,7 @@ import { bootstrapClusterRoleBindings, bootstrapClusterRoles } from '../auth/boo
 import { RbacAuthorizer } from '../auth/rbac-authorizer.js';
 import type { AdmissionAttributes, AdmissionOperation } from '../ports.js';
 import { MapReader } from '../testing-reader.js';
-import { createAdmission } from './index.js';
+import { createAdmission, type AdmissionOptions } from './index.js';
 import { TOKEN_MOUNT_PATH } from './service-account.js';
 
 let reader: MapReader;
@@ -21,7 +21,7 @@ beforeEach(() => {
   reader.put('serviceaccounts', { metadata: { name: 'default', namespace: 'a' } });
 });
 
-const admission = () => createAdmission({ reader, clock: systemClock, random: seededRandom(1) } as never, new RbacAuthorizer(reader));
+const admission = (options?: AdmissionOptions) => createAdmission({ reader, clock: systemClock, random: seededRandom(1) } as never, new RbacAuthorizer(reader), options);
 
 function attributes(operation: AdmissionOperation, kind: Partial<Kind>, object: unknown, more: Partial<AdmissionAttributes> = {}): AdmissionAttributes {
   return {
@@ -165,5 +165,18 @@ describe('admission', () => {
     const warnings: string[] = [];
     await admission().validate(attributes('CREATE', { group, resource, kind: 'X' }, object, { namespace: 'a', warn: (message) => warnings.push(message) }));
     expect(warnings).toEqual(expected === undefined ? [] : [expected]);
+  });
+
+  it('is silent of a kind once a controller has registered for it', async () => {
+    const warnings: string[] = [];
+    const hasController = ({ group, resource }: { group: string; resource: string }) => group === 'batch' && resource === 'jobs';
+    for (const options of [{}, { hasController }]) {
+      for (const resource of ['jobs', 'cronjobs']) {
+        const more = { namespace: 'a', warn: (message: string) => void warnings.push(message) };
+        await admission(options).validate(attributes('CREATE', { group: 'batch', resource, kind: resource }, {}, more));
+      }
+    }
+    const warning = (kind: string) => `this ${kind} is stored and has no effect yet: no controller acts on it`;
+    expect(warnings).toEqual([warning('jobs'), warning('cronjobs'), warning('cronjobs')]);
   });
 });

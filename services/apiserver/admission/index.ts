@@ -5,7 +5,7 @@ import { certificateRights } from './certificates.js';
 import { definitionWarnings } from './definition-warnings.js';
 import { finalizerWarnings } from './finalizer-warnings.js';
 import { namespaceLifecycle } from './namespace-lifecycle.js';
-import { notActedOn } from './not-acted-on.js';
+import { notActedOn, type HasController } from './not-acted-on.js';
 import { AdmissionChain } from './plugin.js';
 import { podSecurity } from './pod-security/pod-security.js';
 import { ABSENCE_S_DEFAULT, defaultTolerationSeconds, podPriority, taintNewNodes } from './pod-defaults.js';
@@ -17,6 +17,8 @@ import { storageProtection } from './storage-protection.js';
 export interface AdmissionOptions {
   /** How long pods stay on a node that is away, unless they say otherwise; Kubernetes' 300 when absent. */
   readonly tolerationSeconds?: number;
+  /** Absent: none registered. */
+  readonly hasController?: HasController;
 }
 
 export function createAdmission(context: ApiServerContext, authorizer: RbacAuthorizer, options: AdmissionOptions = {}): Admission {
@@ -33,6 +35,6 @@ export function createAdmission(context: ApiServerContext, authorizer: RbacAutho
     rbacEscalation(authorizer, context),
     definitionWarnings(),
     finalizerWarnings(),
-    notActedOn(),
+    notActedOn(options.hasController ?? (() => false)),
   ]);
 }

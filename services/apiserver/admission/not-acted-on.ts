@@ -1,9 +1,10 @@
 /**
  * Nothing is accepted in silence: what is stored and served, and has no effect here yet, answers with a `Warning`. A row
- * goes when the part that acts on the kind comes; README's Limits name the same kinds.
+ * goes when the part that acts on the kind comes; one without a controller is silent as soon as a controller registers for
+ * its kind. README's Limits name the same kinds.
  */
 import type { APIService, CustomResourceDefinition, Service } from '../../../apimachinery/gen/types.js';
-import type { KubeObject } from '../../../apimachinery/object.js';
+import type { KubeObject, ResourceId } from '../../../apimachinery/object.js';
 import { groupResourceOf } from '../../../apimachinery/object.js';
 import type { AdmissionPlugin } from './plugin.js';
 
@@ -52,12 +53,16 @@ function inertness(resource: { readonly group: string; readonly resource: string
   return Object.hasOwn(INERT, key) ? `this ${kind} is stored and has no effect yet: ${INERT[key]}` : undefined;
 }
 
-export function notActedOn(): AdmissionPlugin {
+/** Whether a controller of this cluster acts on a kind. */
+export type HasController = (resource: Pick<ResourceId, 'group' | 'resource'>) => boolean;
+
+export function notActedOn(hasController: HasController): AdmissionPlugin {
   return {
     name: 'NotActedOn',
     validate(attributes) {
       if (attributes.subresource !== undefined || attributes.object === undefined) return;
       if (attributes.operation !== 'CREATE' && attributes.operation !== 'UPDATE') return;
+      if (hasController(attributes.kind)) return;
       const message = inertness(attributes.kind, attributes.object, attributes.kind.kind);
       if (message !== undefined) attributes.warn(message);
     },

@@ -4,14 +4,14 @@
  * `report` below are all there is to it (docs/contributing/controller.md).
  */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { controllerRevisions, pods } from '../../../../apimachinery/gen/resources.js';
+import { controllerRevisions, deployments, jobs, pods } from '../../../../apimachinery/gen/resources.js';
 import type { Pod, PodTemplateSpec } from '../../../../apimachinery/gen/types.js';
 import type { KubeObject, Resource } from '../../../../apimachinery/object.js';
 import { labelSelectorOf, type LabelSelectorObject } from '../../../../apimachinery/selector/labels.js';
 import { apiErrors } from '../../../../apimachinery/status.js';
 import type { Service } from '../../../../platform/service.js';
 import type { ControllerContext } from '../../context.js';
-import { CONTROLLERS, createControllers, type ControllerRow } from '../../index.js';
+import { actedOn, CONTROLLERS, createControllers, type ControllerRow } from '../../index.js';
 import { createTestContext } from '../../testing.js';
 import type { PodPatch, PodPlan } from './pod-control.js';
 import { createPodOwnerController, type PodLook, type PodReport } from './pod-owner.js';
@@ -130,7 +130,9 @@ function createCrewController(context: ControllerContext): Service {
   });
 }
 
-const CREW: ControllerRow = { name: 'crew-controller', account: 'crew-controller', component: 'crew-controller', create: createCrewController };
+const CREW: ControllerRow = {
+  name: 'crew-controller', account: 'crew-controller', component: 'crew-controller', actsOn: [crews], create: createCrewController,
+};
 
 // ---- The tests of it
 
@@ -308,7 +310,16 @@ describe('a kind of its own', () => {
   });
 });
 
-it('every controller registers under a name of its own', () => {
-  const all = CONTROLLERS.map(({ name }) => name);
-  expect(new Set(all).size).toBe(all.length);
+describe('the table of controllers', () => {
+  it('has each name once', () => {
+    const all = CONTROLLERS.map(({ name }) => name);
+    expect(new Set(all).size).toBe(all.length);
+  });
+
+  it('shows on which kinds a controller acts, in whatever version', () => {
+    const hasController = actedOn([...CONTROLLERS, CREW]);
+    const asked = [crews, { ...crews, version: 'v2' }, deployments, jobs, { ...crews, group: 'other.example' }];
+    expect(asked.map(hasController)).toEqual([true, true, true, false, false]);
+    expect(actedOn()(crews)).toBe(false);
+  });
 });
