@@ -16,7 +16,7 @@ import { eventsFor } from '../lib/events.js';
 import { expectationsOf, type Expectations } from '../lib/expectations.js';
 import { controllerRef } from '../lib/owners.js';
 import { serviceOfSlice, SKIP_MIRROR_LABEL } from '../lib/slices.js';
-import { ADDRESSES_PER_SUBSET_MAX, mirroredGroups, type MirroredGroup } from './mirror.js';
+import { ADDRESSES_PER_SUBSET_MAX, mirroredGroups, planSlices, type MirroredGroup } from './mirror.js';
 
 const MANAGER = 'endpointslicemirroring-controller.k8s.io';
 const SERVICE_INDEX = 'service of mirrored slice';
@@ -65,18 +65,9 @@ class MirroringReconciler {
       warn('TooManyAddressesToMirror',
         `A max of ${ADDRESSES_PER_SUBSET_MAX} addresses can be mirrored to EndpointSlices per Endpoints subset. ${surplus + invalid} addresses were skipped`);
     }
-    const unused = new Set(existing);
-    const take = (fits: (slice: EndpointSlice) => boolean) => {
-      const found = [...unused].find(fits);
-      if (found !== undefined) unused.delete(found);
-      return found;
-    };
-    const own = groups.map((group) => take((slice) => slice.addressType === group.addressType && equalJson(slice.ports ?? [], group.ports)));
-    for (const [i, group] of groups.entries()) {
-      // A slice whose ports are wanted no more is filled anew rather than replaced. The type of addresses cannot be changed.
-      await this.#write(key, { source, group, slice: own[i] ?? take(({ addressType }) => addressType === group.addressType), signal });
-    }
-    await this.#remove([...unused], signal);
+    const { write, remove } = planSlices(existing, groups);
+    for (const { group, slice } of write) await this.#write(key, { source, group, slice, signal });
+    await this.#remove(remove, signal);
   }
 
   async #write(key: string, what: { readonly source: Endpoints; readonly group: MirroredGroup; readonly slice: EndpointSlice | undefined; readonly signal: AbortSignal }): Promise<void> {

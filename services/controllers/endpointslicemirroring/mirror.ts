@@ -1,6 +1,14 @@
 /** From Endpoints that a user wrote to the EndpointSlices that say the same (KEP-752, mirroring). Pure functions. */
 import ipaddr from 'ipaddr.js';
-import type { Endpoint, EndpointAddress, EndpointPortDiscoveryV1, EndpointPort, EndpointSubset } from '../../../apimachinery/gen/types.js';
+import type {
+  Endpoint,
+  EndpointAddress,
+  EndpointPort,
+  EndpointPortDiscoveryV1,
+  EndpointSlice,
+  EndpointSubset,
+} from '../../../apimachinery/gen/types.js';
+import { equalJson } from '../lib/equal.js';
 
 /** Of one subset; the rest is not mirrored. */
 export const ADDRESSES_PER_SUBSET_MAX = 1000;
@@ -80,6 +88,29 @@ export function mirroredGroups(subsets: readonly EndpointSubset[]): Mirrored {
     }
   }
   return { groups: [...groups.values()], invalid, surplus };
+}
+
+interface SlicePlan {
+  /** Without a slice a new one is made. */
+  readonly write: readonly { readonly group: MirroredGroup; readonly slice: EndpointSlice | undefined }[];
+  readonly remove: readonly EndpointSlice[];
+}
+
+/**
+ * A slice for each group: the one with its ports, or one whose ports are wanted no more, which is filled anew. The type
+ * of a slice's addresses cannot be changed.
+ */
+export function planSlices(existing: readonly EndpointSlice[], groups: readonly MirroredGroup[]): SlicePlan {
+  const unused = new Set(existing);
+  const take = (fits: (slice: EndpointSlice) => boolean) => {
+    const found = [...unused].find(fits);
+    if (found !== undefined) unused.delete(found);
+    return found;
+  };
+  const sameType = ({ addressType }: MirroredGroup) => (slice: EndpointSlice) => slice.addressType === addressType;
+  const own = groups.map((group) => take((slice) => sameType(group)(slice) && equalJson(slice.ports ?? [], group.ports)));
+  const write = groups.map((group, i) => ({ group, slice: own[i] ?? take(sameType(group)) }));
+  return { write, remove: [...unused] };
 }
 
 function portOf({ name, port, protocol, appProtocol }: EndpointPort): EndpointPortDiscoveryV1 {

@@ -2,12 +2,15 @@
 import { describe, expect, it } from 'vitest';
 import { conditionOf, withCondition, withoutCondition, type ConditionLike } from './conditions.js';
 
-const condition = (type: string, status: string, lastTransitionTime: string, reason = 'R'): ConditionLike => ({
-  type,
-  status,
-  lastTransitionTime,
-  reason,
-});
+const of =
+  (reason: string) =>
+  (type: string, status: string, lastTransitionTime: string): ConditionLike => ({
+    type,
+    status,
+    lastTransitionTime,
+    reason,
+  });
+const condition = of('R');
 const before = [condition('A', 'True', 'old'), condition('B', 'False', 'old')];
 
 describe('a condition', () => {
@@ -20,8 +23,8 @@ describe('a condition', () => {
     ],
     [
       'whose reason changes keeps its time',
-      condition('A', 'True', 'now', 'Other'),
-      [condition('A', 'True', 'old', 'Other'), condition('B', 'False', 'old')],
+      of('Other')('A', 'True', 'now'),
+      [of('Other')('A', 'True', 'old'), condition('B', 'False', 'old')],
     ],
   ])('%s', (_, change, after) => {
     expect(withCondition(before, change)).toEqual(after);
