@@ -25,8 +25,8 @@ test: node_modules/.package-lock.json ## lint, unit, integration and end-to-end 
 	@node scripts/test.mjs
 
 .PHONY: raft-golden
-raft-golden: build ## replay the Raft scripts below DIR=... and compare the traces
-	@node dist/raft/golden/main.js $(or $(DIR),raft/golden/scripts)
+raft-golden: build ## replay the Raft scripts below DIR=... and compare the traces; REWRITE=1 writes them anew
+	@node dist/raft/golden/main.js $(or $(DIR),raft/golden/scripts) $(if $(REWRITE),--rewrite)
 
 .PHONY: up
 up: node_modules/.package-lock.json ## start a whole cluster on this machine, or heal the one that is there; UP="flags"

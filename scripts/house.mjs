@@ -2,6 +2,7 @@
 // function, parameters, cycles, lines over 120 columns, exports and dependencies that nobody uses, tests that a clone
 // without ../shared skips, and what the npm package holds.
 import { execFileSync, spawnSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
 import { importCycles, isTest, sourceFiles, textOf } from './lib/imports.mjs';
 import { LIMITS, shapeBreaches } from './lint-shape.mjs';
 
@@ -19,11 +20,17 @@ function print(rows) {
   for (const row of rows) console.log(row.map(pad).join('  '));
 }
 
+/** Scripts with their traces, which prove the core as its tests do. */
+const GOLDEN = 'raft/golden/scripts/';
+const PROVEN_BY_SCRIPTS = new Set(['raft', 'raft/core']);
+const scriptLines = () => sum(readdirSync(GOLDEN, { recursive: true }).filter((name) => name.endsWith('.txt')).map((name) => linesOf(GOLDEN + name)));
+
 function rooms(files) {
   const names = [...new Set(files.map((file) => file.split('/')[0])), ...INNER_ROOMS].sort((a, b) => (a < b ? -1 : 1));
   const rows = names.map((room) => {
     const inside = files.filter((file) => file.startsWith(`${room}/`));
-    const [code, tests] = [inside.filter((file) => !isProof(file)), inside.filter(isProof)].map((group) => sum(group.map(linesOf)));
+    const [code, ownTests] = [inside.filter((file) => !isProof(file)), inside.filter(isProof)].map((group) => sum(group.map(linesOf)));
+    const tests = ownTests + (PROVEN_BY_SCRIPTS.has(room) ? scriptLines() : 0);
     return [room, inside.length, code, tests, code === 0 ? '-' : (tests / code).toFixed(2)];
   });
   print([['room', 'files', 'code', 'tests', 'tests/code'], ...rows]);

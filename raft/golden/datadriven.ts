@@ -16,6 +16,8 @@ export interface Directive {
   readonly args: readonly Argument[];
   readonly input: string;
   readonly expected: string;
+  /** Where the expected output stands: from this line, up to but without the other; both from 0. */
+  readonly place: { readonly from: number; readonly to: number };
 }
 
 export function parseScript(text: string): Directive[] {
@@ -36,9 +38,17 @@ export function parseScript(text: string): Directive[] {
     while (at < lines.length && lines[at] !== '----') input.push(lines[at++] ?? '');
     at++;
     const output = readOutput(lines, at);
+    const place = { from: at, to: output.next };
     at = output.next;
     const [command = '', ...args] = tokens(commandLine);
-    directives.push({ line: start + 1, command, args: args.map(parseArgument), input: input.join('\n').trim(), expected: output.text });
+    directives.push({
+      line: start + 1,
+      command,
+      args: args.map(parseArgument),
+      input: input.join('\n').trim(),
+      expected: output.text,
+      place,
+    });
   }
   return directives;
 }
@@ -80,6 +90,21 @@ function parseArgument(word: string): Argument {
   const value = word.slice(equals + 1);
   const list = value.startsWith('(') && value.endsWith(')') ? value.slice(1, -1).split(',') : [value];
   return { key: word.slice(0, equals), values: list.map((item) => item.trim()).filter((item) => item !== '') };
+}
+
+/** The script with other outputs, one for each directive in order. */
+export function replaceOutputs(text: string, outputs: readonly string[]): string {
+  const lines = text.split('\n');
+  const parts: string[] = [];
+  let at = 0;
+  for (const [i, { place }] of parseScript(text).entries()) {
+    const output = outputs[i] ?? '';
+    parts.push(...lines.slice(at, place.from));
+    // A blank line would end the output.
+    parts.push(...(/(^|\n)\n/.test(output) ? ['----', output, '----', '----'] : [output]));
+    at = place.to;
+  }
+  return [...parts, ...lines.slice(at)].join('\n');
 }
 
 const LOG_LINE = /^\s*(DEBUG|INFO|WARN|ERROR|FATAL|NONE) /;

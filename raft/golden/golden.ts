@@ -1,11 +1,11 @@
 /**
  * Golden replay: scripts of commands against the core, whose full trace is compared. A script's kind is told by its commands.
  */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { seededRandom } from '../../platform/random.js';
 import { confChangeRunner } from './confchange.js';
-import { comparable, parseScript } from './datadriven.js';
+import { comparable, parseScript, replaceOutputs } from './datadriven.js';
 import type { Directive } from './datadriven.js';
 import { interactionRunner } from './interaction.js';
 import { runQuorum } from './quorum.js';
@@ -36,19 +36,33 @@ function runnerFor(directives: readonly Directive[]): (directive: Directive) => 
   return interactionRunner((bound) => random.int(bound));
 }
 
+/** What each directive prints, in order; one that throws is the last. */
+function* outputs(directives: readonly Directive[]): Generator<string> {
+  const run = runnerFor(directives);
+  for (const directive of directives) {
+    try {
+      yield comparable(run(directive));
+    } catch (error) {
+      yield `threw ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
+      return;
+    }
+  }
+}
+
 /** The first difference, after which the rest would differ too; undefined: the script passes. */
 export function runScript(file: string): Mismatch | undefined {
   const directives = parseScript(readFileSync(file, 'utf8'));
-  const run = runnerFor(directives);
-  for (const directive of directives) {
-    let actual: string;
-    try {
-      actual = comparable(run(directive));
-    } catch (error) {
-      actual = `threw ${error instanceof Error ? error.stack ?? error.message : String(error)}`;
-    }
-    const expected = comparable(directive.expected);
-    if (actual !== expected) return { file, line: directive.line, command: directive.command, expected, actual };
+  let at = 0;
+  for (const actual of outputs(directives)) {
+    const { line, command, expected: written } = directives[at++] ?? { line: 0, command: '', expected: '' };
+    const expected = comparable(written);
+    if (actual !== expected) return { file, line, command, expected, actual };
   }
   return undefined;
+}
+
+/** Writes into the script what the core prints today. Each line of the change is then to be reviewed. */
+export function rewriteScript(file: string): void {
+  const text = readFileSync(file, 'utf8');
+  writeFileSync(file, replaceOutputs(text, [...outputs(parseScript(text))]));
 }

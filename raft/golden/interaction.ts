@@ -75,6 +75,10 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   'propose-conf-change': proposeConfChange,
   'raft-log': ({ environment }, directive) => environment.raftLog(first(directive)),
   'raft-state': ({ environment }) => environment.raftState(),
+  'read-index': ({ environment }, directive) =>
+    environment.node(first(directive)).readIndex(numbers(directive)[1] ?? 0),
+  'report-snapshot': ({ environment }, directive) =>
+    environment.node(first(directive)).reportSnapshot(numbers(directive)[1] ?? 0, value(directive, 'failed') === 'true'),
   'report-unreachable': ({ environment }, directive) => environment.node(first(directive)).reportUnreachable(numbers(directive)[1] ?? 0),
   'send-snapshot': ({ environment }, directive) => environment.sendSnapshot(first(directive), numbers(directive)[1] ?? 0),
   'set-randomized-election-timeout': ({ environment }, directive) =>
@@ -84,6 +88,8 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     if (level !== undefined) session.level = level.toLowerCase();
     session.environment.stabilize(nodes(session, directive));
   },
+  'step-down': ({ environment }, directive) => environment.node(first(directive)).stepDown(),
+  'withdraw': ({ environment }, directive) => environment.node(first(directive)).withdraw(),
   'status': ({ environment }, directive) => environment.status(first(directive)),
   'tick-election': ({ environment }, directive) => environment.tickElection(first(directive)),
   'tick-heartbeat': ({ environment }, directive) => environment.node(first(directive)).tick(),
@@ -103,10 +109,14 @@ function addNodes({ environment }: Session, directive: Directive): void {
   const limit = (key: string): number => Number(value(directive, key) ?? Infinity);
   const options: Partial<CoreOptions> = {
     inflightMax: limit('inflight'),
+    inflightBytesMax: limit('inflight-bytes'),
+    messageBytesMax: limit('max-message-size'),
+    uncommittedBytesMax: limit('max-uncommitted-size'),
     committedBytesPerReadyMax: limit('max-committed-size-per-ready'),
     asyncStorageWrites: flag('async-storage-writes'),
     preVote: flag('prevote'),
     checkQuorum: flag('checkquorum'),
+    disableProposalForwarding: flag('disable-proposal-forwarding'),
     disableConfChangeValidation: flag('disable-conf-change-validation'),
     stepDownOnRemoval: flag('step-down-on-removal'),
     readOnly: value(directive, 'read-only') === 'lease-based' ? 'lease-based' : 'safe',

@@ -1,15 +1,19 @@
-/** `make raft-golden DIR=...`: replays every script below the folder; exits 1 if one fails. */
+/**
+ * `make raft-golden DIR=...`: replays every script below the folder; exits 1 if one fails. REWRITE=1 first writes into each
+ * script what the core prints today: to begin a script, or to review a change of behaviour as a diff.
+ */
 import process from 'node:process';
-import { findScripts, runScript } from './golden.js';
+import { findScripts, rewriteScript, runScript } from './golden.js';
 
 const directory = process.argv[2];
 if (directory === undefined) {
-  process.stderr.write('usage: raft-golden DIRECTORY\n');
+  process.stderr.write('usage: raft-golden DIRECTORY [--rewrite]\n');
   process.exit(2);
 }
 let failed = 0;
 const scripts = findScripts(directory);
 for (const file of scripts) {
+  if (process.argv[3] === '--rewrite') rewriteScript(file);
   const mismatch = runScript(file);
   process.stdout.write(`${mismatch === undefined ? 'ok  ' : 'FAIL'} ${file}\n`);
   if (mismatch === undefined) continue;
