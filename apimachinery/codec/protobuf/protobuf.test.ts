@@ -17,6 +17,7 @@ const bodyOf = (fields: number[]): Uint8Array => {
 const withoutEmpty = (object: JsonObject): JsonObject =>
   Object.fromEntries(Object.entries(object).filter(([, value]) => JSON.stringify(value) !== '{}'));
 
+/** In addition to every-kind.test.ts, which needs nothing from outside. */
 describe.skipIf(names.length === 0)('Kubernetes\' own samples in both encodings (skipped where ../shared/data is absent)', () => {
   it.each(names)('%s', (name) => {
     const bytes = readFileSync(`${samples}${name}.pb`);
