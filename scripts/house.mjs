@@ -2,7 +2,7 @@
 // function, parameters, cycles, lines over 120 columns, exports and dependencies that nobody uses, tests that a clone
 // without ../shared skips, and what the npm package holds.
 import { execFileSync, spawnSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { importCycles, isTest, sourceFiles, textOf } from './lib/imports.mjs';
 import { LIMITS, shapeBreaches } from './lint-shape.mjs';
 
@@ -70,8 +70,13 @@ function withoutShared(files) {
 }
 
 function packed() {
-  const [{ size, unpackedSize, entryCount, files }] = JSON.parse(execFileSync('npm', ['pack', '--dry-run', '--json'], { encoding: 'utf8', maxBuffer: 64 << 20, stdio: ['ignore', 'pipe', 'ignore'] }));
-  const stray = files.filter(({ path }) => /\.test\.|(^|\/)e2e\/|tsbuildinfo/.test(path)).length;
+  // As it would be packed: only what is built is there.
+  if (!existsSync('dist/cli/main.js')) {
+    console.log('npm package: run `npm run build` first');
+    return;
+  }
+  const [{ size, unpackedSize, entryCount, files }] = JSON.parse(execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], { encoding: 'utf8', maxBuffer: 64 << 20, stdio: ['ignore', 'pipe', 'ignore'] }));
+  const stray = files.filter(({ path }) => /\.test\.|(^|\/)e2e\/|tsbuildinfo|^dist\/.+\/testing|\/test-[a-z]/.test(path)).length;
   console.log(`npm package: ${entryCount} files, ${(size / 1e6).toFixed(1)} MB packed, ${(unpackedSize / 1e6).toFixed(1)} MB unpacked; tests, e2e and build info among them: ${stray}`);
 }
 
