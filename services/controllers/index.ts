@@ -32,8 +32,7 @@ import {
   createClaimProtectionController, createClassProtectionController, createVolumeProtectionController,
 } from './volumeprotection/volumeprotection.js';
 
-export type { ControllerContext, EventSink } from './context.js';
-export { chosenControllers, type ClusterFacts, type ControllerRow } from './row.js';
+export { chosenControllers, type ControllerRow } from './row.js';
 
 export interface ControllersOptions extends ClusterFacts {
   /** Of the manager: its client is what informers read with. */

@@ -15,7 +15,7 @@ export interface ClusterFacts {
 }
 
 /** What the composer adds. */
-export interface ControllerParts extends ClusterFacts {
+interface ControllerParts extends ClusterFacts {
   readonly discovery: Discovery;
 }
 

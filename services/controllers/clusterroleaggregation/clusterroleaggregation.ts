@@ -15,7 +15,7 @@ import { ignoring } from '../lib/errors.js';
 const nameOf = ({ metadata }: ClusterRole) => metadata?.name ?? '';
 
 /** The rules that the role ought to have, each once: selector by selector, then by the names of the roles. */
-export function aggregatedRules(role: ClusterRole, all: readonly ClusterRole[]): PolicyRule[] {
+function aggregatedRules(role: ClusterRole, all: readonly ClusterRole[]): PolicyRule[] {
   const rules: PolicyRule[] = [];
   const sorted = all.filter((other) => nameOf(other) !== nameOf(role)).toSorted((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
   for (const given of role.aggregationRule?.clusterRoleSelectors ?? []) {

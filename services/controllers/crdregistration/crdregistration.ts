@@ -21,7 +21,7 @@ const nameOf = (group: string, version: string): string => `${version}.${group}`
 type WantedService = APIService & Required<Pick<APIService, 'spec' | 'status'>>;
 
 /** What the APIService of this name should be; undefined when no definition serves its version. */
-export function wantedApiService(name: string, definitions: readonly CustomResourceDefinition[], now_ms: number): WantedService | undefined {
+function wantedApiService(name: string, definitions: readonly CustomResourceDefinition[], now_ms: number): WantedService | undefined {
   for (const { spec } of definitions) {
     const version = spec?.versions?.find((one) => one.served === true && nameOf(spec.group, one.name) === name)?.name;
     if (spec === undefined || version === undefined) continue;

@@ -10,7 +10,7 @@ import { controllerOf } from '../lib/owners.js';
 import { isReady, isTerminating } from '../lib/pods.js';
 
 /** An evicted pod that is still there after this time is not going, whoever booked it. */
-export const DISRUPTION_MS = 120_000;
+const DISRUPTION_MS = 120_000;
 
 /** What a controller, or the one above it, wants; `uid` is that of the object with the number. */
 export interface ControllerScale {

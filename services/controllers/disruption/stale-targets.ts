@@ -13,7 +13,7 @@ import { isFinished, isTerminating, podCondition } from '../lib/pods.js';
 const STALE_MS = 120_000;
 
 /** Milliseconds until the condition is stale; undefined: it never will be. A kubelet may take its time to end a pod. */
-export function staleIn_ms(pod: Pod, now_ms: number): number | undefined {
+function staleIn_ms(pod: Pod, now_ms: number): number | undefined {
   const condition = podCondition(pod, DISRUPTION_TARGET);
   if (condition?.status !== 'True' || condition.reason === 'TerminationByKubelet' || isTerminating(pod) || isFinished(pod)) return undefined;
   return Math.max(0, Date.parse(condition.lastTransitionTime ?? '') + STALE_MS - now_ms);

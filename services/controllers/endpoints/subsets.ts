@@ -2,7 +2,7 @@
 import type { Endpoint, EndpointAddress, EndpointSlice, EndpointSubset } from '../../../apimachinery/gen/types.js';
 
 /** Larger objects would travel to every watcher with each change of one pod: the rest is left to slices. */
-export const ADDRESSES_MAX = 1000;
+const ADDRESSES_MAX = 1000;
 
 export interface Subsets {
   readonly subsets: EndpointSubset[];

@@ -45,7 +45,7 @@ export function revisionDraft(source: RevisionSource, revision: Int64, collision
 }
 
 /** For sorting: the older revision first. */
-export function byRevision(a: ControllerRevision, b: ControllerRevision): number {
+function byRevision(a: ControllerRevision, b: ControllerRevision): number {
   if (a.revision !== b.revision) return a.revision < b.revision ? -1 : 1;
   const [left, right] = [a, b].map(({ metadata }) => [metadata?.creationTimestamp ?? '', metadata?.name ?? '']);
   return String(left) < String(right) ? -1 : 1;
