@@ -22,7 +22,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'applied-again', trap: 'etcd #14685: entries are applied again after a restart', file: 'services/store/disk/state-machine',
-    find: /const applied = \{ index: meta\?\.index \?\? /, replace: 'const applied = { index: (meta?.index ?? 0) > 2 ? meta.index - 1 : meta?.index ?? ',
+    find: /const applied = \{\s*index: meta\?\.index \?\? /, replace: 'const applied = { index: (meta?.index ?? 0) > 2 ? meta.index - 1 : meta?.index ?? ',
   },
   {
     name: 'acknowledged-before-sync', trap: 'etcd #14370: acknowledged before the log is synced', file: 'raft/log/durable-log',
