@@ -25,7 +25,9 @@ interface Place {
   readonly around: readonly string[];
 }
 
-export function sampleObject({ definition, kind, group, version }: KindRow, variant: Variant): JsonObject {
+export type SampleKind = Pick<KindRow, 'definition' | 'kind' | 'group' | 'version'>;
+
+export function sampleObject({ definition, kind, group, version }: SampleKind, variant: Variant): JsonObject {
   const fields = sampleMessage(messageOfDefinition(definition), { variant, around: [] });
   return { kind, apiVersion: group === '' ? version : `${group}/${version}`, ...fields };
 }

@@ -4,6 +4,7 @@ import { kindRows } from '../../scheme/data.js';
 import { expectedBytes } from '../../testing/expected-bytes.js';
 import { messageFacts, messageOfDefinition } from '../../testing/message-facts.js';
 import { sampleObject, VARIANTS } from '../../testing/sample-objects.js';
+import type { SampleKind } from '../../testing/sample-objects.js';
 import { isObject } from '../../value.js';
 import type { JsonObject } from '../../value.js';
 import { decodeProtobuf, encodeProtobuf } from './index.js';
@@ -26,7 +27,27 @@ function withoutEmptyLists(value: unknown): unknown {
   return Object.fromEntries(kept.map(([key, item]) => [key, withoutEmptyLists(item)]));
 }
 
-const rows = kindRows().map((row) => ({ ...row, name: `${row.group}/${row.version} ${row.kind}` }));
+interface Row extends SampleKind {
+  readonly listKind?: string;
+}
+
+/** What is sent and answered besides the kinds that are served: bodies of subresources, options, errors, discovery. */
+function otherBodies(): Row[] {
+  const meta = ['Status', 'DeleteOptions', 'APIVersions', 'APIGroup', 'APIGroupList', 'APIResourceList'];
+  const rows = meta.map((kind) => ({ group: '', version: 'v1', kind, definition: `io.k8s.apimachinery.pkg.apis.meta.v1.${kind}` }));
+  const known = new Set(kindRows().map(({ group, version, kind }) => `${group}/${version}/${kind}`));
+  for (const { subresources = [] } of kindRows()) {
+    for (const { group = '', version = 'v1', kind } of subresources) {
+      const name = `${group}/${version}/${kind}`;
+      if (kind === undefined || known.has(name)) continue;
+      known.add(name);
+      rows.push({ group, version, kind, definition: `io.k8s.api.${group === '' ? 'core' : group.split('.')[0]}.${version}.${kind}` });
+    }
+  }
+  return rows;
+}
+
+const rows = [...kindRows(), ...otherBodies()].map((row: Row) => ({ ...row, name: `${row.group}/${row.version} ${row.kind}` }));
 
 describe.each(rows)('$name', (row) => {
   const message = messageOfDefinition(row.definition);
