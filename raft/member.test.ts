@@ -1,5 +1,5 @@
 /** Three members over loopback gRPC with mutual TLS, and their logs on disk. */
-import { ClassicLevel } from 'classic-level';
+import { Level } from 'level';
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -157,7 +157,7 @@ describe('refusals', () => {
     const [place] = await cluster.startAll(1) as [Seat];
     for (let i = 0; i < 5; i++) await propose(place, `c${i}`);
     await crash(place);
-    const db = new ClassicLevel<Buffer, Buffer>(join(place.directory, 'raft', 'log'), { keyEncoding: 'buffer', valueEncoding: 'buffer' });
+    const db = new Level<Buffer, Buffer>(join(place.directory, 'raft', 'log'), { keyEncoding: 'buffer', valueEncoding: 'buffer' });
     const damaged = damage((await db.get(entryKey(4))) as Buffer);
     if (damaged === undefined) await db.del(entryKey(4));
     else await db.put(entryKey(4), damaged);

@@ -3,12 +3,19 @@ import { constants } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { chmod, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ClassicLevel } from 'classic-level';
+import { Level } from 'level';
+import { assert } from '../assert.js';
 import { DiskError } from './disk.js';
 import type { DiskFolder, DiskNote, DiskOperation, DiskSnapshot, DiskTuning, KeyRange, KeyValueDisk, Row } from './disk.js';
 
-type Level = ClassicLevel<Buffer, Buffer>;
-type Snapshot = ReturnType<Level['snapshot']>;
+/** On Node.js `level` is LevelDB, which can do more than the package's types name: those fit browsers as well. */
+interface LevelDb extends Level<Buffer, Buffer> {
+  approximateSize(start: Buffer, end: Buffer): Promise<number>;
+  compactRange(start: Buffer, end: Buffer): Promise<void>;
+}
+type Snapshot = ReturnType<LevelDb['snapshot']>;
+
+const isLevelDb = (level: Level<Buffer, Buffer>): level is LevelDb => 'approximateSize' in level && 'compactRange' in level;
 
 const BINARY = { keyEncoding: 'buffer', valueEncoding: 'buffer' } as const;
 /** Operations of a batch that are taken in one turn of the event loop: a millisecond's work or two. */
@@ -23,10 +30,10 @@ const FIRST_KEY = Buffer.alloc(0);
 const LAST_KEY = Buffer.alloc(32, 0xff);
 
 class LevelDisk implements KeyValueDisk {
-  readonly #level: Level;
+  readonly #level: LevelDb;
   readonly #path: string;
 
-  constructor(level: Level, path: string) {
+  constructor(level: LevelDb, path: string) {
     this.#level = level;
     this.#path = path;
   }
@@ -115,7 +122,7 @@ class FileNote implements DiskNote {
   }
 }
 
-async function* pagesOf(level: Level, range: KeyRange, snapshot: Snapshot | undefined): AsyncGenerator<readonly Row[], void, undefined> {
+async function* pagesOf(level: LevelDb, range: KeyRange, snapshot: Snapshot | undefined): AsyncGenerator<readonly Row[], void, undefined> {
   const at = snapshot === undefined ? {} : { snapshot };
   const iterator = level.iterator({ ...range, ...at, ...BINARY, highWaterMarkBytes: PAGE_BYTES });
   try {
@@ -167,13 +174,14 @@ class SystemFolder implements DiskFolder {
   async openDisk(name: string, tuning: DiskTuning = {}): Promise<KeyValueDisk> {
     await this.#make();
     const path = join(this.path, name);
-    const level: Level = new ClassicLevel<Buffer, Buffer>(path, {
+    const level = new Level<Buffer, Buffer>(path, {
       ...BINARY,
       compression: false,
       ...(tuning.writeBuffer_bytes === undefined ? {} : { writeBufferSize: tuning.writeBuffer_bytes }),
       ...(tuning.cache_bytes === undefined ? {} : { cacheSize: tuning.cache_bytes }),
       ...(tuning.openFiles_max === undefined ? {} : { maxOpenFiles: tuning.openFiles_max }),
     });
+    assert(isLevelDb(level), 'the package level stands for LevelDB');
     try {
       await level.open();
     } catch (error) {

@@ -1,9 +1,9 @@
 /** Issue 6, row 8: LevelDB's files are 0600 in directories of 0700, new ones, rotated ones, and those that were there. */
-import { ClassicLevel } from 'classic-level';
 import { chmod, lstat, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { systemFolder } from '../../../platform/disk/system-disk.js';
 import { keepPrivate } from './file-modes.js';
 
 let directory: string;
@@ -33,10 +33,13 @@ it('closes what is there, and what LevelDB makes, compacts and rotates', async (
   await keepPrivate(data);
   expect(await open(data)).toEqual([]);
   for (let round = 0; round < 3; round++) {
-    const level = new ClassicLevel<string, string>(join(data, 'level'), { writeBufferSize: 64 * 1024 });
-    for (let i = 0; i < 300; i++) await level.put(`${round}/${i}`, 'x'.repeat(1000));
-    await level.compactRange('', '~');
-    await level.close();
+    const disk = await systemFolder(data).openDisk('level', { writeBuffer_bytes: 64 * 1024 });
+    for (let i = 0; i < 300; i += 10) {
+      const keys = Array.from({ length: 10 }, (_none, n) => Buffer.from(`${round}/${i + n}`));
+      await disk.write(keys.map((key) => ({ type: 'put', key, value: Buffer.alloc(1000, 'x') })));
+    }
+    await disk.reclaim?.();
+    await disk.close();
   }
   expect((await readdir(join(data, 'level'))).filter((name) => name.endsWith('.ldb')).length).toBeGreaterThan(0);
   expect(await open(data)).toEqual([]);

@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ClassicLevel } from 'classic-level';
+import { Level } from 'level';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../platform/clock.js';
 import type { KeyValueDisk } from '../../../platform/disk/disk.js';
@@ -26,7 +26,7 @@ const open = (name = 'a', hotValues_bytes?: number) =>
   KvStateMachine.open({ directory: join(root, name), clock: systemClock, ...(hotValues_bytes === undefined ? {} : { hotValues_bytes }) });
 
 /** As much of a disk as a snapshot needs. */
-const diskOf = (level: ClassicLevel<Buffer, Buffer>): KeyValueDisk => {
+const diskOf = (level: Level<Buffer, Buffer>): KeyValueDisk => {
   const view = {
     get: (key: Buffer) => level.get(key),
     pages: async function* () {
@@ -105,7 +105,7 @@ describe('restart', () => {
     machine.apply([feed.entry(put('c', '1'))]);
     await machine.persist(7 as LogIndex, membership);
     await machine.close();
-    const level = new ClassicLevel<Buffer, Buffer>(join(root, 'a', 'state-1'), { keyEncoding: 'buffer', valueEncoding: 'buffer' });
+    const level = new Level<Buffer, Buffer>(join(root, 'a', 'state-1'), { keyEncoding: 'buffer', valueEncoding: 'buffer' });
     const rows = (await level.keys().all()).filter((key) => key[0] === 0x72);
     expect(rows.map((key) => key.readUIntBE(1, 6))).toEqual([6, 7]);
     await level.close();
@@ -117,7 +117,7 @@ describe('restart', () => {
     machine.apply([feed.entry(put('a', '1')), feed.entry(put('b', '2'))]);
     await machine.persist(2 as LogIndex, membership);
     await machine.close();
-    const level = new ClassicLevel<Buffer, Buffer>(join(root, 'a', 'state-1'), { keyEncoding: 'buffer', valueEncoding: 'buffer' });
+    const level = new Level<Buffer, Buffer>(join(root, 'a', 'state-1'), { keyEncoding: 'buffer', valueEncoding: 'buffer' });
     const row = (await level.get(recordKey(3, 0))) as Buffer;
     row[row.length - 1] = (row.at(-1) ?? 0) ^ 1;
     await level.put(recordKey(3, 0), row);
@@ -127,9 +127,9 @@ describe('restart', () => {
 
   // A disk that acknowledges a sync it did not do (google/leveldb #193 had the same effect): later batches are there, this one is not.
   it.each([
-    ['a record is missing', (level: ClassicLevel<Buffer, Buffer>) => level.del(recordKey(2, 0))],
-    ['a removed record is back', async (level: ClassicLevel<Buffer, Buffer>) => level.put(recordKey(9, 0), (await level.get(recordKey(3, 0))) as Buffer)],
-    ['a lease is missing', (level: ClassicLevel<Buffer, Buffer>) => level.del(leaseKey(7n))],
+    ['a record is missing', (level: Level<Buffer, Buffer>) => level.del(recordKey(2, 0))],
+    ['a removed record is back', async (level: Level<Buffer, Buffer>) => level.put(recordKey(9, 0), (await level.get(recordKey(3, 0))) as Buffer)],
+    ['a lease is missing', (level: Level<Buffer, Buffer>) => level.del(leaseKey(7n))],
   ])('refuses a state in which %s', async (_, damage) => {
     const feed = new Feed();
     const machine = await open();
@@ -137,7 +137,7 @@ describe('restart', () => {
     await machine.persist(3 as LogIndex, membership);
     await machine.close();
     await (await open()).close();
-    const level = new ClassicLevel<Buffer, Buffer>(join(root, 'a', 'state-1'), { keyEncoding: 'buffer', valueEncoding: 'buffer' });
+    const level = new Level<Buffer, Buffer>(join(root, 'a', 'state-1'), { keyEncoding: 'buffer', valueEncoding: 'buffer' });
     await damage(level);
     await level.close();
     await expect(open()).rejects.toMatchObject({ code: 'corrupt' });
@@ -186,7 +186,7 @@ describe('snapshots', () => {
     machine.apply([feed.entry(put('a', '1')), feed.entry(put('b', '2'))]);
     await machine.persist(2 as LogIndex, membership);
     await machine.close();
-    const level = new ClassicLevel<Buffer, Buffer>(join(root, 'a', 'state-1'), { keyEncoding: 'buffer', valueEncoding: 'buffer' });
+    const level = new Level<Buffer, Buffer>(join(root, 'a', 'state-1'), { keyEncoding: 'buffer', valueEncoding: 'buffer' });
     await level.open();
     const row = (await level.get(recordKey(3, 0))) as Buffer;
     // Of all its rows, but with one bit turned: what a reader of the disk would send on.

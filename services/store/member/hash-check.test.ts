@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ClassicLevel } from 'classic-level';
+import { Level } from 'level';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { systemClock, VirtualClock } from '../../../platform/clock.js';
 import { systemRandom } from '../../../platform/random.js';
@@ -91,7 +91,7 @@ it('finds the member whose state differs, fences it, and lets another lead', asy
   expect(await at(0).store.alarms()).toEqual([]);
 
   await at(2).stop();
-  const level = new ClassicLevel<Buffer, Buffer>(join(root, 'm3', 'state', 'state-1'), { keyEncoding: 'buffer', valueEncoding: 'buffer' });
+  const level = new Level<Buffer, Buffer>(join(root, 'm3', 'state', 'state-1'), { keyEncoding: 'buffer', valueEncoding: 'buffer' });
   const wrong = createRecord({ key: 'k4', main: 6, sub: 0, create: 6, version: 1, lease: 0n }, bytes('wrong'), new AllValues());
   const right4 = decodeRecord(6, 0, (await level.get(recordKey(6, 0))) as Buffer);
   const head = decodeMeta((await level.get(META_KEY)) as Buffer);
