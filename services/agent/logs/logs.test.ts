@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { VirtualClock } from '../../../platform/clock.js';
+import { containerSpec, sandboxSpec } from '../runtime/conformance/target.js';
 import { FakeRuntime } from '../runtime/fake.js';
 import type { ContainerRecord, LogRequest } from '../runtime/runtime.js';
 import { parseLogLine } from './cri-log.js';
@@ -93,7 +94,11 @@ it.each(['', 'nonsense', '2026 stdout', '2026-01-01T00:00:00Z stdlog F x'])('tak
 
 it('rotates a log that has grown too large, and keeps a few', async () => {
   const runtime = new FakeRuntime(clock);
-  const record = { id: 'x', logPath: path } as ContainerRecord;
+  runtime.images.add('web:1');
+  const pod = sandboxSpec('web', directory);
+  const id = await runtime.createContainer(await runtime.runSandbox(pod), containerSpec(pod.uid, 'web:1', []));
+  await runtime.startContainer(id);
+  const record = { id, logPath: path } as ContainerRecord;
   expect(await rotateLog(runtime, record, 10)).toBe(false);
   for (let i = 0; i < 7; i++) {
     writeFileSync(path, `${i}`.repeat(20));

@@ -3,36 +3,25 @@
  * there. For tests and for scale: thousands of nodes in a process. Annotations of the pod make it slow or make it fail.
  */
 import type { Clock, Timer } from '../../../platform/clock.js';
-import { toMicroTime } from '../../../platform/clock.js';
-import type { PodStream, PodStreamInput } from '../../../apimachinery/pod-streams.js';
-import { apiErrors } from '../../../apimachinery/status.js';
+import type { PodStream } from '../../../apimachinery/pod-streams.js';
+import { ContainerOutput } from './container-output.js';
 import { HOLLOW_ANNOTATIONS, annotationOf, behaviourOf, hollowUser, type Annotations, type HollowRule } from './hollow-behaviour.js';
-import { runHollowCommand } from './hollow-commands.js';
-import { PipedStream } from './piped-stream.js';
-import { PodTable } from './pod-table.js';
-import { ImagePullError } from './runtime.js';
+import { runHollowCommand, type HollowResult } from './hollow-commands.js';
+import { PodTable, unknownContainer } from './pod-table.js';
+import { echoStream, resultStream } from './pretended-streams.js';
+import { ExecTimeoutError, ImagePullError } from './runtime.js';
 import type {
   ContainerRecord, ContainerSpec, ExecRequest, ExecResult, ImageRecord, LogRequest, Runtime, RuntimeInfo, RuntimeSnapshot, SandboxRecord, SandboxSpec,
 } from './runtime.js';
 
-;
-
 /** Images whose name says so cannot be pulled, as `example.test/missing/web:1`. */
 const MISSING_IMAGE = /(^|\/)missing\//;
-const LOG_LINES_MAX = 1000;
-
-interface Follower {
-  send(line: { readonly at_ms: number; readonly text: string }): void;
-  /** The container has ended: `code` is how. */
-  end(code: number): void;
-}
 
 interface Life {
   readonly spec: ContainerSpec;
   readonly annotations: Annotations;
   readonly hostname: string;
-  readonly lines: { readonly at_ms: number; readonly text: string }[];
-  readonly followers: Set<Follower>;
+  readonly output: ContainerOutput;
   timer: Timer | undefined;
 }
 
@@ -44,6 +33,8 @@ export interface HollowOptions {
   readonly rules?: readonly HollowRule[];
 }
 
+/** 128 + SIGKILL. */
+const KILLED = 137;
 const CIDR_DEFAULT = '10.88.0.0/16';
 
 export class HollowRuntime implements Runtime {
@@ -87,6 +78,7 @@ export class HollowRuntime implements Runtime {
 
   stopSandbox(id: string): Promise<void> {
     this.#free(id);
+    for (const container of this.#table.containersIn(id)) if (container.phase === 'running') this.#exit(container.id, KILLED);
     this.#table.stopSandbox(id);
     return Promise.resolve();
   }
@@ -94,44 +86,51 @@ export class HollowRuntime implements Runtime {
   removeSandbox(id: string): Promise<void> {
     this.#annotations.delete(id);
     this.#free(id);
-    for (const container of this.#table.containersIn(id)) this.#forget(container.id);
+    for (const container of this.#table.containersIn(id)) {
+      this.#exit(container.id, KILLED);
+      this.#forget(container.id);
+    }
     this.#table.removeSandbox(id);
     return Promise.resolve();
   }
 
-  createContainer(sandboxId: string, spec: ContainerSpec, sandbox: SandboxSpec): Promise<string> {
+  async createContainer(sandboxId: string, spec: ContainerSpec, sandbox: SandboxSpec): Promise<string> {
     const annotations = this.#annotations.get(sandboxId) ?? {};
     const failure = annotationOf(annotations, HOLLOW_ANNOTATIONS.failCreate, spec.name);
-    if (failure !== undefined) return Promise.reject(new Error(failure));
+    if (failure !== undefined) throw new Error(failure);
+    if (!this.#images.has(spec.image)) throw new Error(`image "${spec.image}" is not present`);
     const id = this.#table.addContainer(sandboxId, spec);
-    this.#lives.set(id, { spec, annotations, hostname: sandbox.hostname, lines: [], followers: new Set(), timer: undefined });
+    this.#lives.set(id, { spec, annotations, hostname: sandbox.hostname, output: new ContainerOutput(this.#clock), timer: undefined });
     return Promise.resolve(id);
   }
 
-  startContainer(id: string): Promise<void> {
-    this.#table.started(id);
+  async startContainer(id: string): Promise<void> {
     const life = this.#life(id);
+    this.#table.started(id);
     const command = [...life.spec.command, ...life.spec.args].join(' ');
-    this.#log(life, `${life.spec.name} of ${life.hostname} started (hollow: ${life.spec.image}${command === '' ? '' : `, would run ${command}`})`);
+    const would = command === '' ? '' : `, would run ${command}`;
+    life.output.write(`${life.spec.name} of ${life.hostname} started (hollow: ${life.spec.image}${would})`);
     const { exitAfter_ms, exitCode, output } = behaviourOf(life.spec, life.hostname, { annotations: life.annotations, rules: this.#rules });
-    for (const line of output === '' ? [] : output.replace(/\n$/, '').split('\n')) this.#log(life, line);
+    if (output !== '') life.output.write(output);
     if (exitAfter_ms !== Infinity) life.timer = this.#clock.after(exitAfter_ms, () => this.#exit(id, exitCode));
     return Promise.resolve();
   }
 
-  updateResources(): Promise<void> {
+  async updateResources(id: string): Promise<void> {
+    this.#table.running(id);
     return Promise.resolve();
   }
 
   async stopContainer(id: string, timeout_s: number): Promise<void> {
     const life = this.#lives.get(id);
-    if (life === undefined) return;
+    if (life === undefined || this.#table.container(id)?.phase === 'exited') return;
     const wanted_ms = Number(annotationOf(life.annotations, HOLLOW_ANNOTATIONS.stopDelay, life.spec.name) ?? 0);
     await this.#wait(String(Math.min(wanted_ms, timeout_s * 1000)));
-    this.#exit(id, wanted_ms > timeout_s * 1000 ? 137 : 0);
+    this.#exit(id, wanted_ms > timeout_s * 1000 ? KILLED : 0);
   }
 
   removeContainer(id: string): Promise<void> {
+    this.#exit(id, KILLED);
     this.#forget(id);
     this.#table.removeContainer(id);
     return Promise.resolve();
@@ -156,71 +155,39 @@ export class HollowRuntime implements Runtime {
     return Promise.resolve();
   }
 
-  execSync(containerId: string, command: readonly string[]): Promise<ExecResult> {
-    const life = this.#life(containerId);
-    const { known, output, code } = runHollowCommand(command, { hostname: life.hostname, env: life.spec.env });
+  async execSync(containerId: string, command: readonly string[], timeout_s: number): Promise<ExecResult> {
+    const { known, output, code, duration_ms = 0 } = this.#run(containerId, command);
+    if (duration_ms > timeout_s * 1000) {
+      await this.#clock.sleep(timeout_s * 1000);
+      throw new ExecTimeoutError(`command "${command.join(' ')}" timed out after ${timeout_s} s`);
+    }
+    if (duration_ms > 0) await this.#clock.sleep(duration_ms);
     // Probes and hooks: what it does not know counts as well done, or no pod of such an image would ever be ready.
-    return Promise.resolve({ exitCode: known ? code : 0, stdout: Buffer.from(output), stderr: new Uint8Array() });
+    return { exitCode: known ? code : 0, stdout: Buffer.from(output), stderr: new Uint8Array() };
   }
 
   async openExec(containerId: string, request: ExecRequest, signal: AbortSignal): Promise<PodStream> {
-    const life = this.#life(containerId);
-    if (request.kind === 'attach') return this.#follow(life, signal);
-    const echo = request.command[0] === 'cat' && request.stdin;
-    const stream: PipedStream = new PipedStream({
-      signal,
-      async onInput(input: PodStreamInput) {
-        if (!echo) return;
-        if (input.kind === 'stdin') await stream.push({ kind: 'stdout', data: input.data });
-        else if (input.kind === 'stdin-end') finish(0);
-      },
-    });
-    const finish = (code: number) => {
-      void stream.push({ kind: 'exit', code });
-      stream.end();
-    };
-    if (!echo) {
-      const { known, output, code } = runHollowCommand(request.command, { hostname: life.hostname, env: life.spec.env });
-      const kind = known || !request.stderr ? 'stdout' : 'stderr';
-      if (output !== '') await stream.push({ kind, data: Buffer.from(output) });
-      finish(code);
-    }
-    return stream;
+    this.#table.running(containerId);
+    if (request.kind === 'attach') return this.#life(containerId).output.attach(signal);
+    if (request.command[0] === 'cat' && request.stdin) return echoStream(signal, { exit: true });
+    const { known, output, code } = this.#run(containerId, request.command);
+    const [stdout, stderr] = known ? [output, ''] : ['', output];
+    return resultStream({ exitCode: code, stdout: Buffer.from(stdout), stderr: Buffer.from(stderr) }, request, signal);
   }
 
-  async openLog(container: ContainerRecord, request: LogRequest, signal: AbortSignal): Promise<PodStream> {
-    const life = this.#life(container.id);
-    const stream = new PipedStream({ signal, onClose: () => void life.followers.delete(follower) });
-    const since_ms = request.sinceTime === undefined ? this.#clock.now() - (request.sinceSeconds ?? Infinity) * 1000 : Date.parse(request.sinceTime);
-    let left_bytes = request.limitBytes ?? Infinity;
-    const send: Follower['send'] = (line) => {
-      const text = `${request.timestamps ? `${toMicroTime(line.at_ms)} ` : ''}${line.text}\n`;
-      const data = Buffer.from(text).subarray(0, left_bytes);
-      left_bytes -= data.length;
-      if (data.length > 0) void stream.push({ kind: 'stdout', data });
-      if (left_bytes <= 0) stream.end();
-    };
-    const follower: Follower = { send, end: () => stream.end() };
-    const kept = life.lines.filter((line) => line.at_ms >= since_ms);
-    for (const line of request.tailLines === undefined ? kept : kept.slice(Math.max(kept.length - request.tailLines, 0))) send(line);
-    if (request.follow && this.#table.container(container.id)?.phase === 'running') life.followers.add(follower);
-    else stream.end();
-    return Promise.resolve(stream);
+  async openLog({ id }: ContainerRecord, request: LogRequest, signal: AbortSignal): Promise<PodStream> {
+    const running = this.#table.container(id)?.phase === 'running';
+    return Promise.resolve(this.#life(id).output.openLog(request, running, signal));
   }
 
   /** Every port echoes. */
-  openPort(_sandbox: SandboxRecord, _port: number, signal: AbortSignal): Promise<PodStream> {
-    const stream: PipedStream = new PipedStream({
-      signal,
-      async onInput(input: PodStreamInput) {
-        if (input.kind === 'stdin') await stream.push({ kind: 'stdout', data: input.data });
-        else if (input.kind === 'stdin-end') stream.end();
-      },
-    });
-    return Promise.resolve(stream);
+  async openPort(sandbox: SandboxRecord, _port: number, signal: AbortSignal): Promise<PodStream> {
+    this.#table.readySandbox(sandbox.id);
+    return Promise.resolve(echoStream(signal, { exit: false }));
   }
 
-  reopenLog(): Promise<void> {
+  async reopenLog(id: string): Promise<void> {
+    this.#table.running(id);
     return Promise.resolve();
   }
 
@@ -237,45 +204,29 @@ export class HollowRuntime implements Runtime {
     return { id: imageId(name), names: [name], size_bytes: 1 << 20, uid: hollowUser(name, this.#rules) };
   }
 
-  #follow(life: Life, signal: AbortSignal): PodStream {
-    const stream = new PipedStream({ signal, onClose: () => void life.followers.delete(follower) });
-    const follower: Follower = {
-      send: ({ text }) => void stream.push({ kind: 'stdout', data: Buffer.from(`${text}\n`) }),
-      end: (code) => {
-        void stream.push({ kind: 'exit', code });
-        stream.end();
-      },
-    };
-    life.followers.add(follower);
-    return stream;
-  }
-
   #life(id: string): Life {
     const life = this.#lives.get(id);
-    if (life === undefined) throw apiErrors.badRequest(`container ${id} is not known to the runtime`);
+    if (life === undefined) throw unknownContainer(id);
     return life;
+  }
+
+  #run(id: string, command: readonly string[]): HollowResult {
+    this.#table.running(id);
+    const { hostname, spec } = this.#life(id);
+    return runHollowCommand(command, { hostname, env: spec.env });
   }
 
   #exit(id: string, code: number): void {
     const life = this.#lives.get(id);
     life?.timer?.cancel();
-    if (life !== undefined) {
-      this.#log(life, `${life.spec.name} exits with code ${code}`);
-      for (const follower of [...life.followers]) follower.end(code);
-    }
+    if (this.#table.container(id)?.phase === 'running') life?.output.write(`${life.spec.name} exits with code ${code}`);
     this.#table.exited(id, code);
+    life?.output.end(code);
   }
 
   #forget(id: string): void {
     this.#lives.get(id)?.timer?.cancel();
     this.#lives.delete(id);
-  }
-
-  #log(life: Life, text: string): void {
-    const line = { at_ms: this.#clock.now(), text };
-    life.lines.push(line);
-    if (life.lines.length > LOG_LINES_MAX) life.lines.shift();
-    for (const follower of life.followers) follower.send(line);
   }
 
   async #wait(delay_ms: string | undefined): Promise<void> {

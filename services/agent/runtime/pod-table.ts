@@ -1,8 +1,14 @@
 /** Sandboxes and containers that exist only as records: what the hollow and the fake runtime keep. */
+import { apiErrors } from '../../../apimachinery/status.js';
+import type { ApiError } from '../../../apimachinery/status.js';
 import type { Clock } from '../../../platform/clock.js';
 import type { ContainerRecord, ContainerSpec, RuntimeSnapshot, SandboxRecord, SandboxSpec } from './runtime.js';
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+export function unknownContainer(id: string): ApiError {
+  return apiErrors.badRequest(`container ${id} is not known to the runtime`);
+}
 
 export class PodTable {
   readonly #clock: Clock;
@@ -66,9 +72,9 @@ export class PodTable {
   }
 
   addContainer(sandboxId: string, spec: ContainerSpec): string {
-    const podUid = this.#uidOf.get(sandboxId);
+    const podUid = this.#uidOf.get(sandboxId) ?? '';
     const pod = this.#podOf(sandboxId);
-    if (podUid === undefined || pod.sandboxes.get(sandboxId)?.ready !== true) throw new Error(`sandbox ${sandboxId} is not ready`);
+    this.readySandbox(sandboxId);
     const id = this.#newId(podUid);
     pod.containers.set(id, {
       id, sandboxId, podUid, name: spec.name, attempt: spec.attempt, phase: 'created', createdAt_ms: this.#clock.now(),
@@ -78,14 +84,17 @@ export class PodTable {
     return id;
   }
 
+  /** Throws unless the container was created and never started. */
   started(id: string): void {
+    const { phase } = this.#known(id);
+    if (phase !== 'created') throw apiErrors.badRequest(`container ${id} cannot be started: it is ${phase}`);
     this.#update(id, { phase: 'running', startedAt_ms: this.#clock.now() });
   }
 
   /** Does nothing to a container that is not running. */
   exited(id: string, exitCode: number, reason = ''): void {
     const container = this.container(id);
-    if (container?.phase === 'running' || container?.phase === 'created') {
+    if (container?.phase === 'running') {
       this.#update(id, { phase: 'exited', exitCode, finishedAt_ms: this.#clock.now(), reason: reason === '' ? (exitCode === 0 ? 'Completed' : 'Error') : reason });
     }
   }
@@ -95,6 +104,17 @@ export class PodTable {
     this.#podOf(id).containers.delete(id);
     this.#uidOf.delete(id);
     this.#changed(uid);
+  }
+
+  /** Throws unless the sandbox is ready. */
+  readySandbox(id: string): void {
+    if (this.#podOf(id).sandboxes.get(id)?.ready !== true) throw apiErrors.badRequest(`sandbox ${id} is not ready`);
+  }
+
+  /** Throws unless the container is running. */
+  running(id: string): void {
+    const { phase } = this.#known(id);
+    if (phase !== 'running') throw apiErrors.badRequest(`container ${id} is not running: it is ${phase}`);
   }
 
   container(id: string): ContainerRecord | undefined {
@@ -122,9 +142,14 @@ export class PodTable {
     return this.#pods.get(this.#uidOf.get(id) ?? '') ?? { sandboxes: new Map<string, Mutable<SandboxRecord>>(), containers: new Map<string, Mutable<ContainerRecord>>() };
   }
 
-  #update(id: string, change: Partial<ContainerRecord>): void {
+  #known(id: string): Mutable<ContainerRecord> {
     const container = this.#podOf(id).containers.get(id);
-    if (container === undefined) throw new Error(`no container ${id}`);
+    if (container === undefined) throw unknownContainer(id);
+    return container;
+  }
+
+  #update(id: string, change: Partial<ContainerRecord>): void {
+    const container = this.#known(id);
     Object.assign(container, change);
     this.#changed(container.podUid);
   }
