@@ -3,10 +3,11 @@ import { execFile, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createConnection } from 'node:net';
-import { openSync } from 'node:fs';
+import { existsSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Clock } from '../platform/clock.js';
+import { BUSYBOX_PATH } from '../platform/images/busybox.js';
 
 const run = promisify(execFile);
 
@@ -29,6 +30,14 @@ export interface Containerd {
 }
 
 const START_MS_MAX = 20_000;
+const FILES = ['/usr/bin/containerd', '/usr/sbin/runc', '/usr/lib/cni/bridge', BUSYBOX_PATH];
+
+/** Empty when this machine can run containers; otherwise standard error names what `test` skips, and why. */
+export function missingForContainerd(test: string): string[] {
+  const missing = [...(process.getuid?.() === 0 ? [] : ['root']), ...FILES.filter((path) => !existsSync(path))];
+  if (missing.length > 0) process.stderr.write(`${test}: skipped, missing ${missing.join(', ')}\n`);
+  return missing;
+}
 
 /** The configuration containerd 1.6 and later take; CNI is read from `<directory>/cni/net.d`. */
 function containerdConfig(directory: string, sandboxImage: string): string {
@@ -80,16 +89,16 @@ async function answers(socket: string, child: ChildProcess, clock: Clock): Promi
   throw new Error('containerd did not answer in time');
 }
 
-/** Shims outlive containerd: those that belong to this directory are ended by their own process ids. */
+/** Shims outlive containerd, and containers their shims: those that belong to this directory are ended by their own process ids. */
 async function stopContainerd(child: ChildProcess, { directory, clock }: ContainerdOptions): Promise<void> {
-  const shims = await shimsOf(join(directory, 'containerd.sock'));
+  const left = await shimsAndContainers(join(directory, 'containerd.sock'));
   const ended = new Promise<void>((resolve) => {
     if (child.exitCode !== null || child.pid === undefined) resolve();
     else child.once('exit', () => resolve());
   });
   child.kill('SIGTERM');
   await ended;
-  for (const pid of shims) {
+  for (const pid of left) {
     try { process.kill(pid, 'SIGKILL'); } catch { /* Ended by itself. */ }
   }
   await clock.sleep(100);
@@ -98,7 +107,12 @@ async function stopContainerd(child: ChildProcess, { directory, clock }: Contain
   for (const point of points.toSorted((a, b) => b.length - a.length)) await run('umount', ['-l', point]).catch(() => undefined);
 }
 
-async function shimsOf(socket: string): Promise<number[]> {
-  const { stdout } = await run('ps', ['-eo', 'pid=,args=']);
-  return stdout.split('\n').filter((line) => line.includes('containerd-shim') && line.includes(socket)).map((line) => Number(line.trim().split(/\s+/)[0]));
+async function shimsAndContainers(socket: string): Promise<number[]> {
+  const { stdout } = await run('ps', ['-eo', 'pid=,ppid=,args=']);
+  const processes = stdout.trim().split('\n').map((line) => {
+    const [pid = '', parent = '', ...args] = line.trim().split(/\s+/);
+    return { pid: Number(pid), parent: Number(parent), args: args.join(' ') };
+  });
+  const shims = new Set(processes.filter(({ args }) => args.includes('containerd-shim') && args.includes(socket)).map(({ pid }) => pid));
+  return [...shims, ...processes.filter(({ parent }) => shims.has(parent)).map(({ pid }) => pid)];
 }

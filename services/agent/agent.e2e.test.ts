@@ -2,8 +2,7 @@
  * The agent against a real containerd: needs root, containerd, runc, the CNI plugins and busybox-static. It runs in a
  * network namespace of its own, without a route to the outside: the file starts itself again in there.
  */
-import { execFile, execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,9 +13,10 @@ import type { PodStreamInput, PodStreamRequest } from '../../apimachinery/pod-st
 import { systemClock } from '../../platform/clock.js';
 import { createLogger } from '../../platform/log.js';
 import { systemRandom } from '../../platform/random.js';
-import { startContainerd } from '../../testing/containerd.js';
+import { missingForContainerd, startContainerd } from '../../testing/containerd.js';
 import type { Containerd } from '../../testing/containerd.js';
-import { BUSYBOX_PATH, buildBusyboxImage, buildPauseImage } from '../../platform/images/busybox.js';
+import { isInNetns, runInNetns } from '../../testing/netns.js';
+import { buildBusyboxImage, buildPauseImage } from '../../platform/images/busybox.js';
 import { startMember, testApi } from '../nodelink/test-cluster.js';
 import type { TestMember } from '../nodelink/test-cluster.js';
 import { createAgent } from './agent.js';
@@ -24,12 +24,7 @@ import type { Agent } from './agent.js';
 import { CriRuntime } from './runtime/cri/cri-runtime.js';
 import { HostVolumes } from './volumes/host-volumes.js';
 
-const missing = [
-  ...(process.getuid?.() === 0 ? [] : ['root']),
-  ...['/usr/bin/containerd', '/usr/sbin/runc', '/usr/lib/cni/bridge', BUSYBOX_PATH].filter((path) => !existsSync(path)),
-];
-if (missing.length > 0) process.stderr.write(`agent.e2e: skipped, missing ${missing.join(', ')}\n`);
-
+const missing = missingForContainerd('agent.e2e');
 const IMAGE = 'example.test/busybox:1';
 const PAUSE = 'example.test/pause:1';
 const api = testApi();
@@ -103,27 +98,13 @@ const waiting = (name: string, reason: string) => until(`${name} to wait with ${
 });
 const gone = (name: string) => until(`${name} to go`, () => get(name).then(() => undefined, () => true));
 
-const INSIDE = process.env['NAVARCH_E2E_NETNS'];
-
-describe.skipIf(missing.length > 0 || INSIDE !== undefined)('in a network namespace of its own', () => {
+describe.skipIf(missing.length > 0 || isInNetns)('in a network namespace of its own', () => {
   it('runs pods on containerd', { timeout: 300_000 }, async () => {
-    const netns = `navarch-agent-${process.pid}`;
-    execFileSync('ip', ['netns', 'add', netns]);
-    try {
-      execFileSync('ip', ['-n', netns, 'link', 'set', 'lo', 'up']);
-      const vitest = join(process.cwd(), 'node_modules/vitest/vitest.mjs');
-      const argv = [`--net=/run/netns/${netns}`, process.execPath, vitest, 'run', '-c', 'vitest.e2e.config.ts', 'services/agent/agent.e2e.test.ts'];
-      const output = await new Promise<string>((resolve) => {
-        execFile('nsenter', argv, { env: { ...process.env, NAVARCH_E2E_NETNS: netns, NO_COLOR: '1' }, maxBuffer: 1 << 26 }, (error, stdout, stderr) => resolve(error === null ? '' : stdout + stderr));
-      });
-      expect(output).toBe('');
-    } finally {
-      execFileSync('ip', ['netns', 'del', netns]);
-    }
+    expect(await runInNetns('services/agent/agent.e2e.test.ts')).toBe('');
   });
 });
 
-describe.skipIf(missing.length > 0 || INSIDE === undefined)('the agent on containerd', { timeout: 60_000 }, () => {
+describe.skipIf(missing.length > 0 || !isInNetns)('the agent on containerd', { timeout: 60_000 }, () => {
   beforeAll(async () => {
     directory = mkdtempSync(join(tmpdir(), 'navarch-agent-'));
     const image = await buildBusyboxImage(IMAGE, join(directory, 'busybox.tar'));

@@ -118,10 +118,12 @@ export function containerRecord(container: Container, status: ContainerStatus | 
   const podUid = container.labels[LABELS.uid];
   if (podUid === undefined || container.metadata === undefined) return undefined;
   const state = status?.state ?? container.state;
+  const [started_ms, finished_ms] = [ms(status?.startedAt ?? 0n), ms(status?.finishedAt ?? 0n)];
   return {
     id: container.id, sandboxId: container.podSandboxId, podUid, name: container.metadata.name, attempt: container.metadata.attempt,
     phase: PHASES[state] ?? 'unknown', createdAt_ms: ms(container.createdAt),
-    startedAt_ms: ms(status?.startedAt ?? 0n), finishedAt_ms: ms(status?.finishedAt ?? 0n), exitCode: status?.exitCode ?? 0,
+    // containerd notes the start after the process runs: one that ends at once seems to end before it.
+    startedAt_ms: finished_ms > 0 ? Math.min(started_ms, finished_ms) : started_ms, finishedAt_ms: finished_ms, exitCode: status?.exitCode ?? 0,
     reason: status?.reason ?? '', message: status?.message ?? '', image: status?.image?.image ?? container.image?.image ?? '',
     imageId: status?.imageRef ?? container.imageRef, labels: container.labels, annotations: container.annotations, logPath: status?.logPath ?? '',
   };

@@ -4,6 +4,7 @@
  */
 import { status as GrpcStatus } from '@grpc/grpc-js';
 import type { PodStream } from '../../../../apimachinery/pod-streams.js';
+import { apiErrors } from '../../../../apimachinery/status.js';
 import type { Clock } from '../../../../platform/clock.js';
 import { ContainerState, PodSandboxState } from '../../../../proto/gen/cri/runtime/v1/api.js';
 import type { Container, ContainerStatus, PodSandbox } from '../../../../proto/gen/cri/runtime/v1/api.js';
@@ -191,6 +192,8 @@ export class CriRuntime implements Runtime {
   }
 
   openPort(sandbox: SandboxRecord, port: number, signal: AbortSignal): Promise<PodStream> {
+    // Without an address of its own it has the node's: not so once it has stopped.
+    if (!sandbox.ready) return Promise.reject(apiErrors.badRequest(`sandbox ${sandbox.id} is not ready`));
     return openPort(sandbox.ips[0] ?? '127.0.0.1', port, signal);
   }
 
