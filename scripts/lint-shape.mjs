@@ -1,6 +1,7 @@
 // The shape of the code, checked: length of files (500 lines) and functions (70), at most three positional parameters.
-// What broke these limits when they came is on record in scripts/shape-record.json, by rule and
-// file; a record may only shrink. `--record` writes the record anew, and refuses to let it grow.
+// What broke these limits when they came is on record in scripts/shape-record.json, by rule and file; a record may only
+// shrink. `--record` writes the record anew, and refuses to let it grow, unless the record is empty (`{}`): so it is made
+// when limits or the format of the code change.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -62,11 +63,12 @@ function compare(found, record) {
 function main() {
   const found = shapeBreaches();
   const record = JSON.parse(readFileSync(RECORD, 'utf8'));
-  const isGrown = compare(found, record).filter((line) => !line.includes('run `node'));
-  const wrong = process.argv.includes('--record') ? isGrown : compare(found, record);
+  const isRecording = process.argv.includes('--record');
+  const isEmpty = Object.keys(record).length === 0;
+  const wrong = isRecording && isEmpty ? [] : compare(found, record).filter((line) => !isRecording || !line.includes('run `node'));
   for (const line of wrong) console.error(line);
   if (wrong.length > 0) process.exit(1);
-  if (process.argv.includes('--record')) {
+  if (isRecording) {
     const next = Object.fromEntries(Object.entries(counted(found)).map(([rule, files]) => [rule, sorted(files)]));
     writeFileSync(RECORD, `${JSON.stringify(sorted(next), null, 2)}\n`);
   }
