@@ -20,10 +20,12 @@ export function commandsConformance(target: () => RuntimeTarget): void {
 }
 
 function waitedFor(pod: () => TestPod): void {
-  it.each<[string, readonly string[], number, string]>([
-    ['one that succeeds', ['true'], 0, ''], ['one that fails', ['false'], 1, ''], ['its exit code', ['sh', '-c', 'exit 7'], 7, ''],
-    ['its output', ['echo', 'hello', 'there'], 0, 'hello there\n'],
-  ])('execSync returns %s', async (_what, command, exitCode, stdout) => {
+  it.each<[string, readonly string[], { readonly exitCode: number; readonly stdout: string }]>([
+    ['one that succeeds', ['true'], { exitCode: 0, stdout: '' }],
+    ['one that fails', ['false'], { exitCode: 1, stdout: '' }],
+    ['its exit code', ['sh', '-c', 'exit 7'], { exitCode: 7, stdout: '' }],
+    ['its output', ['echo', 'hello', 'there'], { exitCode: 0, stdout: 'hello there\n' }],
+  ])('execSync returns %s', async (_what, command, { exitCode, stdout }) => {
     const result = await pod().runtime.execSync(await pod().serve(), command, 10);
     expect(result.exitCode).toBe(exitCode);
     expect(Buffer.from(result.stdout).toString('utf8')).toBe(stdout);

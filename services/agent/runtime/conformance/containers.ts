@@ -20,7 +20,7 @@ function creation(pod: () => TestPod): void {
   it('a container that was created is listed as it was asked for, and has no times', async () => {
     const id = await pod().create(['true'], { name: 'web', attempt: 3 });
     const record = await pod().container(id);
-    const { labels, annotations } = containerSpec(pod().spec.uid, pod().target.image, ['true'], { name: 'web' });
+    const { labels, annotations } = containerSpec({ uid: pod().spec.uid, image: pod().target.image, command: ['true'] }, { name: 'web' });
     expect(record).toMatchObject({
       id, sandboxId: pod().sandboxId, podUid: pod().spec.uid, name: 'web', attempt: 3, phase: 'created', startedAt_ms: 0, finishedAt_ms: 0,
       image: pod().target.image, labels, annotations,
@@ -113,7 +113,7 @@ function unknownIds(pod: () => TestPod): void {
 
   it('everything else of an unknown container is rejected, not thrown', async () => {
     const { runtime } = pod();
-    const { resources } = containerSpec('', '', []);
+    const { resources } = containerSpec({ uid: '', image: '', command: [] });
     const signal = new AbortController().signal;
     await rejection(runtime.startContainer(UNKNOWN_ID));
     await rejection(runtime.updateResources(UNKNOWN_ID, resources));
@@ -125,7 +125,7 @@ function unknownIds(pod: () => TestPod): void {
 
   it('a container of an unknown sandbox is rejected', async () => {
     const { runtime, spec, target } = pod();
-    await rejection(runtime.createContainer(UNKNOWN_ID, containerSpec(spec.uid, target.image, ['true']), spec));
+    await rejection(runtime.createContainer(UNKNOWN_ID, containerSpec({ uid: spec.uid, image: target.image, command: ['true'] }), spec));
     expect((await runtime.list(spec.uid)).containers).toEqual([]);
   });
 }

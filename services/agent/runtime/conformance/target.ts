@@ -41,7 +41,14 @@ export function sandboxSpec(name: string, logRoot: string): SandboxSpec {
 
 export type ContainerWish = Partial<Pick<ContainerSpec, 'name' | 'attempt' | 'lifetime' | 'stdin' | 'image'>>;
 
-export function containerSpec(uid: string, image: string, command: readonly string[], wish: ContainerWish = {}): ContainerSpec {
+export interface ContainerOf {
+  /** Of the pod. */
+  readonly uid: string;
+  readonly image: string;
+  readonly command: readonly string[];
+}
+
+export function containerSpec({ uid, image, command }: ContainerOf, wish: ContainerWish = {}): ContainerSpec {
   const { name = 'main', attempt = 0 } = wish;
   return {
     name, attempt, image, command, args: [], workingDir: '/', env: [{ name: 'GREETING', value: 'hello' }], mounts: [],
@@ -84,7 +91,7 @@ export class TestPod {
   }
 
   create(command: readonly string[], wish: ContainerWish = {}): Promise<string> {
-    return this.runtime.createContainer(this.sandboxId, containerSpec(this.spec.uid, this.target.image, command, wish), this.spec);
+    return this.runtime.createContainer(this.sandboxId, containerSpec({ uid: this.spec.uid, image: this.target.image, command }, wish), this.spec);
   }
 
   async run(command: readonly string[], wish: ContainerWish = {}): Promise<string> {
