@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { scaledValue } from './int-or-string.js';
 import { configMapKey, dns1123Label, dns1123Subdomain, labelValue, portName, qualifiedName } from './names.js';
-import { addQuantities, canonicalQuantity, compareQuantities, parseQuantity, quantityMilli, quantityUnits, subtractQuantities } from './quantity.js';
+import { addQuantities, canonicalQuantity, canonicalResourceAmount, compareQuantities, parseQuantity, quantityMilli, quantityUnits, subtractQuantities } from './quantity.js';
 import { formatFieldSelector, matchesFields, parseFieldSelector, requiredValue } from './selector/fields.js';
 import { parseLabelSelector } from './selector/label-text.js';
 import { labelSelectorOf, labelSelectorOfMap } from './selector/labels.js';
@@ -9,13 +9,22 @@ import { labelSelectorOf, labelSelectorOfMap } from './selector/labels.js';
 describe('quantities (k8s.io/apimachinery/pkg/api/resource)', () => {
   it.each([
     ['0', '0'], ['100m', '100m'], ['0.1', '100m'], ['1000m', '1'], ['1.5Gi', '1536Mi'], ['1024Mi', '1Gi'], ['1024', '1024'], ['1000k', '1M'],
-    ['12e6', '12e6'], ['1e3', '1e3'], ['.5', '500m'], ['5.', '5'], ['-1.5', '-1500m'], ['0.0000000001', '1n'], ['1Ei', '1Ei'], ['512Ki', '512Ki'],
+    ['12e6', '12e6'], ['1e3', '1e3'], ['.5', '500m'], ['5.', '5.'], ['-1.5', '-1500m'], ['0.0000000001', '1n'], ['1Ei', '1Ei'], ['512Ki', '512Ki'],
     ['100Ei', '9223372036854775807'], ['1.25Ki', '1280'], ['0.5Ki', '512'],
+    // As kube-apiserver 1.36 answers: what is kept as it was written, and what is not; decimal ones beyond int64 (issue 6, row 9).
+    ['+5', '+5'], ['005', '005'], ['5.m', '5.m'], ['1e+3', '1e+3'], ['1E3', '1E3'], ['1E', '1E'], ['1.500', '1.500'], ['1.10', '1100m'], ['9Ki', '9Ki'], ['+9Mi', '+9Mi'],
+    ['+8Mi', '8Mi'], ['+1000', '1k'], ['1 ', '1'], [' 1Gi', '1Gi'], ['-0', '0'], ['00.100', '100m'], ['9223372036854775808', '9223372036854775808'],
+    ['12345678901234567890123', '12345678901234567890123'], ['100000000000000000000', '100E'], ['1e30', '1e30'], ['1e31', '10e30'], ['10e30', '10e30'], ['-1e40', '-10e39'],
   ])('%s is %s', (text, canonical) => expect(canonicalQuantity(text)).toBe(canonical));
 
   it.each(['', 'm', '1x', '1 Gi', '1.2.3', 'Gi', '1e', '0x10', 'NaN', '1ki', '1e999', '9'.repeat(100)])('refuses %j', (text) => {
     expect(parseQuantity(text)).toBeUndefined();
   });
+
+  it.each([
+    ['0.1m', '1m'], ['1n', '1m'], ['1e-9', '1e-3'], ['0.0001', '1m'], ['100000000000000000000n', '100G'], ['1.0001', '1001m'], ['-0.1m', '-1m'], ['1000u', '1m'],
+    ['5.', '5.'], ['1Gi', '1Gi'], ['0.5Gi', '512Mi'], ['0.0001Ki', '103m'],
+  ])('of a resource, %s is %s: nothing is finer than a thousandth (row 17)', (text, rounded) => expect(canonicalResourceAmount(text)).toBe(rounded));
 
   it('computes exactly', () => {
     expect(quantityMilli('0.1')).toBe(100);

@@ -10,7 +10,7 @@ import type { GroupVersionKind } from '../object.js';
 import { Base64Error, canonicalBase64 } from '../base64.js';
 import { canonicalMicroTime, canonicalTime, TimeError } from '../go-time.js';
 import { decimalText, isInt64, isNumeric } from '../int64.js';
-import { canonicalQuantity, parseQuantity } from '../quantity.js';
+import { canonicalQuantity, canonicalResourceAmount, parseQuantity } from '../quantity.js';
 import { isObject } from '../value.js';
 import type { JsonObject } from '../value.js';
 import { isOmitted } from './encoding.js';
@@ -119,11 +119,13 @@ class Conformer {
   }
 
   #map(map: JsonObject, values: Schema, owner: string): void {
+    const isResources = this.#resolver.resolve(values).format === 'quantity' && !EXACT_AMOUNTS.has(owner);
     for (const key of Object.keys(map)) {
       const value = map[key];
       this.#path.push({ key });
       // A null in a map is the zero of its type.
-      const kept = value === null ? zeroOf(this.#resolver.resolve(values)) : this.#value(value, values, owner);
+      let kept = value === null ? zeroOf(this.#resolver.resolve(values)) : this.#value(value, values, owner);
+      if (isResources) kept = canonicalResourceAmount(kept);
       if (kept !== value) Object.defineProperty(map, key, { value: kept, enumerable: true, configurable: true, writable: true });
       this.#path.pop();
     }
@@ -180,6 +182,9 @@ class Conformer {
     throw this.#refuse(`json: cannot unmarshal ${found} into Go struct field ${owner}.${this.#path.fieldNames()} of type ${goTypeOf(declared, this.#resolver)}`);
   }
 }
+
+/** Structs whose maps of quantities Kubernetes does not round: they are not lists of resources, or have no defaults. */
+const EXACT_AMOUNTS: ReadonlySet<string> = new Set(['CapacityRequirements', 'DeviceRequestAllocationResult', 'NodeAllocatableResourceClaimStatus', 'Overhead']);
 
 /** Formats with one text for each value. */
 const CANONICAL: Readonly<Record<string, (text: string) => string | null>> = {

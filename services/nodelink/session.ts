@@ -3,21 +3,21 @@
  * the newest only; heartbeats renew the node's Lease. Only a primary session gets specs and may write.
  */
 import type { ServerDuplexStream } from '@grpc/grpc-js';
-import { parseJsonBytes } from '../../apimachinery/json-value.js';
-import type { Node, PodStatus } from '../../apimachinery/gen/types.js';
+import type { Node } from '../../apimachinery/gen/types.js';
 import { nodes, pods } from '../../apimachinery/gen/resources.js';
 import { isApiError } from '../../apimachinery/status.js';
 import type { Clock } from '../../platform/clock.js';
 import type { Part } from '../../platform/containment.js';
 import type { Logger } from '../../platform/log.js';
 import type { Client } from '../../sdk/client.js';
-import type { EventReport, OpenTunnel, PodReport, Role, SessionRequest, SessionResponse, TokenAsk } from '../../proto/gen/navarch/node/v1/node.js';
+import type { OpenTunnel, Role, SessionRequest, SessionResponse, TokenAsk } from '../../proto/gen/navarch/node/v1/node.js';
+import { Backlog, readNodeReport, readPodStatus, ReportError, type PodEntry, type Waiting } from './backlog.js';
 import type { Catalog } from './catalog.js';
 import { Downstream } from './downstream.js';
 import { writeEvent } from './event-writer.js';
 import { NodeWriter } from './node-writer.js';
-import type { NodeReport } from './node-writer.js';
 import { PodWriter } from './pod-writer.js';
+import { TokenQueue } from './token-queue.js';
 
 export type SessionCall = ServerDuplexStream<SessionRequest, SessionResponse>;
 
@@ -42,8 +42,8 @@ const RETRY_MS = 1000;
 const CATCH_UP_POLL_MS = 20;
 /** Bytes that may wait in the stream: a worker that takes nothing is cut off and resumes. */
 const BUFFERED_BYTES_MAX = 64 << 20;
-/** Events of a node that may wait to be written; more are dropped, as kubelet does. */
-const EVENTS_MAX = 500;
+/** Of one message beside the objects in it. */
+const MESSAGE_BYTES = 512;
 
 export class NodeSession {
   readonly node: string;
@@ -51,12 +51,11 @@ export class NodeSession {
   readonly #pods: PodWriter;
   readonly #nodes: NodeWriter;
   readonly #closed = new AbortController();
-  readonly #statuses = new Map<string, { report: PodReport; ended: boolean }>();
-  readonly #events: EventReport[] = [];
+  readonly #backlog = new Backlog();
+  readonly #tokens = new TokenQueue<TokenAsk>((ask) => this.#grant(ask));
   #downstream: Downstream | undefined;
-  /** Waiting to be written. */
-  #report: NodeReport | undefined;
-  #lastReport: NodeReport | undefined;
+  /** Bytes that the stream has not taken yet. */
+  #unsent_bytes = 0;
   #primary = false;
   #leaseRenewed_ms = -Infinity;
   #renewing = false;
@@ -79,17 +78,20 @@ export class NodeSession {
         return this.#renewLease();
       case 'role': return void this.#setRole(message.value).catch((error: unknown) => this.#fail(error));
       case 'nodeReport':
-        this.#report = parse<NodeReport>(message.value.node);
-        this.#lastReport = this.#report;
+        this.#backlog.node(message.value.node);
         return this.#pump();
       case 'podReport':
-        this.#statuses.set(message.value.uid, { report: message.value, ended: this.#statuses.get(message.value.uid)?.ended ?? false });
+        this.#backlog.pod(message.value);
         return this.#pump();
-      case 'podTerminated': return this.#terminated(message.value);
+      case 'podTerminated':
+        this.#backlog.podEnded(message.value);
+        return this.#pump();
       case 'eventReport':
-        if (this.#events.length < EVENTS_MAX) this.#events.push(message.value);
+        this.#backlog.event(message.value);
         return this.#pump();
-      case 'tokenAsk': return void this.#grant(message.value);
+      case 'tokenAsk':
+        if (!this.#tokens.add(message.value)) this.#refuseToken(message.value.requestId, 'too many requests for tokens wait already; ask again later');
+        return undefined;
       default: return undefined;
     }
   }
@@ -106,6 +108,8 @@ export class NodeSession {
     if (this.#closed.signal.aborted) return;
     this.#closed.abort(new Error('the session has ended'));
     this.#downstream?.close();
+    this.#backlog.clear();
+    this.#tokens.clear();
     this.#options.call.end();
   }
 
@@ -143,12 +147,6 @@ export class NodeSession {
     return newest < wanted ? newest : wanted;
   }
 
-  #terminated(ref: { namespace: string; name: string; uid: string }): void {
-    const waiting = this.#statuses.get(ref.uid);
-    this.#statuses.set(ref.uid, { report: waiting?.report ?? { ...ref, status: Buffer.alloc(0) }, ended: true });
-    this.#pump();
-  }
-
   /** A renewal that hangs says as much as one that fails: this member has no quorum. */
   #canWrite(): boolean {
     const hangs = this.#renewing && this.#options.clock.monotonic() - this.#renewalBegun_ms > RENEWAL_MS_MAX;
@@ -174,7 +172,7 @@ export class NodeSession {
   /** A node that was found silent and lives says so: its worker sends a report only when something of its own changes. */
   #contradict(): void {
     if (!this.#options.catalog.isTakenForDead(this.node)) return;
-    this.#report ??= this.#lastReport;
+    this.#backlog.nodeAgain();
     this.#pump();
   }
 
@@ -187,47 +185,31 @@ export class NodeSession {
 
   async #write(): Promise<void> {
     while (this.#primary && !this.#closed.signal.aborted) {
-      const next = this.#next();
+      const next = this.#backlog.take();
       if (next === undefined) return;
       try {
-        await next.run();
+        await this.#writeOne(next);
       } catch (error) {
-        this.#options.logger.warn({ node: this.node, what: next.what, error: String(error) }, 'a report of a node could not be written');
-        // What the API refuses for what it says will be refused again: the next report may be better, and others wait.
-        if (isApiError(error) && REFUSALS.has(error.code)) continue;
-        next.again();
+        this.#options.logger.warn({ node: this.node, what: nameOf(next), error: String(error) }, 'a report of a node could not be written');
+        // What the API refuses for its content will be refused again: the next report may be better, and others wait.
+        if (error instanceof ReportError || (isApiError(error) && REFUSALS.has(error.code))) continue;
+        this.#backlog.again(next);
         await this.#options.clock.sleep(RETRY_MS, this.#closed.signal);
       }
     }
   }
 
-  #next(): { what: string; run(): Promise<void>; again(): void } | undefined {
-    const report = this.#report;
-    if (report !== undefined) {
-      this.#report = undefined;
-      return { what: 'node', run: () => this.#nodes.writeNode(report), again: () => { this.#report ??= report; } };
+  #writeOne(waiting: Waiting): Promise<void> {
+    switch (waiting.kind) {
+      case 'node': return this.#nodes.writeNode(readNodeReport(waiting.report));
+      case 'pod': return this.#writePod(waiting.entry);
+      case 'event': return writeEvent(this.#options.client, this.node, waiting.event);
     }
-    const [entry] = this.#statuses;
-    if (entry !== undefined) {
-      const [uid, waiting] = entry;
-      this.#statuses.delete(uid);
-      return {
-        what: `pod ${waiting.report.namespace}/${waiting.report.name}`,
-        run: () => this.#writePod(waiting),
-        again: () => {
-          const newer = this.#statuses.get(uid);
-          this.#statuses.set(uid, newer === undefined ? waiting : { report: newer.report, ended: newer.ended || waiting.ended });
-        },
-      };
-    }
-    const event = this.#events.shift();
-    // An Event that cannot be written is not worth holding up statuses for.
-    return event === undefined ? undefined : { what: 'event', run: () => writeEvent(this.#options.client, this.node, event), again: () => undefined };
   }
 
-  async #writePod({ report, ended }: { report: PodReport; ended: boolean }): Promise<void> {
-    if (report.status.length > 0) await this.#pods.writeStatus(report, parse<PodStatus>(report.status));
-    if (ended) await this.#pods.remove(report);
+  async #writePod({ ref, status, ended }: PodEntry): Promise<void> {
+    if (status.length > 0) await this.#pods.writeStatus(ref, readPodStatus(status));
+    if (ended) await this.#pods.remove(ref);
   }
 
   async #grant(ask: TokenAsk): Promise<void> {
@@ -237,14 +219,20 @@ export class NodeSession {
       const { token, expires_ms } = await this.#pods.token(ref, ask.audience, ask.expirationS);
       this.#send({ $case: 'tokenGrant', value: { requestId, token, expiresMs: expires_ms, error: '' } });
     } catch (error) {
-      this.#send({ $case: 'tokenGrant', value: { requestId, token: '', expiresMs: 0, error: error instanceof Error ? error.message : String(error) } });
+      this.#refuseToken(requestId, error instanceof Error ? error.message : String(error));
     }
+  }
+
+  #refuseToken(requestId: TokenAsk['requestId'], error: string): void {
+    this.#send({ $case: 'tokenGrant', value: { requestId, token: '', expiresMs: 0, error } });
   }
 
   #send(message: NonNullable<SessionResponse['message']>): void {
     if (this.#closed.signal.aborted) return;
-    this.#options.call.write({ message });
-    if (this.#options.call.writableLength > BUFFERED_BYTES_MAX) this.#fail(new Error('the worker takes nothing'));
+    const size = sizeOf(message);
+    this.#unsent_bytes += size;
+    this.#options.call.write({ message }, () => { this.#unsent_bytes -= size; });
+    if (this.#unsent_bytes > BUFFERED_BYTES_MAX) this.#fail(new Error('the worker takes nothing'));
   }
 
   #fail(error: unknown): void {
@@ -254,6 +242,12 @@ export class NodeSession {
   }
 }
 
-function parse<T>(json: Uint8Array): T {
-  return parseJsonBytes(json) as T;
+function sizeOf(message: NonNullable<SessionResponse['message']>): number {
+  switch (message.$case) {
+    case 'podSpec': return message.value.pod.length + MESSAGE_BYTES;
+    case 'configObject': return message.value.object.length + MESSAGE_BYTES;
+    default: return MESSAGE_BYTES;
+  }
 }
+
+const nameOf = (waiting: Waiting) => (waiting.kind === 'pod' ? `pod ${waiting.entry.ref.namespace}/${waiting.entry.ref.name}` : waiting.kind);

@@ -96,7 +96,7 @@ it('rotates a log that has grown too large, and keeps a few', async () => {
   const runtime = new FakeRuntime(clock);
   runtime.images.add('web:1');
   const pod = sandboxSpec('web', directory);
-  const id = await runtime.createContainer(await runtime.runSandbox(pod), containerSpec(pod.uid, 'web:1', []));
+  const id = await runtime.createContainer(await runtime.runSandbox(pod), containerSpec({ uid: pod.uid, image: 'web:1', command: [] }));
   await runtime.startContainer(id);
   const record = { id, logPath: path } as ContainerRecord;
   expect(await rotateLog(runtime, record, 10)).toBe(false);
