@@ -19,7 +19,7 @@ export interface LogOptions {
 }
 
 export function createLogger(name: string, options: LogOptions = {}): Logger {
-  const destination = pino.destination({ dest: options.file ?? 2, sync: true, mkdir: true });
+  const destination = pino.destination({ dest: options.file ?? 2, sync: true, mkdir: true, mode: 0o600 });
   return pino(
     {
       name,

@@ -1,6 +1,5 @@
 /** How a value is made up, for all of apply: which parts are owned one by one, and how items of a list are named. */
 import { SliceMeter } from '../../platform/slices.js';
-import { finish } from '../../platform/work.js';
 import type { Work } from '../../platform/work.js';
 import { encodeJson } from '../json-value.js';
 import { STORED_LIMITS, tooManyKeys } from '../codec/limits.js';
@@ -128,24 +127,33 @@ export class Duplicates {
 const ITEM_UNITS = 15;
 const YIELD_UNITS = 2000;
 
+/** Lists that are indexed at once: a generator costs as much as some of their items. */
+const SHORT_LIST = 64;
+
 /** Items by element, in order; those with the same element stand together as Duplicates. */
 export function indexItems(list: readonly unknown[], elementOf: (item: unknown) => string): Map<string, unknown> {
-  return finish(indexItemsWork(list, elementOf));
+  const index = new Map<string, unknown>();
+  for (const item of list) addItem(index, elementOf(item), item);
+  return index;
 }
 
-/** The same in slices. */
-export function* indexItemsWork(list: readonly unknown[], elementOf: (item: unknown) => string): Work<Map<string, unknown>> {
+/** The same in slices; `short`: items of a list that is indexed at once. */
+export function* indexItemsWork(list: readonly unknown[], elementOf: (item: unknown) => string, short = SHORT_LIST): Work<Map<string, unknown>> {
+  if (list.length <= short) return indexItems(list, elementOf);
   const index = new Map<string, unknown>();
   const meter = new SliceMeter(YIELD_UNITS);
   for (const item of list) {
-    const element = elementOf(item);
-    const before = index.get(element);
-    if (before instanceof Duplicates) before.add(item);
-    else if (before !== undefined || index.has(element)) index.set(element, new Duplicates(before, item));
-    else index.set(element, item);
+    addItem(index, elementOf(item), item);
     if (meter.spend(ITEM_UNITS)) yield YIELD_UNITS;
   }
   return index;
+}
+
+function addItem(index: Map<string, unknown>, element: string, item: unknown): void {
+  const before = index.get(element);
+  if (before instanceof Duplicates) before.add(item);
+  else if (before !== undefined || index.has(element)) index.set(element, new Duplicates(before, item));
+  else index.set(element, item);
 }
 
 /**
@@ -153,13 +161,21 @@ export function* indexItemsWork(list: readonly unknown[], elementOf: (item: unkn
  * RequestEntityTooLarge where the applier would own more items than are stored of one owner.
  */
 export function indexDistinctItems(list: readonly unknown[], elementOf: (item: unknown) => string): Map<string, unknown> {
-  return finish(indexDistinctItemsWork(list, elementOf));
+  checkLength(list);
+  return checkDistinct(indexItems(list, elementOf));
 }
 
 /** The same in slices. */
 export function* indexDistinctItemsWork(list: readonly unknown[], elementOf: (item: unknown) => string): Work<Map<string, unknown>> {
+  checkLength(list);
+  return checkDistinct(yield* indexItemsWork(list, elementOf));
+}
+
+function checkLength(list: readonly unknown[]): void {
   if (list.length > STORED_LIMITS.keysMax) throw tooManyKeys(STORED_LIMITS.keysMax);
-  const index = yield* indexItemsWork(list, elementOf);
+}
+
+function checkDistinct(index: Map<string, unknown>): Map<string, unknown> {
   for (const [element, item] of index) {
     if (item instanceof Duplicates) throw apiErrors.badRequest(`duplicate entries for key ${element.slice(2)}`);
   }

@@ -60,6 +60,20 @@ describe('rows of CRDs', () => {
     expect(() => scheme.definition('com.example.v1.Widget')).toThrow();
   });
 
+  it('of a definition with many versions come and go at a cost that grows with them, not with their square (issue 6, row 1)', () => {
+    const readsFor = (count: number): number => {
+      const scheme = builtInScheme();
+      let reads = 0;
+      const rows = Array.from({ length: count }, (_, i): Kind => ({ ...widget, version: `v${i + 1}`, get resource() { reads += 1; return 'widgets'; } }));
+      for (const row of rows) scheme.add(row);
+      expect(scheme.ofGroupVersion('example.com', `v${count}`)).toHaveLength(1);
+      for (const row of rows) scheme.remove(row);
+      expect(scheme.ofGroupVersion('example.com', 'v1')).toEqual([]);
+      return reads;
+    };
+    expect(readsFor(400)).toBeLessThan(3 * readsFor(200));
+  });
+
   it('never replace a built-in row', () => {
     const scheme = builtInScheme();
     const pods: Kind = { ...widget, group: '', version: 'v1', resource: 'pods', kind: 'Other' };

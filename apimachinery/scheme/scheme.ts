@@ -33,18 +33,22 @@ export class KindTable implements MutableScheme {
   readonly #builtIn: readonly Kind[];
   readonly #definitions: (ref: string) => Schema | undefined;
   readonly #builtInKeys: ReadonlySet<string>;
+  readonly #builtInKinds: ReadonlySet<string>;
   readonly #byResource = new Map<string, Kind>();
   readonly #byKind = new Map<string, Kind>();
   readonly #added = new Map<string, { readonly kind: Kind; readonly definitions: Readonly<Record<string, Schema>> }>();
   #addedDefinitions = new Map<string, Schema>();
   #kinds: readonly Kind[];
   #generation = 1;
+  /** Rows came or went since the indexes were made. */
+  #isStale = false;
 
   constructor(builtIn: readonly Kind[], definitions: (ref: string) => Schema | undefined) {
     this.#builtIn = builtIn;
     this.#definitions = definitions;
     this.#kinds = builtIn;
     this.#builtInKeys = new Set(builtIn.map(resourceKey));
+    this.#builtInKinds = new Set(builtIn.map(kindKey));
     for (const kind of builtIn) this.#index(kind);
   }
 
@@ -53,26 +57,30 @@ export class KindTable implements MutableScheme {
   }
 
   byResource(id: ResourceId): Kind | undefined {
+    this.#refresh();
     return this.#byResource.get(resourceKey(id));
   }
 
   byKind(id: GroupVersionKind): Kind | undefined {
+    this.#refresh();
     return this.#byKind.get(kindKey(id));
   }
 
   kinds(): readonly Kind[] {
+    this.#refresh();
     return this.#kinds;
   }
 
   ofGroupVersion(group: string, version: string): readonly Kind[] {
-    return this.#kinds.filter((kind) => kind.group === group && kind.version === version);
+    return this.kinds().filter((kind) => kind.group === group && kind.version === version);
   }
 
   groupVersions(): readonly string[] {
-    return [...new Set(this.#kinds.map((kind) => apiVersionOf(kind)))];
+    return [...new Set(this.kinds().map((kind) => apiVersionOf(kind)))];
   }
 
   definition(ref: string): Schema {
+    this.#refresh();
     return present(this.#definitions(ref) ?? this.#addedDefinitions.get(ref), `the scheme holds no definition ${ref}`);
   }
 
@@ -82,16 +90,16 @@ export class KindTable implements MutableScheme {
 
   add(kind: Kind, definitions: Readonly<Record<string, Schema>> = {}): void {
     const key = resourceKey(kind);
-    if (this.isBuiltIn(kind) || this.#builtIn.some((row) => kindKey(row) === kindKey(kind))) {
+    if (this.isBuiltIn(kind) || this.#builtInKinds.has(kindKey(kind))) {
       throw new InvariantError(`${key} is built in and cannot be replaced`);
     }
     this.#added.set(key, { kind, definitions });
-    this.#rebuild();
+    this.#changed();
   }
 
   remove(id: ResourceId): boolean {
     if (!this.#added.delete(resourceKey(id))) return false;
-    this.#rebuild();
+    this.#changed();
     return true;
   }
 
@@ -100,8 +108,15 @@ export class KindTable implements MutableScheme {
     this.#byKind.set(kindKey(kind), kind);
   }
 
-  /** CRDs change rarely and look-ups are many: all indexes are made anew. */
-  #rebuild(): void {
+  #changed(): void {
+    this.#generation += 1;
+    this.#isStale = true;
+  }
+
+  /** CRDs change rarely and look-ups are many: all indexes are made anew, once for all the versions that came or went together. */
+  #refresh(): void {
+    if (!this.#isStale) return;
+    this.#isStale = false;
     this.#byResource.clear();
     this.#byKind.clear();
     this.#addedDefinitions = new Map();
@@ -112,7 +127,6 @@ export class KindTable implements MutableScheme {
     }
     for (const kind of this.#builtIn) this.#index(kind);
     this.#kinds = [...this.#builtIn, ...added.map(({ kind }) => kind).sort(byGroupThenVersion)];
-    this.#generation += 1;
   }
 }
 

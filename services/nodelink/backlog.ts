@@ -10,7 +10,7 @@ import type { NodeReport } from './node-writer.js';
 import type { PodRef } from './pod-writer.js';
 
 /** The largest request that the store takes: no larger status could be written. */
-export const REPORT_BYTES_MAX = 1.5 * 2 ** 20;
+const REPORT_BYTES_MAX = 1.5 * 2 ** 20;
 const WAITING_BYTES_MAX = 16 * 2 ** 20;
 /** Of one entry beside what it holds. */
 const ENTRY_BYTES = 512;

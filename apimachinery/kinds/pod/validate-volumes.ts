@@ -1,4 +1,5 @@
 /** Validation of a pod's volumes. */
+import { SliceMeter } from '../../../platform/slices.js';
 import type { Work } from '../../../platform/work.js';
 import { dns1123Label, dns1123Subdomain } from '../../names.js';
 import { parseQuantity } from '../../quantity.js';
@@ -177,12 +178,14 @@ function validateSource(complaints: Complaints, volume: Rec, path: string): void
 
 /** Of one volume, in units of Work. */
 const VOLUME_UNITS = 50;
+const YIELD_UNITS = 2000;
 
 /** The good volumes by name, for mounts to refer to. `podName`: '' in a template; claims of ephemeral volumes are named after the pod. */
 export function* validateVolumes(complaints: Complaints, spec: unknown, path: string, podName: string): Work<Volumes> {
   const volumes = recs(field(spec, 'volumes'));
   const claims = new Set(podName === '' ? [] : volumes.filter((volume) => !absent(volume['ephemeral'])).map((volume) => `${podName}-${str(volume['name'])}`));
   const good = new Map<string, { readonly isClaim: boolean }>();
+  const meter = new SliceMeter(YIELD_UNITS);
   for (const [index, volume] of volumes.entries()) {
     const here = `${path}.volumes[${index}]`;
     const name = str(volume['name']);
@@ -196,7 +199,7 @@ export function* validateVolumes(complaints: Complaints, spec: unknown, path: st
     if (complaints.all.length === before) good.set(name, { isClaim: !absent(volume['persistentVolumeClaim']) || !absent(volume['ephemeral']) });
     const claim = str(field(volume['persistentVolumeClaim'], 'claimName'));
     if (claims.has(claim)) complaints.invalid(`${here}.persistentVolumeClaim.claimName`, claim, 'must not reference a PVC that gets created for an ephemeral volume');
-    yield VOLUME_UNITS;
+    if (meter.spend(VOLUME_UNITS)) yield YIELD_UNITS;
   }
   return good;
 }

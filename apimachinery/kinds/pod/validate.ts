@@ -1,4 +1,5 @@
 /** Validation of pod specs: of pods themselves and of the templates of workloads. The order of complaints is Kubernetes' own. */
+import { SliceMeter } from '../../../platform/slices.js';
 import type { Work } from '../../../platform/work.js';
 import { dns1123Label, dns1123Subdomain, ipAddress, underscoredSubdomain } from '../../names.js';
 import type { FieldError } from '../../status.js';
@@ -63,6 +64,7 @@ function validateResourceClaims(complaints: Complaints, claims: unknown, path: s
 
 /** Of one container, in units of Work. */
 const CONTAINER_UNITS = 100;
+const YIELD_UNITS = 2000;
 
 function* validateContainers(complaints: Complaints, spec: Rec, path: string, options: PodSpecOptions): Work<void> {
   const context = yield* contextOf(complaints, spec, path, options);
@@ -70,15 +72,16 @@ function* validateContainers(complaints: Complaints, spec: Rec, path: string, op
   const slots = [...containersOf(spec, path)];
   const ofRole = (role: string) => slots.filter((slot) => slot.role === role);
   const names = new Set<string>();
+  const meter = new SliceMeter(YIELD_UNITS);
   if (ofRole('regular').length === 0) complaints.required(`${path}.containers`);
   for (const slot of ofRole('regular')) {
     validateRegularContainer(complaints, slot, context, names);
-    yield CONTAINER_UNITS;
+    if (meter.spend(CONTAINER_UNITS)) yield YIELD_UNITS;
   }
   validateHostPorts(complaints, ofRole('regular'), `${path}.containers`);
   for (const slot of ofRole('init')) {
     validateInitContainer(complaints, slot, context, names);
-    yield CONTAINER_UNITS;
+    if (meter.spend(CONTAINER_UNITS)) yield YIELD_UNITS;
   }
   const others = new Set(names);
   for (const slot of ofRole('ephemeral')) validateEphemeralContainer(complaints, slot, context, { all: names, others });

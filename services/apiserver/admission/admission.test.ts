@@ -5,6 +5,7 @@ import { systemClock } from '../../../platform/clock.js';
 import { seededRandom } from '../../../platform/random.js';
 import { bootstrapClusterRoleBindings, bootstrapClusterRoles } from '../auth/bootstrap-policy.js';
 import { RbacAuthorizer } from '../auth/rbac-authorizer.js';
+import { missingWork, showRights } from './missing-rights.js';
 import type { AdmissionAttributes, AdmissionOperation } from '../ports.js';
 import { MapReader } from '../testing-reader.js';
 import { createAdmission, type AdmissionOptions } from './index.js';
@@ -147,6 +148,33 @@ describe('admission', () => {
     const binding = { roleRef: { kind: 'ClusterRole', name: 'cluster-admin', apiGroup: '' }, subjects: [] };
     const bind = admission().validate(attributes('CREATE', { group: 'rbac.authorization.k8s.io', resource: 'clusterrolebindings', namespaced: false }, binding));
     await expect(bind).rejects.toThrow('attempting to grant');
+  });
+
+  it.each([
+    [[{ verbs: ['get'], apiGroups: [''], resources: ['secrets'] }], ['{APIGroups:[""], Resources:["secrets"], Verbs:["get"]}']],
+    [[{ verbs: ['get', 'list'], apiGroups: ['', 'apps'], resources: ['secrets', 'pods'], resourceNames: ['x'] }, { verbs: ['get'], nonResourceURLs: ['/x'] }], [
+      '{APIGroups:[""], Resources:["pods"], ResourceNames:["x"], Verbs:["get" "list"]}', '{APIGroups:[""], Resources:["secrets"], ResourceNames:["x"], Verbs:["get" "list"]}',
+      '{APIGroups:["apps"], Resources:["pods"], ResourceNames:["x"], Verbs:["get" "list"]}', '{APIGroups:["apps"], Resources:["secrets"], ResourceNames:["x"], Verbs:["get" "list"]}',
+      '{NonResourceURLs:["/x"], Verbs:["get"]}']],
+    [[{ verbs: ['get', 'delete', 'bind'], apiGroups: [''], resources: ['configmaps', 'secrets'] }], [
+      '{APIGroups:[""], Resources:["configmaps"], Verbs:["bind"]}', '{APIGroups:[""], Resources:["secrets"], Verbs:["get" "delete" "bind"]}']],
+    [[{ verbs: ['*'], apiGroups: ['*'], resources: ['*'] }], ['{APIGroups:["*"], Resources:["*"], Verbs:["*"]}']],
+  ])('says which rights are missing, one by one, as kube-apiserver writes them (row 42): %j', (rules, lines) => {
+    const held = [{ verbs: ['get', 'delete'], apiGroups: [''], resources: ['configmaps'] }];
+    const work = missingWork(held, rules);
+    let step = work.next();
+    while (step.done !== true) step = work.next();
+    expect(showRights(step.value).split('\n')).toEqual(lines);
+  });
+
+  it('a rule that is not covered is refused, however many rights it has', () => {
+    const many = (prefix: string) => Array.from({ length: 100 }, (_, i) => `${prefix}${i}`);
+    const held = [{ verbs: many('v').slice(0, 99), apiGroups: many('g'), resources: many('r') }];
+    const work = missingWork(held, [{ verbs: many('v'), apiGroups: many('g'), resources: many('r') }]);
+    let step = work.next();
+    while (step.done !== true) step = work.next();
+    expect(step.value.length).toBeGreaterThan(0);
+    expect(showRights(step.value).length).toBeLessThan(20_000);
   });
 
   // "Accepted and not enforced": what has no effect says so, what has one does not.

@@ -9,12 +9,12 @@ import type { ClusterRole, Role, RoleBinding } from '../../../apimachinery/gen/t
 import type { KubeObject } from '../../../apimachinery/object.js';
 import { apiErrors } from '../../../apimachinery/status.js';
 import type { RbacAuthorizer } from '../auth/rbac-authorizer.js';
-import { covers, coversWork } from '../auth/rbac-rules.js';
 import type { PolicyRule } from '../auth/policy-rule.js';
+import { covers } from '../auth/rbac-rules.js';
 import { Turns } from '../../../platform/turns.js';
 import { inSlices } from '../../../platform/work.js';
-import type { Work } from '../../../platform/work.js';
 import type { AdmissionAttributes, ApiServerContext, ObjectReader } from '../ports.js';
+import { missingWork, showList, showRights } from './missing-rights.js';
 import type { AdmissionPlugin } from './plugin.js';
 
 const GROUP = 'rbac.authorization.k8s.io';
@@ -83,12 +83,11 @@ async function checkBinding(rights: Rights, reader: ObjectReader, attributes: Ad
   if (await mayDo(rights.authorizer, attributes, 'bind', resource.resource, name)) return;
   const scope = kind === 'ClusterRole' || attributes.namespace === undefined ? {} : { namespace: attributes.namespace };
   const role = await reader.getFresh(resource, { ...scope, name });
-  if (role === undefined) throw apiErrors.notFound(resource, name);
+  // Of the role's name, but of the binding's resource, as kube-apiserver answers.
+  if (role === undefined) throw apiErrors.notFound(attributes.kind, name);
   await refuseUnlessCovered(rights, attributes, rulesOf(role));
 }
 
-/** Named in the answer. */
-const MISSING_MAX = 100;
 /** Slices of a comparison, each of a few milliseconds: a role of ten thousand rules held against as many takes some dozens. */
 const SLICES_MAX = 2_000;
 
@@ -100,15 +99,6 @@ async function refuseUnlessCovered({ authorizer, pause }: Rights, attributes: Ad
     return pause();
   });
   if (missing.length === 0) return;
-  const list = missing.map((rule) => JSON.stringify(rule)).join('\n');
-  throw apiErrors.forbidden(attributes.kind, attributes.name, `user "${attributes.user.name}" (groups=${JSON.stringify(attributes.user.groups)}) is attempting to grant RBAC permissions not currently held:\n${list}`);
-}
-
-function* missingWork(held: readonly PolicyRule[], wanted: readonly PolicyRule[]): Work<PolicyRule[]> {
-  const missing: PolicyRule[] = [];
-  for (const rule of wanted) {
-    if (!(yield* coversWork(held, rule))) missing.push(rule);
-    if (missing.length >= MISSING_MAX) break;
-  }
-  return missing;
+  const list = showRights(missing);
+  throw apiErrors.forbidden(attributes.kind, attributes.name, `user "${attributes.user.name}" (groups=${showList(attributes.user.groups)}) is attempting to grant RBAC permissions not currently held:\n${list}`);
 }

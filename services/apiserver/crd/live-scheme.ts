@@ -93,7 +93,8 @@ export class LiveScheme implements MutableScheme {
     if (old?.mark === mark) return;
     const kinds = kindsOfDefinition(definition);
     // Watches of a version that is served no more have nothing to say; the others go on.
-    for (const kind of old?.kinds ?? []) if (!kinds.some(({ version }) => version === kind.version)) this.#base.remove(kind);
+    const served = new Set(kinds.map(({ version }) => version));
+    for (const kind of old?.kinds ?? []) if (!served.has(kind.version)) this.#base.remove(kind);
     try {
       for (const kind of kinds) this.#base.add(kind);
     } catch (error) {
