@@ -73,14 +73,14 @@ export function expectedBytes(message: string, object: JsonObject): Uint8Array {
   return toBinary(descriptor, create(descriptor, messageFrom(message, object)));
 }
 
-/** What `create` takes: fields by their numbers. */
+/** What `create` takes: fields by their numbers. A null in JSON is a field that is not there. */
 function messageFrom(message: string, object: JsonObject): JsonObject {
   const fields: JsonObject = {};
   for (const field of messageFacts().get(message) ?? []) {
     if (field.mark === '^') {
       const inner = messageFrom(field.message ?? '', object);
       if (Object.keys(inner).length > 0) fields[fieldName(field)] = inner;
-    } else if (Object.hasOwn(object, field.name)) {
+    } else if (Object.hasOwn(object, field.name) && object[field.name] !== null) {
       fields[fieldName(field)] = fieldFrom(field, object[field.name]);
     }
   }
