@@ -89,7 +89,7 @@ async function answers(socket: string, child: ChildProcess, clock: Clock): Promi
   throw new Error('containerd did not answer in time');
 }
 
-/** Shims outlive containerd, and containers their shims: those that belong to this directory are ended by their own process ids. */
+/** Shims outlive containerd, and containers their shims: those of this directory are ended by their own process ids. */
 async function stopContainerd(child: ChildProcess, { directory, clock }: ContainerdOptions): Promise<void> {
   const left = await shimsAndContainers(join(directory, 'containerd.sock'));
   const ended = new Promise<void>((resolve) => {

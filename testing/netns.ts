@@ -1,4 +1,4 @@
-/** Test files that run again in a network namespace of their own, with a loopback and without a route to the outside. Needs root. */
+/** Test files that run again in a network namespace of their own: loopback, no route to the outside. Needs root. */
 import { execFile, execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 

@@ -1,4 +1,4 @@
-/** CONTRIBUTING, "Tests": one conformance suite per interface. Hollow and fake containers run no process: the clock is virtual. */
+/** CONTRIBUTING, "Tests": one conformance suite per interface. Here no container runs a process: the clock is virtual. */
 import { VirtualClock } from '../../../platform/clock.js';
 import { runtimeConformance } from './conformance/index.js';
 import type { RuntimeTarget } from './conformance/index.js';

@@ -1,4 +1,7 @@
-/** The output of a container that exists only as a record: lines in memory, read as a log, followed and attached to. All of it is standard output. */
+/**
+ * The output of a container that exists only as a record: lines in memory, read as a log, followed and attached to.
+ * All of it is standard output.
+ */
 import type { PodStream } from '../../../apimachinery/pod-streams.js';
 import { toMicroTime } from '../../../platform/clock.js';
 import type { Clock } from '../../../platform/clock.js';

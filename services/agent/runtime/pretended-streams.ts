@@ -15,7 +15,7 @@ export async function resultStream({ exitCode, stdout, stderr }: ExecResult, req
   return stream;
 }
 
-/** Sends everything back. `exit`: an exit code follows the end of the input, as from the command `cat`; a port has none. */
+/** Sends everything back. `exit`: an exit code follows the end of the input, as from `cat`; a port has none. */
 export function echoStream(signal: AbortSignal, { exit }: { readonly exit: boolean }): PodStream {
   const stream: PipedStream = new PipedStream({
     signal,

@@ -1,6 +1,7 @@
 /**
- * What the agent asks of whatever runs containers. Three implementations: `cri` (containerd and any other CRI runtime),
+ * What the agent needs of a container runtime. Three implementations: `cri` (containerd and any other CRI runtime),
  * `hollow` (pods that only pretend) and `fake` (records calls, for unit tests). The shapes are our own: CRI's stay in `cri`.
+ * `conformance/` is the suite that each must pass. Methods reject, they do not throw.
  */
 import type { PodStream, PodStreamRequest } from '../../../apimachinery/pod-streams.js';
 
@@ -168,24 +169,30 @@ export interface Runtime {
   runSandbox(spec: SandboxSpec): Promise<string>;
   /** Stops its containers too. No error when it is stopped or gone already. */
   stopSandbox(id: string): Promise<void>;
+  /** With its containers, running or not. No error when it is gone already. */
   removeSandbox(id: string): Promise<void>;
+  /** Rejects unless the sandbox is ready and the image present. */
   createContainer(sandboxId: string, spec: ContainerSpec, sandbox: SandboxSpec): Promise<string>;
+  /** Once: rejects when the container was started before. */
   startContainer(id: string): Promise<void>;
   /** Of a running container, at once. */
   updateResources(id: string, resources: ContainerSpec['resources']): Promise<void>;
-  /** SIGTERM, then SIGKILL after `timeout_s`. No error when it has stopped or is gone already. */
+  /** SIGTERM, then SIGKILL after `timeout_s`. Changes nothing, without an error, when it does not run or is gone already. */
   stopContainer(id: string, timeout_s: number): Promise<void>;
+  /** Running or not. No error when it is gone already. */
   removeContainer(id: string): Promise<void>;
   imageStatus(image: string): Promise<ImageRecord | undefined>;
+  /** Rejects with ImagePullError. */
   pullImage(image: string, auth?: RegistryAuth): Promise<void>;
   listImages(): Promise<readonly ImageRecord[]>;
   /** No error when it is gone already. */
   removeImage(id: string): Promise<void>;
-  /** Rejects with ExecTimeoutError after `timeout_s`. */
+  /** Rejects with ExecTimeoutError after `timeout_s`, and unless the container is running. */
   execSync(containerId: string, command: readonly string[], timeout_s: number): Promise<ExecResult>;
-  /** Attaches to the container's process, or to a new one in it. */
+  /** Attaches to the container's process, or to a new one in it. Rejects unless the container is running. */
   openExec(containerId: string, request: ExecRequest, signal: AbortSignal): Promise<PodStream>;
   openLog(container: ContainerRecord, request: LogRequest, signal: AbortSignal): Promise<PodStream>;
+  /** Rejects unless the sandbox is ready. */
   openPort(sandbox: SandboxRecord, port: number, signal: AbortSignal): Promise<PodStream>;
   /** Whether HTTP, TCP and gRPC probes can reach pods from here; hollow pods answer all of them with success. */
   readonly pretends: boolean;

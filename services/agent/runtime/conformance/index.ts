@@ -1,6 +1,6 @@
 /**
- * TEST SUPPORT: what every Runtime must do, whatever runs its containers. Run against each implementation: `hollow` and `fake` in
- * conformance.test.ts, containerd in cri/conformance.e2e.test.ts.
+ * TEST SUPPORT: what every Runtime must do, whatever runs its containers. Run against each implementation: `hollow` and
+ * `fake` in conformance.test.ts, containerd in cri/conformance.e2e.test.ts.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { commandsConformance } from './commands.js';

@@ -1,4 +1,4 @@
-/** The conformance suite against a real containerd, in a network namespace of its own: the file starts itself again in there. */
+/** The conformance suite against a real containerd. The file starts itself again in a network namespace of its own. */
 import { mkdtempSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
