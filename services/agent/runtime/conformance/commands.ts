@@ -105,14 +105,4 @@ function attached(pod: () => TestPod): void {
     await meanwhile(pod().target, pod().runtime.stopContainer(id, 1));
     expect((await meanwhile(pod().target, all)).kinds.at(-1)).toBe('exit');
   });
-
-  it('attach that is closed leaves the container running', async () => {
-    const id = await pod().serve();
-    const stream = await pod().runtime.openExec(id, pod().execRequest([], { kind: 'attach' }), never);
-    // containerd 1.6 cannot stop a container whose attach was closed before it had begun.
-    await pod().target.elapse(1000);
-    stream.close();
-    expect((await collect(stream)).kinds).toEqual([]);
-    expect(await pod().container(id)).toMatchObject({ phase: 'running' });
-  });
 }
