@@ -2,7 +2,7 @@
  * agent: the worker's end. It holds sessions with every member, keeps a state machine for each pod bound to its node,
  * drives the container runtime, and reports.
  *
- * In: pod specs and just the ConfigMaps and Secrets they refer to, requests for tunnels (over sessions); what the runtime
+ * In: pod specs and just the objects they refer to (NODE_OBJECTS), requests for tunnels (over sessions); what the runtime
  * holds. Out: actions on the runtime, volumes on the host, node and pod status, events, pod streams. Containers do not
  * depend on it: killed and started again, it adopts what runs. It must never listen for anything unauthenticated, hold an
  * object no pod of its node refers to, or let an object's name or path reach the file system unchecked.
@@ -10,13 +10,19 @@
 import type { ChannelCredentials } from '@grpc/grpc-js';
 import { credentials } from '@grpc/grpc-js';
 import { encodeJson, encodeJsonBytes, parseJsonBytes } from '../../apimachinery/json-value.js';
+import { nodeObjectKind } from '../../apimachinery/node-objects/references.js';
+import { NODE_OBJECTS } from '../../apimachinery/node-objects/table.js';
+import type { NodeObjectTable } from '../../apimachinery/node-objects/table.js';
+import type { TokenNeed } from '../../apimachinery/node-objects/tokens.js';
+import { kindOfWire } from '../../apimachinery/node-objects/wire.js';
+import type { WireKind } from '../../apimachinery/node-objects/wire.js';
+import type { KubeObject } from '../../apimachinery/object.js';
 import type { Clock, Timer } from '../../platform/clock.js';
 import { Containment } from '../../platform/containment.js';
 import type { Part, PartFaults } from '../../platform/containment.js';
 import type { Logger } from '../../platform/log.js';
 import type { Random } from '../../platform/random.js';
 import type { Service } from '../../platform/service.js';
-import { ObjectKind } from '../../proto/gen/navarch/node/v1/node.js';
 import type { TokenGrant } from '../../proto/gen/navarch/node/v1/node.js';
 import { hostDns, machineFacts } from './node/machine.js';
 import type { PodCgroups } from './cgroups/pod-cgroups.js';
@@ -32,7 +38,7 @@ import { noCheckpoints } from './pod/checkpoints.js';
 import type { Checkpoints } from './pod/checkpoints.js';
 import { PodManager } from './pod/manager.js';
 import type { PodKey } from './pod-spec/spec.js';
-import type { ConfigMap, Pod, PodStatus, Quantities, Secret } from './pod-spec/types.js';
+import type { Pod, PodStatus, Quantities } from './pod-spec/types.js';
 import { Handlers } from './probes/handlers.js';
 import type { Runtime } from './runtime/runtime.js';
 import type { AgentMetrics } from './server/metrics.js';
@@ -43,7 +49,6 @@ import { serveTunnel } from './session/tunnels.js';
 import { openPodStream } from './streams.js';
 import { noVolumes } from './volumes/volumes.js';
 import type { Volumes } from './volumes/volumes.js';
-import type { TokenNeed } from './volumes/render.js';
 
 interface PemProvider {
   /** Read at each connection, so that rotated certificates are taken up. */
@@ -65,6 +70,8 @@ export interface AgentOptions {
   readonly cgroups?: { readonly root: string; readonly pods: PodCgroups };
   /** Absent: images are never taken away. */
   readonly imageGarbage?: ImageGarbage;
+  /** What members send besides pods; absent: NODE_OBJECTS. Members are started with the same. */
+  readonly objects?: NodeObjectTable;
   /** What it was told last, for a start without members. Absent: it knows nothing until a member tells it. */
   readonly checkpoints?: Checkpoints;
   readonly nodeIP: string;
@@ -127,6 +134,7 @@ class AgentService implements Agent {
   readonly #sessions: MemberSessions;
   readonly #events: PodEvents;
   readonly #checkpoints: Checkpoints;
+  readonly #table: NodeObjectTable;
   readonly #part: Part;
   readonly #tokens = new Map<number, PendingToken>();
   #pods: PodManager | undefined;
@@ -146,12 +154,16 @@ class AgentService implements Agent {
   constructor(options: AgentOptions) {
     this.#options = options;
     this.#checkpoints = options.checkpoints ?? noCheckpoints;
+    this.#table = options.objects ?? NODE_OBJECTS;
     const { clock, random, logger, nodeName, memberEndpoints } = options;
     this.#part = options.part ?? new Containment({ clock, logger }).part('agent');
     this.#sessions = new MemberSessions({
       endpoints: memberEndpoints, nodeName, clock, random, logger, part: this.#part, version: options.version ?? AGENT_VERSION,
       credentials: () => credentialsOf(options.tls),
-      resume: () => ({ primary: true, revision: this.#pods?.revision ?? '0', known: this.#pods?.known() ?? [] }),
+      resume: () => ({
+        primary: true, revision: this.#pods?.revision ?? '0', known: this.#pods?.known() ?? [],
+        kinds: { names: this.#table.kinds.map(({ resource }) => resource.kind) },
+      }),
       onPrimary: () => {
         this.#reported = '';
         this.refresh();
@@ -200,6 +212,7 @@ class AgentService implements Agent {
     });
     this.#pods = new PodManager({
       part: this.#part, runtime, clock, random, logger, nodeName, hostIP: nodeIP, volumes: options.volumes ?? noVolumes, images: new Images(runtime), checkpoints: this.#checkpoints,
+      table: this.#table,
       ...(options.cgroups === undefined ? {} : { cgroups: options.cgroups.pods }),
       logRoot: options.dataDir === undefined ? '/var/log/pods' : `${options.dataDir}/logs`,
       node: {
@@ -244,11 +257,8 @@ class AgentService implements Agent {
     switch (message.$case) {
       case 'podSpec': return pods.applyPod(parse<Pod>(message.value.pod), message.value.serviceEnvironment);
       case 'podGone': return pods.removePod(message.value.uid);
-      case 'configObject': {
-        const { kind, namespace, name, object } = message.value;
-        return pods.applyConfig(kindOf(kind), namespace, name, parse<ConfigMap | Secret>(object));
-      }
-      case 'configGone': return pods.applyConfig(kindOf(message.value.kind), message.value.namespace, message.value.name, undefined);
+      case 'configObject': return this.#applyObject(pods, message.value, parse<KubeObject>(message.value.object));
+      case 'configGone': return this.#applyObject(pods, message.value, undefined);
       case 'synced': return this.#collectGarbage();
       case 'tokenGrant': return this.#granted(message.value);
       case 'nodeSettings':
@@ -257,6 +267,13 @@ class AgentService implements Agent {
         return this.refresh();
       default: return undefined;
     }
+  }
+
+  #applyObject(pods: PodManager, sent: WireKind & { readonly namespace: string; readonly name: string }, object: KubeObject | undefined): void {
+    const { namespace, name } = sent;
+    const kind = kindOfWire(sent);
+    if (kind !== undefined && nodeObjectKind(this.#table, kind) !== undefined) pods.applyObject({ kind, namespace, name }, object);
+    else this.#options.logger.warn({ kind: kind ?? sent.kind, namespace, name }, 'a member sent an object of a kind that this worker does not take: it is left out');
   }
 
   /** Never rejects. */
@@ -379,10 +396,6 @@ function credentialsOf(tls: PemProvider | undefined): ChannelCredentials {
   if (tls === undefined) return credentials.createInsecure();
   const { ca, certificate, key } = tls();
   return credentials.createSsl(Buffer.from(ca), Buffer.from(key), Buffer.from(certificate));
-}
-
-function kindOf(kind: ObjectKind): 'ConfigMap' | 'Secret' {
-  return kind === ObjectKind.OBJECT_KIND_SECRET ? 'Secret' : 'ConfigMap';
 }
 
 /** Undefined from a member that does not send it. */

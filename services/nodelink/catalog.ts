@@ -2,55 +2,58 @@
  * What each node is to have: one shared informer per resource, pods indexed by their node. Tells sessions which node a
  * change concerns; never reads anything per node from the API.
  */
-import type { ConfigMap, Node, Pod, Secret, Service } from '../../apimachinery/gen/types.js';
-import { configMaps, nodes, pods, secrets, services } from '../../apimachinery/gen/resources.js';
+import type { Node, Pod, Service } from '../../apimachinery/gen/types.js';
+import { nodes, pods, services } from '../../apimachinery/gen/resources.js';
+import { nodeObjectKind, reachableFrom, referenceKey, referencesOf, referencesOfObject } from '../../apimachinery/node-objects/references.js';
+import type { ObjectReference } from '../../apimachinery/node-objects/references.js';
+import type { NodeObjectKind, NodeObjectTable } from '../../apimachinery/node-objects/table.js';
 import type { KubeObject } from '../../apimachinery/object.js';
 import type { Part } from '../../platform/containment.js';
 import type { Informer } from '../../sdk/informer/informer.js';
 import type { InformerFactory } from '../../sdk/informer/informer-factory.js';
-import { referencesOf } from './references.js';
 import { serviceEnvironment } from './service-environment.js';
 
 export interface CatalogListener {
   pod(pod: Pod): void;
   /** Deleted, or bound elsewhere now. */
   podGone(pod: Pod): void;
-  config(kind: 'ConfigMap' | 'Secret', namespace: string, name: string): void;
+  /** An object that a pod of the node refers to has changed, or is gone. */
+  object(reference: ObjectReference): void;
   node(node: Node): void;
 }
 
 const NODE = 'nodelink/node';
-const CONFIGS = 'nodelink/configs';
+/** The keys of what an object refers to. */
+const REFERENCES = 'nodelink/references';
 const NAMESPACE = 'nodelink/namespace';
 
 const nodeOf = (pod: Pod) => pod.spec?.nodeName ?? '';
-const configKey = (kind: string, namespace: string, name: string) => `${kind}/${namespace}/${name}`;
+
+function referenceTo({ resource }: NodeObjectKind, { metadata }: KubeObject): ObjectReference {
+  return { kind: resource.kind, namespace: metadata?.namespace ?? '', name: metadata?.name ?? '' };
+}
 
 export class Catalog {
   readonly #pods: Informer<Pod>;
-  readonly #configMaps: Informer<ConfigMap>;
-  readonly #secrets: Informer<Secret>;
+  readonly #table: NodeObjectTable;
+  readonly #objects: ReadonlyMap<string, Informer<KubeObject>>;
   readonly #services: Informer<Service>;
   readonly #nodes: Informer<Node>;
   readonly #listeners = new Map<string, Map<CatalogListener, Part>>();
   readonly #undo: (() => void)[] = [];
 
-  constructor(informers: InformerFactory) {
+  constructor(informers: InformerFactory, table: NodeObjectTable) {
+    this.#table = table;
     this.#pods = informers.informer(pods);
-    this.#configMaps = informers.informer(configMaps);
-    this.#secrets = informers.informer(secrets);
     this.#services = informers.informer(services);
     this.#nodes = informers.informer(nodes);
     this.#pods.addIndex(NODE, (pod) => (nodeOf(pod) === '' ? [] : [nodeOf(pod)]));
-    this.#pods.addIndex(CONFIGS, (pod) => {
-      if (nodeOf(pod) === '') return [];
-      const { configMaps: mapNames, secrets: secretNames } = referencesOf(pod);
-      const namespace = pod.metadata?.namespace ?? '';
-      return [
-        ...[...mapNames].map((name) => configKey('ConfigMap', namespace, name)),
-        ...[...secretNames].map((name) => configKey('Secret', namespace, name)),
-      ];
-    });
+    this.#pods.addIndex(REFERENCES, (pod) => (nodeOf(pod) === '' ? [] : referencesOf(pod, table).map(referenceKey)));
+    this.#objects = new Map(table.kinds.map((kind) => {
+      const informer = informers.informer(kind.resource);
+      if (kind.refersTo !== undefined) informer.addIndex(REFERENCES, (object) => referencesOfObject(kind, object, table).map(referenceKey));
+      return [kind.resource.kind, informer];
+    }));
     this.#services.addIndex(NAMESPACE, (service) => [service.metadata?.namespace ?? '']);
   }
 
@@ -60,8 +63,7 @@ export class Catalog {
       update: (pod, old) => this.#podChanged(pod, old),
       delete: (pod) => this.#tell(nodeOf(pod), (listener) => listener.podGone(pod)),
     }));
-    this.#followConfigs(this.#configMaps, 'ConfigMap');
-    this.#followConfigs(this.#secrets, 'Secret');
+    for (const kind of this.#table.kinds) this.#follow(kind);
     const nodeChanged = (node: Node) => this.#tell(node.metadata?.name ?? '', (listener) => listener.node(node));
     this.#undo.push(this.#nodes.addHandler({ add: nodeChanged, update: nodeChanged }));
   }
@@ -71,7 +73,7 @@ export class Catalog {
   }
 
   whenSynced(signal: AbortSignal): Promise<unknown> {
-    return Promise.all([this.#pods, this.#configMaps, this.#secrets, this.#services, this.#nodes].map((informer) => informer.whenSynced(signal)));
+    return Promise.all([this.#pods, ...this.#objects.values(), this.#services, this.#nodes].map((informer) => informer.whenSynced(signal)));
   }
 
   /** The version up to which the pods are known. */
@@ -97,8 +99,28 @@ export class Catalog {
     return conditions.some(({ type, status }) => type === 'Ready' && status === 'Unknown');
   }
 
-  config(kind: 'ConfigMap' | 'Secret', namespace: string, name: string): KubeObject | undefined {
-    return (kind === 'ConfigMap' ? this.#configMaps : this.#secrets).lister.getByRef({ namespace, name });
+  object(reference: ObjectReference): KubeObject | undefined {
+    return this.#objects.get(reference.kind)?.lister.getByRef(reference);
+  }
+
+  /** Whether objects of the kind are sent to nodes. */
+  sends(kind: string): boolean {
+    return this.#objects.has(kind);
+  }
+
+  /** Whether objects of the kind refer to others. */
+  leadsOn(kind: string): boolean {
+    return nodeObjectKind(this.#table, kind)?.refersTo !== undefined;
+  }
+
+  /** All that the pod refers to, also through other objects: what its node may read. */
+  objectsOf(pod: Pod): ObjectReference[] {
+    return this.objectsFrom(referencesOf(pod, this.#table));
+  }
+
+  /** The objects and all that they lead to. */
+  objectsFrom(references: readonly ObjectReference[]): ObjectReference[] {
+    return reachableFrom(references, (reference) => this.object(reference), this.#table);
   }
 
   environmentOf(pod: Pod): Record<string, string> {
@@ -123,13 +145,32 @@ export class Catalog {
     this.#tell(nodeOf(pod), (listener) => listener.pod(pod));
   }
 
-  #followConfigs(informer: Informer<ConfigMap> | Informer<Secret>, kind: 'ConfigMap' | 'Secret'): void {
+  #follow(kind: NodeObjectKind): void {
     const changed = (object: KubeObject) => {
-      const { namespace = '', name = '' } = object.metadata ?? {};
-      const nodes = new Set(this.#pods.lister.byIndex(CONFIGS, configKey(kind, namespace, name)).map(nodeOf));
-      for (const node of nodes) this.#tell(node, (listener) => listener.config(kind, namespace, name));
+      const reference = referenceTo(kind, object);
+      for (const node of this.#nodesWith(reference)) this.#tell(node, (listener) => listener.object(reference));
     };
-    this.#undo.push((informer as Informer<KubeObject>).addHandler({ add: (object, initial) => { if (!initial) changed(object); }, update: changed, delete: changed }));
+    const informer = this.#objects.get(kind.resource.kind);
+    const undo = informer?.addHandler({
+      add: (object, initial) => { if (!initial) changed(object); }, update: changed, delete: changed,
+    });
+    if (undo !== undefined) this.#undo.push(undo);
+  }
+
+  /** Nodes with a pod that refers to the object, also through others. */
+  #nodesWith(reference: ObjectReference): Set<string> {
+    const nodesFound = new Set<string>();
+    // A Set's iteration also visits what is added meanwhile.
+    const referring = new Set([referenceKey(reference)]);
+    for (const key of referring) {
+      for (const pod of this.#pods.lister.byIndex(REFERENCES, key)) nodesFound.add(nodeOf(pod));
+      for (const kind of this.#table.kinds) {
+        if (kind.refersTo === undefined) continue;
+        const between = this.#objects.get(kind.resource.kind)?.lister.byIndex(REFERENCES, key) ?? [];
+        for (const object of between) referring.add(referenceKey(referenceTo(kind, object)));
+      }
+    }
+    return nodesFound;
   }
 
   #tell(node: string, call: (listener: CatalogListener) => void): void {

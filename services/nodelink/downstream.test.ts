@@ -20,7 +20,10 @@ function member(node: Node | undefined, pods: Pod[], fresh: () => Promise<Node |
   const sent: Message[] = [];
   const downstream = new Downstream({
     node: 'w1', part: new Containment({ clock, logger: silentLogger }).part('test'), send: (message) => void sent.push(message), freshNode: fresh,
-    catalog: { revision: '9', listen: () => () => undefined, node: () => node, podsOf: () => pods, config: () => undefined, environmentOf: () => ({}) },
+    catalog: {
+      revision: '9', listen: () => () => undefined, node: () => node, podsOf: () => pods, object: () => undefined,
+      objectsOf: () => [], objectsFrom: () => [], sends: () => true, leadsOn: () => false, environmentOf: () => ({}),
+    },
   });
   const shown = () => sent.map((message) => {
     if (message.$case === 'nodeSettings') return `node ${JSON.stringify((parseJsonBytes(message.value.node) as { labels: object }).labels)}`;

@@ -5,13 +5,13 @@
 import { encodeJsonBytes } from '../../apimachinery/json-value.js';
 import type { Node, Pod } from '../../apimachinery/gen/types.js';
 import { requiredNodeMatches } from '../../apimachinery/kinds/pod/node-requirements.js';
+import { referenceKey } from '../../apimachinery/node-objects/references.js';
+import type { ObjectReference } from '../../apimachinery/node-objects/references.js';
+import { NUMBERED_KINDS, kindOfWire, wireKindOf } from '../../apimachinery/node-objects/wire.js';
 import type { Part } from '../../platform/containment.js';
 import { ObjectKind } from '../../proto/gen/navarch/node/v1/node.js';
 import type { KnownObject, SessionResponse } from '../../proto/gen/navarch/node/v1/node.js';
 import type { Catalog, CatalogListener } from './catalog.js';
-import { referencesOf } from './references.js';
-
-type ConfigKind = 'ConfigMap' | 'Secret';
 
 interface KnownPod {
   readonly namespace: string;
@@ -19,13 +19,13 @@ interface KnownPod {
   version: string;
 }
 
-const kindOf = (kind: ConfigKind) => (kind === 'Secret' ? ObjectKind.OBJECT_KIND_SECRET : ObjectKind.OBJECT_KIND_CONFIG_MAP);
-const configKey = (kind: ConfigKind, namespace: string, name: string) => `${kind}/${namespace}/${name}`;
 /** Versions are numbers of one sequence; what is not a number is older than everything. */
 const versionOf = (text: string | undefined) => (/^\d+$/.test(text ?? '') ? BigInt(text ?? '0') : 0n);
 
 /** What is asked of the catalog. */
-export type NodeCatalog = Pick<Catalog, 'listen' | 'node' | 'podsOf' | 'config' | 'environmentOf' | 'revision'>;
+export type NodeCatalog = Pick<
+  Catalog, 'listen' | 'node' | 'podsOf' | 'object' | 'objectsOf' | 'objectsFrom' | 'sends' | 'leadsOn' | 'environmentOf' | 'revision'
+>;
 
 export interface DownstreamOptions {
   readonly node: string;
@@ -43,7 +43,9 @@ export class Downstream implements CatalogListener {
   readonly #part: Part;
   readonly #pods = new Map<string, KnownPod>();
   /** Version of each object the worker holds; '' when it was told that there is none. */
-  readonly #configs = new Map<string, { kind: ConfigKind; namespace: string; name: string; version: string }>();
+  readonly #objects = new Map<string, { readonly reference: ObjectReference; readonly version: string }>();
+  /** Kinds that the worker takes. */
+  #takes: ReadonlySet<string> = new Set();
   /** Uids of pods that wait until the node is known as it is now. */
   readonly #waiting = new Set<string>();
   readonly #freshNode: () => Promise<Node | undefined>;
@@ -61,15 +63,9 @@ export class Downstream implements CatalogListener {
   }
 
   /** Sends what differs from `known`, then every change until `close`. The catalog is not older than the worker's revision. */
-  open(known: readonly KnownObject[]): void {
-    for (const object of known) {
-      const { namespace, name, resourceVersion: version } = object;
-      if (object.kind === ObjectKind.OBJECT_KIND_POD) this.#pods.set(object.uid, { namespace, name, version });
-      else if (object.kind !== ObjectKind.OBJECT_KIND_UNSPECIFIED) {
-        const kind = object.kind === ObjectKind.OBJECT_KIND_SECRET ? 'Secret' : 'ConfigMap';
-        this.#configs.set(configKey(kind, namespace, name), { kind, namespace, name, version });
-      }
-    }
+  open(known: readonly KnownObject[], takes: readonly string[] = NUMBERED_KINDS): void {
+    this.#takes = new Set(takes);
+    for (const object of known) this.#noteKnown(object);
     this.#unlisten = this.#catalog.listen(this.#node, this, this.#part);
     const node = this.#catalog.node(this.#node);
     if (node !== undefined) this.node(node);
@@ -101,7 +97,7 @@ export class Downstream implements CatalogListener {
 
   pod(pod: Pod): void {
     const uid = pod.metadata?.uid ?? '';
-    this.#sendConfigs(pod);
+    for (const reference of this.#catalog.objectsOf(pod)) this.#sendObject(reference);
     if (this.#pods.has(uid) || this.#suits(pod)) this.#sendPod(pod);
     else this.#sendAfterNode(uid);
   }
@@ -113,8 +109,23 @@ export class Downstream implements CatalogListener {
     this.#dropUnreferenced();
   }
 
-  config(kind: ConfigKind, namespace: string, name: string): void {
-    this.#sendConfig(kind, namespace, name);
+  object(reference: ObjectReference): void {
+    for (const found of this.#catalog.objectsFrom([reference])) this.#sendObject(found);
+    // What it referred to before may be nobody's now.
+    if (this.#catalog.leadsOn(reference.kind)) this.#dropUnreferenced();
+  }
+
+  #noteKnown(object: KnownObject): void {
+    const { namespace, name, resourceVersion: version } = object;
+    if (object.kind === ObjectKind.OBJECT_KIND_POD) {
+      this.#pods.set(object.uid, { namespace, name, version });
+      return;
+    }
+    const kind = kindOfWire(object);
+    // A newer worker may hold kinds that this member does not send: they are left to the next.
+    if (kind === undefined || !this.#catalog.sends(kind)) return;
+    const reference = { kind, namespace, name };
+    this.#objects.set(referenceKey(reference), { reference, version });
   }
 
   #suits(pod: Pod): boolean {
@@ -157,40 +168,33 @@ export class Downstream implements CatalogListener {
     this.#send({ $case: 'podGone', value: { namespace, name, uid } });
   }
 
-  #sendConfigs(pod: Pod): void {
-    const namespace = pod.metadata?.namespace ?? '';
-    const { configMaps, secrets } = referencesOf(pod);
-    for (const name of configMaps) this.#sendConfig('ConfigMap', namespace, name);
-    for (const name of secrets) this.#sendConfig('Secret', namespace, name);
+  #sendObject(reference: ObjectReference): void {
+    if (!this.#takes.has(reference.kind)) return;
+    const object = this.#catalog.object(reference);
+    const key = referenceKey(reference);
+    const version = object?.metadata?.resourceVersion ?? '';
+    if (this.#objects.get(key)?.version === version) return;
+    this.#objects.set(key, { reference, version });
+    if (object === undefined) this.#sendGone(reference);
+    else {
+      const { kind, namespace, name } = reference;
+      const json = encodeJsonBytes(object);
+      this.#send({ $case: 'configObject', value: { ...wireKindOf(kind), namespace, name, resourceVersion: version, object: json } });
+    }
   }
 
-  #sendConfig(kind: ConfigKind, namespace: string, name: string): void {
-    const object = this.#catalog.config(kind, namespace, name);
-    const key = configKey(kind, namespace, name);
-    const version = object?.metadata?.resourceVersion ?? '';
-    const known = this.#configs.get(key);
-    if (known?.version === version) return;
-    this.#configs.set(key, { kind, namespace, name, version });
-    if (object === undefined) this.#send({ $case: 'configGone', value: { kind: kindOf(kind), namespace, name } });
-    else {
-      const json = encodeJsonBytes(object);
-      this.#send({ $case: 'configObject', value: { kind: kindOf(kind), namespace, name, resourceVersion: version, object: json } });
-    }
+  #sendGone({ kind, namespace, name }: ObjectReference): void {
+    this.#send({ $case: 'configGone', value: { ...wireKindOf(kind), namespace, name } });
   }
 
   /** Takes back what no pod of the node refers to any more. */
   #dropUnreferenced(): void {
-    const wanted = new Set<string>();
-    for (const pod of this.#catalog.podsOf(this.#node)) {
-      const namespace = pod.metadata?.namespace ?? '';
-      const { configMaps, secrets } = referencesOf(pod);
-      for (const name of configMaps) wanted.add(configKey('ConfigMap', namespace, name));
-      for (const name of secrets) wanted.add(configKey('Secret', namespace, name));
-    }
-    for (const [key, { kind, namespace, name, version }] of this.#configs) {
+    const pods = this.#catalog.podsOf(this.#node);
+    const wanted = new Set(pods.flatMap((pod) => this.#catalog.objectsOf(pod).map(referenceKey)));
+    for (const [key, { reference, version }] of this.#objects) {
       if (wanted.has(key)) continue;
-      this.#configs.delete(key);
-      if (version !== '') this.#send({ $case: 'configGone', value: { kind: kindOf(kind), namespace, name } });
+      this.#objects.delete(key);
+      if (version !== '') this.#sendGone(reference);
     }
   }
 }

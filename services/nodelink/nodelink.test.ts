@@ -302,7 +302,7 @@ describe('what a worker may', () => {
       call.on('error', () => undefined);
     });
     call.write({ message: { $case: 'hello', value: { nodeName: 'w1', agentVersion: 'test' } } });
-    call.write({ message: { $case: 'role', value: { primary: true, revision: '0', known: [] } } });
+    call.write({ message: { $case: 'role', value: { primary: true, revision: '0', known: [], kinds: undefined } } });
     await synced;
     expect(seen).toEqual(['config mine', 'pod a']);
     call.cancel();
@@ -320,7 +320,7 @@ describe('what a worker may', () => {
     call.on('data', () => undefined);
     const uid = (pod: Pod) => ({ namespace: 'default', name: pod.metadata?.name ?? '', uid: pod.metadata?.uid ?? '' });
     call.write({ message: { $case: 'hello', value: { nodeName: 'w1', agentVersion: 'test' } } });
-    call.write({ message: { $case: 'role', value: { primary: true, revision: '0', known: [] } } });
+    call.write({ message: { $case: 'role', value: { primary: true, revision: '0', known: [], kinds: undefined } } });
     call.write({ message: { $case: 'podReport', value: { ...uid(other), status: Buffer.from('{"phase":"Failed"}') } } });
     call.write({ message: { $case: 'podTerminated', value: uid(own) } });
     call.write({ message: { $case: 'podReport', value: { ...uid(own), status: Buffer.from('{"phase":"Running"}') } } });

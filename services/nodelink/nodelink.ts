@@ -1,14 +1,16 @@
 /**
  * nodelink: the members' end of the worker stream.
  *
- * In: Register, Renew, Session and Tunnel calls of workers on the members' gRPC port; the API's pods, ConfigMaps, Secrets
- * and Services through shared informers. Out: Node, Lease, pod status, Events and the final deletion of pods, through an
+ * In: Register, Renew, Session and Tunnel calls of workers on the members' gRPC port; the API's pods, Services
+ * and what pods refer to (NODE_OBJECTS) through shared informers. Out: Node, Lease, pod status, Events and the final deletion of pods, through an
  * SDK client; pod streams for the API server's fronts (PodStreamer). A worker is who its certificate says; it is sent
  * its own pods and what they refer to, and may write the status of its own pods, and nothing else.
  * It must never read per node from the API, nor believe a worker about another node's objects.
  */
 import { status as GrpcStatus } from '@grpc/grpc-js';
 import type { UntypedHandleCall, sendUnaryData, ServerUnaryCall } from '@grpc/grpc-js';
+import { NODE_OBJECTS } from '../../apimachinery/node-objects/table.js';
+import type { NodeObjectTable } from '../../apimachinery/node-objects/table.js';
 import { apiErrors } from '../../apimachinery/status.js';
 import type { PodStream, PodStreamer, PodStreamRequest } from '../../apimachinery/pod-streams.js';
 import type { Clock } from '../../platform/clock.js';
@@ -50,6 +52,8 @@ export interface NodelinkOptions {
   readonly part?: Part;
   /** How often a worker's Lease is renewed; several times in the silence after which a node counts as dead. 10,000 when absent. */
   readonly leaseRenewal_ms?: number;
+  /** What a node is sent besides its pods; absent: NODE_OBJECTS. Workers are started with the same. */
+  readonly objects?: NodeObjectTable;
   /** Who calls; absent: the client certificate that TLS has verified. */
   readonly identify?: (call: IdentifiedCall) => string | undefined;
 }
@@ -72,7 +76,7 @@ const LEASE_RENEWAL_MS = 10_000;
 const refuse = (call: { emit(event: 'error', error: Error): boolean }, error: Error) => void call.emit('error', error);
 const refusal = (code: number, details: string) => Object.assign(new Error(details), { code, details });
 
-const DEAF: CatalogListener = { pod: () => undefined, podGone: () => undefined, config: () => undefined, node: () => undefined };
+const DEAF: CatalogListener = { pod: () => undefined, podGone: () => undefined, object: () => undefined, node: () => undefined };
 
 const noSession = (node: string) => apiErrors.serviceUnavailable(`node "${node}" has no session with this member now`);
 
@@ -92,7 +96,7 @@ class NodelinkService implements Nodelink {
   constructor(options: NodelinkOptions) {
     this.#options = options;
     this.#part = options.part ?? new Containment(options).part('nodelink');
-    this.#catalog = new Catalog(options.informers);
+    this.#catalog = new Catalog(options.informers, options.objects ?? NODE_OBJECTS);
     this.#keys = new NodeKeys(options.client);
     this.#tunnels = new Tunnels(options.random, options.clock, this.#part);
     this.implementation = {

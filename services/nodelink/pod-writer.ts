@@ -5,11 +5,11 @@
 import { encodeJson } from '../../apimachinery/json-value.js';
 import type { Pod, PodCondition, PodStatus, TokenRequest } from '../../apimachinery/gen/types.js';
 import { pods, serviceAccounts } from '../../apimachinery/gen/resources.js';
+import { tokensOfPod } from '../../apimachinery/node-objects/tokens.js';
 import type { KubeObject, Resource } from '../../apimachinery/object.js';
 import { apiErrors, isApiError } from '../../apimachinery/status.js';
 import type { Client } from '../../sdk/client.js';
 import type { Catalog } from './catalog.js';
-import { wantsToken } from './references.js';
 
 export interface PodRef {
   readonly namespace: string;
@@ -68,7 +68,7 @@ export class PodWriter {
   async token(ref: PodRef, audience: string, expiration_s: number): Promise<{ token: string; expires_ms: number }> {
     const pod = this.#catalog.pod(ref.namespace, ref.name) ?? (await this.#read(ref));
     if (pod === undefined || !this.#owns(pod, ref)) throw apiErrors.forbidden(pods, ref.name, 'it is not bound to this node');
-    if (!wantsToken(pod, audience)) throw apiErrors.forbidden(pods, ref.name, `it asks for no token for audience "${audience}"`);
+    if (!tokensOfPod(pod).some((need) => need.audience === audience)) throw apiErrors.forbidden(pods, ref.name, `it asks for no token for audience "${audience}"`);
     const name = pod.spec?.serviceAccountName ?? 'default';
     const request = {
       apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest',

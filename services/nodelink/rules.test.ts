@@ -1,28 +1,8 @@
-import { describe, expect, it } from 'vitest';
-import type { Pod, Service } from '../../apimachinery/gen/types.js';
+import { expect, it } from 'vitest';
+import type { Service } from '../../apimachinery/gen/types.js';
 import { mayLabel } from './node-writer.js';
 import { mergeStatus } from './pod-writer.js';
-import { referencesOf, wantsToken } from './references.js';
 import { serviceEnvironment } from './service-environment.js';
-
-describe('what a pod refers to', () => {
-  it('counts every container, volume and pull secret (CVE-2023-2727, CVE-2024-3177)', () => {
-    const pod: Pod = { spec: {
-      imagePullSecrets: [{ name: 's1' }],
-      initContainers: [{ name: 'i', envFrom: [{ secretRef: { name: 's2' } }] }],
-      containers: [{ name: 'c', env: [{ name: 'A', valueFrom: { configMapKeyRef: { name: 'c1', key: 'k' } } }, { name: 'B', value: 's9' }] }],
-      ephemeralContainers: [{ name: 'e', env: [{ name: 'A', valueFrom: { secretKeyRef: { name: 's3', key: 'k' } } }] }],
-      volumes: [{ name: 'a', secret: { secretName: 's4' } }, { name: 'b', projected: { sources: [{ configMap: { name: 'c2' } }, { secret: { name: 's5' } }] } }],
-    } };
-    const { configMaps, secrets } = referencesOf(pod);
-    expect([[...configMaps].toSorted(), [...secrets].toSorted()]).toEqual([['c1', 'c2'], ['s1', 's2', 's3', 's4', 's5']]);
-  });
-
-  it('names the audiences of its tokens', () => {
-    const pod: Pod = { spec: { containers: [], volumes: [{ name: 't', projected: { sources: [{ serviceAccountToken: { path: 't', audience: 'vault' } }] } }] } };
-    expect([wantsToken(pod, 'vault'), wantsToken(pod, '')]).toEqual([true, false]);
-  });
-});
 
 it('Services become variables', () => {
   const service: Service = { metadata: { name: 'my-db' }, spec: { clusterIP: '10.0.0.5', ports: [{ name: 'sql', port: 5432 }] } };

@@ -132,7 +132,7 @@ export class NodeSession {
       reachable ??= await this.#reachable(wanted).catch(() => undefined);
       await clock.sleep(CATCH_UP_POLL_MS, this.#closed.signal);
     }
-    if (this.#downstream === downstream) downstream.open(role.known);
+    if (this.#downstream === downstream) downstream.open(role.known, role.kinds?.names);
     this.#pump();
   }
 

@@ -91,8 +91,9 @@ export class PodActions {
   #sources(podIPs: readonly string[]): VolumeSources {
     const environment = this.#environment;
     return {
-      configMap: (namespace, name) => environment.configMap(namespace, name),
-      secret: (namespace, name) => environment.secret(namespace, name),
+      configMap: (namespace, name) => environment.objects.configMap(namespace, name),
+      secret: (namespace, name) => environment.objects.secret(namespace, name),
+      object: (reference) => environment.objects.get(reference),
       serviceEnvironment: environment.serviceEnvironment(keyOf(this.#pod()).uid),
       podIPs, hostIP: environment.hostIP, nodeName: environment.nodeName, allocatable: environment.allocatable(),
       token: (need) => this.#tokens.get(need),
@@ -195,7 +196,7 @@ export class PodActions {
 
   async #ensureImage(roled: RoledContainer) {
     const { container } = roled;
-    const auths: readonly RegistryAuth[] = registryAuths(this.#pod(), container.image ?? '', (namespace, name) => this.#environment.secret(namespace, name));
+    const auths: readonly RegistryAuth[] = registryAuths(this.#pod(), container.image ?? '', (namespace, name) => this.#environment.objects.secret(namespace, name));
     const { image, pulled } = await this.#environment.images.ensure(container, auths, () => {
       this.#event(fieldPathOf(roled), 'Normal', 'Pulling', `Pulling image "${container.image ?? ''}"`);
     });

@@ -19,12 +19,13 @@ describe('checkpoints', () => {
     const before = open();
     before.savePod({ pod: podOf('u1'), serviceEnvironment: { A: '1' } });
     before.savePod({ pod: podOf('u2'), serviceEnvironment: {} });
-    before.saveConfigMap({ metadata: { namespace: 'default', name: 'settings' }, data: { key: 'value' } });
+    const settings = { metadata: { namespace: 'default', name: 'settings' }, data: { key: 'value' } };
+    before.saveObject({ kind: 'ConfigMap', namespace: 'default', name: 'settings' }, settings);
     before.removePod('u2');
     await before.close();
     expect(await open().load()).toEqual({
       pods: [{ pod: podOf('u1'), serviceEnvironment: { A: '1' } }],
-      configMaps: [{ metadata: { namespace: 'default', name: 'settings' }, data: { key: 'value' } }],
+      objects: [{ kind: 'ConfigMap', object: settings }],
     });
     expect(readdirSync(directory).toSorted()).toEqual(['configmap_default_settings.json', 'pod_u1.json']);
     expect(statSync(join(directory, 'pod_u1.json')).mode & 0o777).toBe(0o600);
@@ -34,7 +35,7 @@ describe('checkpoints', () => {
     const checkpoints = open();
     checkpoints.savePod({ pod: podOf(uid), serviceEnvironment: {} });
     await checkpoints.close();
-    expect(await open().load()).toEqual({ pods: [], configMaps: [] });
+    expect(await open().load()).toEqual({ pods: [], objects: [] });
   });
 
   it('leave out what cannot be read', async () => {

@@ -1,6 +1,6 @@
 /**
  * What the agent was last told, on disk: an agent that starts while no member can be reached adopts its pods, and starts again what of
- * them has ended. Pods and ConfigMaps only: Secrets never touch a disk. What is read back is as old as it is; the first member that
+ * them has ended. Pods, and objects of kinds that may lie on disk (NODE_OBJECTS): Secrets never do. What is read back is as old as it is; the first member that
  * can be reached says what has changed since.
  */
 import { mkdir, readFile, readdir, rm } from 'node:fs/promises';
@@ -9,50 +9,63 @@ import { encodeJson, parseJson } from '../../../apimachinery/json-value.js';
 import type { Clock, Timer } from '../../../platform/clock.js';
 import type { Logger } from '../../../platform/log.js';
 import { writeFileAtomic } from '../../../platform/pki/files.js';
-import type { ConfigMap, Pod } from '../pod-spec/types.js';
+import type { ObjectReference } from '../../../apimachinery/node-objects/references.js';
+import { NODE_OBJECTS } from '../../../apimachinery/node-objects/table.js';
+import type { NodeObjectTable } from '../../../apimachinery/node-objects/table.js';
+import type { KubeObject } from '../../../apimachinery/object.js';
+import type { Pod } from '../pod-spec/types.js';
 
 export interface CheckpointedPod {
   readonly pod: Pod;
   readonly serviceEnvironment: Readonly<Record<string, string>>;
 }
 
+export interface CheckpointedObject {
+  readonly kind: string;
+  readonly object: KubeObject;
+}
+
 export interface Checkpointed {
   readonly pods: readonly CheckpointedPod[];
-  readonly configMaps: readonly ConfigMap[];
+  readonly objects: readonly CheckpointedObject[];
 }
 
 export interface Checkpoints {
   savePod(checkpoint: CheckpointedPod): void;
-  saveConfigMap(object: ConfigMap): void;
+  saveObject(reference: ObjectReference, object: KubeObject): void;
   removePod(uid: string): void;
-  removeConfigMap(namespace: string, name: string): void;
+  removeObject(reference: ObjectReference): void;
   load(): Promise<Checkpointed>;
   /** Writes what is waiting. */
   close(): Promise<void>;
 }
 
 export const noCheckpoints: Checkpoints = {
-  savePod: () => undefined, saveConfigMap: () => undefined, removePod: () => undefined, removeConfigMap: () => undefined,
-  load: () => Promise.resolve({ pods: [], configMaps: [] }), close: () => Promise.resolve(),
+  savePod: () => undefined, saveObject: () => undefined, removePod: () => undefined, removeObject: () => undefined,
+  load: () => Promise.resolve({ pods: [], objects: [] }), close: () => Promise.resolve(),
 };
 
 /** Pods change often while they start: what comes in between is written once. */
 const DELAY_MS = 1_000;
-const SAFE_FILE = /^(pod|configmap)_[A-Za-z0-9][A-Za-z0-9._-]*\.json$/;
+/** `pod_<uid>.json`, `<kind>_<namespace>_<name>.json`. */
+const SAFE_FILE = /^[a-z0-9]+_[A-Za-z0-9_][A-Za-z0-9._-]*\.json$/;
 
 export class FileCheckpoints implements Checkpoints {
   readonly #directory: string;
   readonly #clock: Clock;
   readonly #logger: Logger;
+  readonly #table: NodeObjectTable;
   /** By file name: what it is to hold; undefined: it is to go. */
   readonly #waiting = new Map<string, string | undefined>();
   #timer: Timer | undefined;
   #writing: Promise<void> = Promise.resolve();
 
-  constructor(options: { readonly directory: string; readonly clock: Clock; readonly logger: Logger }) {
+  /** `objects` absent: NODE_OBJECTS. */
+  constructor(options: { readonly directory: string; readonly clock: Clock; readonly logger: Logger; readonly objects?: NodeObjectTable }) {
     this.#directory = options.directory;
     this.#clock = options.clock;
     this.#logger = options.logger;
+    this.#table = options.objects ?? NODE_OBJECTS;
   }
 
   savePod(checkpoint: CheckpointedPod): void {
@@ -61,29 +74,31 @@ export class FileCheckpoints implements Checkpoints {
     this.#put(`pod_${uid}.json`, encodeJson(checkpoint), deletionTimestamp === undefined ? DELAY_MS : 0);
   }
 
-  saveConfigMap(object: ConfigMap): void {
-    this.#put(configMapFile(object.metadata?.namespace ?? '', object.metadata?.name ?? ''), encodeJson(object), DELAY_MS);
+  saveObject(reference: ObjectReference, object: KubeObject): void {
+    this.#put(fileOf(reference), encodeJson(object), DELAY_MS);
   }
 
   removePod(uid: string): void {
     this.#put(`pod_${uid}.json`, undefined, 0);
   }
 
-  removeConfigMap(namespace: string, name: string): void {
-    this.#put(configMapFile(namespace, name), undefined, DELAY_MS);
+  removeObject(reference: ObjectReference): void {
+    this.#put(fileOf(reference), undefined, DELAY_MS);
   }
 
   async load(): Promise<Checkpointed> {
     const pods: CheckpointedPod[] = [];
-    const configMaps: ConfigMap[] = [];
+    const objects: CheckpointedObject[] = [];
+    const kinds = this.#table.kinds.filter(({ onDisk }) => onDisk).map(({ resource }) => resource.kind);
     for (const name of await readdir(this.#directory).catch(() => [])) {
       if (!SAFE_FILE.test(name)) continue;
       const value = await this.#read(name);
       if (value === undefined) continue;
-      if (name.startsWith('configmap_')) configMaps.push(value as ConfigMap);
-      else if (isCheckpoint(value)) pods.push(value);
+      const kind = kinds.find((candidate) => name.startsWith(filePrefix(candidate)));
+      if (kind !== undefined) objects.push({ kind, object: value as KubeObject });
+      else if (name.startsWith('pod_') && isCheckpoint(value)) pods.push(value);
     }
-    return { pods, configMaps };
+    return { pods, objects };
   }
 
   async close(): Promise<void> {
@@ -137,7 +152,9 @@ function isCheckpoint(value: unknown): value is CheckpointedPod {
   return (pod?.metadata?.uid ?? '') !== '' && Array.isArray(pod?.spec?.containers) && typeof serviceEnvironment === 'object';
 }
 
+const filePrefix = (kind: string) => `${kind.toLowerCase()}_`;
+
 /** Namespaces hold no dot and no underscore: no two objects share a file. */
-function configMapFile(namespace: string, name: string): string {
-  return `configmap_${namespace}_${name}.json`;
+function fileOf({ kind, namespace, name }: ObjectReference): string {
+  return `${filePrefix(kind)}${namespace}_${name}.json`;
 }

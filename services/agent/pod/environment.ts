@@ -1,5 +1,6 @@
 /** What a pod's worker needs around it: handed in once by the agent, shared by all pods of the node. */
 import type { Resources } from '../../../apimachinery/kinds/pod/resources.js';
+import type { TokenNeed } from '../../../apimachinery/node-objects/tokens.js';
 import type { Clock } from '../../../platform/clock.js';
 import type { Part } from '../../../platform/containment.js';
 import type { Logger } from '../../../platform/log.js';
@@ -7,13 +8,13 @@ import type { Random } from '../../../platform/random.js';
 import type { PodCgroups } from '../cgroups/pod-cgroups.js';
 import type { ProbeResult } from '../probes/prober.js';
 import type { ContainerRecord, Runtime } from '../runtime/runtime.js';
-import type { TokenNeed } from '../volumes/render.js';
 import type { Volumes } from '../volumes/volumes.js';
 import type { AdmittedPods, NodeObject } from './admission.js';
 import type { NodeFacts } from './container-spec.js';
+import type { HeldObjects } from './held-objects.js';
 import type { Images } from './images.js';
 import type { PodKey } from '../pod-spec/spec.js';
-import type { ConfigMap, Container, Handler, PodStatus, Quantities, Secret } from '../pod-spec/types.js';
+import type { Container, Handler, PodStatus, Quantities } from '../pod-spec/types.js';
 
 export interface PodEvent {
   readonly key: PodKey;
@@ -50,8 +51,8 @@ export interface PodEnvironment {
   takenByOthers(uid: string): AdmittedPods;
   /** What the node's other pods have asked for together. */
   requestedByOthers(uid: string): Resources;
-  configMap(namespace: string, name: string): ConfigMap | undefined;
-  secret(namespace: string, name: string): Secret | undefined;
+  /** What members have sent besides pods. */
+  readonly objects: Pick<HeldObjects, 'get' | 'configMap' | 'secret'>;
   serviceEnvironment(uid: string): Readonly<Record<string, string>>;
   /** Asks a member for a token bound to the pod; rejects when none can be had now. */
   requestToken(key: PodKey, need: TokenNeed): Promise<Token>;

@@ -3,6 +3,11 @@
  * What comes from the members goes in; it can say what it holds, so that a session resumes by revision.
  */
 import { hostPortsOf } from '../../../apimachinery/kinds/pod/host-ports.js';
+import { reachableFrom, referenceKey, referencesOf } from '../../../apimachinery/node-objects/references.js';
+import type { ObjectReference } from '../../../apimachinery/node-objects/references.js';
+import { NODE_OBJECTS } from '../../../apimachinery/node-objects/table.js';
+import type { NodeObjectTable } from '../../../apimachinery/node-objects/table.js';
+import type { KubeObject } from '../../../apimachinery/object.js';
 import type { Timer } from '../../../platform/clock.js';
 import { Coalesced } from '../../../platform/coalesced.js';
 import { Containment } from '../../../platform/containment.js';
@@ -18,12 +23,21 @@ import { requestsOf } from './allocation.js';
 import { noCheckpoints } from './checkpoints.js';
 import type { Checkpointed, Checkpoints } from './checkpoints.js';
 import type { PodEnvironment } from './environment.js';
+import { HeldObjects } from './held-objects.js';
 import { keyOf } from '../pod-spec/spec.js';
-import type { ConfigMap, Pod, Secret } from '../pod-spec/types.js';
+import type { Pod } from '../pod-spec/types.js';
 import { PodWorker } from './worker.js';
 
-export type PodManagerEnvironment = Omit<PodEnvironment, 'configMap' | 'secret' | 'serviceEnvironment' | 'part' | 'cgroups' | 'requestedByOthers' | 'takenByOthers' | 'nodeObject'>
-  & { readonly checkpoints?: Checkpoints; readonly part?: Part; readonly cgroups?: PodCgroups; readonly nodeObject?: () => NodeObject | undefined };
+type MadeHere = 'objects' | 'serviceEnvironment' | 'part' | 'cgroups' | 'requestedByOthers' | 'takenByOthers' | 'nodeObject';
+
+export type PodManagerEnvironment = Omit<PodEnvironment, MadeHere> & {
+  readonly checkpoints?: Checkpoints;
+  readonly part?: Part;
+  readonly cgroups?: PodCgroups;
+  readonly nodeObject?: () => NodeObject | undefined;
+  /** What members send besides pods; absent: NODE_OBJECTS. */
+  readonly table?: NodeObjectTable;
+};
 
 /** A pod that failed in our own code is looked at anew after this; doubled each time. */
 const REVIVE_MS_MIN = 1_000;
@@ -35,13 +49,12 @@ const ROTATE_MS = 10_000;
 /** Uids of pods that were removed: a member that lags behind may still speak of them. */
 const TOMBSTONES_MAX = 2_000;
 
-const configKey = (kind: 'ConfigMap' | 'Secret', namespace: string, name: string) => `${kind}/${namespace}/${name}`;
-
 export class PodManager {
   readonly #environment: PodEnvironment;
   readonly #checkpoints: Checkpoints;
   readonly #workers = new Map<string, PodWorker>();
-  readonly #configs = new Map<string, ConfigMap | Secret>();
+  readonly #table: NodeObjectTable;
+  readonly #objects: HeldObjects;
   readonly #services = new Map<string, Readonly<Record<string, string>>>();
   readonly #tombstones = new Set<string>();
   readonly #digests = new Map<string, string>();
@@ -60,13 +73,14 @@ export class PodManager {
 
   constructor(environment: PodManagerEnvironment) {
     this.#checkpoints = environment.checkpoints ?? noCheckpoints;
+    this.#table = environment.table ?? NODE_OBJECTS;
+    this.#objects = new HeldObjects(this.#table, this.#checkpoints);
     this.#environment = {
       ...environment,
       cgroups: environment.cgroups ?? noCgroups,
       nodeObject: environment.nodeObject ?? (() => undefined),
       part: environment.part ?? new Containment(environment).part('pods'),
-      configMap: (namespace, name) => this.#configs.get(configKey('ConfigMap', namespace, name)),
-      secret: (namespace, name) => this.#configs.get(configKey('Secret', namespace, name)) as Secret | undefined,
+      objects: this.#objects,
       serviceEnvironment: (uid) => this.#services.get(uid) ?? {},
       requestedByOthers: (uid) => requestsOf([...this.#workers.values()].filter((worker) => worker.key.uid !== uid && !worker.isOver).map((worker) => worker.allocated)),
       takenByOthers: (uid) => {
@@ -120,12 +134,7 @@ export class PodManager {
     const pods = [...this.#workers.values()].filter((worker) => !this.#tombstones.has(worker.key.uid)).map(({ key, pod }): KnownObject => ({
       kind: ObjectKind.OBJECT_KIND_POD, namespace: key.namespace, name: key.name, uid: key.uid, resourceVersion: pod.metadata?.resourceVersion ?? '',
     }));
-    const configs = [...this.#configs].map(([key, object]): KnownObject => ({
-      kind: key.startsWith('Secret/') ? ObjectKind.OBJECT_KIND_SECRET : ObjectKind.OBJECT_KIND_CONFIG_MAP,
-      namespace: object.metadata?.namespace ?? '', name: object.metadata?.name ?? '', uid: object.metadata?.uid ?? '',
-      resourceVersion: object.metadata?.resourceVersion ?? '',
-    }));
-    return [...pods, ...configs];
+    return [...pods, ...this.#objects.known()];
   }
 
   applyPod(pod: Pod, serviceEnvironment: Readonly<Record<string, string>>): void {
@@ -146,14 +155,10 @@ export class PodManager {
   }
 
   /** `object` undefined: there is none of that name. */
-  applyConfig(kind: 'ConfigMap' | 'Secret', namespace: string, name: string, object: ConfigMap | Secret | undefined): void {
-    const key = configKey(kind, namespace, name);
-    if (object === undefined) this.#configs.delete(key);
-    else this.#configs.set(key, object);
-    if (kind === 'ConfigMap' && object === undefined) this.#checkpoints.removeConfigMap(namespace, name);
-    if (kind === 'ConfigMap' && object !== undefined) this.#checkpoints.saveConfigMap(object);
+  applyObject(reference: ObjectReference, object: KubeObject | undefined): void {
+    this.#objects.apply(reference, object);
     for (const worker of this.#workers.values()) {
-      if (worker.key.namespace === namespace) worker.sourcesChanged();
+      if (this.#refersTo(worker.pod, reference)) worker.sourcesChanged();
     }
   }
 
@@ -162,11 +167,8 @@ export class PodManager {
   }
 
   /** Takes up pods from before the agent's restart. Only while no member is primary: the next is then told of them, and says which are gone. */
-  restore({ pods, configMaps }: Checkpointed): void {
-    for (const object of configMaps) {
-      const key = configKey('ConfigMap', object.metadata?.namespace ?? '', object.metadata?.name ?? '');
-      if (!this.#configs.has(key)) this.#configs.set(key, object);
-    }
+  restore({ pods, objects }: Checkpointed): void {
+    this.#objects.restore(objects);
     for (const { pod, serviceEnvironment } of pods) {
       const { uid } = keyOf(pod);
       if (this.#workers.has(uid) || this.#tombstones.has(uid)) continue;
@@ -195,6 +197,11 @@ export class PodManager {
   /** Reports every status again. */
   repeat(): void {
     for (const worker of this.#workers.values()) worker.repeat();
+  }
+
+  #refersTo(pod: Pod, reference: ObjectReference): boolean {
+    const reached = reachableFrom(referencesOf(pod, this.#table), (found) => this.#objects.get(found), this.#table);
+    return reached.some((found) => referenceKey(found) === referenceKey(reference));
   }
 
   #noteVersion(pod: Pod): void {

@@ -1,6 +1,6 @@
 /** Service account tokens of one pod: fetched before its volumes are made, renewed at four fifths of their life. */
-import type { TokenNeed } from '../volumes/render.js';
-import { tokensOf } from '../volumes/render.js';
+import { tokensOfPod } from '../../../apimachinery/node-objects/tokens.js';
+import type { TokenNeed } from '../../../apimachinery/node-objects/tokens.js';
 import type { PodEnvironment, Token } from './environment.js';
 import type { PodKey } from '../pod-spec/spec.js';
 import type { Pod } from '../pod-spec/types.js';
@@ -29,12 +29,12 @@ export class PodTokens {
 
   /** Whether some token of the pod is missing or due, and it is time to ask. */
   due(pod: Pod): boolean {
-    return this.#environment.clock.now() >= this.#notBefore_ms && needsOf(pod).some((need) => this.#isDue(need));
+    return this.#environment.clock.now() >= this.#notBefore_ms && tokensOfPod(pod).some((need) => this.#isDue(need));
   }
 
   /** Fetches what is due. Rejects when a token that is not there at all cannot be had. */
   async fetch(pod: Pod, key: PodKey): Promise<void> {
-    for (const need of needsOf(pod)) {
+    for (const need of tokensOfPod(pod)) {
       if (!this.#isDue(need)) continue;
       const now_ms = this.#environment.clock.now();
       try {
@@ -54,4 +54,3 @@ export class PodTokens {
 }
 
 const idOf = (need: TokenNeed) => `${need.audience} ${need.expiration_s}`;
-const needsOf = (pod: Pod) => (pod.spec?.volumes ?? []).flatMap(tokensOf);

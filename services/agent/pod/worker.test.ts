@@ -268,7 +268,7 @@ describe('a pod', () => {
     const node = new TestNode();
     await node.apply(podOf());
     node.restart();
-    node.manager.restore({ pods: [...node.saved.values()].map((pod) => ({ pod, serviceEnvironment: {} })), configMaps: [] });
+    node.manager.restore({ pods: [...node.saved.values()].map((pod) => ({ pod, serviceEnvironment: {} })), objects: [] });
     await node.clock.advance(10);
     expect(node.starts()).toEqual(['web/0']);
     expect(node.manager.known()).toMatchObject([{ uid: 'u1', resourceVersion: '1' }]);
@@ -363,7 +363,7 @@ describe('what keeps a container from starting', () => {
     await node.apply(podOf({ containers: [{ name: 'web', image: 'web:1', envFrom: [{ configMapRef: { name: 'settings' } }] }] }));
     expect(node.state()?.state?.waiting).toEqual({ reason: 'CreateContainerConfigError', message: 'configmap "settings" not found' });
     const map: ConfigMap = { metadata: { namespace: 'default', name: 'settings' }, data: { A: '1' } };
-    node.manager.applyConfig('ConfigMap', 'default', 'settings', map);
+    node.manager.applyObject({ kind: 'ConfigMap', namespace: 'default', name: 'settings' }, map);
     await node.clock.advance(10);
     expect(node.runtime.specs.get('web/0')?.env).toContainEqual({ name: 'A', value: '1' });
   });

@@ -169,7 +169,7 @@ export class MemberSessions {
     const next = others[this.#options.random.int(Math.max(others.length, 1))];
     if (next === undefined) return;
     this.#options.logger.warn({ from: primary.endpoint, to: next.endpoint }, 'the member cannot write: another becomes primary');
-    primary.send({ $case: 'role', value: { primary: false, revision: '', known: [] } });
+    primary.send({ $case: 'role', value: { primary: false, revision: '', known: [], kinds: undefined } });
     this.#promote(next);
   }
 }

@@ -1,6 +1,8 @@
 /** What the files of a ConfigMap, Secret, downward API or projected volume are: pure, from the pod and its sources. */
-import type { Int64 } from '../../../apimachinery/int64.js';
-import { approximate } from '../../../apimachinery/int64.js';
+import type { ObjectReference } from '../../../apimachinery/node-objects/references.js';
+import { tokenNeedOf } from '../../../apimachinery/node-objects/tokens.js';
+import type { TokenNeed } from '../../../apimachinery/node-objects/tokens.js';
+import type { KubeObject } from '../../../apimachinery/object.js';
 import { ConfigError, fieldValue } from '../pod-spec/env.js';
 import type { PodSources } from '../pod-spec/env.js';
 import { resourceField } from '../pod-spec/resources.js';
@@ -15,18 +17,14 @@ interface VolumeFile {
 /** Relative path -> file. */
 export type VolumeFiles = ReadonlyMap<string, VolumeFile>;
 
-export interface TokenNeed {
-  readonly audience: string;
-  readonly expiration_s: number;
-}
-
 export interface VolumeSources extends PodSources {
+  /** Any object that the pod refers to. */
+  object(reference: ObjectReference): KubeObject | undefined;
   /** A token fetched before; rendering is not asynchronous. */
   token(need: TokenNeed): string | undefined;
 }
 
 const MODE_DEFAULT = 0o644;
-const TOKEN_EXPIRATION_S_DEFAULT = 3600;
 
 /** Paths come from users: relative, without `..`, and not where the atomic writer keeps its own names. */
 function checkPath(path: string): string {
@@ -103,15 +101,6 @@ function projection(pod: Pod, source: VolumeProjection, mode: number, sources: V
   // Readable for root and the pod's group; without either named, for whoever the container runs as.
   const tokenMode = runsAs === undefined && pod.spec?.securityContext?.fsGroup === undefined ? 0o644 : 0o640;
   return [[checkPath(serviceAccountToken.path), { data: utf8(token), mode: tokenMode }]];
-}
-
-function tokenNeedOf(source: { audience?: string; expirationSeconds?: Int64 }): TokenNeed {
-  return { audience: source.audience ?? '', expiration_s: approximate(source.expirationSeconds ?? TOKEN_EXPIRATION_S_DEFAULT) };
-}
-
-/** The tokens that a volume needs. */
-export function tokensOf(volume: Volume): TokenNeed[] {
-  return (volume.projected?.sources ?? []).flatMap((source) => (source.serviceAccountToken === undefined ? [] : [tokenNeedOf(source.serviceAccountToken)]));
 }
 
 /** The files of a volume; undefined for volumes that are not made of files. Throws ConfigError when something is missing. */

@@ -7,13 +7,14 @@ import { seededRandom } from '../../../platform/random.js';
 import type { Pod, Volume } from '../pod-spec/types.js';
 import { writeAtomically } from './atomic-writer.js';
 import { HostVolumes } from './host-volumes.js';
-import { renderVolume, tokensOf } from './render.js';
+import { tokensOf } from '../../../apimachinery/node-objects/tokens.js';
+import { renderVolume } from './render.js';
 import type { VolumeSources } from './render.js';
 
 const pod: Pod = { metadata: { namespace: 'ns', name: 'a', uid: 'u1', labels: { app: 'web' } }, spec: { containers: [] } };
 const sources: VolumeSources = {
   configMap: (_ns, name) => (name === 'c' ? { data: { a: '1', b: '2' }, binaryData: { bin: 'AAE=' } } : undefined),
-  secret: () => undefined, serviceEnvironment: {}, podIPs: [], hostIP: '', nodeName: 'w1', allocatable: {},
+  secret: () => undefined, object: () => undefined, serviceEnvironment: {}, podIPs: [], hostIP: '', nodeName: 'w1', allocatable: {},
   token: (need) => (need.audience === '' ? 'a-token' : undefined),
 };
 const render = (volume: Omit<Volume, 'name'>) => {
