@@ -1,4 +1,4 @@
-/** Which objects a pod refers to: pure functions of the pod, the table, and for what is named in turn, of the objects. */
+/** Which objects a pod refers to: pure functions of the pod, the table, and the objects that name others in turn. */
 import { InvariantError } from '../../platform/assert.js';
 import type { Container, EphemeralContainer, Pod, Volume } from '../gen/types.js';
 import type { KubeObject } from '../object.js';
@@ -40,7 +40,7 @@ export function reachableFrom(
   from: readonly ObjectReference[], find: (reference: ObjectReference) => KubeObject | undefined, table: NodeObjectTable,
 ): ObjectReference[] {
   const found = new Map(from.map((reference) => [referenceKey(reference), reference]));
-  // A Map's iteration also visits what is added meanwhile; what is there already is not visited twice, so circles end.
+  // A Map's iteration also visits what is added meanwhile. Nothing is added twice, so circles end.
   for (const reference of found.values()) {
     const kind = nodeObjectKind(table, reference.kind);
     const object = kind?.refersTo === undefined ? undefined : find(reference);

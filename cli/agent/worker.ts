@@ -19,6 +19,7 @@ import { CriRuntime } from '../../services/agent/runtime/cri/cri-runtime.js';
 import type { HollowRule } from '../../services/agent/runtime/hollow-behaviour.js';
 import { HollowRuntime } from '../../services/agent/runtime/hollow.js';
 import { HostVolumes } from '../../services/agent/volumes/host-volumes.js';
+import { VOLUME_PLUGINS } from '../../services/agent/volumes/plugins/index.js';
 import type { CniOptions } from '../../services/overlay/cni.js';
 import { dnsServiceAddress, type ClusterNetwork } from '../../services/server/network.js';
 import { NODE_PORT, NodePort } from './node-port.js';
@@ -151,7 +152,7 @@ class CriWorker implements Service {
       runtime: new CriRuntime({ socket: this.#runtime.socket, clock }),
       imageGarbage: new ImageGarbage({ ...this.#runtime.imageGarbage, clock }),
       checkpoints: new FileCheckpoints({ directory: join(dataDir, 'checkpoints'), clock, logger }),
-      volumes: new HostVolumes({ dataDir, logRoot: join(dataDir, 'logs'), random }),
+      volumes: new HostVolumes({ dataDir, logRoot: join(dataDir, 'logs'), random, plugins: VOLUME_PLUGINS }),
       networkReady: () => this.#networkReady,
       ...(this.#cgroups === undefined ? {} : { cgroups: { root, pods: new KernelPodCgroups({ root, hierarchy: this.#cgroups, clock }) } }),
     });

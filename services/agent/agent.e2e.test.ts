@@ -23,6 +23,7 @@ import { createAgent } from './agent.js';
 import type { Agent } from './agent.js';
 import { CriRuntime } from './runtime/cri/cri-runtime.js';
 import { HostVolumes } from './volumes/host-volumes.js';
+import { VOLUME_PLUGINS } from './volumes/plugins/index.js';
 
 const missing = missingForContainerd('agent.e2e');
 const IMAGE = 'example.test/busybox:1';
@@ -38,7 +39,9 @@ async function startAgent(): Promise<Agent> {
   const started = createAgent({
     nodeName: 'w1', memberEndpoints: [member?.endpoint ?? ''], nodeIP: '127.0.0.1', clusterDNS: '10.96.0.10', dataDir: join(directory, 'agent'),
     runtime: new CriRuntime({ socket: containerd?.socket ?? '', clock: systemClock }),
-    volumes: new HostVolumes({ dataDir: join(directory, 'agent'), logRoot: join(directory, 'agent', 'logs'), random: systemRandom }),
+    volumes: new HostVolumes({
+      dataDir: join(directory, 'agent'), logRoot: join(directory, 'agent', 'logs'), random: systemRandom, plugins: VOLUME_PLUGINS,
+    }),
     clock: systemClock, random: systemRandom, logger,
   });
   await started.start();

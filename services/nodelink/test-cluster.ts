@@ -3,6 +3,7 @@ import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { clientOf } from '../../sdk/object-client.js';
 import { InformerFactory } from '../../sdk/informer/informer-factory.js';
 import { FakeObjectService } from '../../sdk/testing/fake-object-service.js';
+import type { NodeObjectTable } from '../../apimachinery/node-objects/table.js';
 import { systemClock } from '../../platform/clock.js';
 import { silentLogger } from '../../platform/log.js';
 import { systemRandom } from '../../platform/random.js';
@@ -19,11 +20,13 @@ export interface TestMember {
 export interface TestApi {
   readonly service: FakeObjectService;
   readonly client: Client;
+  /** What its members send besides pods; undefined: NODE_OBJECTS. */
+  readonly objects?: NodeObjectTable | undefined;
 }
 
-export function testApi(): TestApi {
+export function testApi(objects?: NodeObjectTable): TestApi {
   const service = new FakeObjectService({ clock: systemClock, random: systemRandom, withoutStatus: ['leases', 'events', 'configmaps', 'secrets'] });
-  return { service, client: clientOf(service) };
+  return { service, client: clientOf(service), objects };
 }
 
 /** `identity`: the node every caller is taken for. */
@@ -38,6 +41,7 @@ export async function startMember(api: TestApi, id: string, identity: string, en
     tokens: { find: (token) => Promise.resolve(token === 'good' ? { spend: () => Promise.resolve(true) } : undefined) },
     members: { id, endpoints: () => endpoints, onChange: () => () => undefined },
     identify: () => identity,
+    ...(api.objects === undefined ? {} : { objects: api.objects }),
     ...(leaseRenewal_ms === undefined ? {} : { leaseRenewal_ms }),
   });
   await nodelink.start();

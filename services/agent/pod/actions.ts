@@ -16,7 +16,7 @@ import { cgroupOf } from '../pod-spec/resources.js';
 import { fieldPathOf, isTerminal, keyOf, specOf } from '../pod-spec/spec.js';
 import { PodTokens } from './tokens.js';
 import type { Pod } from '../pod-spec/types.js';
-import type { VolumeSources } from '../volumes/render.js';
+import type { VolumeSources } from '../volumes/sources.js';
 
 type StartAction = Extract<Action, { kind: 'start' }>;
 type StopAction = Extract<Action, { kind: 'stop' }>;
@@ -85,7 +85,7 @@ export class PodActions {
   async #refresh(): Promise<void> {
     if (this.#memory.released) return;
     await this.#tokens.fetch(this.#pod(), keyOf(this.#pod()));
-    this.#paths = await this.#environment.volumes.prepare(this.#pod(), this.#sources([]));
+    await this.#environment.volumes.refresh(this.#pod(), this.#sources([]));
   }
 
   #sources(podIPs: readonly string[]): VolumeSources {

@@ -5,7 +5,7 @@
 import { chmod, chown, lstat, mkdir, readFile, readdir, readlink, rename, rm, symlink, unlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Random } from '../../../platform/random.js';
-import type { VolumeFiles } from './render.js';
+import type { VolumeFiles } from './files.js';
 
 const DATA = '..data';
 

@@ -2,22 +2,19 @@
  * Volumes on the host's file system: `<dataDir>/pods/<uid>/volumes/<name>`, with the hosts file and termination logs
  * beside. Names come from objects: they are checked before they become paths.
  */
-import { chmod, chown, lstat, mkdir, open, readdir, readlink, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, open, readFile, readdir, readlink, rm, writeFile } from 'node:fs/promises';
 import { constants } from 'node:fs';
 import { join } from 'node:path';
-import { approximate } from '../../../apimachinery/int64.js';
 import type { Random } from '../../../platform/random.js';
 import { ConfigError } from '../pod-spec/env.js';
 import type { SubPath, VolumePaths, Volumes } from './volumes.js';
-import { quantityOf } from '../pod-spec/resources.js';
 import type { PodKey } from '../pod-spec/spec.js';
 import type { Container, Pod, Volume } from '../pod-spec/types.js';
 import type { MountSpec } from '../runtime/runtime.js';
-import { writeAtomically } from './atomic-writer.js';
-import { mountTmpfs, unmountAll } from './mount.js';
+import { unmountAll } from './mount.js';
+import type { PlacedVolume, VolumePlugin, VolumeRequest } from './plugin.js';
+import type { VolumeSources } from './sources.js';
 import { bindBelow } from './sub-path.js';
-import { renderVolume } from './render.js';
-import type { VolumeFiles, VolumeSources } from './render.js';
 
 const SAFE_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$/;
 /** kubelet's bound on a termination message. */
@@ -28,30 +25,40 @@ function safe(name: string): string {
   return name;
 }
 
-type PlacedVolume = VolumePaths extends ReadonlyMap<string, infer Placed> ? Placed : never;
-
 export interface HostVolumesOptions {
   readonly dataDir: string;
   readonly logRoot: string;
   readonly random: Random;
+  /** Types of volumes that the worker serves, as VOLUME_PLUGINS. */
+  readonly plugins: readonly VolumePlugin[];
 }
 
 export class HostVolumes implements Volumes {
   readonly #pods: string;
   readonly #logRoot: string;
   readonly #random: Random;
+  readonly #plugins: readonly VolumePlugin[];
 
   constructor(options: HostVolumesOptions) {
     this.#pods = join(options.dataDir, 'pods');
     this.#logRoot = options.logRoot;
     this.#random = options.random;
+    this.#plugins = options.plugins;
   }
 
   async prepare(pod: Pod, sources: VolumeSources): Promise<VolumePaths> {
-    const root = join(this.#pods, safe(pod.metadata?.uid ?? ''), 'volumes');
+    // Before anything is made, and for a pod without volumes too.
+    this.#directoryOf(pod.metadata?.uid ?? '');
     const paths = new Map<string, PlacedVolume>();
-    for (const volume of pod.spec?.volumes ?? []) paths.set(volume.name, await this.#prepareOne(pod, volume, join(root, safe(volume.name)), sources));
+    for (const volume of pod.spec?.volumes ?? []) paths.set(volume.name, await this.#prepareOne(pod, volume, sources));
     return paths;
+  }
+
+  async refresh(pod: Pod, sources: VolumeSources): Promise<void> {
+    for (const volume of pod.spec?.volumes ?? []) {
+      const plugin = this.#pluginOf(volume);
+      await plugin.refresh?.(this.#request(plugin, pod, { volume, sources }));
+    }
   }
 
   async ownMounts(pod: Pod, container: Container, attempt: number, podIPs: readonly string[], hostname: string): Promise<readonly MountSpec[]> {
@@ -99,6 +106,7 @@ export class HostVolumes implements Volumes {
 
   async release(key: PodKey): Promise<void> {
     const directory = join(this.#pods, safe(key.uid));
+    await this.#releaseVolumes(directory);
     await unmountAll(directory);
     await rm(directory, { recursive: true, force: true });
     for (const name of await readdir(this.#logRoot).catch(() => [])) {
@@ -110,28 +118,47 @@ export class HostVolumes implements Volumes {
     return readdir(this.#pods).catch(() => []);
   }
 
-  async #prepareOne(pod: Pod, volume: Volume, path: string, sources: VolumeSources): Promise<PlacedVolume> {
-    if (volume.hostPath !== undefined) return { hostPath: await hostPath(volume.hostPath.path, volume.hostPath.type ?? ''), readOnly: false };
-    let files: VolumeFiles | undefined;
-    try {
-      files = renderVolume(pod, volume, sources);
-    } catch (error) {
-      // What it was made of is not to be had now; what it holds from before stays in use, as in a container that runs.
-      if (error instanceof ConfigError && (await readlink(join(path, '..data')).catch(() => undefined)) !== undefined) return { hostPath: path, readOnly: true, rendered: true };
-      throw error;
+  async #prepareOne(pod: Pod, volume: Volume, sources: VolumeSources): Promise<PlacedVolume> {
+    const plugin = this.#pluginOf(volume);
+    const request = this.#request(plugin, pod, { volume, sources });
+    if (plugin.release !== undefined) await this.#noteType(pod, volume.name, plugin.type);
+    return plugin.prepare(request);
+  }
+
+  #pluginOf(volume: Volume): VolumePlugin {
+    const plugin = this.#plugins.find(({ type }) => volume[type] !== undefined);
+    if (plugin !== undefined) return plugin;
+    const { name, ...sources } = volume;
+    const types = Object.keys(sources).join(', ') || 'it has no source';
+    throw new ConfigError(`volume "${name}" is of a type this node does not support: ${types}`);
+  }
+
+  #request(plugin: VolumePlugin, pod: Pod, { volume, sources }: { readonly volume: Volume; readonly sources: VolumeSources }): VolumeRequest {
+    const source = volume[plugin.type];
+    if (source === undefined || source === null) throw new ConfigError(`volume "${volume.name}" has no ${plugin.type}`);
+    const path = join(this.#directoryOf(pod.metadata?.uid ?? ''), 'volumes', safe(volume.name));
+    return { pod, source, path, sources, random: this.#random };
+  }
+
+  /** Throws ConfigError for a uid that is no file name. */
+  #directoryOf(uid: string): string {
+    return join(this.#pods, safe(uid));
+  }
+
+  /** Beside the volume, for the release of a pod whose object is gone by then. */
+  async #noteType(pod: Pod, name: string, type: string): Promise<void> {
+    const types = join(this.#directoryOf(pod.metadata?.uid ?? ''), 'volume-types');
+    await mkdir(types, { recursive: true });
+    await writeFile(join(types, safe(name)), type);
+  }
+
+  async #releaseVolumes(directory: string): Promise<void> {
+    const types = join(directory, 'volume-types');
+    for (const name of await readdir(types).catch(() => [])) {
+      const type = await readFile(join(types, name), 'utf8');
+      const plugin = this.#plugins.find((candidate) => candidate.type === type);
+      await plugin?.release?.(join(directory, 'volumes', name));
     }
-    const fsGroup = pod.spec?.securityContext?.fsGroup;
-    const gid = fsGroup === undefined ? undefined : approximate(fsGroup);
-    if (files === undefined && volume.emptyDir === undefined) throw new ConfigError(`volume "${volume.name}" is of a type this node does not support`);
-    await mkdir(path, { recursive: true });
-    if (files === undefined) {
-      await emptyDirectory(path, volume, gid);
-      return { hostPath: path, readOnly: false };
-    }
-    const secret = volume.secret !== undefined || (volume.projected?.sources ?? []).some((source) => source.secret !== undefined || source.serviceAccountToken !== undefined);
-    if (secret) await mountTmpfs(path, { mode: '0755' });
-    await writeAtomically(path, files, this.#random, gid);
-    return { hostPath: path, readOnly: true, rendered: true };
   }
 }
 
@@ -142,31 +169,6 @@ async function renderedPath(root: string, path: string): Promise<string> {
 
 function mount(hostPath: string, containerPath: string): MountSpec {
   return { hostPath, containerPath, readOnly: false, propagation: 'None' };
-}
-
-async function emptyDirectory(path: string, volume: Volume, gid: number | undefined): Promise<void> {
-  const limit = quantityOf(volume.emptyDir?.sizeLimit);
-  if (volume.emptyDir?.medium === 'Memory') await mountTmpfs(path, { mode: '0777', ...(limit === undefined ? {} : { size_bytes: Math.floor(limit) }) });
-  await chmod(path, gid === undefined ? 0o777 : 0o2777);
-  if (gid !== undefined) await chown(path, -1, gid);
-}
-
-/** Checks, and where its type says so makes, what a hostPath volume names (core/v1 HostPathVolumeSource). */
-async function hostPath(path: string, type: string): Promise<string> {
-  if (!path.startsWith('/') || path.split('/').includes('..')) throw new ConfigError(`hostPath "${path}" must be absolute and without ".."`);
-  if (type === 'DirectoryOrCreate') await mkdir(path, { recursive: true, mode: 0o755 });
-  if (type === 'FileOrCreate') await (await open(path, 'a', 0o644)).close();
-  if (type === '') {
-    // Runtimes refuse to mount what is not there; a directory is what is most often meant.
-    if ((await lstat(path).catch(() => undefined)) === undefined) await mkdir(path, { recursive: true, mode: 0o755 });
-    return path;
-  }
-  const found = await stat(path).catch(() => undefined);
-  const fits = found !== undefined && (
-    type.startsWith('Directory') ? found.isDirectory() : type.startsWith('File') ? found.isFile()
-      : type === 'Socket' ? found.isSocket() : type === 'CharDevice' ? found.isCharacterDevice() : type === 'BlockDevice' && found.isBlockDevice());
-  if (!fits) throw new ConfigError(`hostPath type check failed: ${path} is not a ${type}`);
-  return path;
 }
 
 function hostsFile(pod: Pod, podIPs: readonly string[], hostname: string): string {

@@ -1,4 +1,4 @@
-import { lstatSync, mkdtempSync, readFileSync, readdirSync, readlinkSync, statSync } from 'node:fs';
+import { chmodSync, lstatSync, mkdtempSync, readFileSync, readdirSync, readlinkSync, statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,8 +8,10 @@ import type { Pod, Volume } from '../pod-spec/types.js';
 import { writeAtomically } from './atomic-writer.js';
 import { HostVolumes } from './host-volumes.js';
 import { tokensOf } from '../../../apimachinery/node-objects/tokens.js';
-import { renderVolume } from './render.js';
-import type { VolumeSources } from './render.js';
+import { VOLUME_PLUGINS } from './plugins/index.js';
+import { configMapPlugin } from './plugins/config-map.js';
+import { projectedPlugin } from './plugins/projected.js';
+import type { VolumeSources } from './sources.js';
 
 const pod: Pod = { metadata: { namespace: 'ns', name: 'a', uid: 'u1', labels: { app: 'web' } }, spec: { containers: [] } };
 const sources: VolumeSources = {
@@ -17,9 +19,9 @@ const sources: VolumeSources = {
   secret: () => undefined, object: () => undefined, serviceEnvironment: {}, podIPs: [], hostIP: '', nodeName: 'w1', allocatable: {},
   token: (need) => (need.audience === '' ? 'a-token' : undefined),
 };
-const render = (volume: Omit<Volume, 'name'>) => {
-  const files = renderVolume(pod, { name: 'v', ...volume }, sources);
-  return files === undefined ? undefined : Object.fromEntries([...files].map(([path, file]) => [path, `${Buffer.from(file.data).toString('latin1')} ${file.mode.toString(8)}`]));
+const render = ({ configMap, projected }: Omit<Volume, 'name'>) => {
+  const files = configMap === undefined ? projectedPlugin.files(projected ?? {}, pod, sources) : configMapPlugin.files(configMap, pod, sources);
+  return Object.fromEntries([...files].map(([path, file]) => [path, `${Buffer.from(file.data).toString('latin1')} ${file.mode.toString(8)}`]));
 };
 
 describe('what volumes hold', () => {
@@ -48,6 +50,16 @@ describe('what volumes hold', () => {
   });
 });
 
+it('a projected source that is not known is refused, not left out', () => {
+  expect(() => render({ projected: { sources: [{ clusterTrustBundle: { path: 'ca.crt' } }] } })).toThrow('does not support "clusterTrustBundle"');
+  expect(render({ projected: { sources: [{}] } })).toEqual({});
+});
+
+it('each type of volume has one plugin', () => {
+  const types = VOLUME_PLUGINS.map(({ type }) => type);
+  expect(types.toSorted()).toEqual(['configMap', 'downwardAPI', 'emptyDir', 'hostPath', 'projected', 'secret']);
+});
+
 describe('on disk', () => {
   let directory = '';
   beforeEach(() => { directory = mkdtempSync(join(tmpdir(), 'navarch-volumes-')); });
@@ -70,14 +82,36 @@ describe('on disk', () => {
   });
 
   it('lets no name out of the data directory', async () => {
-    const volumes = new HostVolumes({ dataDir: directory, logRoot: join(directory, 'logs'), random: seededRandom(1) });
+    const volumes = new HostVolumes({ dataDir: directory, logRoot: join(directory, 'logs'), random: seededRandom(1), plugins: VOLUME_PLUGINS });
     await expect(volumes.prepare({ ...pod, metadata: { uid: '../../etc' } }, sources)).rejects.toThrow('cannot be used as a file name');
     await expect(volumes.release({ namespace: 'ns', name: 'a', uid: '..' })).rejects.toThrow('cannot be used as a file name');
     await expect(volumes.prepare({ ...pod, spec: { containers: [], volumes: [{ name: 'h', hostPath: { path: '/tmp/../etc' } }] } }, sources)).rejects.toThrow('hostPath');
   });
 
+  it.each<[string, Omit<Volume, 'name'>]>([
+    ['nfs', { nfs: { server: 'example.test', path: '/' } }], ['persistentVolumeClaim', { persistentVolumeClaim: { claimName: 'c' } }],
+    ['tapeDrive', { tapeDrive: {} } as Omit<Volume, 'name'>], ['it has no source', {}],
+  ])('takes a volume of a type without plugin for nothing else: %s', async (named, volume) => {
+    const volumes = new HostVolumes({ dataDir: directory, logRoot: join(directory, 'logs'), random: seededRandom(1), plugins: VOLUME_PLUGINS });
+    const wanted = { ...pod, spec: { containers: [], volumes: [{ name: 'v', ...volume }] } };
+    await expect(volumes.prepare(wanted, sources)).rejects.toThrow(`volume "v" is of a type this node does not support: ${named}`);
+  });
+
+  it('refreshes what is made of objects, and leaves what containers write as it is', async () => {
+    const volumes = new HostVolumes({ dataDir: directory, logRoot: join(directory, 'logs'), random: seededRandom(1), plugins: VOLUME_PLUGINS });
+    const wanted = { ...pod, spec: { containers: [], volumes: [{ name: 'e', emptyDir: {} }, { name: 'c', configMap: { name: 'c' } }] } };
+    const paths = await volumes.prepare(wanted, sources);
+    const [empty, map] = [paths.get('e')?.hostPath ?? '', paths.get('c')?.hostPath ?? ''];
+    chmodSync(empty, 0o700);
+    await volumes.refresh(wanted, { ...sources, configMap: () => ({ data: { a: 'new' } }) });
+    expect([readFileSync(join(map, 'a'), 'utf8'), statSync(empty).mode & 0o777]).toEqual(['new', 0o700]);
+    // Its source is gone: the last content stays.
+    await volumes.refresh(wanted, { ...sources, configMap: () => undefined });
+    expect(readFileSync(join(map, 'a'), 'utf8')).toBe('new');
+  });
+
   it('makes emptyDirs and hosts files, and takes all of it away', async () => {
-    const volumes = new HostVolumes({ dataDir: directory, logRoot: join(directory, 'logs'), random: seededRandom(1) });
+    const volumes = new HostVolumes({ dataDir: directory, logRoot: join(directory, 'logs'), random: seededRandom(1), plugins: VOLUME_PLUGINS });
     const paths = await volumes.prepare({ ...pod, spec: { containers: [], volumes: [{ name: 'e', emptyDir: {} }] } }, sources);
     expect(statSync(paths.get('e')?.hostPath ?? '').mode & 0o777).toBe(0o777);
     const mounts = await volumes.ownMounts(pod, { name: 'web' }, 0, ['10.1.0.1'], 'a');

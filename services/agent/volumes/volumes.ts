@@ -2,7 +2,7 @@
 import type { PodKey } from '../pod-spec/spec.js';
 import type { MountSpec } from '../runtime/runtime.js';
 import type { Container, Pod } from '../pod-spec/types.js';
-import type { VolumeSources } from './render.js';
+import type { VolumeSources } from './sources.js';
 
 /** Where the volumes of a pod lie on the host, by volume name. */
 export type VolumePaths = ReadonlyMap<string, {
@@ -21,8 +21,10 @@ export interface SubPath {
 }
 
 export interface Volumes {
-  /** Makes every volume of the pod; repeated calls bring rendered files up to date. Throws ConfigError or an I/O error. */
+  /** Makes every volume of the pod; may be repeated. Throws ConfigError or an I/O error. */
   prepare(pod: Pod, sources: VolumeSources): Promise<VolumePaths>;
+  /** Brings prepared volumes up to date with what they are made from. Throws as `prepare`. */
+  refresh(pod: Pod, sources: VolumeSources): Promise<void>;
   /** Mounts every container gets: /etc/hosts, the termination log. */
   ownMounts(pod: Pod, container: Container, attempt: number, podIPs: readonly string[], hostname: string): Promise<readonly MountSpec[]>;
   /** Host paths of parts of volumes, by the mount's index: whatever containers do meanwhile, none lies outside its volume. Throws ConfigError. */
@@ -37,6 +39,7 @@ export interface Volumes {
 
 export const noVolumes: Volumes = {
   prepare: (pod) => Promise.resolve(new Map((pod.spec?.volumes ?? []).map((volume) => [volume.name, { hostPath: '', readOnly: false }]))),
+  refresh: () => Promise.resolve(),
   ownMounts: () => Promise.resolve([]),
   subPaths: (_pod, _container, _volumes, parts) => Promise.resolve(new Map(parts.map(({ index }) => [index, '']))),
   terminationMessage: () => Promise.resolve(undefined),
