@@ -43,6 +43,13 @@ export type PodStreamRequest =
       readonly pod: string;
       readonly uid: string;
       readonly port: number;
+      /** The pod's address to connect to; refused when the pod does not have it. Absent: the worker chooses. */
+      readonly address?: string;
+    }
+  | {
+      /** One connection to the port that the worker itself serves, with frames as of 'port-forward'. Refused for other ports. */
+      readonly kind: 'node-port';
+      readonly port: number;
     };
 
 /** From the client to the container. */

@@ -144,7 +144,7 @@ class CriWorker implements Service {
   }
 
   #createAgent(part: Part): Agent {
-    const { dataDir, random, logger, containment } = this.#options;
+    const { dataDir, nodeIP, random, logger, containment } = this.#options;
     const clock = part.clock(this.#options.clock);
     const root = cgroupRootOf(dataDir);
     return createAgent({
@@ -154,6 +154,7 @@ class CriWorker implements Service {
       checkpoints: new FileCheckpoints({ directory: join(dataDir, 'checkpoints'), clock, logger }),
       volumes: new HostVolumes({ dataDir, logRoot: join(dataDir, 'logs'), random, plugins: VOLUME_PLUGINS }),
       networkReady: () => this.#networkReady,
+      serving: { host: nodeIP, port: NODE_PORT },
       ...(this.#cgroups === undefined ? {} : { cgroups: { root, pods: new KernelPodCgroups({ root, hierarchy: this.#cgroups, clock }) } }),
     });
   }

@@ -75,6 +75,8 @@ export interface AgentOptions {
   /** What it was told last, for a start without members. Absent: it knows nothing until a member tells it. */
   readonly checkpoints?: Checkpoints;
   readonly nodeIP: string;
+  /** Where the worker serves health and metrics: what members reach through it. Absent: nowhere. */
+  readonly serving?: { readonly host: string; readonly port: number };
   /** The cluster DNS address; '' leaves pods to the node's resolver. */
   readonly clusterDNS: string;
   readonly clusterDomain?: string;
@@ -172,7 +174,10 @@ class AgentService implements Agent {
       onAlone: () => this.#failTokens('no member is reachable'),
       onMessage: (message) => this.#receive(message),
       onTunnel: (message, client) => serveTunnel(message, {
-        client, logger, part: this.#part, open: (request, signal) => openPodStream(this.#pods?.workers ?? new Map(), options.runtime, request, signal),
+        client, logger, part: this.#part, open: (request, signal) => openPodStream(request, {
+          workers: this.#pods?.workers ?? new Map(), runtime: options.runtime, nodeIP: options.nodeIP,
+          ...(options.serving === undefined ? {} : { serving: options.serving }),
+        }, signal),
       }),
     });
     this.#events = new PodEvents(clock, (value) => this.#sessions.send({ $case: 'eventReport', value }));

@@ -78,6 +78,7 @@ export class Tunnels {
 }
 
 function requestMessage(request: PodStreamRequest): OpenTunnel['request'] {
+  if (request.kind === 'node-port') return { $case: 'nodePort', value: { port: request.port } };
   const target = { namespace: request.namespace, pod: request.pod, uid: request.uid, container: request.kind === 'port-forward' ? '' : request.container };
   switch (request.kind) {
     case 'exec':
@@ -93,7 +94,7 @@ function requestMessage(request: PodStreamRequest): OpenTunnel['request'] {
         value: { target, follow, previous, timestamps, tailLines: big(tailLines), limitBytes: big(limitBytes), sinceSeconds: big(sinceSeconds), sinceTime, stream },
       };
     }
-    case 'port-forward': return { $case: 'portForward', value: { target, port: request.port } };
+    case 'port-forward': return { $case: 'portForward', value: { target, port: request.port, address: request.address ?? '' } };
   }
 }
 

@@ -99,6 +99,7 @@ function inputOf(frame: TunnelResponse['frame']): PodStreamInput | undefined {
 
 function requestOf(message: OpenTunnel): PodStreamRequest | undefined {
   const { request } = message;
+  if (request?.$case === 'nodePort') return { kind: 'node-port', port: request.value.port };
   const target = request?.value.target;
   if (request === undefined || target === undefined) return undefined;
   const { namespace, pod, uid, container } = target;
@@ -118,6 +119,9 @@ function requestOf(message: OpenTunnel): PodStreamRequest | undefined {
         ...(stream === 'All' || stream === 'Stdout' || stream === 'Stderr' ? { stream } : {}),
       };
     }
-    case 'portForward': return { kind: 'port-forward', namespace, pod, uid, port: request.value.port };
+    case 'portForward': {
+      const { port, address } = request.value;
+      return { kind: 'port-forward', namespace, pod, uid, port, ...(address === '' ? {} : { address }) };
+    }
   }
 }

@@ -18,7 +18,7 @@ import type {
 import { CALL_TIMEOUT_MS, CriClient, CriError } from './client.js';
 import { containerConfig, containerRecord, imageRecord, linuxResources, sandboxConfig, sandboxRecord } from './convert.js';
 import { OomKills } from './oom-kills.js';
-import { openPort } from './port.js';
+import { openPort } from '../port.js';
 import { openStreaming } from './streaming.js';
 
 const PULL_TIMEOUT_MS = 15 * 60_000;
@@ -194,7 +194,7 @@ export class CriRuntime implements Runtime {
   openPort(sandbox: SandboxRecord, port: number, signal: AbortSignal): Promise<PodStream> {
     // Without an address of its own it has the node's: not so once it has stopped.
     if (!sandbox.ready) return Promise.reject(apiErrors.badRequest(`sandbox ${sandbox.id} is not ready`));
-    return openPort(sandbox.ips[0] ?? '127.0.0.1', port, signal);
+    return openPort({ host: sandbox.ips[0] ?? '127.0.0.1', port, owner: 'the pod' }, signal);
   }
 
   async reopenLog(containerId: string): Promise<void> {

@@ -11,7 +11,8 @@ export function openLocally(request: PodStreamRequest): Promise<PodStream> {
     case 'exec': return openProcess(request.command);
     case 'attach': return openProcess(['cat']);
     case 'port-forward': return openPort(request.port);
-    case 'log': return Promise.reject(new Error('no logs here'));
+    case 'node-port':
+    case 'log': return Promise.reject(new Error(`no ${request.kind} here`));
   }
 }
 

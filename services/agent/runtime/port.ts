@@ -1,10 +1,17 @@
-/** Port-forward: a connection to the pod's address, from the node's network namespace in which the agent runs. */
+/** A connection for a member, from the node's network namespace in which the agent runs. */
 import { connect } from 'node:net';
-import type { PodStream, PodStreamInput } from '../../../../apimachinery/pod-streams.js';
-import { apiErrors } from '../../../../apimachinery/status.js';
-import { PipedStream } from '../piped-stream.js';
+import type { PodStream, PodStreamInput } from '../../../apimachinery/pod-streams.js';
+import { apiErrors } from '../../../apimachinery/status.js';
+import { PipedStream } from './piped-stream.js';
 
-export function openPort(host: string, port: number, signal: AbortSignal): Promise<PodStream> {
+export interface PortTarget {
+  readonly host: string;
+  readonly port: number;
+  /** Names the port's owner in errors, as `the pod`. */
+  readonly owner: string;
+}
+
+export function openPort({ host, port, owner }: PortTarget, signal: AbortSignal): Promise<PodStream> {
   return new Promise((resolve, reject) => {
     const socket = connect({ host, port, allowHalfOpen: true });
     const onInput = (input: PodStreamInput): Promise<void> => {
@@ -28,12 +35,12 @@ export function openPort(host: string, port: number, signal: AbortSignal): Promi
     socket.on('connect', () => resolve(stream));
     socket.on('end', () => stream.end());
     socket.on('error', (error) => {
-      const failure = apiErrors.serviceUnavailable(`port ${port} of the pod: ${error.message}`);
+      const failure = apiErrors.serviceUnavailable(`port ${port} of ${owner}: ${error.message}`);
       reject(failure);
       stream.end(failure);
     });
     socket.on('close', () => {
-      reject(apiErrors.serviceUnavailable(`port ${port} of the pod: closed`));
+      reject(apiErrors.serviceUnavailable(`port ${port} of ${owner}: closed`));
       stream.end();
     });
   });
