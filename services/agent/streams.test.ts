@@ -1,4 +1,7 @@
-/** Issue 7, seam 5: what a member reaches through a worker. The addresses are the runtime's, whatever the API's objects say (CVE-2022-3294). */
+/**
+ * Issue 7, seam 5: what a member reaches through a worker. The addresses are the runtime's, whatever the API's
+ * objects say (CVE-2022-3294).
+ */
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from 'vitest';
@@ -36,24 +39,24 @@ const forward = (address?: string): PodStreamRequest => ({
 
 describe('the address of a pod', () => {
   it.each([
-    ['its first address', false, '10.244.1.5', '10.244.1.5'],
-    ['its second address', false, 'fd00::5', 'fd00::5'],
-    ['the node, of a pod with the node\'s network', true, NODE_IP, NODE_IP],
-    ['none: as for kubectl port-forward', false, undefined, '10.244.1.5'],
-  ])('is reached when it is %s', async (_, hostNetwork, address, expected) => {
+    ['its first address', { hostNetwork: false, address: '10.244.1.5', expected: '10.244.1.5' }],
+    ['its second address', { hostNetwork: false, address: 'fd00::5', expected: 'fd00::5' }],
+    ['the node, of a pod with the node\'s network', { hostNetwork: true, address: NODE_IP, expected: NODE_IP }],
+    ['none: as for kubectl port-forward', { hostNetwork: false, address: undefined, expected: '10.244.1.5' }],
+  ])('is reached when it is %s', async (_, { hostNetwork, address, expected }) => {
     const test = parts(hostNetwork);
     expect(await openPodStream(forward(address), test.parts, signal)).toBe(opened);
     expect(test.dialled).toEqual([[expected, '80']]);
   });
 
   it.each([
-    ['another pod', false, '10.244.1.6'],
-    ['what somebody wrote into its status', false, '203.0.113.1'],
-    ['loopback', false, '127.0.0.1'],
-    ['the node, of a pod with its own network', false, NODE_IP],
-    ['loopback, of a pod with the node\'s network', true, '127.0.0.1'],
-    ['another node, of a pod with the node\'s network', true, '192.0.2.8'],
-  ])('is refused when it is %s', (_, hostNetwork, address) => {
+    ['another pod', { hostNetwork: false, address: '10.244.1.6' }],
+    ['what somebody wrote into its status', { hostNetwork: false, address: '203.0.113.1' }],
+    ['loopback', { hostNetwork: false, address: '127.0.0.1' }],
+    ['the node, of a pod with its own network', { hostNetwork: false, address: NODE_IP }],
+    ['loopback, of a pod with the node\'s network', { hostNetwork: true, address: '127.0.0.1' }],
+    ['another node, of a pod with the node\'s network', { hostNetwork: true, address: '192.0.2.8' }],
+  ])('is refused when it is %s', (_, { hostNetwork, address }) => {
     const test = parts(hostNetwork);
     expect(() => openPodStream(forward(address), test.parts, signal)).toThrow(`pod web does not have the address ${address}`);
     expect(test.dialled).toEqual([]);

@@ -1,4 +1,7 @@
-/** From a member's request for a stream to the runtime: finds pod and container, and reports in the API's words what is wrong. */
+/**
+ * From a member's request for a stream to the runtime: finds pod and container, and reports in the API's words what
+ * is wrong.
+ */
 import type { PodStream, PodStreamRequest } from '../../apimachinery/pod-streams.js';
 import { apiErrors } from '../../apimachinery/status.js';
 import { newestSandbox, recordsOf } from './pod/decide.js';
@@ -55,8 +58,8 @@ function openServing(port: number, { serving }: StreamParts, signal: AbortSignal
 type PortForward = Extract<PodStreamRequest, { kind: 'port-forward' }>;
 
 /**
- * The sandbox with the one address that was asked for. The pod's addresses come from the runtime: one that somebody wrote into a pod's
- * status or an EndpointSlice is refused (CVE-2022-3294).
+ * The sandbox with the one address that was asked for. The pod's addresses come from the runtime: one that
+ * somebody wrote into a pod's status or an EndpointSlice is refused (CVE-2022-3294).
  */
 function at({ address, pod }: PortForward, own: { readonly sandbox: SandboxRecord; readonly worker: PodOfWorker; readonly nodeIP: string }): SandboxRecord {
   const { sandbox } = own;

@@ -3,6 +3,7 @@
  * elsewhere; one process of a cluster, or one of several in a test. Composes the services and starts them in the order in which they need
  * each other; holds no logic of its own.
  */
+import type { Dialer } from '../../apimachinery/dialer.js';
 import type { UserInfo } from '../../apimachinery/object-service.js';
 import type { MutableScheme } from '../../apimachinery/scheme/scheme.js';
 import type { Clock } from '../../platform/clock.js';
@@ -24,6 +25,7 @@ import { authorizedObjects } from '../apiserver/auth/authorized-objects.js';
 import { RbacAuthorizer } from '../apiserver/auth/rbac-authorizer.js';
 import { DEFAULT_ISSUER, ServiceAccountTokens } from '../apiserver/auth/service-account-tokens.js';
 import { rotatingServerCredentials } from '../apiserver/grpc/credentials.js';
+import { createDialer } from '../apiserver/dialer/index.js';
 import { createObjectFront } from '../apiserver/grpc/front.js';
 import { createStreamingFront } from '../apiserver/streaming/index.js';
 import { actedOn, CONTROLLERS } from '../controllers/index.js';
@@ -75,6 +77,8 @@ export interface ServerOptions {
 export interface Server extends Service {
   readonly apiServer: ApiServer;
   readonly nodelink: Nodelink;
+  /** How this server reaches Services, pods, nodes and urls for what others configure. */
+  readonly dialer: Dialer;
   /** Bound ports, once started. */
   readonly ports: { readonly api: number; readonly grpc: number };
   /** A client in this process, with the rights of the given identity taken on trust. */
@@ -106,6 +110,7 @@ class MemberServer implements Server {
   readonly name: string;
   readonly apiServer: ApiServer;
   readonly nodelink: Nodelink;
+  readonly dialer: Dialer;
   readonly #options: ServerOptions;
   readonly #informers: InformerFactory;
   readonly #presence: Presence;
@@ -140,6 +145,7 @@ class MemberServer implements Server {
       members: this.#directory,
       leaseRenewal_ms: options.nodeGrace_ms / LEASE_RENEWALS_IN_GRACE,
     });
+    this.dialer = createDialer({ reader: this.apiServer.reader, streamer: this.nodelink, clock, random });
     this.#grpc = new GrpcServer({
       host: options.listenHost, port: address.grpcPort, credentials: rotatingServerCredentials(tls), endpoints: this.#grpcEndpoints(), clock,
       authenticates: (authorization) => knowsCaller(this.apiServer.authenticator, authorization), logger: logger.child({ component: 'grpc' }),
