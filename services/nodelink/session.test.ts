@@ -9,6 +9,7 @@ import { silentLogger } from '../../platform/log.js';
 import { systemRandom } from '../../platform/random.js';
 import { NodeServiceClient, type SessionRequest, type SessionResponse } from '../../proto/gen/navarch/node/v1/node.js';
 import { InformerFactory } from '../../sdk/informer/informer-factory.js';
+import { NODE_OBJECTS } from '../../apimachinery/node-objects/table.js';
 import { Catalog } from './catalog.js';
 import { NodeSession, type SessionCall } from './session.js';
 import { startMember, testApi, type TestApi } from './test-cluster.js';
@@ -22,7 +23,7 @@ afterEach(async () => {
 
 const json = (value: unknown) => Buffer.from(JSON.stringify(value));
 const podReport = (name: string, uid: string, status: Buffer): Message => ({ $case: 'podReport', value: { namespace: 'default', name, uid, status } });
-const PRIMARY: Message = { $case: 'role', value: { primary: true, revision: '0', known: [] } };
+const PRIMARY: Message = { $case: 'role', value: { primary: true, revision: '0', known: [], kinds: undefined } };
 
 async function worker(api: TestApi) {
   const member = await startMember(api, 'm1', 'w1', []);
@@ -114,7 +115,7 @@ describe('what waits of a worker is bounded', () => {
     // A stream whose reader has gone to sleep: nothing that is written is ever sent.
     const call = { write: () => { written++; return false; }, end: () => { isEnded = true; } } as unknown as SessionCall;
     const session = new NodeSession({
-      node: 'w1', key: undefined, call, client, catalog: new Catalog(new InformerFactory({ client, clock: systemClock, random: systemRandom, logger: silentLogger })),
+      node: 'w1', key: undefined, call, client, catalog: new Catalog(new InformerFactory({ client, clock: systemClock, random: systemRandom, logger: silentLogger }), NODE_OBJECTS),
       clock: systemClock, logger: silentLogger, part: new Containment({ clock: systemClock, logger: silentLogger }).part('test'), leaseRenewal_ms: 10_000,
       welcome: { memberId: 'm1', endpoints: [] },
     });
